@@ -1,0 +1,1 @@
+"""DESCRIBES. The YAML tree, validated, with every problem told at once."""

@@ -1,0 +1,1 @@
+"""SPEAK. One folder per remote; wire formats never leave it."""

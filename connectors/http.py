@@ -1,0 +1,220 @@
+"""One policy for every HTTP remote: time-outs, quick retries, redaction, status -> error.
+
+Clients built on other people's libraries (shopifyapi's urllib, python-amazon-sp-api's httpx) use
+`classify`, `retrying` and `redact`; our own thin clients use `Http`, which is all of them at once.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import httpx
+import tenacity
+
+from core.errors import (
+    ConnectorError,
+    RateLimited,
+    Rejected,
+    Unauthorized,
+    Unavailable,
+    UnknownOutcome,
+)
+from core.ports import Clock
+
+#: Seconds of real time: no call of ours may hang longer, whatever the library's own default is.
+CONNECT_TIMEOUT = 10.0
+READ_TIMEOUT = 30.0
+
+USER_AGENT = "Lockstep/0.1 (Language=Python)"
+
+_SECRET_WORDS = re.compile(
+    r"(?i)(access[_-]?token|refresh[_-]?token|client[_-]?secret|api[_-]?key|password|authorization"
+    r"|x-shopify-access-token|x-amz-access-token)([\"']?\s*[:=]\s*[\"']?)([^\s\"',&}]+(?: [\w.~+/=-]{12,})?)"
+)
+_SECRET_SHAPES = re.compile(
+    r"(Atz[ar]\|[\w.|~+/=-]+|Atc\|[\w.|~+/=-]+|shp(?:at|ca|pa|ss|rt|ua)_[\w-]+"
+    r"|amzn1\.oa2-cs\.v1\.\w+|Bearer\s+[\w.~+/=-]+|Basic\s+[\w+/=]{8,}|eyJ[\w-]{10,}\.[\w-]+\.[\w-]*)"
+)
+
+
+def redact(text: str) -> str:
+    """Take what looks like a secret out of text that will be logged, stored or shown."""
+    return _SECRET_SHAPES.sub("[redacted]", _SECRET_WORDS.sub(r"\1\2[redacted]", text))
+
+
+def excerpt(body: bytes | str, *, limit: int = 300) -> str:
+    """The start of an answer, in one line and without secrets, for an error message."""
+    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
+    return redact(" ".join(text.split())[:limit])
+
+
+def retry_after(headers: Mapping[str, str], *, now: datetime) -> float | None:
+    """Seconds from a Retry-After header (a number or an HTTP date); None where there is none."""
+    value = next((v for k, v in headers.items() if k.lower() == "retry-after"), None)
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        at = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (at.astimezone(UTC) - now).total_seconds())
+
+
+def classify(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes | str,
+    *,
+    connector: str,
+    operation: str,
+    write: bool,
+    now: datetime,
+    default_wait: float = 5.0,
+) -> ConnectorError:
+    """The error for an answer that is no success, named for what happens next.
+
+    A write answered by 5xx may have landed: UnknownOutcome. A 429 is taken as "did not run" only
+    for reads; connectors that can prove it for a write say so themselves.
+    """
+    words = f"HTTP {status} {excerpt(body)}".strip()
+    if status in (401, 403):
+        return Unauthorized(words, connector=connector, operation=operation)
+    if status == 429:
+        if write:
+            return UnknownOutcome(words, connector=connector, operation=operation)
+        wait = retry_after(headers, now=now)
+        return RateLimited(
+            words,
+            connector=connector,
+            operation=operation,
+            retry_after=default_wait if wait is None else wait,
+        )
+    if status >= 500 or status == 408:
+        kind = UnknownOutcome if write else Unavailable
+        return kind(words, connector=connector, operation=operation)
+    if 300 <= status < 400:
+        # Following would hand our token to whoever the answer names.
+        return Rejected(
+            f"unexpected redirect, {words}",
+            connector=connector,
+            operation=operation,
+            code=str(status),
+        )
+    return Rejected(words, connector=connector, operation=operation, code=str(status))
+
+
+T = TypeVar("T")
+
+
+def retrying(clock: Clock, call: Callable[[], T], *, attempts: int = 3, longest: float = 8.0) -> T:
+    """Repeat a READ over short trouble (Unavailable, short RateLimited); longer waits belong to the unit.
+
+    Raises what the last attempt raised.
+    """
+
+    def worth_it(error: BaseException) -> bool:
+        if isinstance(error, RateLimited):
+            return error.retry_after <= longest
+        return isinstance(error, Unavailable)
+
+    backoff = tenacity.wait_random_exponential(multiplier=0.5, max=longest)
+
+    def wait(state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, RateLimited):
+            return error.retry_after
+        return float(backoff(state))
+
+    return tenacity.Retrying(
+        stop=tenacity.stop_after_attempt(attempts),
+        wait=wait,
+        retry=tenacity.retry_if_exception(worth_it),
+        sleep=clock.sleep,
+        reraise=True,
+    )(call)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Http:
+    """A thin client: verified TLS, time-outs on everything, no redirects, errors by `classify`."""
+
+    def __init__(self, *, connector: str, clock: Clock, read_timeout: float = READ_TIMEOUT) -> None:
+        self._connector = connector
+        self._clock = clock
+        self._client = httpx.Client(
+            timeout=httpx.Timeout(read_timeout, connect=CONNECT_TIMEOUT),
+            follow_redirects=False,
+            headers={"User-Agent": USER_AGENT},
+            # A proxy from the environment would see every token.
+            trust_env=False,
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def call(
+        self,
+        method: str,
+        url: str,
+        *,
+        operation: str,
+        write: bool,
+        expect_json: bool = True,
+        **request: Any,
+    ) -> Answer:
+        """One request, one answer with status 200..299 and, where expected, a JSON body.
+
+        Raises Unauthorized, RateLimited, Unavailable, Rejected, and for writes UnknownOutcome.
+        """
+        lost = UnknownOutcome if write else Unavailable
+        try:
+            response = self._client.request(method, url, **request)
+            body = response.content
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            # The connection was never made: nothing of ours was sent.
+            raise Unavailable(
+                type(error).__name__, connector=self._connector, operation=operation
+            ) from None
+        except httpx.HTTPError as error:
+            raise lost(
+                type(error).__name__, connector=self._connector, operation=operation
+            ) from None
+        if not 200 <= response.status_code < 300:
+            raise classify(
+                response.status_code,
+                response.headers,
+                body,
+                connector=self._connector,
+                operation=operation,
+                write=write,
+                now=self._clock.now(),
+            )
+        if expect_json:
+            try:
+                json.loads(body)
+            except ValueError:
+                raise lost(
+                    f"an answer that is not JSON: {excerpt(body)}",
+                    connector=self._connector,
+                    operation=operation,
+                ) from None
+        return Answer(response.status_code, response.headers, body)

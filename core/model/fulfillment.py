@@ -1,0 +1,168 @@
+"""Who ships which lines, the parcels, and what the carrier saw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from core.model.catalog import ChannelId, LocationId, Sku
+from core.model.orders import Address
+
+
+class FulfillmentState(StrEnum):
+    #: decided; the request to ship is not handed over yet
+    PLANNED = "planned"
+    #: the request is handed over
+    REQUESTED = "requested"
+    ACKNOWLEDGED = "acknowledged"
+    #: some units are on their way
+    PARTIALLY_SHIPPED = "partially_shipped"
+    SHIPPED = "shipped"
+    DELIVERED = "delivered"
+    #: the place said no
+    REJECTED = "rejected"
+    CANCELED = "canceled"
+
+
+@dataclass(frozen=True, slots=True)
+class FulfillmentLine:
+    #: the order line's remote id
+    line: str
+    #: the component Sku to pick
+    sku: Sku
+    #: units of `sku`
+    quantity: int
+    #: units of `sku` in one unit of the line (1 unless a Kit or a pack)
+    per_unit: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Fulfillment:
+    """One place ships these lines of one order. `number` counts from 1 within the order."""
+
+    channel: ChannelId
+    order: str
+    number: int
+    location: LocationId
+    lines: tuple[FulfillmentLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShipRequest:
+    """What a place that ships for us is told: once, under `key`."""
+
+    #: `<channel>:<order remote id>:F<number>`; printed on the request, echoed in their answers
+    key: str
+    location: LocationId
+    order_name: str
+    lines: tuple[FulfillmentLine, ...]
+    ship_to: Address
+    service: str
+    requested_at: datetime
+    ship_by: datetime | None = None
+
+
+class AcknowledgmentStatus(StrEnum):
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgment:
+    """A place's answer to a ShipRequest."""
+
+    key: str
+    status: AcknowledgmentStatus
+    #: the instant it speaks of
+    at: datetime
+    #: its own word and reason, kept raw
+    raw_status: str = ""
+    message: str = ""
+    #: its own reference for the request
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShippedLine:
+    sku: Sku
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShipmentNotice:
+    """A parcel as the place that shipped it states it."""
+
+    key: str
+    carrier: str
+    tracking_number: str
+    shipped_at: datetime
+    lines: tuple[ShippedLine, ...]
+    service: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmedLine:
+    """Units of an order line (not of components) that are in the parcel."""
+
+    line: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """A parcel as the channel is told about it. (channel, order, package_number) is its key."""
+
+    channel: ChannelId
+    order: str
+    #: counts from 1 within the order; Amazon's packageReferenceId
+    package_number: int
+    location: LocationId
+    #: our word for the carrier ("ups"); the connector spells it as its channel does
+    carrier: str
+    tracking_number: str
+    shipped_at: datetime
+    lines: tuple[ConfirmedLine, ...]
+    #: the channel's own location to fulfill from, where it has several ("" = where assigned)
+    remote_location: str = ""
+    service: str = ""
+
+
+class TrackingStatus(StrEnum):
+    """Where a parcel is. Unknown remote codes stay UNKNOWN, the raw triple kept."""
+
+    LABEL_CREATED = "label_created"
+    PICKED_UP = "picked_up"
+    IN_TRANSIT = "in_transit"
+    OUT_FOR_DELIVERY = "out_for_delivery"
+    AVAILABLE_FOR_PICKUP = "available_for_pickup"
+    ATTEMPTED = "attempted"
+    DELAYED = "delayed"
+    EXCEPTION = "exception"
+    ACTION_REQUIRED = "action_required"
+    DELIVERED = "delivered"
+    RETURNING = "returning"
+    RETURNED = "returned"
+    VOIDED = "voided"
+    LOST = "lost"
+    NOT_FOUND = "not_found"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingEvent:
+    """One scan."""
+
+    tracking_number: str
+    at: datetime
+    #: the local wall clock the carrier printed, "" where it gave none: "2026-11-24T09:15:00"
+    local_time: str
+    status: TrackingStatus
+    #: the carrier's own triple, kept
+    raw_type: str
+    raw_code: str
+    raw_status_code: str
+    text: str
+    #: city, region, country as printed; no street
+    place: str = ""

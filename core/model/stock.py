@@ -1,0 +1,118 @@
+"""Units: where they are, who counts them, for whom they are held."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from core.model.catalog import ChannelId, LocationId, Sku
+
+
+class CountedBy(StrEnum):
+    """Who counts a location's units."""
+
+    LOCKSTEP = "lockstep"
+    #: snapshots from a remote: supplier feed, FBA, a Shopify location
+    REMOTE = "remote"
+
+
+class SnapshotBasis(StrEnum):
+    """What a remote's figure already took off."""
+
+    #: what it has accepted from us is off already: our reservation counts until acknowledged
+    NET = "net"
+    #: an on-hand list: our reservation counts until shipped
+    GROSS = "gross"
+
+
+class MovementKind(StrEnum):
+    RECEIPT = "receipt"
+    SHIPMENT = "shipment"
+    COUNT = "count"
+    SNAPSHOT = "snapshot"
+    ADJUSTMENT = "adjustment"
+    RETURN = "return"
+    TRANSFER = "transfer"
+    DAMAGE = "damage"
+
+
+@dataclass(frozen=True, slots=True)
+class StockLocation:
+    """A place that holds and ships stock."""
+
+    id: LocationId
+    counted_by: CountedBy
+    #: lower ships first
+    priority: int
+    #: the connection that hands requests to ship to it; "" where it cannot be asked to ship
+    ships_through: str = ""
+    #: channels whose orders it may ship; empty: all
+    channels: frozenset[ChannelId] = frozenset()
+    #: not None where the location is counted by a remote
+    basis: SnapshotBasis | None = None
+    #: the channel that counts it and sells from it itself; its own orders are in its figure already
+    counting_channel: ChannelId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StockLevel:
+    """One Sku at one location. `committed` is the sum of the reservations that still count."""
+
+    sku: Sku
+    location: LocationId
+    on_hand: int = 0
+    committed: int = 0
+    safety_stock: int = 0
+    incoming: int = 0
+
+    @property
+    def available(self) -> int:
+        """Units that may be promised; negative when more is committed than is there."""
+        return self.on_hand - self.committed - self.safety_stock
+
+
+@dataclass(frozen=True, slots=True)
+class StockMovement:
+    """One append-only ledger line. (kind, reference, sku, location) is unique: a repeat is a no-op."""
+
+    sku: Sku
+    location: LocationId
+    kind: MovementKind
+    #: signed units
+    quantity: int
+    #: what caused it: a shipment's key, a snapshot's name, a count's file
+    reference: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRow:
+    sku: Sku
+    #: units the remote says are there; never negative
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class StockSnapshot:
+    """A remote's whole figure for one location at one instant."""
+
+    location: LocationId
+    #: the instant the figure speaks of: the stated time, else the file's time less the configured lag
+    as_of: datetime
+    #: what names it at the remote (file name), unique together with `digest`
+    name: str
+    digest: str
+    rows: tuple[SnapshotRow, ...]
+    #: the source's words that could not be read as rows: (line number, text, why)
+    problems: tuple[tuple[int, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Units of a component Sku to hold for one order line: at `location`, or unallocated (None)."""
+
+    line: str
+    sku: Sku
+    location: LocationId | None
+    quantity: int

@@ -1,0 +1,330 @@
+"""What a connector may be able to do, and what it may ask of the inside.
+
+A connector subclasses the capabilities its remote really has, and no others; a missing method
+cannot be instantiated. Pulls may be repeated safely; pushes carry a key. Every method raises the
+errors of core/errors.py and nothing else.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
+
+from core.model.catalog import Listing, OfferChange, OfferKey, OfferReading, OfferResult
+from core.model.fulfillment import Acknowledgment, Shipment, ShipmentNotice, TrackingEvent
+from core.model.orders import Order
+from core.model.stock import StockSnapshot
+
+#: Where a walk stands: opaque JSON text the connector made. None: from the beginning.
+Cursor = str
+#: The fixed name of one Effect, made of remote ids.
+Key = str
+#: The remote's own id of what a push made there.
+RemoteRef = str
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that could not be read: kept raw, told as a Case; the others go through."""
+
+    #: what kind of record: "order", "listing", "shipment line"
+    kind: str
+    #: its remote id, or the best name it has ("shipments-0412.csv line 7")
+    remote_id: str
+    #: why, in words for an operator, without personal data
+    problem: str
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch(Generic[T]):
+    """One page. Items, rejects and `cursor` are saved in one transaction."""
+
+    items: tuple[T, ...]
+    cursor: Cursor
+    rejects: tuple[Reject, ...] = ()
+    #: the raw record of each item, by remote id: JSON text for the payload table
+    raw: tuple[tuple[str, str], ...] = ()
+    #: not None on the page that completes a walk: all changes up to here have been shown
+    complete_to: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """A scope or role: granted or not, and what stops without it."""
+
+    name: str
+    granted: bool
+    #: for a person: "orders cannot be read"
+    without_it: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What `lockstep check` shows of a remote. No write was made."""
+
+    #: shop or account name, host and folder
+    name: str
+    #: marketplace, plan, API version: (label, value)
+    facts: tuple[tuple[str, str], ...] = ()
+    rights: tuple[Right, ...] = ()
+    #: things that are wrong though we got in
+    problems: tuple[str, ...] = ()
+    secret_expires_at: datetime | None = None
+
+
+class Connector(ABC):
+    """One configured connection to a remote. Makes no call until a method is used."""
+
+    #: the connection's name in the configuration: "shopify-us"
+    name: str
+
+    @abstractmethod
+    def check(self) -> CheckReport:
+        """Look at name, rights and expiry; write nothing."""
+
+    def close(self) -> None:  # noqa: B027 - optional: most connectors hold nothing open
+        """Give back sockets. Safe to call twice."""
+
+
+class OrderSource(Connector):
+    """A remote whose orders we record. Pulls may be repeated safely."""
+
+    @abstractmethod
+    def pull_orders(self, *, since: Cursor | None) -> Iterator[Batch[Order]]:
+        """Walk the orders changed since the cursor, oldest change first where the remote can.
+
+        The walk may be left after any page and taken up again from that page's cursor; a place in
+        it that expired restarts the walk from its own watermark. The last page has `complete_to`.
+        """
+
+    @abstractmethod
+    def get_order(self, remote_id: str) -> Batch[Order]:
+        """Read one order now (0 or 1 items, or a reject)."""
+
+
+class ListingSource(Connector):
+    """A remote whose listings we record."""
+
+    @abstractmethod
+    def pull_listings(self, *, since: Cursor | None) -> Iterator[Batch[Listing]]:
+        """Walk all listings, or those changed since the cursor."""
+
+
+class OfferTarget(Connector):
+    """A remote that shows quantities and lets us set them, as `available`."""
+
+    @abstractmethod
+    def read_offers(self, changes: Sequence[OfferChange]) -> Sequence[OfferReading]:
+        """What is shown for these offers now (their quantity is ignored)."""
+
+    @abstractmethod
+    def push_offers(self, changes: Sequence[OfferChange], *, attempt: str) -> Sequence[OfferResult]:
+        """Write quantities; one result per change, in any order.
+
+        `attempt` is fresh for every attempt (idempotency keys replay for 24 h: one made from Sku
+        and quantity swallows the second 5 of 5 -> 7 -> 5). Raises only what holds for the whole
+        connection (Unauthorized, RateLimited, Unavailable); all else is a result.
+        """
+
+    @abstractmethod
+    def remote_locations(self) -> Sequence[tuple[str, str]]:
+        """(remote id, name) of the places the channel keeps numbers for; empty: one number each."""
+
+
+class ShipmentTarget(Connector):
+    """A remote that is told about parcels. The same `key` is the same push."""
+
+    @abstractmethod
+    def push_shipment(self, shipment: Shipment, *, key: Key) -> RemoteRef:
+        """Confirm one parcel. Raises UnknownOutcome when it may have landed."""
+
+    @abstractmethod
+    def find_shipment(self, shipment: Shipment, *, key: Key) -> RemoteRef | None:
+        """Whether the remote has this parcel already; asked before a repeat."""
+
+    @property
+    @abstractmethod
+    def shipment_repeat_is_edit(self) -> bool:
+        """True where pushing the same parcel twice edits it (Amazon): a repeat needs no search."""
+
+
+class StockSource(Connector):
+    """A remote that counts a location for us."""
+
+    @abstractmethod
+    def pull_stock(self, *, since: Cursor | None) -> Iterator[Batch[StockSnapshot]]:
+        """Snapshots newer than the cursor, oldest first."""
+
+
+class Handover(StrEnum):
+    """Where a staged request is, seen from outside."""
+
+    #: nothing of it is there
+    ABSENT = "absent"
+    #: uploaded under its staging name, whole
+    STAGED = "staged"
+    #: uploaded under its staging name, not (yet) whole or other bytes
+    PARTIAL = "partial"
+    #: under its final name
+    DELIVERED = "delivered"
+    #: both names, or other bytes under the final name: a person must look
+    DOUBT = "doubt"
+
+
+class RequestTarget(Connector):
+    """A place that ships for us and takes requests as files: staged, then handed over by a rename.
+
+    Three steps with a commit between each, so that a crash can tell them apart: `stage` may be
+    repeated freely (nobody picks up a staging name); `staged` is committed; `release` renames
+    without overwriting; afterwards "gone" can only mean "handed over".
+    """
+
+    @abstractmethod
+    def stage_request(self, key: Key, document: bytes) -> None:
+        """Upload under the staging name, replacing what an earlier attempt left there."""
+
+    @abstractmethod
+    def release_request(self, key: Key) -> RemoteRef:
+        """Rename to the final name, never over an existing one (Rejected, code "exists")."""
+
+    @abstractmethod
+    def find_request(self, key: Key, document: bytes) -> Handover:
+        """Where the request is now."""
+
+
+class FulfillmentSource(Connector):
+    """Answers from a place that ships for us."""
+
+    @abstractmethod
+    def pull_acknowledgments(self, *, since: Cursor | None) -> Iterator[Batch[Acknowledgment]]:
+        """Acknowledgments newer than the cursor."""
+
+    @abstractmethod
+    def pull_shipments(self, *, since: Cursor | None) -> Iterator[Batch[ShipmentNotice]]:
+        """Shipment notices newer than the cursor."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingReport:
+    """What a carrier knows of one number. No events: the number is not known (yet)."""
+
+    tracking_number: str
+    events: tuple[TrackingEvent, ...]
+    estimated_delivery: datetime | None = None
+    raw: str = field(default="", repr=False)
+
+
+class TrackingSource(Connector):
+    """A carrier that tells where parcels are."""
+
+    @abstractmethod
+    def pull_tracking(self, tracking_number: str) -> TrackingReport:
+        """Every scan the carrier has for this number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One message to one recipient, ready to send."""
+
+    #: fixed per (incident, sequence, recipient): a resend carries the same one
+    message_id: str
+    #: the first mail of the same incident; "" for that first mail itself
+    in_reply_to: str
+    recipient: str
+    subject: str
+    text: str
+    html: str
+
+
+class AlertTarget(Connector):
+    """Carries mails to people."""
+
+    @abstractmethod
+    def push_mail(self, mail: Mail) -> None:
+        """Hand one mail to the server. UnknownOutcome when the answer to DATA was lost."""
+
+
+class Clock(Protocol):
+    """The project clock: schedules, back-off, buckets, token expiry, ages. Scaled in the demo."""
+
+    def now(self) -> datetime:
+        """The instant, aware, UTC."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait this many clock seconds, or until the process is asked to stop."""
+
+
+class RateGate(Protocol):
+    """Token buckets kept in the store, shared by threads and workers, surviving restarts."""
+
+    def take(self, bucket: str, *, rate: float, burst: float, cost: float = 1.0) -> float:
+        """Take `cost` tokens of a bucket that refills `rate` a second up to `burst`.
+
+        Returns clock seconds to wait before going on (0: go now). The tokens are taken either way.
+        """
+
+    def correct(self, bucket: str, *, rate: float, burst: float, available: float) -> None:
+        """What the remote says is left, right now."""
+
+
+class Halt(Protocol):
+    """Asked just before every outside write: the lease still holds and writes are not stopped."""
+
+    def __call__(self) -> None:
+        """Return, or raise LeaseLost."""
+
+
+class Inside(Protocol):
+    """What a connector needs from the inside, handed in by bootstrap."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def rates(self) -> RateGate: ...
+
+    def lock(self, name: str) -> AbstractContextManager[object]:
+        """One lock per name in this process (one token renewal per credential)."""
+
+
+__all__ = [
+    "Acknowledgment",
+    "AlertTarget",
+    "Batch",
+    "CheckReport",
+    "Clock",
+    "Connector",
+    "Cursor",
+    "FulfillmentSource",
+    "Halt",
+    "Handover",
+    "Inside",
+    "Key",
+    "Listing",
+    "ListingSource",
+    "Mail",
+    "OfferChange",
+    "OfferKey",
+    "OfferReading",
+    "OfferResult",
+    "OfferTarget",
+    "OrderSource",
+    "RateGate",
+    "Reject",
+    "RemoteRef",
+    "RequestTarget",
+    "Right",
+    "Shipment",
+    "ShipmentTarget",
+    "StockSource",
+    "TrackingReport",
+    "TrackingSource",
+]

@@ -1,0 +1,1 @@
+"""RUN. Pull, record, decide, push: units of work over one store."""
