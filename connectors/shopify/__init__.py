@@ -1,0 +1,1 @@
+"""Shopify: orders, listings, quantities and shipments over the Admin GraphQL API."""
