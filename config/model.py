@@ -1,0 +1,329 @@
+"""What an admin may say, as frozen pydantic models. Field descriptions become the JSON Schema.
+
+The models describe; they read no file and import no client. Connector settings are found by the
+connector's folder (connectors.registry), so a new connector needs no change here.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from config.durations import Duration
+
+Language = Literal["en", "zh"]
+ModeName = Literal["observe", "propose", "act"]
+
+
+_INSTANTS = "2026-11-24T00:00:00Z or 2026-11-24T00:00:00-05:00"
+
+
+def _written(value: Any) -> Any:
+    # Pydantic reads 20261124 as seconds since 1970: a going-live date in August 1970.
+    if isinstance(value, int | float) or (isinstance(value, str) and "T" not in value.upper()):
+        raise ValueError(f"{value!r} is no instant; write {_INSTANTS}")
+    return value
+
+
+def _aware(at: datetime) -> datetime:
+    if at.tzinfo is None:
+        raise ValueError(f"an instant needs an offset; write {_INSTANTS}")
+    return at
+
+
+Instant = Annotated[datetime, BeforeValidator(_written), AfterValidator(_aware)]
+#: units of a Sku in one sale or one Kit
+Units = Annotated[int, Field(ge=1)]
+
+
+class Part(BaseModel):
+    """What every part of the configuration has in common: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Store(Part):
+    """Where everything is remembered."""
+
+    url: SecretStr = Field(
+        SecretStr("sqlite:///data/lockstep.db"),
+        description="sqlite:///PATH for one machine, postgresql+psycopg://USER:PASSWORD@HOST/NAME beyond it",
+    )
+
+
+class Shop(Part):
+    """The seller."""
+
+    name: str = Field(description="how mails and pages call the shop")
+    time_zone: str = Field(
+        "America/New_York", description="IANA name; days and hours are meant in it"
+    )
+    currency: str = Field("USD", pattern="^[A-Z]{3}$", description="ISO 4217")
+    language: Language = Field(
+        "en", description="of the command line and of mails without a recipient language"
+    )
+
+
+class Orders(Part):
+    """What holds for all orders."""
+
+    route_from: Instant = Field(
+        description="orders placed earlier are recorded, reserve and are tracked, but are never routed"
+    )
+    keep_personal_data: Duration = Field(
+        Duration(days=90),
+        description="after delivery or cancellation; then names and addresses are erased",
+    )
+    keep_raw_records: Duration = Field(
+        Duration(days=30), description="how long remotes' raw records are kept"
+    )
+
+
+class Pace(Part):
+    """How often the flows of a connection run. Hints only hurry them."""
+
+    orders: Duration = Field(Duration(minutes=2), description="pull of new and changed orders")
+    listings: Duration = Field(Duration(hours=1), description="pull of listings")
+    offers: Duration = Field(
+        Duration(minutes=1), description="quantities: look for what differs, and push it"
+    )
+    offers_read: Duration = Field(
+        Duration(hours=6), description="every shown quantity is read back this often"
+    )
+    shipments: Duration = Field(Duration(minutes=1), description="shipment confirmations")
+    stock: Duration = Field(Duration(minutes=5), description="pull of stock snapshots")
+    requests: Duration = Field(Duration(minutes=1), description="requests to ship")
+    responses: Duration = Field(
+        Duration(minutes=2), description="acknowledgments and shipment notices"
+    )
+    tracking: Duration = Field(
+        Duration(minutes=10), description="look for parcels that are due for a question"
+    )
+    mail: Duration = Field(Duration(minutes=1), description="mails waiting to be sent")
+
+
+class OfferPolicy(Part):
+    """How much of what is there a channel may show. Unset fields fall through to the wider policy."""
+
+    sell: bool | None = Field(None, description="false: not sold here, the channel shows 0")
+    percent: int | None = Field(
+        None, ge=0, le=100, description="share of the available units, rounded down"
+    )
+    buffer: int | None = Field(None, ge=0, description="units held back")
+    cap: int | None = Field(None, ge=0, description="never show more than this")
+    hide_below: int | None = Field(
+        None, ge=0, description="show 0 when fewer than this would be shown"
+    )
+    fixed: int | None = Field(None, ge=0, description="always show this number, whatever the stock")
+
+
+class PolicyRule(OfferPolicy):
+    """A policy for the Skus its condition picks. Later rules win field by field."""
+
+    name: str = Field(description="shown in explanations")
+    when: str | None = Field(
+        None, description="CEL over `sku`: '\"fragile\" in sku.tags'; unset: every Sku"
+    )
+    channels: tuple[str, ...] = Field((), description="empty: every channel")
+
+
+class Channel(Part):
+    """A place that sells."""
+
+    connection: str = Field(description="the connection that speaks to it")
+    offers: OfferPolicy = Field(
+        OfferPolicy(), description="the channel's own policy, under the rules"
+    )
+    twins: dict[str, tuple[str, ...]] = Field(
+        {},
+        description="remote location id -> our locations it shows; empty: the channel's first location shows all",
+    )
+    sells_from: tuple[str, ...] = Field(
+        (), description="our locations it may sell from; empty: all"
+    )
+    settle: Duration = Field(
+        Duration(minutes=3),
+        description="how long a remote write may take to be seen; nobody looks or resends sooner",
+    )
+    verify_after: Duration = Field(
+        Duration(minutes=5), description="a sent quantity is read back after this"
+    )
+
+
+class Location(Part):
+    """A place that holds and ships stock."""
+
+    counted_by: str = Field(
+        "lockstep", description="`lockstep` (our ledger) or the connection whose snapshots count it"
+    )
+    basis: Literal["net", "gross"] = Field(
+        "net",
+        description="net: the remote already took off what it accepted; gross: an on-hand list",
+    )
+    priority: int = Field(100, description="lower ships first")
+    ships_through: str = Field(
+        "", description="the connection that takes requests to ship; empty: never asked to ship"
+    )
+    channels: tuple[str, ...] = Field((), description="channels whose orders it ships; empty: all")
+    acknowledge_within: Duration = Field(
+        Duration(hours=24), description="a request without an answer becomes a Case"
+    )
+    ship_within: Duration = Field(
+        Duration(days=3), description="a request without a shipment becomes a Case"
+    )
+    snapshot: SnapshotGuard = Field(
+        default_factory=lambda: SnapshotGuard(), description="when a snapshot is quarantined"
+    )
+
+
+class SnapshotGuard(Part):
+    """A snapshot outside these limits is quarantined whole and becomes a Case."""
+
+    rows_gone: int = Field(
+        40, ge=0, le=100, description="percent of the known rows that may be missing"
+    )
+    units_fallen: int = Field(60, ge=0, le=100, description="percent the total may fall")
+    zeros: int = Field(
+        70, ge=0, le=100, description="percent of rows that may be zero when they were not before"
+    )
+    oldest: Duration = Field(Duration(days=2), description="an older figure is not believed")
+    largest: int = Field(1_000_000, description="a larger quantity for one Sku is absurd")
+
+
+class SkuSettings(Part):
+    """What is known of one Sku."""
+
+    title: str = Field("", description="what people call it")
+    tags: tuple[str, ...] = Field((), description="words that conditions can pick it by")
+    low_stock: int | None = Field(
+        None, ge=0, description="alert at or below this many available units"
+    )
+    components: dict[str, Units] = Field({}, description="a Kit: component Sku -> units in one Kit")
+    aliases: tuple[str, ...] = Field((), description="what channels and suppliers call it")
+    offers: OfferPolicy = Field(
+        OfferPolicy(), description="this Sku's own policy, on every channel, over all rules"
+    )
+
+
+class Skus(Part):
+    """Per-Sku settings, written here or in a table."""
+
+    table: str = Field(
+        "",
+        description="a CSV or XLSX file, relative to the main YAML file; columns: sku title tags "
+        "low_stock sell percent buffer cap hide_below fixed components aliases",
+    )
+    items: dict[str, SkuSettings] = Field(
+        {}, description="Sku -> its settings; a Sku stands here or in the table, not in both"
+    )
+    accept_channel_skus: bool = Field(
+        True,
+        description="a channel's non-blank SKU that is written nowhere is our Sku as it stands; "
+        "false: only what is written is known, and orders for the rest are held",
+    )
+    units_per_sale: dict[str, dict[str, Units]] = Field(
+        {},
+        description="channel -> remote id or remote sku -> units of the Sku in one sale (a pack)",
+    )
+
+
+class HoldRule(Part):
+    """Orders its condition picks wait for a person."""
+
+    name: str = Field(description="shown as the reason")
+    when: str = Field(
+        description="CEL over `order`: 'order.total > 50000 && order.ship_to.country != \"US\"'"
+    )
+
+
+class Review(Part):
+    """What stops an order before it is routed."""
+
+    hold_unpaid: bool = Field(True, description="hold what is not paid")
+    hold_test: bool = Field(True, description="hold test orders")
+    hold_incomplete_address: bool = Field(
+        True, description="hold what no carrier could deliver for want of an address part"
+    )
+    rules: tuple[HoldRule, ...] = Field((), description="the shop's own reasons to hold an order")
+
+
+class Recipient(Part):
+    """A person who reads alert mails."""
+
+    email: str = Field(pattern=r"^[^@\s]+@[^@\s]+$", description="where the mails go")
+    language: Language = Field("en", description="of this person's mails")
+    least: Literal["info", "warning", "critical"] = Field(
+        "warning", description="nothing below is mailed"
+    )
+
+
+class Alerts(Part):
+    """Who is told, and how often."""
+
+    through: str = Field("", description="the email connection; empty: nothing is mailed")
+    recipients: tuple[Recipient, ...] = Field((), description="who reads them")
+    group_wait: Duration = Field(
+        Duration(seconds=30), description="wait for company before the first mail"
+    )
+    group_interval: Duration = Field(
+        Duration(minutes=5), description="between mails about a changed group"
+    )
+    repeat_interval: Duration = Field(
+        Duration(hours=4), description="between mails about an unchanged group"
+    )
+    low_stock: int = Field(0, ge=0, description="level for Skus without one of their own; 0: none")
+    clear_margin: int = Field(
+        1, ge=0, description="units above the level before a low-stock alert resolves"
+    )
+
+
+class Plan(Part):
+    """When a push plan stops as unsafe."""
+
+    most_zeroed: int = Field(
+        30, ge=0, le=100, description="percent of a channel's live offers one plan may set to 0"
+    )
+    least_offers: int = Field(
+        20, ge=0, description="the guard sleeps for channels with fewer live offers"
+    )
+
+
+class Running(Part):
+    """How the daemon runs."""
+
+    threads: int = Field(8, ge=1, le=64, description="units at work at the same time")
+    lease: Duration = Field(
+        Duration(seconds=30), description="real time; a dead worker's unit is free after it"
+    )
+    longest_backoff: Duration = Field(
+        Duration(minutes=15), description="between tries of a failing unit"
+    )
+
+
+class Config(Part):
+    """The whole tree. `connections` hold each connector's own Settings, validated by their `type`."""
+
+    shop: Shop
+    orders: Orders
+    store: Store = Store()
+    connections: dict[str, Any] = Field(
+        {}, description="name -> how one remote is reached; `type` says which connector speaks"
+    )
+    channels: dict[str, Channel] = Field({}, description="name -> a place that sells")
+    locations: dict[str, Location] = Field(
+        {}, description="name -> a place that holds and ships stock"
+    )
+    skus: Skus = Skus()
+    policies: tuple[PolicyRule, ...] = Field(
+        (), description="what channels may show, by condition; later rules win field by field"
+    )
+    review: Review = Review()
+    alerts: Alerts = Alerts()
+    plan: Plan = Plan()
+    pace: Pace = Pace()
+    running: Running = Running()
+
+
+Location.model_rebuild()
