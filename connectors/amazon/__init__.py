@@ -1,0 +1,1 @@
+"""Amazon: orders, offers and shipments of a seller account through the Selling Partner API."""

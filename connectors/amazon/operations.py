@@ -1,0 +1,78 @@
+"""The operations we use: path, usage plan, and what may be assumed when an answer is lost.
+
+Rates are Amazon's defaults per (application, seller account), from the published models at commit
+34dc93f; a bucket refills `rate` tokens a second up to `burst`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    #: Amazon's own operationId
+    name: str
+    method: str
+    #: `{}` are filled with percent-encoded parts
+    path: str
+    #: tokens a second
+    rate: float
+    burst: float
+    #: the role of the app that grants it, for "missing: …"
+    role: str
+    #: an answer that is lost leaves it open whether something changed
+    writes: bool = False
+    #: success is 204 without a body
+    empty_answer: bool = False
+    #: clock seconds a run may wait for a token; beyond that the unit becomes due later
+    patience: float = 20.0
+
+
+_ORDERS_ROLE = "Inventory and Order Tracking"
+_LISTINGS_ROLE = "Product Listing"
+
+#: One token each ~179 s: a run never waits for one, it walks on its burst and comes back later.
+SEARCH_ORDERS = Operation(
+    "searchOrders", "GET", "/orders/2026-01-01/orders", 0.0056, 20, _ORDERS_ROLE, patience=1.0
+)
+GET_ORDER = Operation(
+    "getOrder", "GET", "/orders/2026-01-01/orders/{}", 0.5, 30, _ORDERS_ROLE
+)  # fmt: skip
+CONFIRM_SHIPMENT = Operation(
+    "confirmShipment",
+    "POST",
+    "/orders/v0/orders/{}/shipmentConfirmation",
+    2,
+    10,
+    _ORDERS_ROLE,
+    writes=True,
+    empty_answer=True,
+)
+GET_LISTINGS_ITEM = Operation(
+    "getListingsItem", "GET", "/listings/2021-08-01/items/{}/{}", 5, 10, _LISTINGS_ROLE
+)
+PATCH_LISTINGS_ITEM = Operation(
+    "patchListingsItem", "PATCH", "/listings/2021-08-01/items/{}/{}", 5, 5, _LISTINGS_ROLE, writes=True
+)  # fmt: skip
+#: Changes nothing of the seller's: a second report is waste, not harm, so it may be repeated.
+CREATE_REPORT = Operation(
+    "createReport", "POST", "/reports/2021-06-30/reports", 0.0167, 15, _LISTINGS_ROLE
+)
+GET_REPORT = Operation(
+    "getReport", "GET", "/reports/2021-06-30/reports/{}", 2, 15, _LISTINGS_ROLE
+)  # fmt: skip
+GET_REPORT_DOCUMENT = Operation(
+    "getReportDocument", "GET", "/reports/2021-06-30/documents/{}", 0.0167, 15, _LISTINGS_ROLE
+)
+
+OPERATIONS = (
+    SEARCH_ORDERS,
+    GET_ORDER,
+    CONFIRM_SHIPMENT,
+    GET_LISTINGS_ITEM,
+    PATCH_LISTINGS_ITEM,
+    CREATE_REPORT,
+    GET_REPORT,
+    GET_REPORT_DOCUMENT,
+)

@@ -1,0 +1,109 @@
+"""What an admin says about one Amazon seller account and marketplace."""
+
+from __future__ import annotations
+
+from datetime import date
+from ipaddress import ip_address
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+#: The seller API's address by region (developer-docs.amazon.com/sp-api/docs/sp-api-endpoints).
+ENDPOINTS = {
+    "na": "https://sellingpartnerapi-na.amazon.com",
+    "eu": "https://sellingpartnerapi-eu.amazon.com",
+    "fe": "https://sellingpartnerapi-fe.amazon.com",
+}
+#: Where access tokens come from: Login with Amazon.
+LWA_URL = "https://api.amazon.com/auth/o2/token"
+
+
+def on_loopback(url: str) -> bool:
+    """Whether the address never leaves this machine."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _secure(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("needs a full address: https://host")
+    if parts.scheme == "http" and not on_loopback(url):
+        raise ValueError("plain http would show the tokens to the network; use https")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("only scheme, host, port and path belong here")
+    return url.rstrip("/")
+
+
+Address = Annotated[str, AfterValidator(_secure)]
+
+
+class Settings(BaseModel):
+    """One marketplace of one Amazon seller account."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: Literal["amazon"] = Field(description="amazon")
+    seller_id: str = Field(
+        min_length=1, description="merchant token, from Seller Central, Account Info: A2EXAMPLE"
+    )
+    marketplace_id: str = Field(
+        "ATVPDKIKX0DER", min_length=1, description="ATVPDKIKX0DER is the United States"
+    )
+    region: Literal["na", "eu", "fe"] = Field(
+        "na", description="where the marketplace is: na Americas, eu Europe and India, fe Far East"
+    )
+    lwa_app_id: str = Field(
+        min_length=1,
+        description="client id of the private app, from the Solution Provider Portal: amzn1.application-oa2-client.…",
+    )
+    lwa_client_secret: SecretStr = Field(
+        min_length=1, description="its client secret; must be rotated every 180 days"
+    )
+    refresh_token: SecretStr = Field(
+        min_length=1, description="from authorizing the app for the seller account: Atzr|…"
+    )
+    secret_expires_on: date | None = Field(
+        None, description="the day the client secret expires; check warns 30 days before"
+    )
+    overlap: int = Field(
+        120,
+        ge=0,
+        le=86_400,
+        description="seconds each pull of orders starts before the last one's end, for changes Amazon shows late",
+    )
+    first_orders_days: int = Field(
+        30,
+        ge=1,
+        le=730,
+        description="how many days back the very first pull of orders looks (2,000 orders at once, then 100 each 3 minutes)",
+    )
+    endpoint: Address | None = Field(
+        None, description="another address of the seller API; plain http on loopback only"
+    )
+    lwa_url: Address | None = Field(
+        None, description="another address for access tokens; plain http on loopback only"
+    )
+
+    @model_validator(mode="after")
+    def _both_addresses_or_none(self) -> Self:
+        # A simulator must never get tokens bought at the real Amazon, nor the other way round.
+        if (self.endpoint is None) != (self.lwa_url is None):
+            raise ValueError("endpoint and lwa_url belong together: give both or none")
+        return self
+
+    @property
+    def api_url(self) -> str:
+        """The seller API's address, without a trailing slash."""
+        return self.endpoint or ENDPOINTS[self.region]
+
+    @property
+    def token_url(self) -> str:
+        """Where access tokens come from."""
+        return self.lwa_url or LWA_URL
