@@ -1,0 +1,277 @@
+"""Feeds 2021-06-30: JSON_LISTINGS_FEED from upload to processing report."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from connectors.amazon.simulator.account import Account
+from connectors.amazon.simulator.documents import DocumentStore
+from connectors.amazon.simulator.listings import read_patches
+from connectors.amazon.simulator.rates import LISTINGS_FEED, TokenBuckets
+from connectors.amazon.simulator.reports import invalid, places_of
+from connectors.amazon.simulator.submissions import AVAILABILITY, Patch, apply, issues_of, submit
+from connectors.amazon.simulator.wire import ApiError, millis_text, quota_exceeded
+from connectors.simulation import Response
+
+JSON_LISTINGS = "JSON_LISTINGS_FEED"
+MOST_MESSAGES = 25_000
+#: Listing feeds in XML and flat files end FATAL since 2025-07-31 ("feeds best practices").
+DEAD_TYPES = frozenset(
+    {
+        "POST_PRODUCT_DATA", "POST_INVENTORY_AVAILABILITY_DATA", "POST_PRODUCT_PRICING_DATA",
+        "POST_PRODUCT_IMAGE_DATA", "POST_PRODUCT_RELATIONSHIP_DATA", "POST_FLAT_FILE_INVLOADER_DATA",
+        "POST_FLAT_FILE_PRICEANDQUANTITYONLY_UPDATE_DATA", "POST_FLAT_FILE_LISTINGS_DATA",
+    }
+)  # fmt: skip
+_OPERATIONS = ("UPDATE", "PARTIAL_UPDATE", "PATCH", "DELETE")
+
+
+@dataclass(slots=True)
+class Feed:
+    feed_id: str
+    feed_type: str
+    document_id: str
+    created: datetime
+    starts: datetime
+    ends: datetime
+    canceled: bool = False
+    fatal: bool = False
+    result_document_id: str = ""
+
+    def status(self, now: datetime) -> str:
+        if self.canceled:
+            return "CANCELLED"
+        if now < self.starts:
+            return "IN_QUEUE"
+        if now < self.ends:
+            return "IN_PROGRESS"
+        return "FATAL" if self.fatal else "DONE"
+
+
+class FeedsApi:
+    def __init__(self, account: Account, documents: DocumentStore, buckets: TokenBuckets) -> None:
+        self._account = account
+        self._documents = documents
+        self._buckets = buckets
+        self.feeds: dict[str, Feed] = {}
+
+    def create_document(self, body: dict[str, Any], *, base: str, now: datetime) -> Response:
+        content_type = body.get("contentType")
+        if not isinstance(content_type, str) or not content_type:
+            raise invalid("contentType is required")
+        document_id = f"amzn1.tortuga.4.na.{self._account.uuid()}"
+        document = self._documents.expect(document_id, content_type=content_type)
+        url = self._documents.url(base, document, method="PUT", now=now)
+        body = {"feedDocumentId": document_id, "url": url}
+        return Response.json(body, status=201, took_effect=True, subject=document_id)
+
+    def create(self, body: dict[str, Any], *, now: datetime) -> Response:
+        feed_type = body.get("feedType")
+        if feed_type != JSON_LISTINGS and feed_type not in DEAD_TYPES:
+            raise invalid(f"feedType: the simulator processes {JSON_LISTINGS} only")
+        if self._account.marketplace_id not in places_of(body):
+            raise invalid("marketplaceIds: the seller does not sell there")
+        document = self._documents.documents.get(str(body.get("inputFeedDocumentId")))
+        if document is None or document.content is None:
+            raise invalid("inputFeedDocumentId: nothing was uploaded there")
+        if feed_type == JSON_LISTINGS and not self._buckets.take(LISTINGS_FEED, now=now):
+            raise quota_exceeded()
+        feed = self._queue(str(feed_type), document.document_id, now=now)
+        return Response.json(
+            {"feedId": feed.feed_id}, status=202, took_effect=True, subject=feed.feed_id
+        )
+
+    def _queue(self, feed_type: str, document_id: str, *, now: datetime) -> Feed:
+        """A feed waits for the one before it, then works, and comes true as a whole at its end."""
+        behavior = self._account.behavior
+        free = max((feed.ends for feed in self.feeds.values() if not feed.canceled), default=now)
+        starts = max(now + self._account.delay(behavior.queue_delay), free)
+        ends = starts + self._account.delay(behavior.apply_delay)
+        feed = Feed(self._account.digits(12), feed_type, document_id, now, starts, ends)
+        self.feeds[feed.feed_id] = feed
+        self._account.agenda.at(ends, lambda at: self._finish(feed, at))
+        return feed
+
+    def _known(self, feed_id: str) -> Feed:
+        feed = self.feeds.get(feed_id)
+        if feed is None:
+            raise ApiError(404, "NotFound", f"Feed {feed_id} was not found.")
+        return feed
+
+    def get(self, feed_id: str, *, now: datetime) -> Response:
+        feed = self._known(feed_id)
+        body: dict[str, Any] = {
+            "feedId": feed_id,
+            "feedType": feed.feed_type,
+            "marketplaceIds": [self._account.marketplace_id],
+            "createdTime": millis_text(feed.created),
+            "processingStatus": feed.status(now),
+        }
+        if not feed.canceled and now >= feed.starts:
+            body["processingStartTime"] = millis_text(feed.starts)
+        if not feed.canceled and now >= feed.ends:
+            body["processingEndTime"] = millis_text(feed.ends)
+        if feed.result_document_id:
+            body["resultFeedDocumentId"] = feed.result_document_id
+        return Response.json(body, subject=feed_id)
+
+    def cancel(self, feed_id: str, *, now: datetime) -> Response:
+        feed = self._known(feed_id)
+        if feed.status(now) != "IN_QUEUE":
+            raise invalid("only a feed that is IN_QUEUE can be canceled")
+        feed.canceled = True
+        return Response.json({}, took_effect=True, subject=feed_id)
+
+    def get_document(self, document_id: str, *, base: str, now: datetime) -> Response:
+        document = self._documents.documents.get(document_id)
+        if document is None or document.content is None:
+            raise ApiError(404, "NotFound", f"Feed document {document_id} was not found.")
+        body = {
+            "feedDocumentId": document_id,
+            "url": self._documents.url(base, document, method="GET", now=now),
+        }
+        return Response.json(
+            body | ({"compressionAlgorithm": "GZIP"} if document.compressed else {}),
+            subject=document_id,
+        )
+
+    # Processing
+
+    def _finish(self, feed: Feed, at: datetime) -> None:
+        if feed.canceled:
+            return
+        if feed.feed_type in DEAD_TYPES:
+            feed.fatal = True
+            return
+        report = _Processing(self._account, feed, at)
+        feed.fatal = not report.run(self._documents.documents[feed.document_id].text())
+        feed.result_document_id = f"amzn1.tortuga.4.na.{self._account.uuid()}"
+        content = json.dumps(report.as_json(), ensure_ascii=False).encode()
+        self._documents.put(
+            feed.result_document_id, content, content_type="application/json; charset=UTF-8"
+        )
+
+
+class _Processing:
+    """One run over a feed's messages, and the processing report of it."""
+
+    def __init__(self, account: Account, feed: Feed, at: datetime) -> None:
+        self._account = account
+        self._feed = feed
+        self._at = at
+        self._issues: list[dict[str, Any]] = []
+        self._processed = 0
+        self._accepted = 0
+
+    def run(self, content: bytes) -> bool:
+        """False when the feed as a whole cannot be read."""
+        messages = self._messages(content)
+        for message in messages or []:
+            self._processed += 1
+            self._accepted += self._take(message)
+        return messages is not None
+
+    def _messages(self, content: bytes) -> list[Any] | None:
+        """The feed's messages; None, with an issue about the whole feed, when it has none."""
+        try:
+            document = json.loads(content)
+        except ValueError:
+            return self._without_message("4002001", "The feed content is not valid JSON.")
+        header = document.get("header") if isinstance(document, dict) else None
+        if not isinstance(header, dict) or header.get("sellerId") != self._account.seller_id:
+            return self._without_message(
+                "4002005", "The header attribute 'sellerId' is missing or wrong."
+            )
+        if header.get("version") != "2.0":
+            return self._without_message("4002006", "The header attribute 'version' must be '2.0'.")
+        messages = document.get("messages")
+        if not isinstance(messages, list) or not 1 <= len(messages) <= MOST_MESSAGES:
+            return self._without_message(
+                "4002008", f"'messages' must have 1 to {MOST_MESSAGES} entries."
+            )
+        return messages
+
+    def _without_message(self, code: str, message: str) -> list[Any] | None:
+        self._issues.append({"code": code, "severity": "ERROR", "message": message})
+        return None
+
+    def _take(self, message: Any) -> bool:
+        """Apply one message; False when it is invalid."""
+        if not isinstance(message, dict) or not isinstance(message.get("messageId"), int):
+            self._without_message("4002008", "A message has no messageId.")
+            return False
+        number, sku = message["messageId"], message.get("sku")
+        if not isinstance(sku, str) or message.get("operationType") not in _OPERATIONS:
+            return self._refuse(
+                number, str(sku), "4002008", "The message does not match the schema."
+            )
+        listing = self._account.listings.get(sku)
+        if message["operationType"] == "DELETE":
+            self._account.listings.pop(sku, None)
+            return True
+        try:
+            patches = _patches(message)
+        except ApiError as error:
+            return self._refuse(number, sku, "4002008", error.details)
+        if listing is None:
+            # As with a patch: accepted, and nothing comes of it (selling-partner-api-models#4402).
+            return True
+        issues = issues_of(patches, listing)
+        for issue in issues:
+            self._refuse(number, sku, issue.code, issue.message, attribute=issue.attribute)
+        if issues:
+            return False
+        submit(patches, listing, now=self._at)
+        apply(patches, listing, now=self._at)
+        self._account.counts["feed messages applied"] += 1
+        return True
+
+    def _refuse(
+        self, number: int, sku: str, code: str, message: str, *, attribute: str = AVAILABILITY
+    ) -> bool:
+        self._issues.append(
+            {
+                "messageId": number,
+                "sku": sku,
+                "code": code,
+                "severity": "ERROR",
+                "message": message,
+                "attributeName": attribute,
+            }
+        )
+        return False
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "header": {
+                "sellerId": self._account.seller_id,
+                "version": "2.0",
+                "feedId": self._feed.feed_id,
+            },
+            "issues": self._issues,
+            "summary": {
+                "errors": len(self._issues),
+                "warnings": 0,
+                "messagesProcessed": self._processed,
+                "messagesAccepted": self._accepted,
+                "messagesInvalid": self._processed - self._accepted,
+            },
+        }
+
+
+def _patches(message: dict[str, Any]) -> list[Patch]:
+    """PARTIAL_UPDATE is a `replace` of each attribute it names; an UPDATE is taken as one too:
+    this simulator does not wipe the attributes an UPDATE leaves out. Raises ApiError 400."""
+    if message["operationType"] == "PATCH":
+        return read_patches(message)
+    attributes = message.get("attributes")
+    if not isinstance(attributes, dict):
+        raise invalid("attributes is required")
+    patches = [
+        {"op": "replace", "path": f"/attributes/{name}", "value": value}
+        for name, value in attributes.items()
+    ]
+    return read_patches({"productType": message.get("productType"), "patches": patches})
