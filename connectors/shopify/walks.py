@@ -182,7 +182,7 @@ def _positions(paths: Sequence[tuple[str | int, ...]], root: str) -> frozenset[i
 
 
 def rest_of(
-    client: Client, document: Document, *, id: str, path: tuple[str, str], first: Node
+    client: Client, document: Document, *, parent_id: str, path: tuple[str, str], first: Node
 ) -> list[Node]:
     """All nodes of a nested connection, the first page of which is at hand. Raises Unreadable
     when the parent is gone meanwhile."""
@@ -190,7 +190,7 @@ def rest_of(
     nodes = list(first["nodes"])
     page = first["pageInfo"]
     while page["hasNextPage"]:
-        data = client.read(document, {"id": id, "after": page["endCursor"]})
+        data = client.read(document, {"id": parent_id, "after": page["endCursor"]})
         if data[parent] is None:
             raise Unreadable(f"the {parent} is gone")
         nodes += data[parent][connection]["nodes"]
@@ -250,7 +250,7 @@ class OrderReader:
         return {**assigned, "lineItems": {"nodes": lines}}
 
     def _rest(self, document: Document, gid: str, path: tuple[str, str], first: Node) -> list[Node]:
-        return rest_of(self._client, document, id=gid, path=path, first=first)
+        return rest_of(self._client, document, parent_id=gid, path=path, first=first)
 
 
 class ListingReader:
@@ -284,7 +284,7 @@ class ListingReader:
             return rest_of(
                 self._client,
                 documents.PRODUCT_VARIANTS,
-                id=product["id"],
+                parent_id=product["id"],
                 path=("product", "variants"),
                 first=product["variants"],
             )

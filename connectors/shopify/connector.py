@@ -1,0 +1,187 @@
+"""One Shopify shop: orders and listings in, quantities and shipments out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+import shopify
+
+from connectors.shopify import documents, mapping
+from connectors.shopify.client import Client
+from connectors.shopify.offers import Offers
+from connectors.shopify.settings import Settings
+from connectors.shopify.shipments import Shipments
+from connectors.shopify.walks import ListingReader, Margins, OrderReader, Walk
+from core.model.catalog import Listing, OfferChange, OfferReading, OfferResult
+from core.model.fulfillment import Shipment
+from core.model.orders import Order
+from core.ports import (
+    Batch,
+    CheckReport,
+    Cursor,
+    Inside,
+    Key,
+    ListingSource,
+    OfferTarget,
+    OrderSource,
+    RemoteRef,
+    Right,
+    ShipmentTarget,
+)
+
+#: Scopes, and what stops without each.
+SCOPES = (
+    ("read_orders", "orders cannot be read"),
+    ("read_all_orders", "orders older than 60 days cannot be seen"),
+    ("read_products", "listings cannot be read"),
+    ("read_inventory", "quantities shown cannot be read"),
+    ("write_inventory", "quantities cannot be written"),
+    ("read_locations", "locations cannot be listed"),
+    ("read_merchant_managed_fulfillment_orders", "it cannot be seen which lines wait where"),
+    ("write_merchant_managed_fulfillment_orders", "shipments cannot be confirmed"),
+    (
+        "read_third_party_fulfillment_orders",
+        "lines another service ships cannot be told from ours",
+    ),
+)
+
+
+class Shopify(OrderSource, ListingSource, OfferTarget, ShipmentTarget):
+    """The capabilities of one shop. Makes no call before a method is used."""
+
+    def __init__(self, name: str, settings: Settings, inside: Inside) -> None:
+        self.name = name
+        self._settings = settings
+        self._client = Client(name, settings, inside)
+        margins = Margins(
+            overlap=timedelta(seconds=settings.overlap),
+            index_lag=timedelta(seconds=settings.index_lag),
+        )
+        self._order_reader = OrderReader(self._client, channel=name)
+        self._orders = Walk(
+            self._client,
+            document=documents.ORDERS,
+            root="orders",
+            page_size=settings.page_size,
+            clock=inside.clock,
+            margins=margins,
+            read=self._order_reader.page,
+        )
+        self._listings = Walk(
+            self._client,
+            document=documents.PRODUCTS,
+            root="products",
+            page_size=settings.page_size,
+            clock=inside.clock,
+            margins=margins,
+            read=ListingReader(self._client, channel=name).page,
+        )
+        self._offers = Offers(self._client, clock=inside.clock)
+        self._shipments = Shipments(
+            self._client, name=name, notify_customer=settings.notify_customer
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    # --- pulls
+
+    def pull_orders(self, *, since: Cursor | None) -> Iterator[Batch[Order]]:
+        return self._orders.batches(since)
+
+    def get_order(self, remote_id: str) -> Batch[Order]:
+        """One order now, by its number or its gid. The batch's cursor is empty: this is no walk."""
+        data = self._client.read(documents.ORDER, {"id": mapping.order_gid(remote_id)})
+        nodes = [data["order"]] if data["order"] is not None else []
+        read = self._order_reader.page(data, nodes, frozenset())
+        return Batch(read.items, "", read.rejects, read.raw)
+
+    def pull_listings(self, *, since: Cursor | None) -> Iterator[Batch[Listing]]:
+        return self._listings.batches(since)
+
+    # --- quantities
+
+    def remote_locations(self) -> Sequence[tuple[str, str]]:
+        """Active locations of the shop's own; those of fulfillment services keep their own numbers."""
+        found: list[tuple[str, str]] = []
+        after: str | None = None
+        while True:
+            page = self._client.read(documents.LOCATIONS, {"after": after})["locations"]
+            found += [(node["id"], node["name"]) for node in page["nodes"] if node["isActive"]]
+            if not page["pageInfo"]["hasNextPage"]:
+                return found
+            after = page["pageInfo"]["endCursor"]
+
+    def read_offers(self, changes: Sequence[OfferChange]) -> Sequence[OfferReading]:
+        return self._offers.read(changes)
+
+    def push_offers(self, changes: Sequence[OfferChange], *, attempt: str) -> Sequence[OfferResult]:
+        return self._offers.push(changes, attempt=attempt)
+
+    # --- shipments
+
+    def push_shipment(self, shipment: Shipment, *, key: Key) -> RemoteRef:
+        """Confirm a parcel; several fulfillments' gids are joined by commas.
+
+        Shopify knows no key here: the order's own state tells what was pushed before.
+        """
+        return self._shipments.push(shipment)
+
+    def find_shipment(self, shipment: Shipment, *, key: Key) -> RemoteRef | None:
+        return self._shipments.find(shipment)
+
+    @property
+    def shipment_repeat_is_edit(self) -> bool:
+        return False
+
+    # --- check
+
+    def check(self) -> CheckReport:
+        """Shop, plan, currency, versions, scopes, token. Raises Unauthorized, Unavailable."""
+        data = self._client.read(documents.SHOP, {})
+        shop = data["shop"]
+        scopes = [scope["handle"] for scope in data["currentAppInstallation"]["accessScopes"]]
+        return CheckReport(
+            name=shop["name"],
+            facts=self._facts(shop),
+            rights=_rights(scopes),
+            problems=tuple(self._problems(shop)),
+        )
+
+    def _facts(self, shop: dict[str, object]) -> tuple[tuple[str, str], ...]:
+        plan = shop["plan"]
+        assert isinstance(plan, dict)
+        expires_at = self._client.token_expires_at()
+        return (
+            ("shop", str(shop["myshopifyDomain"])),
+            ("plan", str(plan["publicDisplayName"])),
+            ("currency", str(shop["currencyCode"])),
+            ("time zone", str(shop["ianaTimezone"])),
+            ("API version", self._client.answered_version or self._settings.api_version),
+            (
+                "access token",
+                f"renewed before {expires_at:%Y-%m-%d %H:%M} UTC" if expires_at else "static",
+            ),
+        )
+
+    def _problems(self, shop: dict[str, object]) -> Iterator[str]:
+        asked, answered = self._settings.api_version, self._client.answered_version
+        if answered and answered != asked:
+            yield f"asked for API version {asked}, answered by {answered}"
+        if shop["myshopifyDomain"] != self._settings.shop:
+            yield f"configured as {self._settings.shop}, answered by {shop['myshopifyDomain']}"
+
+
+def _rights(scopes: Sequence[str]) -> tuple[Right, ...]:
+    # The library knows that a write scope includes its read scope, and refuses to hold scopes of
+    # another form (customer_read_orders).
+    granted = shopify.ApiAccess([one for one in scopes if shopify.ApiAccess.SCOPE_RE.match(one)])
+    return tuple(
+        Right(name, granted.covers(shopify.ApiAccess(name)), loss) for name, loss in SCOPES
+    )
+
+
+def connect(name: str, settings: Settings, inside: Inside) -> Shopify:
+    """The connector for one configured shop. Makes no call."""
+    return Shopify(name, settings, inside)
