@@ -113,6 +113,14 @@ class Shopify(OrderSource, ListingSource, OfferTarget, ShipmentTarget):
                 return found
             after = page["pageInfo"]["endCursor"]
 
+    @property
+    def compare_and_set(self) -> bool:
+        return True
+
+    @property
+    def order_lag(self) -> float:
+        return self._settings.index_lag
+
     def read_offers(self, changes: Sequence[OfferChange]) -> Sequence[OfferReading]:
         return self._offers.read(changes)
 
