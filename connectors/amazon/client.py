@@ -46,6 +46,10 @@ from core.errors import (
 from core.ports import Inside
 
 
+class NotThere(Rejected):
+    """Amazon has no such order, listing or report."""
+
+
 @contextmanager
 def _environment_set_aside(*names: str) -> Iterator[None]:
     """The library reads these when it is imported; a word it does not know would stop us there."""
@@ -168,9 +172,10 @@ class SellingPartner:
             answer = self._documents.call(
                 "GET", url, operation=operation, write=False, expect_json=False
             )
-        except (Rejected, Unauthorized) as error:
-            # The storage's refusal says nothing about our credential: the address expired.
-            raise self._error(Unavailable, operation, str(error)) from None
+        except (Rejected, Unauthorized):
+            # The storage's refusal says nothing about our credential: the address expired. Its
+            # words are left out: they repeat the signed address.
+            raise self._error(Unavailable, operation, "the report's address was refused") from None
         try:
             content = gzip.decompress(answer.body) if compression else answer.body
         except (OSError, EOFError, zlib.error):
@@ -255,9 +260,10 @@ class SellingPartner:
                 operation=operation.name,
                 retry_after=1.0 / self._rate(operation),
             )
-        if errors and (status < 300 or (400 <= status < 500 and status not in (401, 408, 429))):
-            return Rejected(words, connector=self._name, operation=operation.name, code=code)
-        if 400 <= status < 500 and status not in (401, 408, 429):
+        if errors and (status < 300 or _refused(status)):
+            refusal = NotThere if status == 404 else Rejected
+            return refusal(words, connector=self._name, operation=operation.name, code=code)
+        if _refused(status):
             # Not the seller API's own words: its front door turned the request away (it answers
             # malformed HTTP with an HTML 400). Nothing ran, and nothing was said about the content.
             return self._error(Unavailable, operation.name, words)
@@ -332,6 +338,11 @@ def _errors(body: bytes) -> list[tuple[str, str]]:
         for error in errors
         if isinstance(error, dict)
     ]
+
+
+def _refused(status: int) -> bool:
+    """Whether the request itself was at fault, and not who asked, when, or how often."""
+    return 400 <= status < 500 and status not in (401, 403, 408, 429)
 
 
 def _token_refused(errors: list[tuple[str, str]]) -> bool:

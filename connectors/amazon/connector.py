@@ -1,0 +1,405 @@
+"""Amazon as a connection: what its capabilities do, call by call."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from connectors.amazon import checks, listings, mapping
+from connectors.amazon.client import NotThere, SellingPartner
+from connectors.amazon.fields import Record, Unreadable, instant_from, instant_text, text
+from connectors.amazon.operations import (
+    CONFIRM_SHIPMENT,
+    CREATE_REPORT,
+    GET_LISTINGS_ITEM,
+    GET_ORDER,
+    GET_REPORT,
+    GET_REPORT_DOCUMENT,
+    PATCH_LISTINGS_ITEM,
+    SEARCH_ORDERS,
+)
+from connectors.amazon.settings import Settings
+from connectors.amazon.walks import BEFORE_NOW, OrderWalk, ReportWalk
+from core.errors import (
+    RateLimited,
+    Rejected,
+    Unauthorized,
+    Unavailable,
+    UnknownOutcome,
+)
+from core.model.catalog import Listing, OfferChange, OfferOutcome, OfferReading, OfferResult
+from core.model.fulfillment import Shipment
+from core.model.orders import Order
+from core.ports import (
+    Batch,
+    CheckReport,
+    Cursor,
+    Inside,
+    Key,
+    ListingSource,
+    OfferTarget,
+    OrderSource,
+    Reject,
+    RemoteRef,
+    ShipmentTarget,
+)
+
+#: Only what orders are recorded with: no buyer block, whose e-mail we have no use for.
+ORDER_PARTS = "RECIPIENT,PROCEEDS,CANCELLATION,FULFILLMENT"
+PAGE_SIZE = 100
+REPORT_TYPE = "GET_MERCHANT_LISTINGS_ALL_DATA"
+#: Listings saved in one transaction.
+LISTINGS_PER_BATCH = 5000
+#: Unknown outcomes in a row after which a push stops trying: each may cost a whole time-out.
+UNKNOWNS_IN_A_ROW = 3
+
+
+def connect(name: str, settings: Settings, inside: Inside) -> Amazon:
+    """Build the connector. Makes no call."""
+    return Amazon(name, settings, inside)
+
+
+class Amazon(OrderSource, ListingSource, OfferTarget, ShipmentTarget):
+    """One marketplace of one seller account."""
+
+    def __init__(self, name: str, settings: Settings, inside: Inside) -> None:
+        self.name = name
+        self._settings = settings
+        self._clock = inside.clock
+        self._amazon = SellingPartner(name, settings, inside)
+
+    def close(self) -> None:
+        self._amazon.close()
+
+    def check(self) -> CheckReport:
+        """Ask for one page of orders and one listing; write nothing."""
+        return checks.report(self._amazon, self._settings, now=self._clock.now())
+
+    # Orders
+
+    def pull_orders(self, *, since: Cursor | None) -> Iterator[Batch[Order]]:
+        """Walk the orders changed since the watermark (searchOrders, no status filter).
+
+        Every page's query is the first one's, frozen in the cursor; a page token that is too old or
+        refused restarts the walk from its watermark, once.
+        """
+        walk = OrderWalk.parse(since)
+        if walk.expired(now=self._clock.now()):
+            walk = walk.from_its_start()
+        restarted = False
+        while True:
+            if not walk.token:
+                query = self._orders_query(walk)
+                if query is None:
+                    return
+                walk = replace(walk, query=query)
+            try:
+                answer = self._search(walk)
+            except Rejected:
+                if not walk.token or restarted:
+                    raise
+                walk, restarted = walk.from_its_start(), True
+                continue
+            batch, walk = self._orders_page(answer, walk)
+            yield batch
+            if not walk.token:
+                return
+
+    def get_order(self, remote_id: str) -> Batch[Order]:
+        """Read one order (getOrder); nothing where Amazon has none, or it is another marketplace's."""
+        try:
+            answer = self._amazon.call(GET_ORDER, remote_id, query={"includedData": ORDER_PARTS})
+        except NotThere:
+            return Batch((), cursor="")
+        record = answer.get("order")
+        if isinstance(record, Mapping) and mapping.marketplace_of(record) not in (
+            "",
+            self._settings.marketplace_id,
+        ):
+            return Batch((), cursor="")
+        return self._orders([record], cursor="")
+
+    def _orders_query(self, walk: OrderWalk) -> dict[str, str] | None:
+        """The query of a new walk; None where the clock is still at the watermark."""
+        now = self._clock.now()
+        before = now - BEFORE_NOW
+        if walk.watermark:
+            after = walk.watermark - timedelta(seconds=self._settings.overlap)
+        else:
+            after = now - timedelta(days=self._settings.first_orders_days)
+        if after >= before:
+            return None
+        return {
+            "marketplaceIds": self._settings.marketplace_id,
+            "lastUpdatedAfter": instant_text(after),
+            "lastUpdatedBefore": instant_text(before),
+            "includedData": ORDER_PARTS,
+            "maxResultsPerPage": str(PAGE_SIZE),
+        }
+
+    def _search(self, walk: OrderWalk) -> dict[str, Any]:
+        query = dict(walk.query or {})
+        if walk.token:
+            query["paginationToken"] = walk.token
+        return self._amazon.call(SEARCH_ORDERS, query=query)
+
+    def _orders_page(self, answer: Record, walk: OrderWalk) -> tuple[Batch[Order], OrderWalk]:
+        """What one page brought, and where the walk stands after it."""
+        records = answer.get("orders")
+        if not isinstance(records, list):
+            raise self._unavailable(SEARCH_ORDERS.name, "an answer without orders")
+        pagination = answer.get("pagination")
+        token = text(pagination, "nextToken")
+        if token and token == walk.token:
+            raise self._unavailable(SEARCH_ORDERS.name, "a page that names itself as the next")
+        if token:
+            walk = walk.page(token, now=self._clock.now())
+            return self._orders(records, cursor=walk.cursor), walk
+        asked = instant_from((walk.query or {})["lastUpdatedBefore"])
+        try:
+            answered = instant_from(text(answer, "lastUpdatedBefore"))
+        except ValueError:
+            answered = asked
+        walk = walk.complete(at=min(asked, answered))
+        batch = self._orders(records, cursor=walk.cursor)
+        return replace(batch, complete_to=walk.watermark), walk
+
+    def _orders(self, records: Sequence[Any], *, cursor: Cursor) -> Batch[Order]:
+        """Each record as an order or a reject; the raw record kept either way."""
+        orders: list[Order] = []
+        raws: list[tuple[str, str]] = []
+        rejects: list[Reject] = []
+        for number, record in enumerate(records, start=1):
+            raw = json.dumps(record, ensure_ascii=False)
+            try:
+                order = mapping.order_from(record, channel=self.name)
+            except Unreadable as error:
+                remote_id = text(record, "orderId") or f"record {number} of a page"
+                rejects.append(Reject("order", remote_id, str(error), raw))
+            else:
+                orders.append(order)
+                raws.append((order.remote_id, raw))
+        return Batch(tuple(orders), cursor, tuple(rejects), tuple(raws))
+
+    # Listings
+
+    def pull_listings(self, *, since: Cursor | None) -> Iterator[Batch[Listing]]:
+        """All listings by report. A report takes minutes: a run asks for it, later ones look.
+
+        A run that finds it not ready ends with an empty batch whose cursor holds the report's id.
+        """
+        walk = ReportWalk.parse(since)
+        if not walk.report or walk.late(now=self._clock.now()):
+            walk = self._ask_for_report()
+            yield Batch((), walk.cursor)
+        found = self._report(walk)
+        status = text(found, "processingStatus")
+        if status == "DONE":
+            yield from self._listings_of(walk, text(found, "reportDocumentId"))
+        elif found is None or status in ("CANCELLED", "FATAL"):
+            # Forgotten before it is told: the next run asks for a new one.
+            yield Batch((), ReportWalk().cursor)
+            # CANCELLED also stands for "no data"; it never means that there are no listings.
+            raise self._unavailable(
+                GET_REPORT.name, f"report {walk.report} ended as {status or 'not found'}"
+            )
+        else:
+            yield Batch((), walk.cursor)
+
+    def get_listing(self, sku: str) -> Batch[Listing]:
+        """Read one listing (getListingsItem): 0 or 1 items, or a reject."""
+        item = self._item(sku, "summaries,offers,fulfillmentAvailability")
+        if item is None:
+            return Batch((), cursor="")
+        raw = json.dumps(item, ensure_ascii=False)
+        try:
+            listing = listings.listing_from_item(
+                item, channel=self.name, marketplace=self._settings.marketplace_id
+            )
+        except Unreadable as error:
+            return Batch((), "", (Reject("listing", sku, str(error), raw),))
+        return Batch((listing,), "", raw=((listing.remote_id, raw),))
+
+    def _ask_for_report(self) -> ReportWalk:
+        asked_at = self._clock.now()
+        answer = self._amazon.call(
+            CREATE_REPORT,
+            body={
+                "reportType": REPORT_TYPE,
+                "marketplaceIds": [self._settings.marketplace_id],
+            },
+        )
+        report = text(answer, "reportId")
+        if not report:
+            raise self._unavailable(CREATE_REPORT.name, "an answer without a reportId")
+        return ReportWalk(report, asked_at)
+
+    def _report(self, walk: ReportWalk) -> dict[str, Any] | None:
+        """None where Amazon no longer knows it."""
+        try:
+            return self._amazon.call(GET_REPORT, walk.report)
+        except Rejected:
+            return None
+
+    def _listings_of(self, walk: ReportWalk, document: str) -> Iterator[Batch[Listing]]:
+        """The report's rows in batches; those saved by an earlier run are passed over."""
+        answer = self._amazon.call(GET_REPORT_DOCUMENT, document)
+        content, content_type = self._amazon.download(
+            text(answer, "url"), compression=answer.get("compressionAlgorithm")
+        )
+        try:
+            rows = listings.report_rows(listings.report_text(content, content_type))
+            read = self._read_rows(rows)
+            first = list(islice(read, walk.rows, walk.rows + LISTINGS_PER_BATCH))
+        except Unreadable as error:
+            yield Batch((), ReportWalk().cursor)
+            raise Rejected(
+                str(error), connector=self.name, operation=REPORT_TYPE, code="columns"
+            ) from None
+        done = walk.rows
+        while True:
+            rest = list(islice(read, LISTINGS_PER_BATCH)) if first else []
+            done += len(first)
+            last = not rest
+            cursor = ReportWalk() if last else replace(walk, rows=done)
+            yield _batch(first, cursor.cursor, complete_to=walk.asked_at if last else None)
+            if last:
+                return
+            first = rest
+
+    def _read_rows(
+        self, rows: Iterator[tuple[str, dict[str, str]]]
+    ) -> Iterator[tuple[str, Listing | Reject]]:
+        """Each row as (raw, listing) or (raw, reject). A SKU that comes twice is read once."""
+        seen: set[str] = set()
+        for number, (raw, row) in enumerate(rows, start=2):
+            try:
+                listing = listings.listing_from_row(
+                    row, channel=self.name, marketplace=self._settings.marketplace_id
+                )
+                if listing.remote_id in seen:
+                    raise Unreadable("its seller-sku came in an earlier row already")
+            except Unreadable as error:
+                name = row.get("seller-sku", "").strip() or f"line {number} of the report"
+                yield raw, Reject("listing", name, str(error), raw)
+            else:
+                seen.add(listing.remote_id)
+                yield raw, listing
+
+    # Offers
+
+    def remote_locations(self) -> Sequence[tuple[str, str]]:
+        """None: Amazon keeps one number per listing."""
+        return ()
+
+    def read_offers(self, changes: Sequence[OfferChange]) -> Sequence[OfferReading]:
+        """What is shown now, one call each; None for a listing that is gone."""
+        readings = []
+        for change in changes:
+            item = self._item(change.key.remote_id, "fulfillmentAvailability")
+            quantity = listings.shown_quantity(item) if item is not None else None
+            readings.append(OfferReading(change.key, quantity, self._clock.now()))
+        return readings
+
+    def push_offers(self, changes: Sequence[OfferChange], *, attempt: str) -> Sequence[OfferResult]:
+        """Patch quantities one by one. ACCEPTED is `sent`: only a reading makes it `shown`.
+
+        A patch is last-one-wins and says nothing of what it replaces, so there is no compare-and-set
+        and `attempt` has no place in it. Once anything was tried, trouble with the connection makes
+        the rest LATER, so that what was tried is told; before that it is raised.
+        """
+        results: list[OfferResult] = []
+        unknowns = 0
+        for change in changes:
+            if unknowns >= UNKNOWNS_IN_A_ROW:
+                break
+            try:
+                result = self._patch(change)
+            except UnknownOutcome as error:
+                result = OfferResult(change.key, OfferOutcome.UNKNOWN, message=str(error))
+            except (RateLimited, Unauthorized, Unavailable):
+                if not results:
+                    raise
+                break
+            results.append(result)
+            unknowns = unknowns + 1 if result.outcome is OfferOutcome.UNKNOWN else 0
+        later = (OfferResult(c.key, OfferOutcome.LATER) for c in changes[len(results) :])
+        return [*results, *later]
+
+    def _patch(self, change: OfferChange) -> OfferResult:
+        if listings.amazon_fulfills(change):
+            return OfferResult(
+                change.key,
+                OfferOutcome.REFUSED,
+                code="fulfilled-by-amazon",
+                message="Amazon counts this listing itself; no quantity was sent",
+            )
+        try:
+            answer = self._amazon.call(
+                PATCH_LISTINGS_ITEM,
+                self._settings.seller_id,
+                change.key.remote_id,
+                query={"marketplaceIds": self._settings.marketplace_id},
+                body=listings.quantity_patch(change),
+            )
+        except Rejected as error:
+            return OfferResult(
+                change.key, OfferOutcome.REFUSED, code=error.code, message=error.args[0]
+            )
+        return listings.result_of(answer, change)
+
+    def _item(self, sku: str, parts: str) -> dict[str, Any] | None:
+        """None where there is no such listing (any more)."""
+        try:
+            return self._amazon.call(
+                GET_LISTINGS_ITEM,
+                self._settings.seller_id,
+                sku,
+                query={"marketplaceIds": self._settings.marketplace_id, "includedData": parts},
+            )
+        except NotThere:
+            return None
+
+    # Shipments
+
+    @property
+    def shipment_repeat_is_edit(self) -> bool:
+        """Yes: the same packageReferenceId again edits that package."""
+        return True
+
+    def push_shipment(self, shipment: Shipment, *, key: Key) -> RemoteRef:
+        """Confirm one parcel (confirmShipment v0). The package's number in its order is its name."""
+        self._amazon.call(
+            CONFIRM_SHIPMENT,
+            shipment.order,
+            body=mapping.confirmation_of(
+                shipment, marketplace=self._settings.marketplace_id, now=self._clock.now()
+            ),
+        )
+        return str(shipment.package_number)
+
+    def find_shipment(self, shipment: Shipment, *, key: Key) -> RemoteRef | None:
+        """Look for the parcel in the order's packages. They may show it a while after the 204."""
+        answer = self._amazon.call(GET_ORDER, shipment.order, query={"includedData": "PACKAGES"})
+        order = answer.get("order")
+        return mapping.package_reference(order, shipment) if isinstance(order, Mapping) else None
+
+    def _unavailable(self, operation: str, words: str) -> Unavailable:
+        return Unavailable(words, connector=self.name, operation=operation)
+
+
+def _batch(
+    rows: Sequence[tuple[str, Listing | Reject]], cursor: Cursor, *, complete_to: datetime | None
+) -> Batch[Listing]:
+    found = [(raw, item) for raw, item in rows if isinstance(item, Listing)]
+    return Batch(
+        tuple(listing for _, listing in found),
+        cursor,
+        tuple(item for _, item in rows if isinstance(item, Reject)),
+        tuple((listing.remote_id, json.dumps(raw, ensure_ascii=False)) for raw, listing in found),
+        complete_to,
+    )
