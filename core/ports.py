@@ -16,7 +16,13 @@ from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
 from core.model.catalog import Listing, OfferChange, OfferKey, OfferReading, OfferResult
-from core.model.fulfillment import Acknowledgment, Shipment, ShipmentNotice, TrackingEvent
+from core.model.fulfillment import (
+    Acknowledgment,
+    Shipment,
+    ShipmentNotice,
+    ShipRequest,
+    TrackingEvent,
+)
 from core.model.orders import Order
 from core.model.stock import StockSnapshot
 
@@ -134,6 +140,16 @@ class OfferTarget(Connector):
         connection (Unauthorized, RateLimited, Unavailable); all else is a result.
         """
 
+    @property
+    @abstractmethod
+    def compare_and_set(self) -> bool:
+        """True where a write names what it expects to replace (Shopify)."""
+
+    @property
+    @abstractmethod
+    def order_lag(self) -> float:
+        """Seconds until an order that lowered a shown quantity can be seen by `pull_orders`."""
+
     @abstractmethod
     def remote_locations(self) -> Sequence[tuple[str, str]]:
         """(remote id, name) of the places the channel keeps numbers for; empty: one number each."""
@@ -188,6 +204,10 @@ class RequestTarget(Connector):
     """
 
     @abstractmethod
+    def request_document(self, request: ShipRequest) -> bytes:
+        """The request as this place reads it. Pure: the same request, the same bytes."""
+
+    @abstractmethod
     def stage_request(self, key: Key, document: bytes) -> None:
         """Upload under the staging name, replacing what an earlier attempt left there."""
 
@@ -224,6 +244,11 @@ class TrackingReport:
 
 class TrackingSource(Connector):
     """A carrier that tells where parcels are."""
+
+    @property
+    @abstractmethod
+    def carriers(self) -> tuple[str, ...]:
+        """Our words for the carriers it can be asked about: ("ups",)."""
 
     @abstractmethod
     def pull_tracking(self, tracking_number: str) -> TrackingReport:

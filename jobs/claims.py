@@ -1,0 +1,145 @@
+"""Holding units for orders: at once when recorded, again whenever what they need changes (I3)."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from core.model.catalog import FulfilledBy, LocationId, Sku
+from core.model.fulfillment import FulfillmentState
+from core.model.orders import Order
+from core.model.stock import Claim
+from core.rules.allocation import Allocation, Demand, allocate
+from jobs.store.orders import OrderRecord
+from jobs.store.stock import Stock
+from jobs.wiring import Wiring
+
+#: Fulfillments that ship nothing.
+_DEAD = (FulfillmentState.CANCELED, FulfillmentState.REJECTED)
+ELSEWHERE = "elsewhere"
+
+
+def needs(record: OrderRecord) -> dict[str, int]:
+    """Units of each line that nobody is set to ship yet; negative: too many are planned.
+
+    Only lines we fulfill whose Sku we know. What the channel knows to be fulfilled beyond our own
+    parcels was shipped by others.
+    """
+    planned: Counter[str] = Counter()
+    elsewhere: Counter[str] = Counter()
+    for one in record.fulfillments:
+        if one.state in _DEAD or one.shadow:
+            continue
+        units: dict[str, int] = defaultdict(int)
+        for (line, _), (quantity, per_unit, _) in one.lines.items():
+            units[line] = max(units[line], -(-quantity // per_unit))
+        (elsewhere if one.reference == ELSEWHERE else planned).update(units)
+    left: dict[str, int] = {}
+    for line in record.order.lines:
+        known = record.resolved.get(line.remote_id)
+        if known is None or known.sku is None or not line.requires_shipping:
+            continue
+        if line.fulfilled_by is not FulfilledBy.US:
+            continue
+        name = line.remote_id
+        current = 0 if record.order.canceled_at else line.current
+        external = max(0, line.fulfilled - record.shipped.get(name, 0), elsewhere[name])
+        left[name] = current - external - planned[name]
+    return left
+
+
+def demands(record: OrderRecord, wiring: Wiring) -> list[Demand]:
+    """What the order still asks for, in component Skus."""
+    made = []
+    for name, units in needs(record).items():
+        known = record.resolved[name]
+        if units > 0 and known.sku is not None:
+            made.append(Demand(name, wiring.components(known.sku, known.units_per_sale), units))
+    return made
+
+
+@dataclass
+class Availability:
+    """Units free to promise, kept current while several orders are decided in one transaction."""
+
+    units: dict[tuple[Sku, LocationId], int]
+
+    def give_back(self, record: OrderRecord) -> None:
+        """Count the order's own unrouted reservations as free."""
+        for one in record.reservations:
+            if one.fulfillment is None and one.location is not None:
+                key = (one.sku, one.location)
+                self.units[key] = self.units.get(key, 0) + one.quantity
+
+    def take(self, claims: Iterable[Claim]) -> None:
+        for one in claims:
+            if one.location is not None:
+                key = (one.sku, one.location)
+                self.units[key] = self.units.get(key, 0) - one.quantity
+
+
+@dataclass
+class Claims:
+    """The reservations of a batch of orders, brought in line with what they need."""
+
+    stock: Stock
+    wiring: Wiring
+    available: Availability
+    _release: list[int] = field(default_factory=list)
+    _reserve: list[tuple[int, Claim, Order]] = field(default_factory=list)
+
+    @classmethod
+    def open(cls, stock: Stock, wiring: Wiring, records: Sequence[OrderRecord]) -> Claims:
+        """Read (and hold) the levels of every Sku these orders may touch."""
+        skus: set[Sku] = set()
+        for record in records:
+            skus.update(one.sku for one in record.reservations)
+            for demand in demands(record, wiring):
+                skus.update(demand.components)
+        return cls(stock, wiring, Availability(stock.available(skus, lock=True)))
+
+    def settle(self, record: OrderRecord) -> Allocation:
+        """Allocate what the order needs; keep reservations that fit, change those that do not."""
+        self.available.give_back(record)
+        refused = {
+            one.location for one in record.fulfillments if one.state is FulfillmentState.REJECTED
+        }
+        locations = [
+            one
+            for one in self.wiring.eligible(record.order.channel, routing=True)
+            if one.id not in refused
+        ]
+        allocation = allocate(
+            demands(record, self.wiring), locations=locations, available=self.available.units
+        )
+        self.available.take(allocation.claims)
+        held = Counter[tuple[str, Sku, LocationId | None]]()
+        for one in record.reservations:
+            if one.fulfillment is None:
+                held[one.line, one.sku, one.location] += one.quantity
+        wanted = Counter[tuple[str, Sku, LocationId | None]]()
+        for claim in allocation.claims:
+            wanted[claim.line, claim.sku, claim.location] += claim.quantity
+        if held != wanted:
+            self._release.extend(one.id for one in record.reservations if one.fulfillment is None)
+            self._reserve.extend((record.id, claim, record.order) for claim in allocation.claims)
+        return allocation
+
+    def write(self) -> None:
+        """Put the reservations in place."""
+        self.stock.release(self._release)
+        self.stock.reserve(
+            [
+                (number, claim, self._absorbed(claim, order))
+                for number, claim, order in self._reserve
+            ]
+        )
+
+    def _absorbed(self, claim: Claim, order: Order) -> datetime | None:
+        """A channel that counts a location has taken its own sale off its figure already."""
+        location = self.wiring.location(claim.location) if claim.location else None
+        if location and location.counting_channel == order.channel:
+            return order.placed_at
+        return None

@@ -1,0 +1,110 @@
+"""The daemon: one process, one store, units until SIGTERM."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+
+from jobs.bootstrap import Application
+from jobs.engine.embedded import Embedded
+from jobs.log import get
+from jobs.runner import Runner
+
+#: Real seconds a stopping daemon lets its runs finish.
+DRAIN = 9.0
+
+
+def serve(application: Application) -> None:
+    """Run until SIGTERM or SIGINT; the current transactions finish, and within 10 s it is over.
+
+    Raises Busy when another daemon works on the same data directory.
+    """
+    log = get()
+    store = application.store
+    store.database.claim_daemon()
+    runner = Runner(store, application.wiring, log)
+    runner.declare()
+    if store.database.is_sqlite:
+        # Nobody else can hold a lease on this file: what a killed daemon held is free at once.
+        store.units.free_all()
+    engine = Embedded(
+        run=lambda unit: _run(runner, unit),
+        due=runner.due,
+        beat=lambda: beat(store.database.path),
+        threads=application.wiring.config.running.threads,
+    )
+    _stop_on_signals(application.stopped, log)
+    beat(store.database.path)
+    log.info("running", units=len(runner.units), store=store.database.url.get_backend_name())
+    engine.serve(application.stopped)
+    application.close()
+    log.info("stopped")
+
+
+def _run(runner: Runner, unit: str) -> None:
+    runner.run(unit)
+
+
+def _stop_on_signals(stopped: threading.Event, log: object) -> None:
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopped.set()
+        # A run that hangs in a foreign call must not keep the container from stopping. Whatever it
+        # was doing is found again by the next start, exactly as after a crash.
+        timer = threading.Timer(DRAIN, os._exit, args=(0,))
+        timer.daemon = True
+        timer.start()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+
+def heartbeat_file(database_path: Path | None) -> Path | None:
+    return None if database_path is None else Path(f"{database_path}.heartbeat")
+
+
+def beat(database_path: Path | None) -> None:
+    """Leave a sign of life for the health check. Real time."""
+    file = heartbeat_file(database_path)
+    if file is not None:
+        file.write_text(f"{os.getpid()} {time.time():.0f}\n")
+
+
+def once(application: Application, *, rounds: int = 20) -> bool:
+    """Every unit once, and again those that were woken by it: for cron and scheduled containers.
+
+    True when none of them failed.
+    """
+    store = application.store
+    store.database.claim_daemon()
+    runner = Runner(store, application.wiring, get())
+    runner.declare()
+    if store.database.is_sqlite:
+        store.units.free_all()
+    well = True
+    for unit in _in_order(runner):
+        well &= runner.run(unit, whenever=True)
+    for _ in range(rounds):
+        due = runner.due()
+        if not due:
+            break
+        for unit in sorted(due):
+            well &= runner.run(unit)
+    return well
+
+
+def _in_order(runner: Runner) -> list[str]:
+    """Facts first, then decisions, then writes."""
+    rank = {
+        "listings": 0, "orders": 1, "stock": 1, "acknowledgments": 1, "notices": 2, "tracking": 2,
+        "offers": 4, "requests": 4, "shipments": 4, "alerts": 5, "mail": 6, "upkeep": 7,
+    }  # fmt: skip
+
+    def order(unit: str) -> tuple[int, str]:
+        connector, flow = unit.split("/")
+        return (3 if connector == "core" and flow in ("orders", "offers") else rank[flow], unit)
+
+    return sorted(runner.units, key=order)

@@ -1,0 +1,380 @@
+"""DECIDE: facts in, decisions with reasons out. No remote is called from here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from core.model.cases import Case, Severity
+from core.model.catalog import ChannelId, OfferKey, Sku
+from core.model.fulfillment import FulfillmentState, TrackingStatus
+from core.model.orders import Hold, OrderStage
+from core.model.reasons import Reason
+from core.rules.allocation import Allocation
+from core.rules.availability import sellable
+from core.rules.changes import FulfillmentFacts, on_change
+from core.rules.effects import request_key
+from core.rules.modes import Mode, Permission, Scope, may_write
+from core.rules.review import ReviewSettings, Verdict, review
+from jobs.claims import ELSEWHERE, Claims, needs
+from jobs.run import Run
+from jobs.store.effects import Effects, Intent
+from jobs.store.offers import Offers, Wanted
+from jobs.store.orders import OrderRecord, Orders
+from jobs.store.permissions import Permissions
+from jobs.store.stock import Stock
+from jobs.store.store import Tx
+from jobs.store.types import json_text
+
+#: Orders decided in one transaction: a page of work that holds the write lock for some 100 ms.
+ORDERS_AT_ONCE = 200
+#: Skus decided in one transaction.
+SKUS_AT_ONCE = 5_000
+
+_SENT = ("sending", "staged", "done", "unknown", "parked")
+_SHIPPED = (FulfillmentState.SHIPPED, FulfillmentState.DELIVERED)
+_DEAD = (FulfillmentState.CANCELED, FulfillmentState.REJECTED)
+
+
+# --- orders --------------------------------------------------------------------------------------
+
+
+def decide_orders(run: Run) -> None:
+    """Review and route every order that changed, in batches of one transaction each."""
+    while True:
+        with run.transaction() as tx:
+            numbers = Orders(tx).undecided(limit=ORDERS_AT_ONCE)
+            if numbers:
+                _decide_batch(tx, run, numbers)
+        if len(numbers) < ORDERS_AT_ONCE:
+            return
+
+
+@dataclass
+class _Routed:
+    """What a batch decided, written together at its end."""
+
+    fulfillments: list[tuple[OrderRecord, int, str, str, bool, list[tuple[str, Sku, int, int]]]] = (
+        field(default_factory=list)
+    )
+    intents: list[Intent] = field(default_factory=list)
+    settled: list[tuple[int, OrderStage, bool]] = field(default_factory=list)
+    holds: list[tuple[OrderRecord, Sequence[Hold]]] = field(default_factory=list)
+    waking: set[str] = field(default_factory=set)
+
+
+def _decide_batch(tx: Tx, run: Run, numbers: Sequence[int]) -> None:
+    orders = Orders(tx)
+    records = orders.load(numbers)
+    shadowed = [record.id for record in records if record.shadow]
+    if shadowed:
+        # What was decided while only observing is forgotten: wants are decided afresh (I10).
+        orders.drop_shadow(shadowed)
+        records = orders.load(numbers)
+    permissions = Permissions(tx)
+    scopes = {
+        channel: permissions.scope(channel, "requests")
+        for channel in {r.order.channel for r in records}
+    }
+    stock = Stock(tx)
+    for record in records:
+        _apply_changes(tx, orders, stock, record)
+    if any(record.fulfillments for record in records):
+        records = orders.load(numbers)
+    claims = Claims.open(stock, run.wiring, records)
+    routed = _Routed()
+    for record in records:
+        _decide_one(tx, run, claims, routed, record, scopes[record.order.channel])
+    claims.write()
+    orders.set_holds(routed.holds)
+    orders.add_fulfillments(routed.fulfillments)
+    for record, number, location, *_ in routed.fulfillments:
+        stock.assign(record.id, location, number)
+    Effects(tx).plan(routed.intents)
+    orders.settle(routed.settled)
+    if routed.waking:
+        tx.wake(*routed.waking)
+
+
+def _apply_changes(tx: Tx, orders: Orders, stock: Stock, record: OrderRecord) -> None:
+    """The buyer (or somebody else's parcel) took units away: undo what is not sent, ask about what is."""
+    left = needs(record)
+    if all(units >= 0 for units in left.values()):
+        return
+    facts = [
+        FulfillmentFacts(
+            number=one.number,
+            state=one.state,
+            sent=one.effect in _SENT or one.reference == ELSEWHERE,
+            units={
+                line: -(-quantity // per_unit)
+                for (line, _), (quantity, per_unit, _) in one.lines.items()
+            },
+        )
+        for one in record.fulfillments
+        if one.state not in _DEAD and not one.shadow
+    ]
+    plan = on_change(facts, surplus={line: -units for line, units in left.items() if units < 0},
+                     subject=record.subject, order=record.order.name)  # fmt: skip
+    if plan.cancel:
+        orders.cancel_fulfillments((record.id, number) for number in plan.cancel)
+        stock.release([one.id for one in record.reservations if one.fulfillment in plan.cancel])
+        tx.decide(record.subject, plan.reason)
+    if plan.case:
+        tx.open_case(plan.case)
+
+
+def _decide_one(
+    tx: Tx, run: Run, claims: Claims, routed: _Routed, record: OrderRecord, scope: Scope
+) -> None:
+    verdict = _verdict(run, record)
+    allocation = claims.settle(record)
+    stage, shadow = record.stage, False
+    if verdict.stage in (OrderStage.CANCELED, OrderStage.RECORDED):
+        stage = verdict.stage if not _in_hand(record) else _progress(record)
+        _close(tx, record, "unfillable")
+    elif verdict.stage is OrderStage.HELD:
+        stage = OrderStage.HELD
+    elif allocation.claims and not allocation.complete:
+        stage = OrderStage.WAITING
+        _open_unfillable(tx, record, allocation)
+    elif allocation.claims:
+        shadow = _route(run, routed, record, allocation, scope)
+        stage = OrderStage.ROUTED
+        _close(tx, record, "unfillable")
+    elif record.fulfillments:
+        stage = _progress(record)
+    routed.holds.append((record, verdict.holds))
+    routed.settled.append((record.id, stage, shadow))
+    _tell(tx, record, stage, verdict, allocation)
+
+
+def _verdict(run: Run, record: OrderRecord) -> Verdict:
+    config = run.wiring.config
+    return review(
+        record.order,
+        skus={line: known.sku for line, known in record.resolved.items()},
+        rule_hits=run.wiring.loaded.hold_rules.hits(record.order),
+        settings=ReviewSettings(
+            hold_unpaid=config.review.hold_unpaid,
+            hold_test=config.review.hold_test,
+            hold_incomplete_address=config.review.hold_incomplete_address,
+            route_from=config.orders.route_from,
+        ),
+        listed=record.listed,
+        released=frozenset(record.released_holds),
+    )
+
+
+def _in_hand(record: OrderRecord) -> bool:
+    """Somebody was or may have been asked to ship, or shipped: the parcels tell the rest."""
+    return any(
+        one.state not in _DEAD and not one.shadow and (one.effect in _SENT or one.state in _SHIPPED)
+        for one in record.fulfillments
+    )
+
+
+def _progress(record: OrderRecord) -> OrderStage:
+    """How far the parcels of a wholly routed order are."""
+    live = [one for one in record.fulfillments if one.state not in _DEAD and not one.shadow]
+    if not live:
+        return OrderStage.CANCELED if record.order.canceled_at else record.stage
+    if any(one.state not in _SHIPPED for one in live):
+        return OrderStage.ROUTED
+    if record.parcels and all(status is TrackingStatus.DELIVERED for _, status in record.parcels):
+        return OrderStage.DELIVERED
+    return OrderStage.SHIPPED
+
+
+def _route(
+    run: Run, routed: _Routed, record: OrderRecord, allocation: Allocation, scope: Scope
+) -> bool:
+    """One fulfillment per location, its request an intent in the same transaction. True: shadow."""
+    skus = sorted({claim.sku for claim in allocation.claims})
+    permission = _all_may(scope, skus)
+    number = max((one.number for one in record.fulfillments), default=0)
+    by_location: dict[str, list[tuple[str, Sku, int, int]]] = {}
+    for claim in allocation.claims:
+        assert claim.location is not None, "only complete allocations are routed"
+        known = record.resolved[claim.line]
+        assert known.sku is not None
+        per_unit = run.wiring.components(known.sku, known.units_per_sale)[claim.sku]
+        by_location.setdefault(claim.location, []).append(
+            (claim.line, claim.sku, claim.quantity, per_unit)
+        )
+    for location, lines in sorted(by_location.items()):
+        number += 1
+        key = request_key(record.order.channel, record.order.remote_id, number)
+        shadow = not permission.allowed and permission.reason.code != "mode_propose"
+        routed.fulfillments.append((record, number, location, key, shadow, lines))
+        if shadow:
+            continue
+        place = run.wiring.location(location)
+        assert place is not None, "claims name configured locations"
+        routed.intents.append(
+            Intent(
+                kind="request",
+                connection=place.ships_through,
+                scope=record.order.channel,
+                subject=record.subject,
+                order_id=record.id,
+                number=number,
+                key=key,
+                request=json_text([location, lines]),
+                sku=skus[0] if len(skus) == 1 else None,
+                proposed=not permission.allowed,
+            )
+        )
+        routed.waking.add(f"{place.ships_through}/requests")
+    return not permission.allowed and permission.reason.code != "mode_propose"
+
+
+def _all_may(scope: Scope, skus: Sequence[Sku]) -> Permission:
+    """A stop delays a request, it does not unmake it: the push waits, so it counts as allowed here."""
+    if scope.stopped and scope.mode is not Mode.OBSERVE:
+        scope = Scope(mode=scope.mode, skus=scope.skus, share=scope.share, stopped=False)
+    permission = may_write(scope, sku=None)
+    for sku in skus:
+        permission = may_write(scope, sku=sku)
+        if not permission.allowed:
+            break
+    return permission
+
+
+def _open_unfillable(tx: Tx, record: OrderRecord, allocation: Allocation) -> None:
+    missing: dict[Sku, int] = {}
+    for claim in allocation.claims:
+        if claim.location is None:
+            missing[claim.sku] = missing.get(claim.sku, 0) + claim.quantity
+    reason = Reason.of(
+        "unfillable",
+        order=record.order.name,
+        channel=record.order.channel,
+        missing=", ".join(f"{sku} x{units}" for sku, units in sorted(missing.items())),
+    )
+    tx.open_case(Case("unfillable", record.subject, reason, Severity.CRITICAL))
+
+
+def _close(tx: Tx, record: OrderRecord, kind: str) -> None:
+    if record.stage is OrderStage.WAITING:
+        tx.close_case(kind, record.subject)
+
+
+def _tell(
+    tx: Tx, record: OrderRecord, stage: OrderStage, verdict: Verdict, allocation: Allocation
+) -> None:
+    """Keep the reasons, once per change of stage or hold."""
+    order = record.order.name
+    for hold in verdict.holds:
+        if hold.code not in record.open_holds:
+            tx.decide(record.subject, hold.reason)
+            tx.decide(record.subject, Reason.of("order_held", order=order, hold=hold.code))
+    for code in sorted(record.open_holds - {hold.code for hold in verdict.holds}):
+        tx.decide(record.subject, Reason.of("order_released", order=order, hold=code))
+    if stage is record.stage and stage is not OrderStage.ROUTED:
+        return
+    if stage is OrderStage.ROUTED and allocation.claims:
+        for reason in allocation.reasons:
+            tx.decide(record.subject, reason)
+        places = sorted({claim.location for claim in allocation.claims if claim.location})
+        tx.decide(
+            record.subject, Reason.of("order_routed", order=order, location=", ".join(places))
+        )
+    elif stage is OrderStage.WAITING:
+        tx.decide(record.subject, Reason.of("order_waiting", order=order))
+    elif stage in (OrderStage.CANCELED, OrderStage.RECORDED):
+        tx.decide(record.subject, verdict.reason)
+    elif stage is OrderStage.DELIVERED:
+        tx.decide(record.subject, Reason.of("parcel_delivered", order=order))
+
+
+# --- offers --------------------------------------------------------------------------------------
+
+
+def decide_offers(run: Run) -> None:
+    """Decide again what every channel should show of the Skus whose stock or listing changed."""
+    while True:
+        with run.transaction() as tx:
+            skus = Stock(tx).take_dirty(SKUS_AT_ONCE)
+            if skus:
+                recompute(tx, run, skus)
+        if len(skus) < SKUS_AT_ONCE:
+            return
+
+
+def recompute(tx: Tx, run: Run, skus: Sequence[Sku]) -> int:
+    """Wanted quantities of these Skus and of the kits they are in; returns how many changed."""
+    catalog = run.wiring.loaded.catalog
+    affected = sorted({*skus, *(kit for sku in skus for kit in catalog.kits_with(sku))})
+    offers, stock = Offers(tx), Stock(tx)
+    listings = offers.listings_of(affected)
+    parts = {sku: run.wiring.components(sku, 1) for sku in {one.sku for one in listings}}
+    touched = {part for components in parts.values() for part in components}
+    levels = {
+        sku: [(level.location, level.available) for level in found]
+        for sku, found in stock.levels(touched).items()
+    }
+    unallocated = stock.unallocated(touched)
+    places = _Places(run, offers.remote_locations())
+    wanted = []
+    for listing in listings:
+        policy = run.wiring.loaded.policies.policy_for(listing.sku, listing.channel)
+        for remote_location, ours in places.of(listing.channel):
+            result = sellable(
+                components=parts[listing.sku],
+                units_per_sale=listing.units_per_sale,
+                available={
+                    part: [pair for pair in levels.get(part, ()) if pair[0] in ours]
+                    for part in parts[listing.sku]
+                },
+                unallocated=unallocated,
+                policy=policy,
+            )
+            wanted.append(
+                Wanted(
+                    OfferKey(listing.channel, listing.remote_id, remote_location),
+                    listing.sku,
+                    result.quantity,
+                    tuple((step.code, dict(step.args)) for step in result.steps),
+                )
+            )
+    changed = offers.want(wanted)
+    for row in changed:
+        tx.decide(
+            f"sku {row.sku}",
+            Reason.of("offer_wanted", sku=row.sku, channel=row.channel, quantity=row.wanted),
+        )
+    tx.wake("core/alerts", *{f"{row.channel}/offers" for row in changed})
+    return len(changed)
+
+
+@dataclass
+class _Places:
+    """Channel -> (remote location, our locations it shows), worked out once per transaction."""
+
+    run: Run
+    remote: dict[ChannelId, list[str]]
+    _known: dict[ChannelId, list[tuple[str, frozenset[str]]]] = field(default_factory=dict)
+
+    def of(self, channel: ChannelId) -> list[tuple[str, frozenset[str]]]:
+        if channel not in self._known:
+            self._known[channel] = list(self._work_out(channel))
+        return self._known[channel]
+
+    def _work_out(self, channel: ChannelId) -> Iterator[tuple[str, frozenset[str]]]:
+        described = self.run.wiring.config.channels.get(channel)
+        remote = self.remote.get(channel)
+        if described is None or not remote:
+            return
+        # A channel never gets a number of ours for a place it counts itself.
+        ours = frozenset(
+            one.id
+            for one in self.run.wiring.eligible(channel, routing=False)
+            if one.counting_channel != channel
+        )
+        if not described.twins:
+            yield remote[0], ours
+            return
+        for remote_location, locations in described.twins.items():
+            if remote_location in remote:
+                yield remote_location, ours & frozenset(locations)

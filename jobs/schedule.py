@@ -1,0 +1,125 @@
+"""Which units there are, what each runs, and how often: all of it follows from the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from core.ports import (
+    FulfillmentSource,
+    ListingSource,
+    OfferTarget,
+    OrderSource,
+    RequestTarget,
+    ShipmentTarget,
+    StockSource,
+    TrackingSource,
+)
+from jobs import decide, pull, push, tell, upkeep
+from jobs.run import Run
+from jobs.wiring import Wiring
+
+
+@dataclass(frozen=True)
+class Unit:
+    """(connector, flow) and what a run of it does. `flow` returns True when more is left to do."""
+
+    id: str
+    every: timedelta
+    flow: Callable[[Run], bool | None]
+
+
+def units_of(wiring: Wiring) -> dict[str, Unit]:
+    """Every unit of this configuration, by id."""
+    made = [*_core_units(wiring)]
+    for channel in wiring.config.channels:
+        made.extend(_channel_units(wiring, channel))
+    for connection in wiring.connectors:
+        made.extend(_connection_units(wiring, connection))
+    return {unit.id: unit for unit in made}
+
+
+def _core_units(wiring: Wiring) -> list[Unit]:
+    pace = wiring.config.pace
+    return [
+        Unit("core/orders", timedelta(minutes=1), decide.decide_orders),
+        Unit("core/offers", timedelta(minutes=1), decide.decide_offers),
+        Unit("core/alerts", timedelta(seconds=15), tell.decide_alerts),
+        Unit("core/mail", pace.mail, tell.send_mails),
+        Unit("core/upkeep", timedelta(minutes=5), upkeep.look_after),
+    ]
+
+
+def _channel_units(wiring: Wiring, channel: str) -> list[Unit]:
+    pace = wiring.config.pace
+    connector = wiring.connectors[wiring.connection_of[channel]]
+    made = []
+    if isinstance(connector, OrderSource):
+        made.append(
+            Unit(f"{channel}/orders", pace.orders, lambda run: pull.pull_orders(run, channel))
+        )
+    if isinstance(connector, ListingSource):
+        made.append(
+            Unit(f"{channel}/listings", pace.listings, lambda run: pull.pull_listings(run, channel))
+        )
+    if isinstance(connector, OfferTarget):
+        made.append(
+            Unit(f"{channel}/offers", pace.offers, lambda run: push.push_offers(run, channel))
+        )
+    if isinstance(connector, ShipmentTarget):
+        made.append(
+            Unit(
+                f"{channel}/shipments",
+                pace.shipments,
+                lambda run: push.push_confirmations(run, channel),
+            )
+        )
+    return made
+
+
+def _connection_units(wiring: Wiring, connection: str) -> list[Unit]:
+    pace = wiring.config.pace
+    connector = wiring.connectors[connection]
+    counted = [
+        name for name, one in wiring.config.locations.items() if one.counted_by == connection
+    ]
+    asked = [one.id for one in wiring.locations if one.ships_through == connection]
+    carriers = [carrier for carrier, by in wiring.tracked_by.items() if by == connection]
+    made = []
+    if isinstance(connector, StockSource) and counted:
+        made.append(
+            Unit(f"{connection}/stock", pace.stock, lambda run: pull.pull_stock(run, connection))
+        )
+    if isinstance(connector, RequestTarget) and asked:
+        made.append(
+            Unit(
+                f"{connection}/requests",
+                pace.requests,
+                lambda run: push.push_requests(run, connection),
+            )
+        )
+    if isinstance(connector, FulfillmentSource) and asked:
+        made.append(
+            Unit(
+                f"{connection}/acknowledgments",
+                pace.responses,
+                lambda run: pull.pull_acknowledgments(run, connection),
+            )
+        )
+        made.append(
+            Unit(
+                f"{connection}/notices",
+                pace.responses,
+                lambda run: pull.pull_notices(run, connection),
+            )
+        )
+    if isinstance(connector, TrackingSource) and carriers:
+        made.append(
+            Unit(
+                f"{connection}/tracking",
+                pace.tracking,
+                lambda run: pull.pull_tracking(run, connection, carriers=carriers),
+            )
+        )
+    return made

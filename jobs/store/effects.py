@@ -1,0 +1,178 @@
+"""Writes that must happen exactly once: the intent first, then the call, then the record (I4)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Row, select, update
+
+from core.rules.effects import EffectState
+from jobs.store.bulk import upsert
+from jobs.store.store import Tx
+from jobs.store.tables import effect
+
+#: States in which a write may be under way or in doubt, or has still to be made.
+LIVE = (EffectState.PLANNED, EffectState.SENDING, EffectState.STAGED, EffectState.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class EffectRow:
+    id: int
+    kind: str
+    connection: str
+    scope: str
+    subject: str
+    order_id: int
+    number: int
+    sku: str | None
+    key: str
+    document: bytes | None
+    state: EffectState
+    attempts: int
+    settle_until: datetime | None
+    response: str
+    remote_ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """An effect to be: `key` is fixed for ever and made of remote ids."""
+
+    kind: str
+    connection: str
+    scope: str
+    subject: str
+    order_id: int
+    number: int
+    key: str
+    #: what is asked for, in a stable text; a repeat with another one is refused
+    request: str
+    sku: str | None = None
+    proposed: bool = False
+
+
+class Effects:
+    """Statements about effects, within one transaction."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+        self._connection = tx.connection
+
+    def plan(self, intents: Sequence[Intent]) -> None:
+        """Write intents in the transaction that decided them; a repeat of a key is a no-op."""
+        upsert(
+            self._connection,
+            effect,
+            [
+                {
+                    "kind": one.kind,
+                    "connection": one.connection,
+                    "scope": one.scope,
+                    "subject": one.subject,
+                    "order_id": one.order_id,
+                    "number": one.number,
+                    "sku": one.sku,
+                    "key": one.key,
+                    "request_hash": hashlib.sha256(one.request.encode()).hexdigest(),
+                    "state": str(EffectState.PROPOSED if one.proposed else EffectState.PLANNED),
+                    "attempts": 0,
+                    "created_at": self._tx.now,
+                    "response": "",
+                    "remote_ref": "",
+                }
+                for one in intents
+            ],
+            key=["key"],
+            keep=[
+                "kind", "connection", "scope", "subject", "order_id", "number", "sku", "request_hash",
+                "state", "attempts", "created_at", "response", "remote_ref",
+            ],
+            returning=[],
+        )  # fmt: skip
+
+    def live(self, connection: str, kind: str, *, limit: int = 500) -> list[EffectRow]:
+        """Effects of this connection that are not settled, oldest first."""
+        rows = self._connection.execute(
+            select(effect)
+            .where(
+                effect.c.connection == connection,
+                effect.c.kind == kind,
+                effect.c.state.in_([str(state) for state in LIVE]),
+            )
+            .order_by(effect.c.id)
+            .limit(limit)
+        )
+        return [_row(row) for row in rows]
+
+    def get(self, effect_id: int) -> EffectRow:
+        return _row(self._connection.execute(select(effect).where(effect.c.id == effect_id)).one())
+
+    def sending(
+        self, one: EffectRow, *, settle_until: datetime, fence: int, document: bytes | None = None
+    ) -> None:
+        """Committed before the call: nobody looks or resends before `settle_until`."""
+        values: dict[str, object] = {
+            "state": str(EffectState.SENDING),
+            "attempts": effect.c.attempts + 1,
+            "sent_at": self._tx.now,
+            "settle_until": settle_until,
+            "fence": fence,
+        }
+        if document is not None:
+            values["document"] = document
+        self._set(one.id, values)
+
+    def staged(self, one: EffectRow) -> None:
+        """The file lies there whole under its staging name; only now may it be renamed."""
+        self._set(one.id, {"state": str(EffectState.STAGED), "settle_until": None})
+
+    def releasing(self, one: EffectRow, *, settle_until: datetime) -> None:
+        """Committed before the rename."""
+        self._set(one.id, {"settle_until": settle_until})
+
+    def done(self, one: EffectRow, *, remote_ref: str) -> None:
+        self._set(
+            one.id, {"state": str(EffectState.DONE), "remote_ref": remote_ref, "settle_until": None}
+        )
+
+    def refused(self, one: EffectRow, *, response: str) -> None:
+        self._set(one.id, {"state": str(EffectState.REFUSED), "response": response})
+
+    def unknown(self, one: EffectRow, *, response: str) -> None:
+        """It may have landed; the settle delay committed with `sending` still holds."""
+        self._set(one.id, {"state": str(EffectState.UNKNOWN), "response": response})
+
+    def planned_again(self, one: EffectRow, *, response: str = "") -> None:
+        """Proved not to have landed."""
+        self._set(
+            one.id, {"state": str(EffectState.PLANNED), "response": response, "settle_until": None}
+        )
+
+    def parked(self, one: EffectRow, *, response: str) -> None:
+        self._set(one.id, {"state": str(EffectState.PARKED), "response": response})
+
+    def _set(self, effect_id: int, values: dict[str, object]) -> None:
+        self._connection.execute(update(effect).where(effect.c.id == effect_id).values(**values))
+
+
+def _row(row: Row[tuple[object, ...]]) -> EffectRow:
+    return EffectRow(
+        id=row.id,
+        kind=row.kind,
+        connection=row.connection,
+        scope=row.scope,
+        subject=row.subject,
+        order_id=row.order_id,
+        number=row.number,
+        sku=row.sku,
+        key=row.key,
+        document=row.document,
+        state=EffectState(row.state),
+        attempts=row.attempts,
+        settle_until=row.settle_until,
+        response=row.response,
+        remote_ref=row.remote_ref,
+    )

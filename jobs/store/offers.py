@@ -1,0 +1,384 @@
+"""Listings, and the quantities shown for them as levels: wanted, sent, shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Row,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
+
+from core.model.catalog import (
+    ChannelId,
+    FulfilledBy,
+    Listing,
+    ListingStatus,
+    OfferChange,
+    OfferKey,
+    OfferReading,
+    Sku,
+)
+from core.rules.publishing import OfferState
+from jobs.store.bulk import chunks, upsert
+from jobs.store.store import Tx
+from jobs.store.tables import listing, offer, remote_location
+
+
+@dataclass(frozen=True, slots=True)
+class ListingRow:
+    channel: ChannelId
+    remote_id: str
+    sku: Sku
+    units_per_sale: int
+    #: it has units of ours to show, now
+    sellable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What one offer should show, and why."""
+
+    key: OfferKey
+    sku: Sku
+    quantity: int
+    #: (code, args) of each step
+    steps: tuple[tuple[str, dict[str, Any]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRow:
+    """An offer as the push looks at it."""
+
+    change: OfferChange
+    sku: Sku
+    state: OfferState
+    wanted_version: int
+    refused_version: int | None
+
+
+class Offers:
+    """Statements about listings and offers, within one transaction."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+        self._connection = tx.connection
+
+    # --- listings --------------------------------------------------------------------------------
+
+    def record_listings(
+        self,
+        items: Sequence[Listing],
+        *,
+        resolve: Mapping[tuple[ChannelId, str], tuple[Sku | None, int]],
+    ) -> set[Sku]:
+        """Record listings; returns the Skus whose listings are new, changed or newly mapped."""
+        rows = []
+        for one in {(one.channel, one.remote_id): one for one in items}.values():
+            sku, units = resolve[one.channel, one.remote_id]
+            rows.append(
+                {
+                    "channel": one.channel,
+                    "remote_id": one.remote_id,
+                    "remote_sku": one.remote_sku,
+                    "sku": sku,
+                    "units_per_sale": units,
+                    "title": one.title,
+                    "status": str(one.status),
+                    "fulfilled_by": str(one.fulfilled_by),
+                    "inventory_id": one.inventory_id,
+                    "tracked": one.tracked,
+                    "attributes": [list(pair) for pair in one.attributes],
+                    "price": one.price.amount if one.price else None,
+                    "currency": one.price.currency if one.price else None,
+                    "updated_at": one.updated_at,
+                    "seen_at": self._tx.now,
+                }
+            )
+        changed = upsert(
+            self._connection,
+            listing,
+            rows,
+            key=["channel", "remote_id"],
+            keep=["seen_at"],
+            returning=["sku"],
+        )
+        return {row.sku for row in changed if row.sku is not None}
+
+    def of_listings(
+        self, keys: Iterable[tuple[ChannelId, str]]
+    ) -> dict[tuple[ChannelId, str], tuple[Sku | None, int]]:
+        """(channel, remote id) -> (Sku, units per sale) of recorded listings."""
+        found: dict[tuple[ChannelId, str], tuple[Sku | None, int]] = {}
+        for chunk in chunks(sorted(set(keys)), 400):
+            for row in self._connection.execute(
+                select(
+                    listing.c.channel, listing.c.remote_id, listing.c.sku, listing.c.units_per_sale
+                ).where(tuple_(listing.c.channel, listing.c.remote_id).in_(chunk))
+            ):
+                found[row.channel, row.remote_id] = (row.sku, row.units_per_sale)
+        return found
+
+    def listings_of(self, skus: Iterable[Sku]) -> list[ListingRow]:
+        """Listings of these Skus that we fulfill; others never get a quantity from us."""
+        found: list[ListingRow] = []
+        for chunk in chunks(sorted(set(skus))):
+            for row in self._connection.execute(
+                select(
+                    listing.c.channel,
+                    listing.c.remote_id,
+                    listing.c.sku,
+                    listing.c.units_per_sale,
+                ).where(
+                    listing.c.sku.in_(chunk),
+                    listing.c.fulfilled_by == str(FulfilledBy.US),
+                    listing.c.tracked,
+                    listing.c.status != str(ListingStatus.UNKNOWN),
+                )
+            ):
+                found.append(
+                    ListingRow(row.channel, row.remote_id, row.sku, row.units_per_sale, True)
+                )
+        return found
+
+    def set_remote_locations(self, channel: ChannelId, found: Sequence[tuple[str, str]]) -> None:
+        """Where the channel keeps numbers; one nameless place where it keeps one per listing."""
+        self._connection.execute(
+            delete(remote_location).where(remote_location.c.channel == channel)
+        )
+        self._connection.execute(
+            insert(remote_location),
+            [
+                {"channel": channel, "id": remote_id, "position": position, "name": name}
+                for position, (remote_id, name) in enumerate(found or [("", "")])
+            ],
+        )
+
+    def remote_locations(self) -> dict[ChannelId, list[str]]:
+        """Channel -> its places in the channel's own order. A channel without an entry was never read."""
+        found: dict[ChannelId, list[str]] = {}
+        for row in self._connection.execute(
+            select(remote_location).order_by(remote_location.c.position)
+        ):
+            found.setdefault(row.channel, []).append(row.id)
+        return found
+
+    # --- wanted ----------------------------------------------------------------------------------
+
+    def want(self, wanted: Sequence[Wanted]) -> list[Row[Any]]:
+        """Put new numbers in place; only those that differ are written, each with a new version.
+
+        Returns (channel, sku, wanted) of the changed ones.
+        """
+        rows = [
+            {
+                "channel": one.key.channel,
+                "remote_id": one.key.remote_id,
+                "remote_location": one.key.remote_location,
+                "sku": one.sku,
+                "wanted": one.quantity,
+                "wanted_version": 0,
+                "read_due": True,
+                "steps": [[code, args] for code, args in one.steps],
+                "wanted_at": self._tx.now,
+                "look_at": self._tx.now,
+            }
+            for one in wanted
+        ]
+        return upsert(
+            self._connection,
+            offer,
+            rows,
+            key=["channel", "remote_id", "remote_location"],
+            keep=["read_due"],
+            bump="wanted_version",
+            compare=["sku", "wanted"],
+            returning=["channel", "sku", "wanted"],
+        )
+
+    def moved(self, channel: ChannelId, remote_ids: Iterable[str]) -> None:
+        """The channel sold from these itself: what it shows is not what we read last."""
+        for chunk in chunks(sorted(set(remote_ids)), 500):
+            self._connection.execute(
+                update(offer)
+                .where(offer.c.channel == channel, offer.c.remote_id.in_(chunk))
+                .values(read_due=True, look_at=self._tx.now)
+            )
+
+    # --- pushing ---------------------------------------------------------------------------------
+
+    def to_look_at(self, channel: ChannelId, *, limit: int) -> list[OfferRow]:
+        """Offers whose time has come; lowering ones first, then the oldest."""
+        lowering = case(
+            (and_(offer.c.shown.is_not(None), offer.c.wanted < offer.c.shown), 0), else_=1
+        )
+        rows = self._connection.execute(
+            select(offer, listing.c.inventory_id, listing.c.attributes)
+            .join(
+                listing,
+                and_(
+                    listing.c.channel == offer.c.channel, listing.c.remote_id == offer.c.remote_id
+                ),
+            )
+            .where(offer.c.channel == channel, offer.c.look_at <= self._tx.now)
+            .order_by(lowering, offer.c.look_at)
+            .limit(limit)
+        )
+        return [_offer(row) for row in rows]
+
+    def wait(self, keys: Sequence[OfferKey], *, until: datetime | None) -> None:
+        """Nothing to do for these before `until` (None: until something changes)."""
+        for key in keys:
+            self._set(key, look_at=until)
+
+    def read(
+        self, readings: Sequence[OfferReading], *, look_at: datetime
+    ) -> list[tuple[OfferKey, int, int | None]]:
+        """What a channel shows. Returns (offer, sent, shown) where a sent number never came to be."""
+        lost: list[tuple[OfferKey, int, int | None]] = []
+        for one in readings:
+            row = self._connection.execute(select(offer.c.sent).where(*_is(one.key))).first()
+            if row is not None and row.sent is not None and row.sent != one.quantity:
+                lost.append((one.key, row.sent, one.quantity))
+            self._set(
+                one.key,
+                shown=one.quantity,
+                shown_at=one.read_at,
+                sent=None,
+                sent_version=None,
+                submission=None,
+                read_due=False,
+                found=func.coalesce(offer.c.found, one.quantity),
+                look_at=look_at,
+            )
+        return lost
+
+    def sending(self, items: Sequence[OfferRow], *, look_at: datetime) -> None:
+        """Committed before the call: after a crash the offer is read back, never trusted."""
+        for one in items:
+            self._set(
+                one.change.key,
+                sent=one.change.quantity,
+                sent_version=one.wanted_version,
+                sent_at=self._tx.now,
+                read_due=True,
+                look_at=look_at,
+            )
+
+    def shown(self, one: OfferRow, *, at: datetime, submission: str, look_at: datetime) -> None:
+        """The remote shows it now."""
+        self._settle(
+            one,
+            look_at,
+            shown=one.change.quantity,
+            shown_at=at,
+            sent=None,
+            sent_version=None,
+            submission=submission,
+            read_due=False,
+        )
+
+    def sent(self, one: OfferRow, *, submission: str, look_at: datetime) -> None:
+        """The remote will apply it later; only a read-back is `shown`."""
+        self._settle(one, look_at, submission=submission, read_due=False)
+
+    def not_sent(self, one: OfferRow, *, read_due: bool, look_at: datetime) -> None:
+        """It did not take effect, or nobody knows: read back before anything else where `read_due`."""
+        self._settle(one, look_at, sent=None, sent_version=None, read_due=read_due)
+
+    def refused(self, one: OfferRow, *, words: str) -> None:
+        """The remote said no to this version; it is not asked again until the want changes."""
+        self._settle(
+            one,
+            None,
+            sent=None,
+            sent_version=None,
+            refused=words,
+            refused_version=one.wanted_version,
+        )
+
+    def _settle(self, one: OfferRow, look_at: datetime | None, **values: Any) -> None:
+        # A want that changed during the call is looked at now, whatever the call's own pace.
+        newer = offer.c.wanted_version != one.wanted_version
+        self._connection.execute(
+            update(offer)
+            .where(*_is(one.change.key))
+            .values(
+                look_at=case((newer, _instant(self._tx.now)), else_=_instant(look_at)), **values
+            )
+        )
+
+    def _set(self, key: OfferKey, **values: Any) -> None:
+        self._connection.execute(update(offer).where(*_is(key)).values(**values))
+
+    # --- looking ---------------------------------------------------------------------------------
+
+    def zeroing(self, channel: ChannelId) -> tuple[int, int]:
+        """(offers a push would set to 0 that show more, live offers) of a channel."""
+        row = self._connection.execute(
+            select(
+                func.count().filter(and_(offer.c.wanted == 0, offer.c.shown > 0)).label("zeroed"),
+                func.count().filter(offer.c.shown > 0).label("live"),
+            ).where(offer.c.channel == channel)
+        ).one()
+        return row.zeroed, row.live
+
+    def differing(self, channel: ChannelId | None = None) -> list[Row[Any]]:
+        """Offers that do not show what we want, for `lockstep plan`."""
+        return self._tx.rows(
+            select(offer)
+            .where(
+                true() if channel is None else offer.c.channel == channel,
+                offer.c.wanted.is_not(None),
+                or_(offer.c.shown.is_(None), offer.c.shown != offer.c.wanted),
+            )
+            .order_by(offer.c.channel, offer.c.sku)
+        )
+
+
+def _instant(at: datetime | None) -> Any:
+    return literal(at, offer.c.look_at.type)
+
+
+def _is(key: OfferKey) -> tuple[Any, ...]:
+    return (
+        offer.c.channel == key.channel,
+        offer.c.remote_id == key.remote_id,
+        offer.c.remote_location == key.remote_location,
+    )
+
+
+def _offer(row: Row[Any]) -> OfferRow:
+    return OfferRow(
+        change=OfferChange(
+            OfferKey(row.channel, row.remote_id, row.remote_location),
+            row.wanted if row.wanted is not None else 0,
+            row.shown,
+            row.inventory_id,
+            tuple((name, value) for name, value in row.attributes),
+        ),
+        sku=row.sku,
+        state=OfferState(
+            wanted=row.wanted,
+            shown=row.shown,
+            shown_at=row.shown_at,
+            sent=row.sent,
+            sent_at=row.sent_at,
+            read_due=row.read_due,
+        ),
+        wanted_version=row.wanted_version,
+        refused_version=row.refused_version,
+    )

@@ -1,0 +1,548 @@
+"""Orders as channels state them, recorded once; and how far we are with each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, bindparam, delete, func, insert, select, tuple_, update
+
+from core.model.catalog import FulfilledBy, Sku
+from core.model.fulfillment import FulfillmentState, TrackingStatus
+from core.model.money import Money
+from core.model.orders import Address, Hold, Order, OrderLine, OrderStage, PaymentStatus
+from jobs.store.bulk import chunks, upsert
+from jobs.store.store import Tx
+from jobs.store.tables import (
+    effect,
+    fulfillment,
+    fulfillment_line,
+    hold,
+    order_line,
+    orders,
+    party,
+    reservation,
+    shipment,
+    shipment_line,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What a channel's line is in our words: the Sku (None: unknown) and units of it in one sale."""
+
+    sku: Sku | None
+    units_per_sale: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationRow:
+    id: int
+    line: str
+    sku: Sku
+    location: str | None
+    quantity: int
+    fulfillment: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FulfillmentRow:
+    number: int
+    location: str
+    state: FulfillmentState
+    shadow: bool
+    key: str
+    #: (line, sku) -> (quantity, units of the Sku per unit of the line, shipped quantity)
+    lines: Mapping[tuple[str, Sku], tuple[int, int, int]]
+    #: the state of its request's effect; "" where it has none
+    effect: str
+    #: the place's own word for it; "elsewhere": handed over before we took over
+    reference: str = ""
+
+
+@dataclass(slots=True)
+class OrderRecord:
+    """An order with everything a decision about it needs."""
+
+    id: int
+    order: Order
+    stage: OrderStage
+    listed: bool
+    shadow: bool
+    recorded_at: datetime
+    resolved: dict[str, Resolved] = field(default_factory=dict)
+    reservations: list[ReservationRow] = field(default_factory=list)
+    fulfillments: list[FulfillmentRow] = field(default_factory=list)
+    #: (fulfillment number, parcel status) of every parcel
+    parcels: list[tuple[int, TrackingStatus]] = field(default_factory=list)
+    #: line -> units in parcels of ours
+    shipped: dict[str, int] = field(default_factory=dict)
+    open_holds: set[str] = field(default_factory=set)
+    #: hold codes a person released
+    released_holds: set[str] = field(default_factory=set)
+
+    @property
+    def subject(self) -> str:
+        return f"order {self.order.channel} {self.order.remote_id}"
+
+
+class Orders:
+    """Statements about orders, within one transaction."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+        self._connection = tx.connection
+
+    def record(
+        self,
+        items: Sequence[Order],
+        *,
+        resolve: Mapping[tuple[str, str], Resolved],
+    ) -> list[int]:
+        """Record new and changed orders; an older version never replaces a newer one.
+
+        `resolve` maps (order remote id, line remote id). Returns the numbers of orders that are new
+        or changed, in the order given.
+        """
+        latest: dict[tuple[str, str], Order] = {}
+        for order in items:
+            key = (order.channel, order.remote_id)
+            if key not in latest or latest[key].updated_at <= order.updated_at:
+                latest[key] = order
+        changed = {
+            row.id
+            for row in upsert(
+                self._connection,
+                orders,
+                [self._facts(order) for order in latest.values()],
+                key=["channel", "remote_id"],
+                keep=["recorded_at", "stage", "decide", "listed", "shadow"],
+                newer="updated_at",
+                returning=["id"],
+            )
+        }
+        stored = self._numbers(list(latest))
+        current = [
+            (stored[key][0], order)
+            for key, order in latest.items()
+            if stored[key][1] <= order.updated_at
+        ]
+        changed.update(self._record_lines(current, resolve))
+        changed.update(self._record_parties(current))
+        if changed:
+            for chunk in chunks(sorted(changed), 500):
+                self._connection.execute(
+                    update(orders).where(orders.c.id.in_(chunk)).values(decide=True)
+                )
+        return [number for number, _ in current if number in changed]
+
+    def _facts(self, order: Order) -> dict[str, Any]:
+        return {
+            "channel": order.channel,
+            "remote_id": order.remote_id,
+            "name": order.name,
+            "placed_at": order.placed_at,
+            "updated_at": order.updated_at,
+            "recorded_at": self._tx.now,
+            "payment": str(order.payment),
+            "canceled_at": order.canceled_at,
+            "cancel_reason": order.cancel_reason,
+            "pending": order.pending,
+            "test": order.test,
+            "currency": order.currency,
+            "presentment_currency": order.presentment_currency,
+            "total": order.total.amount if order.total else None,
+            "service": order.service,
+            "ship_by": order.ship_by,
+            "deliver_by": order.deliver_by,
+            "tags": list(order.tags),
+            "attributes": dict(order.attributes),
+            "stage": str(OrderStage.NEW),
+            "decide": True,
+            "listed": False,
+            "shadow": False,
+        }
+
+    def _numbers(
+        self, keys: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], tuple[int, datetime]]:
+        found: dict[tuple[str, str], tuple[int, datetime]] = {}
+        for chunk in chunks(keys, 400):
+            for row in self._connection.execute(
+                select(
+                    orders.c.id, orders.c.channel, orders.c.remote_id, orders.c.updated_at
+                ).where(tuple_(orders.c.channel, orders.c.remote_id).in_(chunk))
+            ):
+                found[row.channel, row.remote_id] = (row.id, row.updated_at)
+        return found
+
+    def _record_lines(
+        self, items: Sequence[tuple[int, Order]], resolve: Mapping[tuple[str, str], Resolved]
+    ) -> set[int]:
+        rows = []
+        for number, order in items:
+            for line in order.lines:
+                known = resolve.get((order.remote_id, line.remote_id), Resolved(None))
+                rows.append(
+                    {
+                        "order_id": number,
+                        "remote_id": line.remote_id,
+                        "remote_sku": line.remote_sku,
+                        "sku": known.sku,
+                        "units_per_sale": known.units_per_sale,
+                        "listing_remote_id": line.listing_remote_id,
+                        "title": line.title,
+                        "ordered": line.ordered,
+                        "current": line.current,
+                        "fulfilled": line.fulfilled,
+                        "unit_price": line.unit_price.amount if line.unit_price else None,
+                        "currency": line.unit_price.currency if line.unit_price else None,
+                        "presentment_price": line.presentment_price.amount
+                        if line.presentment_price
+                        else None,
+                        "presentment_currency": line.presentment_price.currency
+                        if line.presentment_price
+                        else None,
+                        "requires_shipping": line.requires_shipping,
+                        "fulfilled_by": str(line.fulfilled_by),
+                        "cancel_requested": line.cancel_requested,
+                    }
+                )
+        return {
+            row.order_id
+            for row in upsert(
+                self._connection,
+                order_line,
+                rows,
+                key=["order_id", "remote_id"],
+                returning=["order_id"],
+            )
+        }
+
+    def _record_parties(self, items: Sequence[tuple[int, Order]]) -> set[int]:
+        rows = [
+            {
+                "order_id": number,
+                "role": "ship_to",
+                "name": address.name,
+                "company": address.company,
+                "line1": address.line1,
+                "line2": address.line2,
+                "line3": address.line3,
+                "city": address.city,
+                "region": address.region,
+                "postal_code": address.postal_code,
+                "country": address.country,
+                "phone": address.phone,
+                "email": address.email,
+            }
+            for number, order in items
+            # A remote that no longer shows an address (Amazon after delivery) takes none away.
+            if (address := order.ship_to)
+        ]
+        return {
+            row.order_id
+            for row in upsert(
+                self._connection, party, rows, key=["order_id", "role"], returning=["order_id"]
+            )
+        }
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def undecided(self, *, limit: int) -> list[int]:
+        return list(
+            self._connection.execute(
+                select(orders.c.id).where(orders.c.decide).order_by(orders.c.id).limit(limit)
+            ).scalars()
+        )
+
+    def waiting(self) -> list[int]:
+        """Orders that wait for units."""
+        return list(
+            self._connection.execute(
+                select(orders.c.id)
+                .where(orders.c.stage == str(OrderStage.WAITING))
+                .order_by(orders.c.id)
+            ).scalars()
+        )
+
+    def find(self, channel: str, remote_id: str) -> int | None:
+        return self._connection.execute(
+            select(orders.c.id).where(orders.c.channel == channel, orders.c.remote_id == remote_id)
+        ).scalar_one_or_none()
+
+    def load(self, numbers: Sequence[int]) -> list[OrderRecord]:
+        """These orders with lines, address, reservations, fulfillments, holds; in number order."""
+        records: dict[int, OrderRecord] = {}
+        for chunk in chunks(numbers, 500):
+            records.update(self._load(chunk))
+        return [records[number] for number in sorted(records)]
+
+    def _load(self, chunk: Sequence[int]) -> dict[int, OrderRecord]:
+        execute = self._connection.execute
+        lines: dict[int, list[OrderLine]] = defaultdict(list)
+        resolved: dict[int, dict[str, Resolved]] = defaultdict(dict)
+        for row in execute(select(order_line).where(order_line.c.order_id.in_(chunk))):
+            lines[row.order_id].append(_line(row))
+            resolved[row.order_id][row.remote_id] = Resolved(row.sku, row.units_per_sale)
+        addresses = {
+            row.order_id: _address(row)
+            for row in execute(select(party).where(party.c.order_id.in_(chunk)))
+        }
+        records = {
+            row.id: OrderRecord(
+                id=row.id,
+                order=_order(row, tuple(lines[row.id]), addresses.get(row.id)),
+                stage=OrderStage(row.stage),
+                listed=row.listed,
+                shadow=row.shadow,
+                recorded_at=row.recorded_at,
+                resolved=resolved[row.id],
+            )
+            for row in execute(select(orders).where(orders.c.id.in_(chunk)))
+        }
+        for row in execute(
+            select(reservation).where(
+                reservation.c.order_id.in_(chunk), reservation.c.state == "open"
+            )
+        ):
+            records[row.order_id].reservations.append(
+                ReservationRow(
+                    row.id, row.line, row.sku, row.location, row.quantity, row.fulfillment
+                )
+            )
+        for row in execute(select(hold).where(hold.c.order_id.in_(chunk))):
+            record = records[row.order_id]
+            if row.released_at is None:
+                record.open_holds.add(row.code)
+            elif row.released_by is not None:
+                record.released_holds.add(row.code)
+        self._load_fulfillments(chunk, records)
+        return records
+
+    def _load_fulfillments(self, chunk: Sequence[int], records: Mapping[int, OrderRecord]) -> None:
+        execute = self._connection.execute
+        units: dict[tuple[int, int], dict[tuple[str, Sku], tuple[int, int, int]]] = defaultdict(
+            dict
+        )
+        for row in execute(select(fulfillment_line).where(fulfillment_line.c.order_id.in_(chunk))):
+            units[row.order_id, row.number][row.line, row.sku] = (
+                row.quantity,
+                row.per_unit,
+                row.shipped,
+            )
+        states = {
+            (row.order_id, row.number): row.state
+            for row in execute(
+                select(effect.c.order_id, effect.c.number, effect.c.state).where(
+                    effect.c.order_id.in_(chunk), effect.c.kind == "request"
+                )
+            )
+        }
+        for row in execute(
+            select(fulfillment)
+            .where(fulfillment.c.order_id.in_(chunk))
+            .order_by(fulfillment.c.order_id, fulfillment.c.number)
+        ):
+            key = (row.order_id, row.number)
+            records[row.order_id].fulfillments.append(
+                FulfillmentRow(
+                    row.number,
+                    row.location,
+                    FulfillmentState(row.state),
+                    row.shadow,
+                    row.key,
+                    units[key],
+                    states.get(key, ""),
+                    row.reference,
+                )
+            )
+        for row in execute(
+            select(shipment.c.order_id, shipment.c.fulfillment, shipment.c.status).where(
+                shipment.c.order_id.in_(chunk)
+            )
+        ):
+            records[row.order_id].parcels.append((row.fulfillment, TrackingStatus(row.status)))
+        for row in execute(
+            select(
+                shipment_line.c.order_id,
+                shipment_line.c.line,
+                func.sum(shipment_line.c.quantity).label("units"),
+            )
+            .where(shipment_line.c.order_id.in_(chunk))
+            .group_by(shipment_line.c.order_id, shipment_line.c.line)
+        ):
+            records[row.order_id].shipped[row.line] = int(row.units)
+
+    # --- deciding --------------------------------------------------------------------------------
+
+    def settle(self, decided: Iterable[tuple[int, OrderStage, bool]]) -> None:
+        """(order, stage, shadow): the decision is made; nothing is left to decide for now."""
+        rows = [
+            {"b_id": number, "stage": str(stage), "shadow": shadow}
+            for number, stage, shadow in decided
+        ]
+        if rows:
+            self._connection.execute(
+                update(orders)
+                .where(orders.c.id == bindparam("b_id"))
+                .values(stage=bindparam("stage"), shadow=bindparam("shadow"), decide=False),
+                rows,
+            )
+
+    def decide_again(self, numbers: Iterable[int]) -> None:
+        for chunk in chunks(sorted(set(numbers)), 500):
+            self._connection.execute(
+                update(orders).where(orders.c.id.in_(chunk)).values(decide=True)
+            )
+
+    def set_holds(self, found: Iterable[tuple[OrderRecord, Sequence[Hold]]]) -> None:
+        """Open the holds that are new, release those whose cause went."""
+        opening: list[dict[str, Any]] = []
+        for record, holds in found:
+            wanted = {item.code for item in holds}
+            gone = record.open_holds - wanted
+            if gone:
+                self._connection.execute(
+                    update(hold)
+                    .where(
+                        hold.c.order_id == record.id,
+                        hold.c.code.in_(gone),
+                        hold.c.released_at.is_(None),
+                    )
+                    .values(released_at=self._tx.now, released_by=None)
+                )
+            opening.extend(
+                {
+                    "order_id": record.id,
+                    "code": item.code,
+                    "args": dict(item.reason.args),
+                    "opened_at": self._tx.now,
+                    "released_at": None,
+                    "released_by": None,
+                }
+                for item in {one.code: one for one in holds}.values()
+                if item.code not in record.open_holds
+            )
+        upsert(self._connection, hold, opening, key=["order_id", "code"], returning=[])
+
+    def add_fulfillments(
+        self,
+        made: Sequence[
+            tuple[OrderRecord, int, str, str, bool, Sequence[tuple[str, Sku, int, int]]]
+        ],
+    ) -> None:
+        """(order, number, location, key, shadow, lines of (line, sku, quantity, per unit))."""
+        if not made:
+            return
+        self._connection.execute(
+            insert(fulfillment),
+            [
+                {
+                    "order_id": record.id,
+                    "number": number,
+                    "location": location,
+                    "state": str(FulfillmentState.PLANNED),
+                    "shadow": shadow,
+                    "key": key,
+                    "created_at": self._tx.now,
+                    "reference": "",
+                }
+                for record, number, location, key, shadow, _ in made
+            ],
+        )
+        self._connection.execute(
+            insert(fulfillment_line),
+            [
+                {
+                    "order_id": record.id,
+                    "number": number,
+                    "line": line,
+                    "sku": sku,
+                    "quantity": quantity,
+                    "per_unit": per_unit,
+                    "shipped": 0,
+                }
+                for record, number, _, _, _, lines in made
+                for line, sku, quantity, per_unit in lines
+            ],
+        )
+
+    def cancel_fulfillments(self, which: Iterable[tuple[int, int]]) -> None:
+        for order_id, number in which:
+            self._connection.execute(
+                update(fulfillment)
+                .where(fulfillment.c.order_id == order_id, fulfillment.c.number == number)
+                .values(state=str(FulfillmentState.CANCELED))
+            )
+            self._connection.execute(
+                update(effect)
+                .where(
+                    effect.c.order_id == order_id,
+                    effect.c.number == number,
+                    effect.c.kind == "request",
+                    effect.c.state.in_(["planned", "proposed"]),
+                )
+                .values(state="canceled")
+            )
+
+    def drop_shadow(self, numbers: Sequence[int]) -> None:
+        """Forget what was decided while only observing: wants are decided afresh (I10)."""
+        for chunk in chunks(numbers, 500):
+            self._connection.execute(
+                delete(fulfillment).where(fulfillment.c.order_id.in_(chunk), fulfillment.c.shadow)
+            )
+
+
+def _line(row: Row[Any]) -> OrderLine:
+    return OrderLine(
+        remote_id=row.remote_id,
+        remote_sku=row.remote_sku,
+        listing_remote_id=row.listing_remote_id,
+        title=row.title,
+        ordered=row.ordered,
+        current=row.current,
+        fulfilled=row.fulfilled,
+        unit_price=None if row.unit_price is None else Money(row.unit_price, row.currency),
+        requires_shipping=row.requires_shipping,
+        fulfilled_by=FulfilledBy(row.fulfilled_by),
+        presentment_price=None
+        if row.presentment_price is None
+        else Money(row.presentment_price, row.presentment_currency),
+        cancel_requested=row.cancel_requested,
+    )
+
+
+def _address(row: Row[Any]) -> Address:
+    return Address(
+        row.name, row.company, row.line1, row.line2, row.line3, row.city, row.region,
+        row.postal_code, row.country, row.phone, row.email,
+    )  # fmt: skip
+
+
+def _order(row: Row[Any], lines: tuple[OrderLine, ...], ship_to: Address | None) -> Order:
+    return Order(
+        channel=row.channel,
+        remote_id=row.remote_id,
+        name=row.name,
+        placed_at=row.placed_at,
+        updated_at=row.updated_at,
+        payment=PaymentStatus(row.payment),
+        canceled_at=row.canceled_at,
+        pending=row.pending,
+        test=row.test,
+        currency=row.currency,
+        total=None if row.total is None else Money(row.total, row.currency),
+        lines=lines,
+        ship_to=ship_to,
+        ship_by=row.ship_by,
+        deliver_by=row.deliver_by,
+        service=row.service,
+        tags=tuple(row.tags),
+        presentment_currency=row.presentment_currency,
+        cancel_reason=row.cancel_reason,
+        attributes=row.attributes,
+    )

@@ -1,0 +1,324 @@
+"""Fulfillments on their way: answers from places, parcels, scans."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, and_, func, insert, select, update
+
+from core.model.catalog import ChannelId, LocationId, Sku
+from core.model.fulfillment import (
+    ConfirmedLine,
+    FulfillmentState,
+    Shipment,
+    TrackingEvent,
+    TrackingStatus,
+)
+from jobs.store.bulk import upsert
+from jobs.store.store import Tx
+from jobs.store.tables import (
+    effect,
+    fulfillment,
+    fulfillment_line,
+    orders,
+    reservation,
+    shipment,
+    shipment_line,
+    tracking_event,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A fulfillment as its place's answers find it, by key."""
+
+    order_id: int
+    number: int
+    channel: ChannelId
+    order: str
+    location: LocationId
+    state: FulfillmentState
+    acknowledged_at: datetime | None
+    #: (line, sku) -> (quantity, per unit, shipped)
+    lines: dict[tuple[str, Sku], tuple[int, int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A parcel as tracking looks at it."""
+
+    order_id: int
+    package_number: int
+    channel: ChannelId
+    order: str
+    carrier: str
+    tracking_number: str
+    shipped_at: datetime
+    status: TrackingStatus
+
+
+class Parcels:
+    """Statements about fulfillments under way, within one transaction."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+        self._connection = tx.connection
+
+    def requested(self, key: str) -> Requested | None:
+        row = self._connection.execute(
+            select(fulfillment, orders.c.channel, orders.c.remote_id)
+            .join(orders, orders.c.id == fulfillment.c.order_id)
+            .where(fulfillment.c.key == key)
+        ).first()
+        if row is None:
+            return None
+        lines = {
+            (line.line, line.sku): (line.quantity, line.per_unit, line.shipped)
+            for line in self._connection.execute(
+                select(fulfillment_line).where(
+                    fulfillment_line.c.order_id == row.order_id,
+                    fulfillment_line.c.number == row.number,
+                )
+            )
+        }
+        return Requested(
+            row.order_id,
+            row.number,
+            row.channel,
+            row.remote_id,
+            row.location,
+            FulfillmentState(row.state),
+            row.acknowledged_at,
+            lines,
+        )
+
+    def mark(self, order_id: int, number: int, **values: Any) -> None:
+        """Set columns of one fulfillment."""
+        self._connection.execute(
+            update(fulfillment)
+            .where(fulfillment.c.order_id == order_id, fulfillment.c.number == number)
+            .values(**values)
+        )
+
+    def add_shipped(self, one: Requested, line: str, sku: Sku, quantity: int) -> None:
+        self._connection.execute(
+            update(fulfillment_line)
+            .where(
+                fulfillment_line.c.order_id == one.order_id,
+                fulfillment_line.c.number == one.number,
+                fulfillment_line.c.line == line,
+                fulfillment_line.c.sku == sku,
+            )
+            .values(shipped=fulfillment_line.c.shipped + quantity)
+        )
+
+    def has_parcel(self, order_id: int, tracking_number: str) -> bool:
+        return (
+            self._connection.execute(
+                select(shipment.c.package_number).where(
+                    shipment.c.order_id == order_id, shipment.c.tracking_number == tracking_number
+                )
+            ).first()
+            is not None
+        )
+
+    def add_parcel(
+        self,
+        one: Requested,
+        *,
+        carrier: str,
+        tracking_number: str,
+        service: str,
+        shipped_at: datetime,
+        remote_location: str,
+        lines: Sequence[ConfirmedLine],
+        ask_at: datetime | None,
+    ) -> int:
+        """A parcel of this fulfillment; returns its package number, counted within the order."""
+        last = self._connection.execute(
+            select(func.max(shipment.c.package_number)).where(shipment.c.order_id == one.order_id)
+        ).scalar_one()
+        number = (last or 0) + 1
+        self._connection.execute(
+            insert(shipment).values(
+                order_id=one.order_id,
+                package_number=number,
+                fulfillment=one.number,
+                location=one.location,
+                carrier=carrier,
+                tracking_number=tracking_number,
+                service=service,
+                shipped_at=shipped_at,
+                remote_location=remote_location,
+                status=str(TrackingStatus.UNKNOWN),
+                ask_at=ask_at,
+            )
+        )
+        if lines:
+            self._connection.execute(
+                insert(shipment_line),
+                [
+                    {"order_id": one.order_id, "package_number": number, "line": line.line, "quantity": line.quantity}
+                    for line in lines
+                ],
+            )  # fmt: skip
+        return number
+
+    def open_reservations(self, order_id: int, number: int) -> list[Row[Any]]:
+        """(id, line, sku, location, quantity) still held for this fulfillment."""
+        return self._tx.rows(
+            select(
+                reservation.c.id,
+                reservation.c.line,
+                reservation.c.sku,
+                reservation.c.location,
+                reservation.c.quantity,
+            ).where(
+                reservation.c.order_id == order_id,
+                reservation.c.fulfillment == number,
+                reservation.c.state == "open",
+            )
+        )
+
+    # --- confirming ------------------------------------------------------------------------------
+
+    def unconfirmed(self, channel: ChannelId, *, limit: int) -> list[Shipment]:
+        """Parcels of this channel's orders that no confirmation was ever planned for."""
+        rows = self._connection.execute(
+            select(shipment, orders.c.channel, orders.c.remote_id)
+            .join(orders, orders.c.id == shipment.c.order_id)
+            .join(
+                fulfillment,
+                and_(
+                    fulfillment.c.order_id == shipment.c.order_id,
+                    fulfillment.c.number == shipment.c.fulfillment,
+                ),
+            )
+            .outerjoin(
+                effect,
+                and_(
+                    effect.c.order_id == shipment.c.order_id,
+                    effect.c.number == shipment.c.package_number,
+                    effect.c.kind == "confirmation",
+                ),
+            )
+            .where(
+                orders.c.channel == channel,
+                effect.c.id.is_(None),
+                fulfillment.c.reference != "elsewhere",
+            )
+            .order_by(shipment.c.order_id, shipment.c.package_number)
+            .limit(limit)
+        ).all()
+        return [self._shipment(row) for row in rows]
+
+    def shipment(self, order_id: int, package_number: int) -> Shipment:
+        row = self._connection.execute(
+            select(shipment, orders.c.channel, orders.c.remote_id)
+            .join(orders, orders.c.id == shipment.c.order_id)
+            .where(shipment.c.order_id == order_id, shipment.c.package_number == package_number)
+        ).one()
+        return self._shipment(row)
+
+    def _shipment(self, row: Row[Any]) -> Shipment:
+        lines = self._connection.execute(
+            select(shipment_line.c.line, shipment_line.c.quantity)
+            .where(
+                shipment_line.c.order_id == row.order_id,
+                shipment_line.c.package_number == row.package_number,
+            )
+            .order_by(shipment_line.c.line)
+        )
+        return Shipment(
+            channel=row.channel,
+            order=row.remote_id,
+            package_number=row.package_number,
+            location=row.location,
+            carrier=row.carrier,
+            tracking_number=row.tracking_number,
+            shipped_at=row.shipped_at,
+            lines=tuple(ConfirmedLine(line.line, line.quantity) for line in lines),
+            remote_location=row.remote_location,
+            service=row.service,
+        )
+
+    # --- tracking --------------------------------------------------------------------------------
+
+    def to_ask(self, carriers: Sequence[str], *, limit: int) -> list[Parcel]:
+        """Parcels whose question is due, the longest due first."""
+        rows = self._connection.execute(
+            select(shipment, orders.c.channel, orders.c.remote_id)
+            .join(orders, orders.c.id == shipment.c.order_id)
+            .where(shipment.c.ask_at <= self._tx.now, shipment.c.carrier.in_(carriers))
+            .order_by(shipment.c.ask_at)
+            .limit(limit)
+        )
+        return [
+            Parcel(
+                row.order_id,
+                row.package_number,
+                row.channel,
+                row.remote_id,
+                row.carrier,
+                row.tracking_number,
+                row.shipped_at,
+                TrackingStatus(row.status),
+            )
+            for row in rows
+        ]
+
+    def add_events(self, parcel: Parcel, events: Sequence[TrackingEvent]) -> int:
+        """Keep scans; a repeat is a no-op. Returns how many were new."""
+        rows = {
+            (event.at, event.raw_type, event.raw_code): {
+                "order_id": parcel.order_id,
+                "package_number": parcel.package_number,
+                "at": event.at,
+                "raw_type": event.raw_type,
+                "raw_code": event.raw_code,
+                "raw_status_code": event.raw_status_code,
+                "status": str(event.status),
+                "local_time": event.local_time,
+                "text": event.text,
+                "place": event.place,
+            }
+            for event in events
+        }
+        return len(
+            upsert(
+                self._connection,
+                tracking_event,
+                list(rows.values()),
+                key=["order_id", "package_number", "at", "raw_type", "raw_code"],
+                returning=["at"],
+            )
+        )
+
+    def asked(
+        self,
+        parcel: Parcel,
+        *,
+        status: TrackingStatus,
+        status_at: datetime | None,
+        ask_at: datetime | None,
+    ) -> None:
+        """What the carrier answered, and when it is asked again."""
+        values: dict[str, Any] = {
+            "status": str(status),
+            "status_at": status_at,
+            "asked_at": self._tx.now,
+            "ask_at": ask_at,
+        }
+        if status is TrackingStatus.DELIVERED:
+            values["delivered_at"] = status_at
+        self._connection.execute(
+            update(shipment)
+            .where(
+                shipment.c.order_id == parcel.order_id,
+                shipment.c.package_number == parcel.package_number,
+            )
+            .values(**values)
+        )

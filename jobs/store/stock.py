@@ -1,0 +1,421 @@
+"""Units: the ledger, the balances kept with it, reservations, snapshots."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select, text, update
+
+from core.model.catalog import LocationId, Sku
+from core.model.reasons import Reason
+from core.model.stock import Claim, MovementKind, StockLevel, StockMovement, StockSnapshot
+from jobs.store.bulk import chunks, upsert
+from jobs.store.store import Tx
+from jobs.store.tables import dirty_sku, movement, reservation, snapshot, stock_level
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where a balance is not what its rows add up to."""
+
+    sku: Sku
+    location: LocationId
+    field: str
+    kept: int
+    recomputed: int
+
+
+class Stock:
+    """Statements about units, within one transaction."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+        self._connection = tx.connection
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def levels(self, skus: Iterable[Sku], *, lock: bool = False) -> dict[Sku, list[StockLevel]]:
+        """The levels of these Skus; `lock` holds them until the end of the transaction."""
+        found: dict[Sku, list[StockLevel]] = defaultdict(list)
+        for chunk in chunks(sorted(set(skus))):
+            query = (
+                select(stock_level)
+                .where(stock_level.c.sku.in_(chunk))
+                .order_by(stock_level.c.sku, stock_level.c.location)
+            )
+            if lock and self._connection.dialect.name != "sqlite":
+                query = query.with_for_update()
+            for row in self._connection.execute(query):
+                found[row.sku].append(
+                    StockLevel(
+                        row.sku,
+                        row.location,
+                        row.on_hand,
+                        row.committed,
+                        row.safety_stock,
+                        row.incoming,
+                    )
+                )
+        return found
+
+    def available(
+        self, skus: Iterable[Sku], *, lock: bool = False
+    ) -> dict[tuple[Sku, LocationId], int]:
+        return {
+            (level.sku, level.location): level.available
+            for levels in self.levels(skus, lock=lock).values()
+            for level in levels
+        }
+
+    def unallocated(self, skus: Iterable[Sku]) -> Counter[Sku]:
+        """Units promised that no location has."""
+        found: Counter[Sku] = Counter()
+        for chunk in chunks(sorted(set(skus))):
+            for row in self._connection.execute(
+                select(reservation.c.sku, func.sum(reservation.c.quantity).label("units"))
+                .where(
+                    reservation.c.sku.in_(chunk),
+                    reservation.c.state == "open",
+                    reservation.c.location.is_(None),
+                )
+                .group_by(reservation.c.sku)
+            ):
+                found[row.sku] = int(row.units)
+        return found
+
+    # --- reserving -------------------------------------------------------------------------------
+
+    def reserve(
+        self,
+        claims: Sequence[tuple[int, Claim, datetime | None]],
+        *,
+        fulfillments: Mapping[tuple[int, LocationId], int] | None = None,
+    ) -> None:
+        """Hold units: (order, claim, absorbed_after). Balances move in the same transaction."""
+        if not claims:
+            return
+        self._connection.execute(
+            insert(reservation),
+            [
+                {
+                    "order_id": order_id,
+                    "line": claim.line,
+                    "sku": claim.sku,
+                    "location": claim.location,
+                    "quantity": claim.quantity,
+                    "fulfillment": (fulfillments or {}).get((order_id, claim.location))
+                    if claim.location
+                    else None,
+                    "state": "open",
+                    "absorbed_after": absorbed_after,
+                    "at": self._tx.now,
+                }
+                for order_id, claim, absorbed_after in claims
+            ],
+        )
+        self._commit(
+            (claim.sku, claim.location, claim.quantity) for _, claim, _ in claims if claim.location
+        )
+        self.mark_dirty(claim.sku for _, claim, _ in claims)
+
+    def release(self, ids: Sequence[int], *, state: str = "released") -> None:
+        """Let go of open reservations (or `consumed` them: shipped, or in a snapshot)."""
+        for chunk in chunks(sorted(set(ids)), 5_000):
+            rows = self._connection.execute(
+                update(reservation)
+                .where(reservation.c.id.in_(chunk), reservation.c.state == "open")
+                .values(state=state)
+                .returning(reservation.c.sku, reservation.c.location, reservation.c.quantity)
+            ).all()
+            self._commit((row.sku, row.location, -row.quantity) for row in rows if row.location)
+            self.mark_dirty(row.sku for row in rows)
+
+    def _commit(self, deltas: Iterable[tuple[Sku, LocationId, int]]) -> None:
+        total: Counter[tuple[Sku, LocationId]] = Counter()
+        for sku, location, units in deltas:
+            total[sku, location] += units
+        self._add("committed", total)
+
+    def _add(self, column: str, deltas: Mapping[tuple[Sku, LocationId], int]) -> None:
+        """Move balances by deltas, in one order everywhere, so that two writers never deadlock."""
+        rows = [
+            {"sku": sku, "location": location, "delta": units}
+            for (sku, location), units in sorted(deltas.items())
+            if units
+        ]
+        if rows:
+            self._connection.execute(
+                text(
+                    f"INSERT INTO stock_level (sku, location, on_hand, committed, safety_stock, incoming) "
+                    f"VALUES (:sku, :location, {':delta' if column == 'on_hand' else '0'}, "
+                    f"{':delta' if column == 'committed' else '0'}, 0, 0) "
+                    f"ON CONFLICT (sku, location) DO UPDATE SET {column} = stock_level.{column} + :delta"
+                ),
+                rows,
+            )
+
+    def mark_dirty(self, skus: Iterable[Sku]) -> None:
+        """What channels should show of these Skus must be decided again."""
+        rows = [{"sku": sku} for sku in sorted(set(skus))]
+        upsert(self._connection, dirty_sku, rows, key=["sku"], returning=[])
+        if rows:
+            self._tx.wake("core/offers")
+
+    def take_dirty(self, limit: int) -> list[Sku]:
+        """The Skus to decide again; whoever takes them decides in this transaction."""
+        skus = list(
+            self._connection.execute(
+                select(dirty_sku.c.sku).order_by(dirty_sku.c.sku).limit(limit)
+            ).scalars()
+        )
+        for chunk in chunks(skus):
+            self._connection.execute(delete(dirty_sku).where(dirty_sku.c.sku.in_(chunk)))
+        return skus
+
+    # --- the ledger ------------------------------------------------------------------------------
+
+    def move(self, movements: Sequence[StockMovement]) -> list[StockMovement]:
+        """Append ledger lines and their balances; a repeat is a no-op. Returns those that were new."""
+        by_key = {(str(m.kind), m.reference, m.sku, m.location): m for m in movements if m.quantity}
+        rows = [
+            {
+                "kind": kind,
+                "reference": reference,
+                "sku": sku,
+                "location": location,
+                "quantity": one.quantity,
+                "at": one.at,
+            }
+            for (kind, reference, sku, location), one in by_key.items()
+        ]
+        key = ["kind", "reference", "sku", "location"]
+        new = upsert(self._connection, movement, rows, key=key, keep=["quantity", "at"])
+        written = [by_key[row.kind, row.reference, row.sku, row.location] for row in new]
+        total: Counter[tuple[Sku, LocationId]] = Counter()
+        for one in written:
+            total[one.sku, one.location] += one.quantity
+        self._add("on_hand", total)
+        self.mark_dirty(one.sku for one in written)
+        return written
+
+    # --- snapshots -------------------------------------------------------------------------------
+
+    def in_force(self, location: LocationId) -> tuple[int, int, int, datetime] | None:
+        """(rows, units, zeros, as_of) of the last snapshot applied at this location."""
+        row = self._connection.execute(
+            select(snapshot)
+            .where(snapshot.c.location == location, snapshot.c.state == "applied")
+            .order_by(snapshot.c.as_of.desc(), snapshot.c.id.desc())
+            .limit(1)
+        ).first()
+        return None if row is None else (row.rows, row.units, row.zeros, row.as_of)
+
+    def known_at(self, location: LocationId) -> set[Sku]:
+        """Skus the location has a level for."""
+        return set(
+            self._connection.execute(
+                select(stock_level.c.sku).where(stock_level.c.location == location)
+            ).scalars()
+        )
+
+    def keep_snapshot(
+        self, taken: StockSnapshot, *, state: str, reasons: Sequence[Reason], content: Any = None
+    ) -> int | None:
+        """Remember a snapshot; None when these very bytes were taken before."""
+        rows = upsert(
+            self._connection,
+            snapshot,
+            [
+                {
+                    "location": taken.location,
+                    "name": taken.name,
+                    "digest": taken.digest,
+                    "as_of": taken.as_of,
+                    "received_at": self._tx.now,
+                    "rows": len(taken.rows),
+                    "units": sum(row.quantity for row in taken.rows),
+                    "zeros": sum(row.quantity == 0 for row in taken.rows),
+                    "state": state,
+                    "reasons": [[reason.code, dict(reason.args)] for reason in reasons],
+                    "content": content,
+                }
+            ],
+            key=["location", "name", "digest"],
+            keep=["as_of", "received_at", "rows", "units", "zeros", "state", "reasons", "content"],
+            returning=["id"],
+        )
+        return rows[0].id if rows else None
+
+    def apply_snapshot(self, taken: StockSnapshot) -> int:
+        """Put a snapshot in force: on_hand of every Sku of its location, absorbed reservations consumed.
+
+        A Sku the snapshot does not name is no longer there: 0. Returns the Skus whose on_hand moved.
+        """
+        figures = {row.sku: row.quantity for row in taken.rows}
+        before = dict(
+            self._connection.execute(
+                select(stock_level.c.sku, stock_level.c.on_hand).where(
+                    stock_level.c.location == taken.location
+                )
+            )
+            .tuples()
+            .all()
+        )
+        for sku in before.keys() - figures.keys():
+            figures[sku] = 0
+        reference = f"{taken.name}#{taken.digest[:12]}"
+        moved = self.move(
+            [
+                StockMovement(
+                    sku,
+                    taken.location,
+                    MovementKind.SNAPSHOT,
+                    quantity - before.get(sku, 0),
+                    reference,
+                    taken.as_of,
+                )
+                for sku, quantity in sorted(figures.items())
+                if quantity != before.get(sku, 0)
+            ]
+        )
+        new = [sku for sku in figures if sku not in before]
+        upsert(
+            self._connection,
+            stock_level,
+            [
+                {"sku": sku, "location": taken.location, "on_hand": 0, "committed": 0, "safety_stock": 0, "incoming": 0}
+                for sku in sorted(new)
+            ],
+            key=["sku", "location"],
+            keep=["on_hand", "committed", "safety_stock", "incoming"],
+            returning=[],
+        )  # fmt: skip
+        self._connection.execute(
+            update(stock_level)
+            .where(stock_level.c.location == taken.location)
+            .values(as_of=taken.as_of)
+        )
+        self.release(
+            list(
+                self._connection.execute(
+                    select(reservation.c.id).where(
+                        reservation.c.location == taken.location,
+                        reservation.c.state == "open",
+                        reservation.c.absorbed_after < taken.as_of,
+                    )
+                ).scalars()
+            ),
+            state="consumed",
+        )
+        return len(moved)
+
+    def absorb(self, order_id: int, number: int, *, after: datetime) -> None:
+        """A remote took these units off its own figure at `after`: snapshots of later end the count."""
+        self._connection.execute(
+            update(reservation)
+            .where(
+                reservation.c.order_id == order_id,
+                reservation.c.fulfillment == number,
+                reservation.c.state == "open",
+                reservation.c.absorbed_after.is_(None),
+            )
+            .values(absorbed_after=after)
+        )
+
+    def consume(self, order_id: int, number: int, taken: Mapping[tuple[str, Sku], int]) -> None:
+        """Shipped units (by line and Sku) end their fulfillment's reservations, wholly or in part."""
+        left = dict(taken)
+        for row in self._connection.execute(
+            select(reservation)
+            .where(
+                reservation.c.order_id == order_id,
+                reservation.c.fulfillment == number,
+                reservation.c.state == "open",
+            )
+            .order_by(reservation.c.id)
+        ).all():
+            units = min(row.quantity, left.get((row.line, row.sku), 0))
+            if units <= 0:
+                continue
+            left[row.line, row.sku] -= units
+            if units == row.quantity:
+                self.release([row.id], state="consumed")
+                continue
+            self._connection.execute(
+                update(reservation)
+                .where(reservation.c.id == row.id)
+                .values(quantity=row.quantity - units)
+            )
+            self._connection.execute(
+                insert(reservation).values(
+                    order_id=order_id,
+                    line=row.line,
+                    sku=row.sku,
+                    location=row.location,
+                    quantity=units,
+                    fulfillment=number,
+                    state="consumed",
+                    absorbed_after=row.absorbed_after,
+                    at=self._tx.now,
+                )
+            )
+            if row.location:
+                self._commit([(row.sku, row.location, -units)])
+
+    def assign(self, order_id: int, location: LocationId, number: int) -> None:
+        """The order's unrouted units at this location now belong to a fulfillment."""
+        self._connection.execute(
+            update(reservation)
+            .where(
+                reservation.c.order_id == order_id,
+                reservation.c.location == location,
+                reservation.c.fulfillment.is_(None),
+                reservation.c.state == "open",
+            )
+            .values(fulfillment=number)
+        )
+
+    # --- proving ---------------------------------------------------------------------------------
+
+    def verify(self) -> list[Difference]:
+        """Recompute every balance from its rows (I2); the differences, none when all is well."""
+        differences: list[Difference] = []
+        committed: dict[tuple[str, str], int] = {
+            (row.sku, row.location): int(row.units)
+            for row in self._connection.execute(
+                select(
+                    reservation.c.sku,
+                    reservation.c.location,
+                    func.sum(reservation.c.quantity).label("units"),
+                )
+                .where(reservation.c.state == "open", reservation.c.location.is_not(None))
+                .group_by(reservation.c.sku, reservation.c.location)
+            )
+        }
+        on_hand: dict[tuple[str, str], int] = {
+            (row.sku, row.location): int(row.units)
+            for row in self._connection.execute(
+                select(movement.c.sku, movement.c.location, func.sum(movement.c.quantity).label("units"))
+                .group_by(movement.c.sku, movement.c.location)
+            )
+        }  # fmt: skip
+        seen: set[tuple[str, str]] = set()
+        for row in self._connection.execute(select(stock_level)):
+            key = (row.sku, row.location)
+            seen.add(key)
+            if row.committed != committed.get(key, 0):
+                differences.append(
+                    Difference(*key, "committed", row.committed, committed.get(key, 0))
+                )
+            if row.on_hand != on_hand.get(key, 0):
+                differences.append(Difference(*key, "on_hand", row.on_hand, on_hand.get(key, 0)))
+        for key in sorted((committed.keys() | on_hand.keys()) - seen):
+            if committed.get(key, 0):
+                differences.append(Difference(*key, "committed", 0, committed[key]))
+            if on_hand.get(key, 0):
+                differences.append(Difference(*key, "on_hand", 0, on_hand[key]))
+        return differences

@@ -1,0 +1,234 @@
+"""The store: transactions a run writes in, and what every transaction can do.
+
+A transaction of a run checks its fence first and writes its wakes last. Domain statements live in
+the modules beside this one (orders, stock, offers, effects, people), each a small class over one
+`Tx`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, insert, select, update
+
+from core.model.cases import Case
+from core.model.reasons import Reason
+from core.ports import Clock, Reject
+from jobs.store.bulk import upsert
+from jobs.store.database import Database
+from jobs.store.tables import audit, cases, decision, payload
+from jobs.store.units import Lease, Rates, Units
+
+#: Raw records are kept this long unless the configuration says otherwise.
+KEEP_RAW = timedelta(days=30)
+
+
+class Tx:
+    """One transaction: a connection, an instant, and the wakes it will write."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        now: datetime,
+        units: Units,
+        lease: Lease | None,
+        run: str | None,
+        keep_raw: timedelta = KEEP_RAW,
+    ) -> None:
+        self.connection = connection
+        self.now = now
+        self.run = run
+        self.keep_raw = keep_raw
+        self._units = units
+        self._lease = lease
+        self._wakes: set[str] = set()
+        self._decisions: list[dict[str, Any]] = []
+
+    def rows(self, query: Select[Any]) -> list[Row[Any]]:
+        return list(self.connection.execute(query).all())
+
+    def wake(self, *units: str) -> None:
+        """These units have work now; written at the end of the transaction."""
+        self._wakes.update(units)
+
+    def advance(self, cursor: str, *, complete_to: datetime | None = None) -> None:
+        """Save the walk's place together with what it recorded."""
+        assert self._lease, "only a run has a cursor"
+        self._units.advance(self.connection, self._lease, cursor, complete_to=complete_to)
+
+    def decide(self, subject: str, reason: Reason) -> None:
+        """Keep why something was decided or done (I7)."""
+        self._decisions.append(
+            {
+                "at": self.now,
+                "subject": subject,
+                "code": reason.code,
+                "args": dict(reason.args),
+                "run": self.run,
+            }
+        )
+
+    def audit(
+        self,
+        who: str,
+        action: str,
+        subject: str,
+        *,
+        before: Any = None,
+        after: Any = None,
+        note: str | None = None,
+    ) -> None:
+        """Keep who changed what."""
+        self.connection.execute(
+            insert(audit).values(
+                at=self.now,
+                who=who,
+                action=action,
+                subject=subject,
+                before=before,
+                after=after,
+                note=note,
+            )
+        )
+
+    # --- raw records and cases -------------------------------------------------------------------
+
+    def keep_payloads(
+        self, source: str, kind: str, raw: Iterator[tuple[str, str]] | list[tuple[str, str]]
+    ) -> None:
+        """Keep remotes' raw records, the last of each id, until their retention ends."""
+        last = dict(raw)
+        upsert(
+            self.connection,
+            payload,
+            [
+                {
+                    "source": source,
+                    "kind": kind,
+                    "remote_id": remote_id,
+                    "body": body,
+                    "received_at": self.now,
+                    "erase_after": self.now + self.keep_raw,
+                }
+                for remote_id, body in last.items()
+            ],
+            key=["source", "kind", "remote_id"],
+            returning=[],
+        )
+
+    def open_case(self, case: Case, *, payload_id: int | None = None) -> bool:
+        """Open a Case unless one is open for this kind and subject. True when it is new."""
+        opened = upsert(
+            self.connection,
+            cases,
+            [
+                {
+                    "kind": case.kind,
+                    "subject": case.subject,
+                    "code": case.reason.code,
+                    "args": dict(case.reason.args),
+                    "severity": str(case.severity),
+                    "state": "open",
+                    "opened_at": self.now,
+                    "payload_id": payload_id,
+                }
+            ],
+            key=["kind", "subject"],
+            keep=["code", "args", "severity", "state", "opened_at", "payload_id"],
+            where_open=True,
+            returning=["id"],
+        )
+        if opened:
+            self.wake("core/alerts")
+        return bool(opened)
+
+    def has_open_case(self, kind: str, subject: str) -> bool:
+        return (
+            self.connection.execute(
+                select(cases.c.id).where(
+                    cases.c.kind == kind, cases.c.subject == subject, cases.c.state == "open"
+                )
+            ).first()
+            is not None
+        )
+
+    def open_reject(self, source: str, reject: Reject) -> None:
+        """An unreadable record: kept raw, one Case; the others went through."""
+        self.keep_payloads(source, reject.kind, [(reject.remote_id, reject.raw)])
+        payload_id = self.connection.execute(
+            select(payload.c.id).where(
+                payload.c.source == source,
+                payload.c.kind == reject.kind,
+                payload.c.remote_id == reject.remote_id,
+            )
+        ).scalar_one()
+        reason = Reason.of(
+            "unreadable_record",
+            source=source,
+            kind=reject.kind,
+            record=reject.remote_id,
+            problem=reject.problem,
+        )
+        subject = f"{reject.kind} {source} {reject.remote_id}"
+        self.open_case(Case("unreadable_record", subject, reason), payload_id=payload_id)
+
+    def close_case(
+        self, kind: str, subject: str, *, by: str | None = None, note: str | None = None
+    ) -> bool:
+        """Close the open Case of this kind and subject, if there is one."""
+        closed = self.connection.execute(
+            update(cases)
+            .where(cases.c.kind == kind, cases.c.subject == subject, cases.c.state == "open")
+            .values(state="closed", closed_at=self.now, closed_by=by, note=note)
+        ).rowcount
+        if closed:
+            self.wake("core/alerts")
+        return bool(closed)
+
+    def finish(self) -> None:
+        """Write what was gathered. Called once, at the end of the transaction."""
+        if self._decisions:
+            self.connection.execute(insert(decision), self._decisions)
+        if self._wakes:
+            self._units.wake(self.connection, self._wakes, now=self.now)
+
+
+class Store:
+    """The database, its units and its buckets. One per process."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self.database = database
+        self.clock = clock
+        self.units = Units(database)
+        self.rates = Rates(database, now=clock.now)
+        self.keep_raw = KEEP_RAW
+
+    @contextlib.contextmanager
+    def transaction(self, lease: Lease | None = None, *, run: str | None = None) -> Iterator[Tx]:
+        """A write transaction. With a lease: raises LeaseLost, and writes nothing, when it is lost."""
+        with self.database.write() as connection:
+            if lease is not None:
+                self.units.check(connection, lease)
+            tx = Tx(
+                connection,
+                now=self.clock.now(),
+                units=self.units,
+                lease=lease,
+                run=run,
+                keep_raw=self.keep_raw,
+            )
+            yield tx
+            tx.finish()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Tx]:
+        """A consistent view. What is gathered in it is dropped."""
+        with self.database.read() as connection:
+            yield Tx(connection, now=self.clock.now(), units=self.units, lease=None, run=None)
+
+    def close(self) -> None:
+        self.database.close()

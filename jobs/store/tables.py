@@ -1,0 +1,583 @@
+"""The tables. Facts (what others say), decisions (what we want), and what was last acknowledged.
+
+Orders are keyed (channel, remote_id) with a number of ours beside it; lines, holds, fulfillments
+and parcels are keyed by that number and their own remote name or count. Keys of effects are made
+of remote ids, never of our numbers: a restored copy of the database must make the same keys.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
+
+from jobs.store.types import Instant, Json
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+#: SQLite numbers rows by itself only for INTEGER keys.
+Number = BigInteger().with_variant(Integer, "sqlite")
+
+# --- running -------------------------------------------------------------------------------------
+
+unit = Table(
+    "unit",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("due_at", Instant, nullable=False),
+    Column("wake_seq", Integer, nullable=False, default=0),
+    Column("offered_until", Float, comment="real time, seconds since the epoch"),
+    Column("failures", Integer, nullable=False, default=0),
+    Column("cursor", Text),
+    Column("complete_to", Instant, comment="all remote changes up to here are recorded"),
+    Column("last_ok_at", Instant),
+    Column("last_run_at", Instant),
+    Column("last_error", Text),
+    Index("ix_unit_due_at", "due_at"),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("unit", Text, ForeignKey("unit.id", ondelete="CASCADE"), primary_key=True),
+    Column("owner", Text),
+    Column("until", Float, comment="real time, seconds since the epoch"),
+    Column("fence", BigInteger, nullable=False, default=0),
+)
+
+rate_bucket = Table(
+    "rate_bucket",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("tat", Float, nullable=False, comment="theoretical arrival time, project clock"),
+)
+
+mode = Table(
+    "mode",
+    metadata,
+    Column("scope", Text, primary_key=True, comment="connection or channel, '/', flow"),
+    Column("mode", Text, nullable=False),
+    Column("skus", Json, comment="null: all"),
+    Column("share", Integer, comment="percent of the Skus; null: all"),
+    Column("changed_at", Instant, nullable=False),
+    Column("changed_by", Text, nullable=False),
+)
+
+write_stop = Table(
+    "write_stop",
+    metadata,
+    Column("scope", Text, primary_key=True, comment="a connection or channel, or '*'"),
+    Column("since", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+)
+
+# --- catalogue -----------------------------------------------------------------------------------
+
+listing = Table(
+    "listing",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("remote_id", Text, primary_key=True),
+    Column("remote_sku", Text, nullable=False),
+    Column("sku", Text, comment="null: not mapped yet"),
+    Column("units_per_sale", Integer, nullable=False, default=1),
+    Column("title", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("fulfilled_by", Text, nullable=False),
+    Column("inventory_id", Text, nullable=False, default=""),
+    Column("tracked", Boolean, nullable=False),
+    Column("attributes", Json, nullable=False),
+    Column("price", BigInteger),
+    Column("currency", String(3)),
+    Column("updated_at", Instant),
+    Column("seen_at", Instant, nullable=False),
+    Index("ix_listing_sku", "sku"),
+)
+
+offer = Table(
+    "offer",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("remote_id", Text, primary_key=True),
+    Column("remote_location", Text, primary_key=True),
+    Column("sku", Text, nullable=False),
+    Column("wanted", Integer),
+    Column("wanted_version", Integer, nullable=False, default=0),
+    Column("wanted_at", Instant),
+    Column("steps", Json, comment="the reasons that led to `wanted`"),
+    Column("sent", Integer, comment="null: nothing unconfirmed"),
+    Column("sent_version", Integer),
+    Column("sent_at", Instant),
+    Column("submission", Text),
+    Column("shown", Integer),
+    Column("shown_at", Instant),
+    Column("read_due", Boolean, nullable=False, default=True),
+    Column("look_at", Instant, comment="when the push looks at this offer again; null: never"),
+    Column("refused", Text, comment="the remote's words for refusing `refused_version`"),
+    Column("refused_version", Integer),
+    Column("found", Integer, comment="what the channel showed when it was taken over"),
+    Index("ix_offer_channel_look_at", "channel", "look_at"),
+    Index("ix_offer_sku", "sku"),
+)
+
+remote_location = Table(
+    "remote_location",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column(
+        "id", Text, primary_key=True, comment="'' where the channel keeps one number per listing"
+    ),
+    Column("position", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+)
+
+dirty_sku = Table(
+    "dirty_sku",
+    metadata,
+    Column("sku", Text, primary_key=True, comment="its wanted quantities must be decided again"),
+)
+
+# --- stock ---------------------------------------------------------------------------------------
+
+stock_level = Table(
+    "stock_level",
+    metadata,
+    Column("sku", Text, primary_key=True),
+    Column("location", Text, primary_key=True),
+    Column("on_hand", Integer, nullable=False, default=0),
+    Column("committed", Integer, nullable=False, default=0),
+    Column("safety_stock", Integer, nullable=False, default=0),
+    Column("incoming", Integer, nullable=False, default=0),
+    Column("as_of", Instant, comment="of the last snapshot in force, where a remote counts"),
+    CheckConstraint("committed >= 0", name="committed"),
+)
+
+movement = Table(
+    "movement",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("sku", Text, nullable=False),
+    Column("location", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    UniqueConstraint("kind", "reference", "sku", "location"),
+    Index("ix_movement_sku_location", "sku", "location"),
+)
+
+snapshot = Table(
+    "snapshot",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("location", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("as_of", Instant, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("units", BigInteger, nullable=False),
+    Column("zeros", Integer, nullable=False),
+    Column("state", Text, nullable=False, comment="applied, quarantined, late, rejected"),
+    Column("reasons", Json, nullable=False),
+    Column("content", Json, comment="the rows, kept while quarantined"),
+    UniqueConstraint("location", "name", "digest"),
+)
+
+reservation = Table(
+    "reservation",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("order_id", Number, ForeignKey("orders.id"), nullable=False),
+    Column("line", Text, nullable=False),
+    Column("sku", Text, nullable=False),
+    Column("location", Text, comment="null: unallocated demand"),
+    Column("quantity", Integer, nullable=False),
+    Column("fulfillment", Integer, comment="number within the order, once routed"),
+    Column("state", Text, nullable=False, comment="open, consumed, released"),
+    Column("absorbed_after", Instant, comment="a snapshot as of later than this ends the count"),
+    Column("at", Instant, nullable=False),
+    CheckConstraint("quantity > 0", name="quantity"),
+    Index("ix_reservation_order_id", "order_id"),
+    Index(
+        "ix_reservation_open",
+        "sku",
+        "location",
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
+    ),
+)
+
+# --- orders: facts, then what we decided ---------------------------------------------------------
+
+party = Table(
+    "party",
+    metadata,
+    Column("order_id", Number, ForeignKey("orders.id", ondelete="CASCADE"), primary_key=True),
+    Column("role", Text, primary_key=True, comment="ship_to"),
+    Column("name", Text, nullable=False),
+    Column("company", Text, nullable=False),
+    Column("line1", Text, nullable=False),
+    Column("line2", Text, nullable=False),
+    Column("line3", Text, nullable=False),
+    Column("city", Text, nullable=False),
+    Column("region", Text, nullable=False),
+    Column("postal_code", Text, nullable=False),
+    Column("country", Text, nullable=False),
+    Column("phone", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("erase_after", Instant, comment="null: the order is not settled yet"),
+    Index("ix_party_erase_after", "erase_after"),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("remote_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("placed_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("payment", Text, nullable=False),
+    Column("canceled_at", Instant),
+    Column("cancel_reason", Text, nullable=False, default=""),
+    Column("pending", Boolean, nullable=False),
+    Column("test", Boolean, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("presentment_currency", Text, nullable=False, default=""),
+    Column("total", BigInteger),
+    Column("service", Text, nullable=False, default=""),
+    Column("ship_by", Instant),
+    Column("deliver_by", Instant),
+    Column("tags", Json, nullable=False),
+    Column("attributes", Json, nullable=False),
+    # ours
+    Column("stage", Text, nullable=False),
+    Column("decide", Boolean, nullable=False, comment="something changed: decide again"),
+    Column(
+        "listed",
+        Boolean,
+        nullable=False,
+        default=False,
+        comment="a person wants it routed though old",
+    ),
+    Column(
+        "shadow", Boolean, nullable=False, default=False, comment="decided while only observing"
+    ),
+    UniqueConstraint("channel", "remote_id"),
+    Index("ix_orders_decide", "id", sqlite_where=text("decide"), postgresql_where=text("decide")),
+    Index("ix_orders_stage", "stage"),
+)
+
+order_line = Table(
+    "order_line",
+    metadata,
+    Column("order_id", Number, ForeignKey("orders.id", ondelete="CASCADE"), primary_key=True),
+    Column("remote_id", Text, primary_key=True),
+    Column("remote_sku", Text, nullable=False),
+    Column("sku", Text, comment="null: unknown to us"),
+    Column("units_per_sale", Integer, nullable=False, default=1),
+    Column("listing_remote_id", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("ordered", Integer, nullable=False),
+    Column("current", Integer, nullable=False),
+    Column("fulfilled", Integer, nullable=False),
+    Column("unit_price", BigInteger),
+    Column("currency", Text),
+    Column("presentment_price", BigInteger),
+    Column("presentment_currency", Text),
+    Column("requires_shipping", Boolean, nullable=False),
+    Column("fulfilled_by", Text, nullable=False),
+    Column("cancel_requested", Boolean, nullable=False),
+)
+
+hold = Table(
+    "hold",
+    metadata,
+    Column("order_id", Number, ForeignKey("orders.id", ondelete="CASCADE"), primary_key=True),
+    Column("code", Text, primary_key=True),
+    Column("args", Json, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("released_at", Instant),
+    Column("released_by", Text, comment="a person, or null: the cause went"),
+    Column("note", Text),
+)
+
+fulfillment = Table(
+    "fulfillment",
+    metadata,
+    Column("order_id", Number, ForeignKey("orders.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("location", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("shadow", Boolean, nullable=False, server_default=false()),
+    Column("key", Text, nullable=False, unique=True),
+    Column("created_at", Instant, nullable=False),
+    Column("requested_at", Instant),
+    Column("acknowledged_at", Instant),
+    Column("shipped_at", Instant),
+    Column("reference", Text, nullable=False, default="", comment="the place's own word for it"),
+    Index("ix_fulfillment_state", "state"),
+)
+
+fulfillment_line = Table(
+    "fulfillment_line",
+    metadata,
+    Column("order_id", Number, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("line", Text, primary_key=True),
+    Column("sku", Text, primary_key=True),
+    Column("quantity", Integer, nullable=False),
+    Column("per_unit", Integer, nullable=False),
+    Column("shipped", Integer, nullable=False, default=0),
+    ForeignKeyConstraint(
+        ["order_id", "number"], ["fulfillment.order_id", "fulfillment.number"], ondelete="CASCADE"
+    ),
+)
+
+shipment = Table(
+    "shipment",
+    metadata,
+    Column("order_id", Number, ForeignKey("orders.id", ondelete="CASCADE"), primary_key=True),
+    Column("package_number", Integer, primary_key=True),
+    Column("fulfillment", Integer, nullable=False),
+    Column("location", Text, nullable=False),
+    Column("carrier", Text, nullable=False),
+    Column("tracking_number", Text, nullable=False),
+    Column("service", Text, nullable=False, default=""),
+    Column("shipped_at", Instant, nullable=False),
+    Column("remote_location", Text, nullable=False, default=""),
+    Column("status", Text, nullable=False),
+    Column("status_at", Instant),
+    Column("delivered_at", Instant),
+    Column("asked_at", Instant),
+    Column("ask_at", Instant, comment="when the carrier is asked again; null: never"),
+    UniqueConstraint("order_id", "tracking_number"),
+    Index("ix_shipment_tracking_number", "tracking_number"),
+    Index("ix_shipment_ask_at", "ask_at"),
+)
+
+shipment_line = Table(
+    "shipment_line",
+    metadata,
+    Column("order_id", Number, primary_key=True),
+    Column("package_number", Integer, primary_key=True),
+    Column("line", Text, primary_key=True),
+    Column("quantity", Integer, nullable=False, comment="units of the order line"),
+    ForeignKeyConstraint(
+        ["order_id", "package_number"],
+        ["shipment.order_id", "shipment.package_number"],
+        ondelete="CASCADE",
+    ),
+)
+
+tracking_event = Table(
+    "tracking_event",
+    metadata,
+    Column("order_id", Number, primary_key=True),
+    Column("package_number", Integer, primary_key=True),
+    Column("at", Instant, primary_key=True),
+    Column("raw_type", Text, primary_key=True),
+    Column("raw_code", Text, primary_key=True),
+    Column("raw_status_code", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("local_time", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    ForeignKeyConstraint(
+        ["order_id", "package_number"],
+        ["shipment.order_id", "shipment.package_number"],
+        ondelete="CASCADE",
+    ),
+)
+
+# --- writes to the outside -----------------------------------------------------------------------
+
+effect = Table(
+    "effect",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("kind", Text, nullable=False, comment="request, confirmation"),
+    Column("connection", Text, nullable=False, comment="who carries it out"),
+    Column("scope", Text, nullable=False, comment="channel or connection whose mode rules it"),
+    Column("subject", Text, nullable=False),
+    Column("order_id", Number, ForeignKey("orders.id")),
+    Column("number", Integer, comment="fulfillment or package number"),
+    Column("sku", Text, comment="for modes that act on some Skus only"),
+    Column("key", Text, nullable=False, unique=True),
+    Column("request_hash", Text, nullable=False),
+    Column("document", LargeBinary, comment="frozen bytes, where the effect is a file"),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("created_at", Instant, nullable=False),
+    Column("sent_at", Instant),
+    Column("settle_until", Instant),
+    Column("response", Text, nullable=False, default=""),
+    Column("remote_ref", Text, nullable=False, default=""),
+    Column("fence", BigInteger),
+    Index("ix_effect_connection_kind_state", "connection", "kind", "state"),
+    Index("ix_effect_order_id", "order_id"),
+)
+
+# --- people --------------------------------------------------------------------------------------
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("args", Json, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("state", Text, nullable=False, comment="open, closed"),
+    Column("opened_at", Instant, nullable=False),
+    Column("closed_at", Instant),
+    Column("closed_by", Text, comment="a person, or null: the cause went"),
+    Column("note", Text),
+    Column("payload_id", Number, ForeignKey("payload.id", ondelete="SET NULL")),
+    Index(
+        "ix_cases_open",
+        "kind",
+        "subject",
+        unique=True,
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
+    ),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("fingerprint", Text, primary_key=True),
+    Column("rule", Text, nullable=False),
+    Column("labels", Json, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("args", Json, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("resolved_at", Instant),
+    Column("incident_id", Number, ForeignKey("incident.id")),
+    Index("ix_alert_incident_id", "incident_id"),
+)
+
+incident = Table(
+    "incident",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("group_key", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("first_at", Instant, nullable=False),
+    Column("changed_at", Instant),
+    Column("last_mail_at", Instant),
+    Column("resolved_at", Instant),
+    Column("closed_at", Instant, comment="resolved and told"),
+    Column("mails", Integer, nullable=False, default=0),
+    Index(
+        "ix_incident_open",
+        "group_key",
+        unique=True,
+        sqlite_where=text("closed_at IS NULL"),
+        postgresql_where=text("closed_at IS NULL"),
+    ),
+)
+
+mail = Table(
+    "mail",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("incident_id", Number, ForeignKey("incident.id"), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("in_reply_to", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("html", Text, nullable=False),
+    Column("state", Text, nullable=False, comment="waiting, sent, refused"),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("created_at", Instant, nullable=False),
+    Column("sent_at", Instant),
+    Column("problem", Text),
+    UniqueConstraint("incident_id", "sequence", "recipient"),
+    Index("ix_mail_state", "state"),
+)
+
+decision = Table(
+    "decision",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("subject", Text, nullable=False, comment="order CHANNEL ID, sku X, connection X"),
+    Column("code", Text, nullable=False),
+    Column("args", Json, nullable=False),
+    Column("run", Text, comment="the run id in the log"),
+    Index("ix_decision_subject", "subject"),
+)
+
+payload = Table(
+    "payload",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("remote_id", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("erase_after", Instant, nullable=False),
+    UniqueConstraint("source", "kind", "remote_id"),
+    Index("ix_payload_erase_after", "erase_after"),
+)
+
+change_plan = Table(
+    "change_plan",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("kind", Text, nullable=False, comment="adopt, offers"),
+    Column("scope", Text, nullable=False),
+    Column("body", Json, nullable=False),
+    Column("state", Text, nullable=False, comment="waiting, approved, rejected, done"),
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("settled_at", Instant),
+    Column("settled_by", Text),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("before", Json),
+    Column("after", Json),
+    Column("note", Text),
+)

@@ -1,0 +1,220 @@
+"""TELL: conditions that hold now become alerts, alerts become incidents, incidents become mails.
+
+Level-triggered: each run works out the whole set of conditions. A mail is written to the outbox in
+the transaction that decided it, once per (incident, sequence, recipient), and sent by a unit of its
+own, so that it is kept while SMTP is down (I9).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Row, func, select
+
+from config.model import Recipient
+from core.errors import ConnectorError, Rejected, UnknownOutcome
+from core.model.cases import FiringAlert, Severity
+from core.model.reasons import Reason
+from core.ports import AlertTarget, Mail
+from core.rules.alerting import Incident, low_stock, telling
+from core.rules.effects import message_id
+from jobs.letters import Finding, Letter, write_letter
+from jobs.run import Run
+from jobs.store.people import People
+from jobs.store.stock import Stock
+from jobs.store.store import Tx
+from jobs.store.tables import cases, stock_level, unit
+
+#: A unit that failed this often in a row is down, not unlucky.
+DOWN_AFTER = 3
+FIRST_IMPORT = "first import"
+_RANK = {"info": 0, "warning": 1, "critical": 2}
+
+
+def decide_alerts(run: Run) -> None:
+    """Work out what fires, and write the mails that are due."""
+    with run.transaction() as tx:
+        people = People(tx)
+        importing = _importing(tx, run)
+        firing = [*_low_stock(tx, run), *_open_cases(tx), *_down(tx)]
+        people.set_firing(
+            firing,
+            # A first import finds a hundred things at once: one mail with groups and counts.
+            group_of=lambda one: FIRST_IMPORT if importing else one.rule,
+        )
+        for incident in people.open_incidents():
+            if not (importing and incident.group_key == FIRST_IMPORT):
+                _tell(tx, run, people, incident)
+
+
+def _importing(tx: Tx, run: Run) -> bool:
+    """Some channel's orders or listings have not been walked through once."""
+    walks = [
+        f"{channel}/{flow}"
+        for channel in run.wiring.config.channels
+        for flow in ("orders", "listings")
+    ]
+    done = tx.connection.execute(
+        select(func.count()).where(unit.c.id.in_(walks), unit.c.complete_to.is_not(None))
+    ).scalar_one()
+    return int(done) < len(walks)
+
+
+def _low_stock(tx: Tx, run: Run) -> list[FiringAlert]:
+    config = run.wiring.config
+    levels = run.wiring.loaded.catalog.low_stock_levels(config.alerts.low_stock)
+    highest = max([config.alerts.low_stock, *levels.values()], default=0)
+    if not highest:
+        return []
+    free = func.sum(stock_level.c.on_hand - stock_level.c.committed - stock_level.c.safety_stock)
+    margin = config.alerts.clear_margin
+    rows = tx.rows(
+        select(stock_level.c.sku, free.label("free"))
+        .group_by(stock_level.c.sku)
+        .having(free <= highest + margin)
+    )
+    unallocated = Stock(tx).unallocated(row.sku for row in rows)
+    before = People(tx).firing()
+    found = []
+    for row in rows:
+        level = levels.get(row.sku, config.alerts.low_stock)
+        fingerprint = FiringAlert(
+            "low_stock", (("sku", row.sku),), Reason.of("alert_low_stock")
+        ).fingerprint
+        one = low_stock(
+            row.sku,
+            available=int(row.free) - unallocated[row.sku],
+            level=level,
+            firing=fingerprint in before,
+            margin=margin,
+        )
+        if one is not None and level > 0:
+            found.append(one)
+    return found
+
+
+def _open_cases(tx: Tx) -> list[FiringAlert]:
+    return [
+        FiringAlert(
+            f"case_{row.kind}",
+            (("subject", row.subject),),
+            Reason(row.code, row.args),
+            Severity(row.severity),
+        )
+        for row in tx.rows(select(cases).where(cases.c.state == "open").order_by(cases.c.id))
+    ]
+
+
+def _down(tx: Tx) -> list[FiringAlert]:
+    return [
+        FiringAlert(
+            "connection_down",
+            (("unit", row.id),),
+            Reason.of("connection_down", unit=row.id, failures=row.failures, error=(row.last_error or "")[:200]),
+            Severity.CRITICAL,
+        )
+        for row in tx.rows(select(unit).where(unit.c.failures >= DOWN_AFTER).order_by(unit.c.id))
+        # The mail unit cannot mail about itself; `lockstep status` shows it.
+        if row.id != "core/mail"
+    ]  # fmt: skip
+
+
+def _tell(tx: Tx, run: Run, people: People, row: Row[tuple[object, ...]]) -> None:
+    settings = run.wiring.config.alerts
+    decision = telling(
+        Incident(
+            first_at=row.first_at,
+            changed_at=row.changed_at,
+            last_mail_at=row.last_mail_at,
+            resolved_at=row.resolved_at,
+            severity=Severity(row.severity),
+            silenced=False,
+            inhibited=False,
+            mails=row.mails,
+        ),
+        now=tx.now,
+        group_wait=settings.group_wait,
+        group_interval=settings.group_interval,
+        repeat_interval=settings.repeat_interval,
+    )
+    if not decision.tell:
+        if row.resolved_at is not None and row.mails == 0:
+            people.close_untold(row.id)
+        return
+    alerts = people.alerts_of(row.id)
+    letter = Letter(
+        shop=run.wiring.config.shop.name,
+        kind=decision.kind,
+        group=row.group_key,
+        severity=row.severity,
+        at=tx.now,
+        time_zone=run.wiring.config.shop.time_zone,
+        findings=tuple(
+            Finding(one.rule, Reason(one.code, one.args), one.severity, one.since, one.resolved_at)
+            for one in alerts
+        ),
+    )
+    for recipient in _recipients(settings.recipients, row.severity):
+        _write(tx, people, row, decision.sequence, letter, recipient)
+    people.told(row.id, closed=decision.kind == "resolve")
+    tx.decide(
+        f"incident {row.id}",
+        Reason.of("alert_told", group=row.group_key, kind=decision.kind, count=len(alerts)),
+    )
+
+
+def _recipients(recipients: tuple[Recipient, ...], severity: str) -> list[Recipient]:
+    return [one for one in recipients if _RANK[severity] >= _RANK[one.least]]
+
+
+def _write(
+    tx: Tx,
+    people: People,
+    row: Row[tuple[object, ...]],
+    sequence: int,
+    letter: Letter,
+    recipient: Recipient,
+) -> None:
+    written = write_letter(letter, language=recipient.language)
+    incident = f"{row.id}:{row.first_at.isoformat()}"
+    domain = "lockstep.invalid"
+    first = message_id(incident, 1, recipient.email, domain)
+    people.write_mail(
+        row.id,
+        sequence,
+        recipient=recipient.email,
+        message_id=message_id(incident, sequence, recipient.email, domain),
+        in_reply_to="" if sequence == 1 else first,
+        subject=written.subject,
+        text=written.text,
+        html=written.html,
+    )
+
+
+def send_mails(run: Run) -> None:
+    """Empty the outbox. A mail that cannot be sent now is kept; one that is refused is told."""
+    through = run.wiring.config.alerts.through
+    if not through:
+        return
+    target = run.wiring.connector(through, AlertTarget)
+    with run.reading() as tx:
+        waiting = People(tx).waiting(limit=200)
+    for one in waiting:
+        mail = Mail(one.message_id, one.in_reply_to, one.recipient, one.subject, one.text, one.html)
+        try:
+            target.push_mail(mail)
+            state, problem = "sent", None
+        except Rejected as error:
+            state, problem = "refused", str(error)
+        except UnknownOutcome as error:
+            # It may be there already: it is sent again under the same Message-ID.
+            state, problem = "waiting", str(error)
+        except ConnectorError as error:
+            with run.transaction() as tx:
+                People(tx).attempted(one.id, state="waiting", problem=str(error))
+            raise
+        with run.transaction() as tx:
+            sent_at = tx.now if state == "sent" else None
+            People(tx).attempted(one.id, state=state, problem=problem, sent_at=sent_at)
+            if state == "sent":
+                tx.decide(
+                    f"incident {one.incident_id}", Reason.of("mail_sent", subject=one.subject)
+                )
