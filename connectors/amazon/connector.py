@@ -56,6 +56,9 @@ REPORT_TYPE = "GET_MERCHANT_LISTINGS_ALL_DATA"
 LISTINGS_PER_BATCH = 5000
 #: Unknown outcomes in a row after which a push stops trying: each may cost a whole time-out.
 UNKNOWNS_IN_A_ROW = 3
+#: Seconds until searchOrders shows a new order: its 2-minute rule, and 3 minutes are typical
+#: (selling-partner-api-docs issue #2131).
+ORDER_LAG = 180.0
 
 
 def connect(name: str, settings: Settings, inside: Inside) -> Amazon:
@@ -292,6 +295,15 @@ class Amazon(OrderSource, ListingSource, OfferTarget, ShipmentTarget):
 
     # Offers
 
+    @property
+    def compare_and_set(self) -> bool:
+        """No: a patch overwrites whatever is there."""
+        return False
+
+    @property
+    def order_lag(self) -> float:
+        return ORDER_LAG
+
     def remote_locations(self) -> Sequence[tuple[str, str]]:
         """None: Amazon keeps one number per listing."""
         return ()
@@ -308,8 +320,7 @@ class Amazon(OrderSource, ListingSource, OfferTarget, ShipmentTarget):
     def push_offers(self, changes: Sequence[OfferChange], *, attempt: str) -> Sequence[OfferResult]:
         """Patch quantities one by one. ACCEPTED is `sent`: only a reading makes it `shown`.
 
-        A patch is last-one-wins and says nothing of what it replaces, so there is no compare-and-set
-        and `attempt` has no place in it. Once anything was tried, trouble with the connection makes
+        A patch has no room for a key, so `attempt` is not used: a repeat writes the same number. Once anything was tried, trouble with the connection makes
         the rest LATER, so that what was tried is told; before that it is raised.
         """
         results: list[OfferResult] = []
