@@ -1,0 +1,1 @@
+"""A supplier, or a warehouse, that speaks in files: a local folder or SFTP."""

@@ -1,0 +1,267 @@
+"""A place that speaks in files: stock and answers in, requests to ship out.
+
+Their folders are read only: nothing of theirs is moved or deleted. What was taken lives in the
+cursor. In the requests folder we write `KEY.part` and rename it to `KEY.csv`, nothing else.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from connectors.supplier_file import mapping
+from connectors.supplier_file.client import Entry, LocalTransport, Transport, one_component
+from connectors.supplier_file.cursor import Walk
+from connectors.supplier_file.settings import InFolder, LocalFolder, Settings
+from connectors.supplier_file.sftp import SftpTransport
+from core.errors import ConnectorError, Rejected, Unauthorized
+from core.model.fulfillment import Acknowledgment, ShipmentNotice, ShipRequest
+from core.model.stock import StockSnapshot
+from core.ports import (
+    Batch,
+    CheckReport,
+    Cursor,
+    FulfillmentSource,
+    Handover,
+    Inside,
+    Key,
+    Reject,
+    RemoteRef,
+    RequestTarget,
+    StockSource,
+)
+
+T = TypeVar("T")
+
+#: What a reader makes of a file: items, rejects, raw records by key.
+Content = tuple[list[T], list[Reject], list[tuple[str, str]]]
+
+#: Names that uploading programs give to what is not whole yet.
+_UNFINISHED = (".part", ".filepart", ".tmp", ".partial")
+
+#: Bytes: what most file systems allow, less the suffix and the room OpenSSH's link needs.
+_LONGEST_STEM = 240
+
+#: Characters of an unreadable file that its Case keeps.
+_EXCERPT = 20_000
+
+
+class SupplierFile(StockSource, RequestTarget, FulfillmentSource):
+    """One supplier or warehouse. Makes no call until a method is used."""
+
+    def __init__(
+        self, name: str, *, settings: Settings, transport: Transport, inside: Inside
+    ) -> None:
+        self.name = name
+        self._settings = settings
+        self._transport = transport
+        self._clock = inside.clock
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def check(self) -> CheckReport:
+        """Log in and look into every configured folder. A missing one is a problem."""
+        transport, folders = self._settings.transport, self._settings.folders
+        there = (
+            transport.root
+            if isinstance(transport, LocalFolder)
+            else f"{transport.username}@{transport.host}:{transport.port}{transport.root}"
+        )
+        facts, problems = [("reached", there)], []
+        for label, folder in (
+            ("stock", folders.stock_in and folders.stock_in.path),
+            ("requests", folders.requests_out),
+            ("acknowledgments", folders.acknowledgments_in and folders.acknowledgments_in.path),
+            ("shipments", folders.shipments_in and folders.shipments_in.path),
+        ):
+            if not folder:
+                continue
+            try:
+                count = len(self._transport.entries(folder))
+                facts.append((label, f"{folder}: {count} file{'s' if count != 1 else ''}"))
+            except Rejected as error:
+                problems.append(str(error))
+            except Unauthorized as error:
+                if error.missing != f"list {folder}":
+                    raise
+                problems.append(str(error))
+        return CheckReport(name=there, facts=tuple(facts), problems=tuple(problems))
+
+    # what comes in
+
+    def pull_stock(self, *, since: Cursor | None) -> Iterator[Batch[StockSnapshot]]:
+        """One snapshot a batch, oldest file first; a file that cannot be read is a reject."""
+        lag = timedelta(seconds=self._settings.as_of_lag)
+
+        def read(file: mapping.File) -> Content[StockSnapshot]:
+            return [mapping.stock_snapshot(file, location=self._settings.location, lag=lag)], [], []
+
+        return self._pull(self._settings.folders.stock_in, since, "stock file", read)
+
+    def pull_acknowledgments(self, *, since: Cursor | None) -> Iterator[Batch[Acknowledgment]]:
+        """One file a batch, oldest first."""
+        folder = self._settings.folders.acknowledgments_in
+        return self._pull(folder, since, "acknowledgment file", mapping.acknowledgments)
+
+    def pull_shipments(self, *, since: Cursor | None) -> Iterator[Batch[ShipmentNotice]]:
+        """One file a batch, oldest first."""
+        folder = self._settings.folders.shipments_in
+        return self._pull(folder, since, "shipment file", mapping.shipment_notices)
+
+    def _pull(
+        self,
+        folder: InFolder | None,
+        since: Cursor | None,
+        kind: str,
+        read: Callable[[mapping.File], Content[T]],
+    ) -> Iterator[Batch[T]]:
+        """A batch for each new file, and a last one without items that keeps what was seen."""
+        walk, now = Walk.of(since), self._clock.now()
+        if folder is not None:
+            entries = [e for e in self._transport.entries(folder.path) if _wanted(e, folder)]
+            stable_after = timedelta(seconds=self._settings.stable_after)
+            for entry in walk.look(entries, now=now, stable_after=stable_after):
+                batch = self._take(walk, folder, entry, kind, read)
+                if batch:
+                    yield batch
+            walk.forget(entry.name for entry in entries)
+        yield Batch((), walk.cursor(), complete_to=now)
+
+    def _take(
+        self,
+        walk: Walk,
+        folder: InFolder,
+        entry: Entry,
+        kind: str,
+        read: Callable[[mapping.File], Content[T]],
+    ) -> Batch[T] | None:
+        name = _shown(entry.name)
+        if entry.size > self._settings.largest_file:
+            walk.take(entry, digest="")
+            why = f"{entry.size} bytes; the largest that is read has {self._settings.largest_file}"
+            return Batch((), walk.cursor(), rejects=(Reject(kind, name, why, ""),))
+        try:
+            content = self._transport.read(folder.path, entry.name)
+        except Rejected as error:
+            if error.code != "no-such-file":
+                raise
+            walk.grew(entry)  # its owner took it away between two looks
+            return None
+        if len(content) != entry.size:
+            walk.grew(entry)
+            return None
+        digest = hashlib.sha256(content).hexdigest()
+        if not walk.take(entry, digest=digest):
+            return None  # touched, not changed
+        file = mapping.File(
+            name=name,
+            content=content,
+            digest=digest,
+            changed_at=datetime.fromtimestamp(entry.mtime_ns / 1e9, UTC),
+            format=self._settings.format,
+            connector=self.name,
+        )
+        try:
+            items, rejects, raw = read(file)
+        except Rejected as error:
+            # The file is taken: it will not get better by itself, and the others go through.
+            excerpt = content[:_EXCERPT].decode("utf-8", "backslashreplace")
+            reject = Reject(kind, name, str(error), excerpt)
+            return Batch((), walk.cursor(), rejects=(reject,))
+        return Batch(tuple(items), walk.cursor(), rejects=tuple(rejects), raw=tuple(raw))
+
+    # what goes out
+
+    @staticmethod
+    def request_document(request: ShipRequest) -> bytes:
+        """The file for a request; the same request is the same bytes."""
+        return mapping.request_document(request)
+
+    def stage_request(self, key: Key, document: bytes) -> None:
+        """Upload as `KEY.part`, replacing an earlier attempt. Suppliers ignore that name."""
+        folder = self._requests("stage request")
+        self._transport.write(folder, f"{self._stem(key)}.part", document)
+
+    def release_request(self, key: Key) -> RemoteRef:
+        """Rename `KEY.part` to `KEY.csv`; returns the final name.
+
+        Raises Rejected "exists" or "no-such-file", UnknownOutcome when the answer was lost.
+        """
+        folder, stem = self._requests("release request"), self._stem(key)
+        self._transport.rename(folder, f"{stem}.part", f"{stem}.csv")
+        return f"{stem}.csv"
+
+    def find_request(self, key: Key, document: bytes) -> Handover:
+        """Where the request is; ABSENT after `staged` was committed means handed over."""
+        folder, stem = self._requests("find request"), self._stem(key)
+        part, final = f"{stem}.part", f"{stem}.csv"
+        # Listed first: a folder that is gone must never look like "handed over".
+        staged = self._content(folder, part) if part in self._names(folder) else None
+        if staged is not None and part not in self._names(folder):
+            staged = None  # renamed while we looked
+        delivered = self._content(folder, final)
+        if delivered is not None:
+            whole = staged is None and delivered == document
+            return Handover.DELIVERED if whole else Handover.DOUBT
+        if staged is None:
+            return Handover.ABSENT
+        return Handover.STAGED if staged == document else Handover.PARTIAL
+
+    def _requests(self, operation: str) -> str:
+        folder = self._settings.folders.requests_out
+        if folder is None:
+            raise Rejected(
+                "folders.requests_out is not configured", connector=self.name, operation=operation
+            )
+        return folder
+
+    def _stem(self, key: Key) -> str:
+        stem = mapping.file_name(key)
+        if len(stem) > _LONGEST_STEM or not one_component(stem):
+            raise Rejected(
+                f"{key!r} is too long or empty for a file name",
+                connector=self.name,
+                operation="name request",
+                code="bad-name",
+            )
+        return stem
+
+    def _content(self, folder: str, name: str) -> bytes | None:
+        try:
+            return self._transport.read(folder, name)
+        except ConnectorError as error:
+            if isinstance(error, Rejected) and error.code == "no-such-file":
+                return None
+            raise
+
+    def _names(self, folder: str) -> set[str]:
+        return {entry.name for entry in self._transport.entries(folder)}
+
+
+def _wanted(entry: Entry, folder: InFolder) -> bool:
+    return (
+        one_component(entry.name)
+        and fnmatch.fnmatchcase(entry.name, folder.pattern)
+        and not entry.name.lower().endswith(_UNFINISHED)
+    )
+
+
+def _shown(name: str) -> str:
+    """A file name as text that any table or mail can hold (GBK names arrive as odd bytes)."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def connect(name: str, settings: Settings, inside: Inside) -> SupplierFile:
+    """Build the connector. Makes no call."""
+    where = settings.transport
+    transport: Transport = (
+        LocalTransport(Path(where.root), connector=name)
+        if isinstance(where, LocalFolder)
+        else SftpTransport(where, connector=name)
+    )
+    return SupplierFile(name, settings=settings, transport=transport, inside=inside)

@@ -1,0 +1,606 @@
+"""A supplier on loopback: an SFTP server, and somebody behind it who counts, packs and ships.
+
+The server is asyncssh's own, locked into a folder. The supplier lives on the clock: `live` does
+whatever is due at the clock's instant; a thread calls it, and a test may call it itself. It is as
+dumb as real ones are: a request that is handed over twice is shipped twice, and its books show it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import csv
+import io
+import os
+import random
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+
+import asyncssh
+
+from connectors.simulation import LOOPBACK, Simulator, SimulatorClock
+
+STOCK, REQUESTS = "stock", "requests"
+ACKNOWLEDGMENTS, SHIPMENTS = "acknowledgments", "shipments"
+
+#: SFTP version 3 status codes (draft-ietf-secsh-filexfer-02, section 7), as the log shows them.
+OK, FAILURE = 0, 4
+
+FAULTS = {
+    "half-file": "operation stock-file: half of the rows are missing",
+    "zeros": "operation stock-file: every quantity is 0",
+    "missing-column": "operation stock-file: the quantity column has another heading",
+    "gbk": "operations *-file: written in GBK instead of UTF-8",
+    "slow-write": "operations *-file: the second half is written `seconds` of clock time later",
+    "duplicate-file": "operations *-file: the same file appears under a second name too",
+    "refuse-connection": "operation connect: cut before a word is said",
+    "auth": "operation auth: the log-in is refused",
+    "cut-before-write": "operations write, rename: the connection dies, nothing was done",
+    "cut-after-write": "operations write, rename: it is done, then the connection dies",
+}
+
+
+@dataclass
+class Line:
+    line: str
+    sku: str
+    quantity: int
+
+
+@dataclass
+class Work:
+    """One request as it was picked up; a second copy of it is work of its own."""
+
+    key: str
+    lines: list[Line]
+    picked_up_at: datetime
+    acknowledge_at: datetime
+    ship_at: datetime
+    #: picked_up -> accepted -> shipped, or rejected
+    state: str = "picked_up"
+
+
+@dataclass
+class RequestRecord:
+    """Everything that was ever received under one key."""
+
+    key: str
+    picked_up_at: list[datetime] = field(default_factory=list)
+    documents: list[str] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+
+
+@dataclass
+class Unfinished:
+    """The rest of a file that is being written slowly."""
+
+    path: Path
+    rest: bytes
+    at: datetime
+
+
+class SupplierSimulator(Simulator):
+    """`stock` is what it has (None: whatever is asked for); delays are (least, most) clock seconds.
+
+    `publish_every` None: it never tells its stock (the seller's own warehouse). `basis` "net": the
+    stock file already leaves out what it has accepted. `on_ship(tracking number, instant)` tells
+    the carrier.
+    """
+
+    kind: ClassVar[str] = "supplier"
+    fault_kinds: ClassVar[Mapping[str, str]] = FAULTS
+
+    def __init__(
+        self,
+        *,
+        clock: SimulatorClock,
+        seed: int,
+        name: str = "acme",
+        stock: Mapping[str, int] | None = None,
+        root: Path | None = None,
+        publish_every: float | None = 900.0,
+        basis: str = "net",
+        pick_up_every: float = 30.0,
+        acknowledge_after: tuple[float, float] = (60.0, 180.0),
+        ship_after: tuple[float, float] = (1800.0, 7200.0),
+        on_ship: Callable[[str, datetime], None] | None = None,
+        username: str = "lockstep",
+        password: str = "simulated",
+        client_key: str = "",
+        autonomous: bool = True,
+    ) -> None:
+        super().__init__(clock=clock, seed=seed)
+        if basis not in ("net", "gross"):
+            raise ValueError("basis is net or gross")
+        self.name = name
+        self.username, self.password = username, password
+        #: the server's own public key, OpenSSH text, to be pinned
+        self.host_key = ""
+        self._base = Path(tempfile.mkdtemp(prefix=f"supplier-{name}-")) if root is None else root
+        self._temporary = root is None
+        self.root = self._base / "sftp"
+        self.processed = self._base / "processed"
+        for folder in (STOCK, REQUESTS, ACKNOWLEDGMENTS, SHIPMENTS):
+            (self.root / folder).mkdir(parents=True, exist_ok=True)
+        self.processed.mkdir(exist_ok=True)
+        self.random = random.Random(f"{seed} {name}")
+        self._shipper = "".join(self.random.choices("ABCEFHRVWXY0123456789", k=6))
+        self._parcels = self.random.randrange(1_000_000)
+        self._files = 0
+        self._on_hand: dict[str, int] | None = None if stock is None else dict(stock)
+        self._committed: dict[str, int] = {}
+        self._publish_every, self._basis = publish_every, basis
+        self._pick_up_every = pick_up_every
+        self._acknowledge_after, self._ship_after = acknowledge_after, ship_after
+        self._on_ship = on_ship
+        self._client_key = client_key
+        self._autonomous = autonomous
+        self._publish_at = self._pick_up_at = clock.now()
+        self._held: set[str] = set()
+        self._refused: dict[str, str] = {}
+        self._work: list[Work] = []
+        self._unfinished: list[Unfinished] = []
+        self._requests: dict[str, RequestRecord] = {}
+        self._acknowledgments: list[dict[str, Any]] = []
+        self._shipments: list[dict[str, Any]] = []
+        self._published: list[dict[str, Any]] = []
+        self._server = _SftpServer(self)
+        self._stopped = threading.Event()
+        self._life: threading.Thread | None = None
+
+    # life
+
+    def start(self, port: int = 0) -> None:
+        self.host_key = self._server.start(port, authorized_key=self._client_key)
+        self._stopped.clear()
+        if self._autonomous:
+            self._life = threading.Thread(target=self._run, name=f"{self.name}", daemon=True)
+            self._life.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        if self._life:
+            self._life.join(5)
+        self._server.stop()
+        self.stop_control()
+        if self._temporary:
+            shutil.rmtree(self._base, ignore_errors=True)
+
+    @property
+    def port(self) -> int:
+        return self._server.port
+
+    def _run(self) -> None:
+        # Real time between two looks at the clock; what is due is decided by the clock alone.
+        while not self._stopped.wait(0.05):
+            self.live()
+
+    def live(self) -> None:
+        """Do everything that is due at the clock's instant."""
+        with self.lock:
+            now = self.clock.now()
+            self._finish_files(now)
+            if now >= self._pick_up_at:
+                self._pick_up(now)
+                self._pick_up_at = now + timedelta(seconds=self._pick_up_every)
+            self._acknowledge(now)
+            self._ship(now)
+            if self._publish_every is not None and now >= self._publish_at:
+                self._publish(now)
+                self._publish_at = now + timedelta(seconds=self._publish_every)
+
+    def _pick_up(self, now: datetime) -> None:
+        for path in sorted((self.root / REQUESTS).glob("*.csv")):
+            text = path.read_bytes().decode("utf-8")
+            rows = list(csv.DictReader(io.StringIO(text, newline="")))
+            if not rows or not {"key", "line", "sku", "quantity"} <= set(rows[0]):
+                # Left lying: a person in the warehouse will wonder about it.
+                continue
+            self._files += 1
+            # Out of reach of the SFTP server: the sender sees that it is gone, nothing else.
+            shutil.move(path, self.processed / f"{self._files:06d}-{path.name}")
+            for key in dict.fromkeys(row["key"] for row in rows):
+                mine = [row for row in rows if row["key"] == key]
+                lines = [Line(row["line"], row["sku"], int(row["quantity"])) for row in mine]
+                self._receive(key, lines, text, now)
+
+    def _receive(self, key: str, lines: list[Line], text: str, now: datetime) -> None:
+        record = self._requests.setdefault(key, RequestRecord(key))
+        record.picked_up_at.append(now)
+        record.documents.append(text)
+        record.lines = lines
+        answer_at = now + self._delay(self._acknowledge_after)
+        ship_at = answer_at + self._delay(self._ship_after)
+        self._work.append(Work(key, lines, now, answer_at, ship_at))
+        self.log.add("pick-up", subject=key, status=OK, took_effect=True)
+
+    def _acknowledge(self, now: datetime) -> None:
+        due = [w for w in self._work if w.state == "picked_up" and now >= w.acknowledge_at]
+        answers = []
+        for work in due:
+            why = self._refused.get(work.key) or self._shortage(work)
+            work.state = "rejected" if why else "accepted"
+            if not why:
+                for line in work.lines:
+                    self._committed[line.sku] = self._committed.get(line.sku, 0) + line.quantity
+            answers.append(
+                {
+                    "key": work.key,
+                    "status": work.state,
+                    "reason": why,
+                    "reference": f"{self.name.upper()}-{len(self._acknowledgments) + 1:05d}",
+                    "at": now.isoformat(),
+                }
+            )
+            self._acknowledgments.append(answers[-1])
+        if answers:
+            self._write("acknowledgment-file", ACKNOWLEDGMENTS, "ack", answers)
+
+    def _shortage(self, work: Work) -> str:
+        if self._on_hand is None:
+            return ""
+        wanted: dict[str, int] = {}
+        for line in work.lines:
+            wanted[line.sku] = wanted.get(line.sku, 0) + line.quantity
+        short = [
+            sku
+            for sku, units in wanted.items()
+            if self._on_hand.get(sku, 0) - self._committed.get(sku, 0) < units
+        ]
+        return f"out of stock: {', '.join(short)}" if short else ""
+
+    def _ship(self, now: datetime) -> None:
+        due = [
+            w
+            for w in self._work
+            if w.state == "accepted" and now >= w.ship_at and w.key not in self._held
+        ]
+        rows = []
+        for work in due:
+            work.state = "shipped"
+            tracking = self._next_tracking_number()
+            for line in work.lines:
+                self._committed[line.sku] -= line.quantity
+                if self._on_hand is not None:
+                    self._on_hand[line.sku] -= line.quantity
+                rows.append(
+                    {
+                        "key": work.key,
+                        "sku": line.sku,
+                        "quantity": line.quantity,
+                        "carrier": "UPS",
+                        "tracking": tracking,
+                        "service": "Ground",
+                        "shipped_at": now.isoformat(),
+                    }
+                )
+            self._shipments.append(
+                {
+                    "key": work.key,
+                    "tracking": tracking,
+                    "shipped_at": now.isoformat(),
+                    "lines": [{"sku": w.sku, "quantity": w.quantity} for w in work.lines],
+                }
+            )
+            if self._on_ship:
+                self._on_ship(tracking, now)
+        if rows:
+            self._write("shipment-file", SHIPMENTS, "ship", rows)
+
+    def _publish(self, now: datetime) -> None:
+        on_hand = self._on_hand or {}
+        rows = [
+            {
+                "sku": sku,
+                "quantity": units - (self._committed.get(sku, 0) if self._basis == "net" else 0),
+                "as_of": now.isoformat(),
+                "description": f"库存 {sku}",
+            }
+            for sku, units in sorted(on_hand.items())
+        ]
+        self._write("stock-file", STOCK, "stock", rows)
+
+    def _delay(self, span: tuple[float, float]) -> timedelta:
+        return timedelta(seconds=self.random.uniform(*span))
+
+    def _next_tracking_number(self) -> str:
+        self._parcels += 1
+        return tracking_number(self._shipper, self._parcels)
+
+    # files
+
+    def _write(self, operation: str, folder: str, stem: str, rows: list[dict[str, Any]]) -> None:
+        now = self.clock.now()
+        rule = self.faults.strike(operation)
+        fault = rule.kind if rule else ""
+        if fault == "half-file":
+            rows = rows[: len(rows) // 2]
+        if fault == "zeros":
+            rows = [row | {"quantity": 0} for row in rows]
+        columns = list(rows[0]) if rows else ["sku", "quantity", "as_of", "description"]
+        headings = [
+            "qty_new" if fault == "missing-column" and c == "quantity" else c for c in columns
+        ]
+        content = _csv(headings, [[row[c] for c in columns] for row in rows])
+        encoded = content.encode("gbk" if fault == "gbk" else "utf-8")
+        name = self._next_name(stem, now)
+        if rule and fault == "slow-write":
+            half = len(encoded) // 2
+            rest_at = now + timedelta(seconds=rule.seconds)
+            path = self._put(folder, name, encoded[:half])
+            self._unfinished.append(Unfinished(path, encoded[half:], rest_at))
+        else:
+            self._put(folder, name, encoded)
+        if fault == "duplicate-file":
+            self._put(folder, self._next_name(stem, now), encoded)
+        self._published.append(
+            {
+                "folder": folder,
+                "name": name,
+                "rows": len(rows),
+                "at": now.isoformat(),
+                "fault": fault,
+            }
+        )
+        self.log.add(operation, subject=name, status=OK, took_effect=True, fault=fault)
+
+    def _next_name(self, stem: str, now: datetime) -> str:
+        self._files += 1
+        return f"{stem}-{now:%Y%m%dT%H%M%S}-{self._files:06d}.csv"
+
+    def _put(self, folder: str, name: str, content: bytes) -> Path:
+        path = self.root / folder / name
+        path.write_bytes(content)
+        self._stamp(path)
+        return path
+
+    def _stamp(self, path: Path) -> None:
+        """The file's time is the clock's, not the machine's."""
+        at = self.clock.now().timestamp()
+        os.utime(path, (at, at))
+
+    def _finish_files(self, now: datetime) -> None:
+        for file in [file for file in self._unfinished if now >= file.at]:
+            with file.path.open("ab") as out:
+                out.write(file.rest)
+            self._stamp(file.path)
+            self._unfinished.remove(file)
+
+    # the outside's view
+
+    def place_order(self, order: dict[str, Any]) -> dict[str, Any]:
+        """What a person in the warehouse does: {"set_stock": {sku: n}}, {"hold": key} (accepted,
+        not shipped), {"release": key}, {"reject": key, "reason": ...}, {"publish": true}."""
+        match order:
+            case {"set_stock": dict() as levels}:
+                self._on_hand = dict(self._on_hand or {}) | {s: int(n) for s, n in levels.items()}
+            case {"hold": str() as key}:
+                self._held.add(key)
+            case {"release": str() as key}:
+                self._held.discard(key)
+            case {"reject": str() as key}:
+                self._refused[key] = str(order.get("reason", "refused"))
+            case {"publish": True}:
+                self._publish(self.clock.now())
+            case _:
+                raise ValueError("set_stock, hold, release, reject or publish is expected")
+        return {"done": order}
+
+    def books(self) -> dict[str, Any]:
+        """Stock, every request ever picked up with its count, answers, parcels, files written."""
+        with self.lock:
+            return {
+                "name": self.name,
+                "stock": {
+                    sku: {"on_hand": units, "committed": self._committed.get(sku, 0)}
+                    for sku, units in sorted((self._on_hand or {}).items())
+                },
+                "requests": {key: self._told(record) for key, record in self._requests.items()},
+                "acknowledgments": list(self._acknowledgments),
+                "shipments": list(self._shipments),
+                "files": list(self._published),
+            }
+
+    def _told(self, record: RequestRecord) -> dict[str, Any]:
+        return {
+            "count": len(record.picked_up_at),
+            "picked_up_at": [at.isoformat() for at in record.picked_up_at],
+            "lines": [vars(line) for line in record.lines],
+            "states": [work.state for work in self._work if work.key == record.key],
+            "held": record.key in self._held,
+        }
+
+
+def _csv(headings: list[str], rows: list[list[Any]]) -> str:
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(headings)
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def tracking_number(shipper: str, parcel: int) -> str:
+    """A UPS Ground number: 1Z, shipper (6), service 03, package (7), check digit.
+
+    The check digit is modulo 10 with even places doubled; a letter counts as (ASCII - 63) mod 10
+    (tracking_number_data, couriers/ups.json).
+    """
+    body = f"{shipper}03{parcel % 10_000_000:07d}"
+    digits = [int(c) if c.isdigit() else (ord(c) - 63) % 10 for c in body]
+    total = sum(digits[0::2]) + 2 * sum(digits[1::2])
+    return f"1Z{body}{-total % 10}"
+
+
+class _SftpServer:
+    """asyncssh's server in an event loop of its own."""
+
+    def __init__(self, simulator: SupplierSimulator) -> None:
+        self._simulator = simulator
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._acceptor: asyncssh.SSHAcceptor | None = None
+        self._key: asyncssh.SSHKey | None = None
+        self._connections: set[asyncssh.SSHServerConnection] = set()
+
+    @property
+    def port(self) -> int:
+        assert self._acceptor, "the simulator is not started"
+        return self._acceptor.get_port()
+
+    def start(self, port: int, *, authorized_key: str) -> str:
+        # The key outlives a stop: a server that comes back is the same server.
+        self._key = self._key or asyncssh.generate_private_key("ssh-ed25519")
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        listening = asyncio.run_coroutine_threadsafe(self._listen(port, authorized_key), self._loop)
+        self._acceptor = listening.result(10)
+        return self._key.export_public_key().decode().strip()
+
+    async def _listen(self, port: int, authorized_key: str) -> asyncssh.SSHAcceptor:
+        simulator, connections = self._simulator, self._connections
+        assert self._key
+        return await asyncssh.listen(
+            LOOPBACK,
+            port,
+            server_host_keys=[self._key],
+            server_factory=lambda: _Door(simulator, connections),
+            authorized_client_keys=(
+                asyncssh.import_authorized_keys(authorized_key) if authorized_key else None
+            ),
+            sftp_factory=lambda channel: _Folder(channel, simulator),
+            sftp_version=3,
+        )
+
+    def stop(self) -> None:
+        loop, thread = self._loop, self._thread
+        if loop is None or thread is None:
+            return
+        asyncio.run_coroutine_threadsafe(self._close(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(5)
+        self._loop = self._thread = None
+
+    async def _close(self) -> None:
+        for connection in list(self._connections):
+            connection.abort()
+        if self._acceptor:
+            self._acceptor.close()
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(self._acceptor.wait_closed(), 2)
+
+
+class _Door(asyncssh.SSHServer):
+    """Who may come in."""
+
+    def __init__(
+        self, simulator: SupplierSimulator, connections: set[asyncssh.SSHServerConnection]
+    ) -> None:
+        self._simulator = simulator
+        self._connections = connections
+        self._connection: asyncssh.SSHServerConnection | None = None
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connection = conn
+        self._connections.add(conn)
+        rule = self._simulator.faults.strike("connect")
+        refused = rule is not None and rule.kind == "refuse-connection"
+        self._simulator.log.add(
+            "connect",
+            status=FAILURE if refused else OK,
+            took_effect=False,
+            fault=rule.kind if rule else "",
+        )
+        if refused:
+            conn.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._connection:
+            self._connections.discard(self._connection)
+
+    def begin_auth(self, username: str) -> bool:
+        return True
+
+    def password_auth_supported(self) -> bool:
+        return True
+
+    def validate_password(self, username: str, password: str) -> bool:
+        rule = self._simulator.faults.strike("auth")
+        right = (username, password) == (self._simulator.username, self._simulator.password)
+        granted = right and not (rule and rule.kind == "auth")
+        self._simulator.log.add(
+            "auth",
+            subject=username,
+            status=OK if granted else FAILURE,
+            took_effect=False,
+            fault=rule.kind if rule else "",
+        )
+        return granted
+
+
+class _Folder(asyncssh.SFTPServer):
+    """The simulator's root and nothing above it; the calls that matter are logged and may fail."""
+
+    def __init__(
+        self, channel: asyncssh.SSHServerChannel[bytes], simulator: SupplierSimulator
+    ) -> None:
+        super().__init__(channel, chroot=os.fsencode(simulator.root))
+        self._simulator = simulator
+        self._writing: dict[int, str] = {}
+
+    def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
+        writes = bool(pflags & asyncssh.FXF_WRITE)
+        name = _name(path)
+        rule = self._simulator.faults.strike("write") if writes else None
+        if rule and rule.kind == "cut-before-write":
+            self._cut("write", name, rule.kind, took_effect=False)
+        file = super().open(path, pflags, attrs)
+        if writes:
+            self._writing[id(file)] = rule.kind if rule else ""
+        else:
+            self._simulator.log.add("read", subject=name, status=OK, took_effect=False)
+        return file
+
+    def close(self, file_obj: object) -> None:
+        name = _name(os.fsencode(getattr(file_obj, "name", b"")))
+        fault = self._writing.pop(id(file_obj), None)
+        super().close(file_obj)
+        if fault == "cut-after-write":
+            self._cut("write", name, fault, took_effect=True)
+        if fault is not None:
+            self._simulator.log.add("write", subject=name, status=OK, took_effect=True, fault=fault)
+
+    def rename(self, oldpath: bytes, newpath: bytes) -> None:
+        name = _name(newpath)
+        rule = self._simulator.faults.strike("rename")
+        fault = rule.kind if rule else ""
+        if fault == "cut-before-write":
+            self._cut("rename", name, fault, took_effect=False)
+        try:
+            # Under the supplier's own lock: it never sees a file in two places.
+            with self._simulator.lock:
+                super().rename(oldpath, newpath)
+        except (OSError, asyncssh.SFTPError):
+            self._simulator.log.add("rename", subject=name, status=FAILURE, took_effect=False)
+            # What a version 3 server says: one code for everything but a missing file.
+            raise
+        if fault == "cut-after-write":
+            self._cut("rename", name, fault, took_effect=True)
+        self._simulator.log.add("rename", subject=name, status=OK, took_effect=True, fault=fault)
+
+    def _cut(self, operation: str, name: str, fault: str, *, took_effect: bool) -> None:
+        self._simulator.log.add(
+            operation, subject=name, status=FAILURE, took_effect=took_effect, fault=fault
+        )
+        self.connection.abort()
+        raise asyncssh.SFTPConnectionLost("cut")
+
+
+def _name(path: bytes) -> str:
+    return os.fsdecode(path).rsplit("/", 1)[-1]
