@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
@@ -33,6 +34,24 @@ def _aware(at: datetime) -> datetime:
     return at
 
 
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            f"there is no time zone {name!r}; write an IANA name such as America/New_York"
+        ) from None
+    return name
+
+
+def _database(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise ValueError(
+            "no database Lockstep can use; write sqlite:///PATH or postgresql+psycopg://…"
+        )
+    return url
+
+
 Instant = Annotated[datetime, BeforeValidator(_written), AfterValidator(_aware)]
 #: units of a Sku in one sale or one Kit
 Units = Annotated[int, Field(ge=1)]
@@ -47,7 +66,7 @@ class Part(BaseModel):
 class Store(Part):
     """Where everything is remembered."""
 
-    url: SecretStr = Field(
+    url: Annotated[SecretStr, AfterValidator(_database)] = Field(
         SecretStr("sqlite:///data/lockstep.db"),
         description="sqlite:///PATH for one machine, postgresql+psycopg://USER:PASSWORD@HOST/NAME beyond it",
     )
@@ -57,7 +76,7 @@ class Shop(Part):
     """The seller."""
 
     name: str = Field(description="how mails and pages call the shop")
-    time_zone: str = Field(
+    time_zone: Annotated[str, AfterValidator(_zone)] = Field(
         "America/New_York", description="IANA name; days and hours are meant in it"
     )
     currency: str = Field("USD", pattern="^[A-Z]{3}$", description="ISO 4217")

@@ -1,0 +1,112 @@
+"""The Skus that are written down, and how a remote's word becomes one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from config.model import OfferPolicy, SkuSettings
+from core.model.catalog import Sku
+
+NO_POLICY = OfferPolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogSku:
+    """What is known of one Sku; small, for there may be a hundred thousand of them."""
+
+    sku: Sku
+    title: str = ""
+    tags: tuple[str, ...] = ()
+    #: None: the level of `alerts.low_stock`
+    low_stock: int | None = None
+    #: a Kit: component Sku -> units in one Kit
+    components: Mapping[Sku, int] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+    offers: OfferPolicy = NO_POLICY
+
+    @classmethod
+    def of(cls, sku: Sku, settings: SkuSettings) -> CatalogSku:
+        """A Sku as it stands in the YAML."""
+        return cls(
+            sku=sku,
+            title=settings.title,
+            tags=settings.tags,
+            low_stock=settings.low_stock,
+            components=settings.components,
+            aliases=settings.aliases,
+            offers=settings.offers,
+        )
+
+
+class Catalog:
+    """Answers what a remote's SKU means here. Skus that are written nowhere have no settings."""
+
+    def __init__(self, skus: Iterable[CatalogSku], *, accept_channel_skus: bool) -> None:
+        self.skus: Mapping[Sku, CatalogSku] = {one.sku: one for one in skus}
+        self._accept = accept_channel_skus
+        self._alias_of = {alias: one.sku for one in self.skus.values() for alias in one.aliases}
+        self._parts = {
+            one.sku: self._flattened(one) for one in self.skus.values() if one.components
+        }
+        self._kits_with: dict[Sku, tuple[Sku, ...]] = {}
+        for kit, parts in self._parts.items():
+            for part in parts:
+                self._kits_with[part] = (*self._kits_with.get(part, ()), kit)
+
+    def sku_for(self, remote_sku: str) -> Sku | None:
+        """Our Sku for what a channel or supplier calls it; None where it is not known here."""
+        name = remote_sku.strip()
+        if name in self.skus:
+            return name
+        if name in self._alias_of:
+            return self._alias_of[name]
+        return name if name and self._accept else None
+
+    def settings(self, sku: Sku) -> CatalogSku:
+        """What is written of the Sku; the defaults where nothing is."""
+        return self.skus.get(sku) or CatalogSku(sku)
+
+    def low_stock(self, sku: Sku, *, default: int) -> int:
+        """The Sku's low-stock level in units; `default` (`alerts.low_stock`) without its own."""
+        level = self.settings(sku).low_stock
+        return default if level is None else level
+
+    def components_of(self, sku: Sku) -> Mapping[Sku, int]:
+        """Plain Sku -> units of it in one Kit, kits within kits taken apart; {} for a plain Sku."""
+        return self._parts.get(sku, {})
+
+    def kits_with(self, sku: Sku) -> tuple[Sku, ...]:
+        """The Kits that hold this plain Sku, directly or inside another Kit."""
+        return self._kits_with.get(sku, ())
+
+    def _flattened(self, kit: CatalogSku) -> dict[Sku, int]:
+        """Terminates because cycles were refused when the configuration was checked."""
+        parts: dict[Sku, int] = {}
+        for name, units in kit.components.items():
+            inner = self.skus.get(name)
+            within = self._flattened(inner) if inner and inner.components else {name: 1}
+            for part, count in within.items():
+                parts[part] = parts.get(part, 0) + count * units
+        return parts
+
+
+def cycle(skus: Mapping[Sku, CatalogSku]) -> tuple[Sku, ...]:
+    """A chain of Kits that ends where it began ("A", "B", "A"); () when there is none."""
+    clear: set[Sku] = set()
+
+    def walk(sku: Sku, above: tuple[Sku, ...]) -> tuple[Sku, ...]:
+        if sku in above:
+            return (*above[above.index(sku) :], sku)
+        if sku in clear or sku not in skus:
+            return ()
+        for part in skus[sku].components:
+            if found := walk(part, (*above, sku)):
+                return found
+        clear.add(sku)
+        return ()
+
+    for one in skus.values():
+        if one.components and (found := walk(one.sku, ())):
+            return found
+    return ()

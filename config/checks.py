@@ -1,0 +1,240 @@
+"""What one part of the configuration says of another: names that must exist, and what cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from config.catalog import CatalogSku, cycle
+from config.model import Config
+from config.nodes import Node, Sheet, Trouble
+from config.problems import Path, Position
+from config.table import SkuTable
+from config.validation import near
+from core.model.catalog import Sku
+
+#: What a connection can be used as, by its `type`. A type that is not listed is not checked here:
+#: a new connector needs no change, its missing capability is found when it is wired.
+_SELLS = frozenset({"shopify", "amazon"})
+_ROLES: Mapping[str, frozenset[str]] = {
+    "shopify": frozenset({"sells", "counts"}),
+    "amazon": frozenset({"sells", "counts"}),
+    "supplier_file": frozenset({"counts", "ships"}),
+    "ups": frozenset({"tracks"}),
+    "email": frozenset({"mails"}),
+}
+#: role -> what to write
+_WANTED = {
+    "sells": "expected a shopify or amazon connection",
+    "counts": "expected `lockstep` or a connection that tells stock",
+    "ships": "expected a connection that takes requests to ship",
+    "mails": "expected an email connection",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Reference:
+    """Values at `path` (`*`: any step) name something in the group `to`."""
+
+    path: Path
+    to: str
+    role: str = ""
+    #: words that are no names but mean something of their own
+    besides: tuple[str, ...] = ()
+    #: the keys are the names, not the values
+    keys: bool = False
+
+
+_REFERENCES = (
+    _Reference(("channels", "*", "connection"), "connections", "sells"),
+    _Reference(("channels", "*", "sells_from", "*"), "locations"),
+    _Reference(("channels", "*", "twins", "*", "*"), "locations"),
+    _Reference(("locations", "*", "counted_by"), "connections", "counts", ("lockstep",)),
+    _Reference(("locations", "*", "ships_through"), "connections", "ships", ("",)),
+    _Reference(("locations", "*", "channels", "*"), "channels"),
+    _Reference(("policies", "*", "channels", "*"), "channels"),
+    _Reference(("skus", "units_per_sale", "*"), "channels", keys=True),
+    _Reference(("alerts", "through"), "connections", "mails", ("",)),
+)
+
+
+def names(sheet: Sheet) -> Iterator[Trouble]:
+    """Every name that names nothing, or something that cannot do what is asked of it.
+
+    Works on the tree, so that it finds what it finds although other values are wrong.
+    """
+    for reference in _REFERENCES:
+        for path, node in _matching(sheet.root, reference.path, ()):
+            name = path[-1] if reference.keys else node.value
+            if isinstance(name, str) and name not in reference.besides:
+                yield from _named(sheet, reference, name, path, node)
+
+
+def _matching(node: Node, pattern: Path, path: Path) -> Iterator[tuple[Path, Node]]:
+    if not pattern:
+        yield path, node
+        return
+    steps: list[str | int]
+    if pattern[0] != "*":
+        steps = [pattern[0]]
+    elif isinstance(node.value, dict):
+        steps = list(node.value)
+    else:
+        steps = list(range(len(node.value))) if isinstance(node.value, list) else []
+    for step in steps:
+        if (child := node.child(step)) is not None:
+            yield from _matching(child, pattern[1:], (*path, step))
+
+
+def _named(
+    sheet: Sheet, reference: _Reference, name: str, path: Path, node: Node
+) -> Iterator[Trouble]:
+    group = sheet.find((reference.to,))
+    known = list(group.value) if group and isinstance(group.value, dict) else []
+    at = sheet.key(path) if reference.keys else node.at
+    if name not in known:
+        one = reference.to.removesuffix("s")
+        shown = "this" if node.referenced else repr(name)
+        fix = near(name, known)
+        expected = "" if fix else f"expected one of {', '.join(known)}" if known else ""
+        yield Trouble(at, path, f"{shown} names no {one}", expected, fix, consequence=True)
+        return
+    kind = sheet.find((reference.to, name, "type")) if reference.role else None
+    roles = _ROLES.get(str(kind.value)) if kind else None
+    if kind and roles is not None and reference.role not in roles:
+        wrong = f"{name!r} is a connection of type {kind.value}"
+        yield Trouble(at, path, wrong, _WANTED[reference.role])
+
+
+def sense(config: Config, sheet: Sheet) -> Iterator[Trouble]:
+    """What is written well and cannot be."""
+    yield from _stock_files(config, sheet)
+    yield from _shown_twice(config, sheet)
+    yield from _sold_behind_the_counter(config, sheet)
+    yield from _mails_nobody_sends(config, sheet)
+
+
+def _stock_files(config: Config, sheet: Sheet) -> Iterator[Trouble]:
+    """A stock file speaks of one of our locations, which is counted by it."""
+    for name, settings in config.connections.items():
+        location = getattr(settings, "location", "") if settings.type == "supplier_file" else ""
+        path: Path = ("connections", name, "location")
+        if location and location not in config.locations:
+            fix = near(location, config.locations)
+            wrong = f"{location!r} names no location"
+            yield Trouble(sheet.at(path), path, wrong, "", fix, consequence=True)
+        elif location and config.locations[location].counted_by != name:
+            wrong = f"location {location!r} is not counted by this connection"
+            fix = f"write `counted_by: {name}` at the location"
+            yield Trouble(sheet.at(path), path, wrong, "", fix)
+
+
+def _shown_twice(config: Config, sheet: Sheet) -> Iterator[Trouble]:
+    """A location under two twins of one channel would be offered twice."""
+    for channel, described in config.channels.items():
+        seen: dict[str, str] = {}
+        for remote, ours in described.twins.items():
+            for index, location in enumerate(ours):
+                if location in seen:
+                    path: Path = ("channels", channel, "twins", remote, index)
+                    wrong = f"{location!r} is shown by {seen[location]!r} already"
+                    expected = "its units would be offered twice"
+                    yield Trouble(sheet.at(path), path, wrong, expected, "keep one of them")
+                seen.setdefault(location, remote)
+
+
+def _sold_behind_the_counter(config: Config, sheet: Sheet) -> Iterator[Trouble]:
+    """A channel that counts a location itself must be the only one that sells from it.
+
+    A sale elsewhere would have to be told there as one Effect (design, section 5), and no
+    connector has that call yet: the units would be sold twice.
+    """
+    for name, location in config.locations.items():
+        counter = config.connections.get(location.counted_by)
+        if counter is None or counter.type not in _SELLS:
+            continue
+        for channel, described in config.channels.items():
+            sells = not described.sells_from or name in described.sells_from
+            serves = not location.channels or channel in location.channels
+            if sells and serves and described.connection != location.counted_by:
+                path: Path = ("channels", channel)
+                yield Trouble(
+                    sheet.at(path),
+                    path,
+                    f"it sells from {name!r}, which {location.counted_by!r} counts and sells from "
+                    "itself; sales here could not be told there",
+                    "",
+                    f"list its other locations in `sells_from`, or let {name!r} be counted by "
+                    "`lockstep`",
+                )
+
+
+def _mails_nobody_sends(config: Config, sheet: Sheet) -> Iterator[Trouble]:
+    """Recipients without a connection would wait for mails that never come."""
+    if config.alerts.recipients and not config.alerts.through:
+        path: Path = ("alerts", "recipients")
+        yield Trouble(
+            sheet.key(path),
+            path,
+            "nothing is mailed to them",
+            "",
+            "name an email connection in `through`",
+        )
+
+
+def skus(
+    items: Mapping[Sku, CatalogSku], table: SkuTable | None, sheet: Sheet, *, accept: bool
+) -> Iterator[Trouble]:
+    """Skus written twice, names that mean two Skus, Kits of unknown parts or of themselves."""
+    listed = table.skus if table else []
+    for one in listed:
+        if table and one.sku in items:
+            where = table.place(one.sku, "sku")
+            first = sheet.key(("skus", "items", one.sku))
+            yield Trouble(where, (), f"{one.sku!r} is written at {first} too", "", "keep one")
+    everything = {**{one.sku: one for one in listed}, **items}
+    yield from _aliases(everything, items, table, sheet)
+    if not accept:
+        yield from _unknown_parts(everything, items, table, sheet)
+    if found := cycle(everything):
+        place, path = _place(found[0], "components", items, table, sheet)
+        chain = " -> ".join(found)
+        yield Trouble(place, path, f"a Kit is part of itself: {chain}", "", "take one link out")
+
+
+def _aliases(
+    everything: Mapping[Sku, CatalogSku],
+    items: Mapping[Sku, CatalogSku],
+    table: SkuTable | None,
+    sheet: Sheet,
+) -> Iterator[Trouble]:
+    means: dict[str, Sku] = {}
+    for one in everything.values():
+        for alias in one.aliases:
+            other = alias if alias in everything else means.setdefault(alias, one.sku)
+            if other != one.sku:
+                where, path = _place(one.sku, "aliases", items, table, sheet)
+                yield Trouble(where, path, f"{alias!r} means {other!r} already", "", "keep one")
+
+
+def _unknown_parts(
+    everything: Mapping[Sku, CatalogSku],
+    items: Mapping[Sku, CatalogSku],
+    table: SkuTable | None,
+    sheet: Sheet,
+) -> Iterator[Trouble]:
+    for one in everything.values():
+        for part in one.components:
+            if part not in everything:
+                where, path = _place(one.sku, "components", items, table, sheet)
+                wrong, fix = f"{part!r} is no Sku that is written here", near(part, everything)
+                yield Trouble(where, path, wrong, "", fix, consequence=True)
+
+
+def _place(
+    sku: Sku, column: str, items: Mapping[Sku, CatalogSku], table: SkuTable | None, sheet: Sheet
+) -> tuple[Position | str, Path]:
+    if sku in items or table is None:
+        path: Path = ("skus", "items", sku, column)
+        return sheet.key(path), path
+    return table.place(sku, column), ()

@@ -1,0 +1,219 @@
+"""YAML to one frozen configuration, or to every problem at once.
+
+`load` is all that others need; `reload` keeps what is in force when the new files are wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path as File
+
+import connectors.registry
+from config import checks
+from config.catalog import Catalog, CatalogSku
+from config.expressions import Misread, Predicate, order_predicate, sku_predicate
+from config.fields import Shape
+from config.model import Config, SkuSettings
+from config.nodes import Node, Sheet, Trouble
+from config.policies import HoldRules, Policies
+from config.problems import ConfigProblems, Path, Position, Problem
+from config.reading import Tree
+from config.secrets import masked, suspicious_masked, without_logins
+from config.table import SkuTable, read_table
+from config.validation import Registry, connector_settings, validated
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration that is whole: validated, conditions compiled, Skus known."""
+
+    config: Config
+    catalog: Catalog
+    policies: Policies
+    hold_rules: HoldRules
+    #: every file that was read, secret files and the Sku table too: watch these for changes
+    files: tuple[File, ...]
+    #: SHA-256 over the text of all files but secret ones, in hexadecimal
+    digest: str
+
+
+def load(
+    path: File | str,
+    *,
+    environment: Mapping[str, str],
+    registry: Registry = connectors.registry,
+) -> Loaded:
+    """Read a configuration. Raises ConfigProblems with everything that is wrong."""
+    return _Reading(File(path), environment, registry).loaded()
+
+
+def reload(
+    previous: Loaded,
+    path: File | str,
+    *,
+    environment: Mapping[str, str],
+    registry: Registry = connectors.registry,
+) -> Loaded | ConfigProblems:
+    """The configuration as it stands now; `previous` itself when nothing changed.
+
+    Problems are returned, not raised: the caller tells them and goes on with `previous`.
+    """
+    try:
+        now = load(path, environment=environment, registry=registry)
+    except ConfigProblems as problems:
+        return problems
+    same = now.digest == previous.digest and now.config == previous.config
+    return previous if same else now
+
+
+class _Reading:
+    """One pass over the files: each step adds its troubles, and the last one looks at them."""
+
+    def __init__(self, path: File, environment: Mapping[str, str], registry: Registry) -> None:
+        self._path = path
+        self._tree = Tree(path, environment=environment)
+        self._sheet: Sheet = self._tree.sheet
+        self._settings = connector_settings(self._sheet, registry)
+        self._shape = Shape(self._settings, look=self._text)
+        self._table_file: File | None = None
+        self._table_content = b""
+
+    def loaded(self) -> Loaded:
+        config = validated(self._sheet, self._settings, self._shape)
+        self._sheet.troubles.extend(checks.names(self._sheet))
+        if config is not None and len(config.connections) == len(self._settings):
+            self._sheet.troubles.extend(checks.sense(config, self._sheet))
+        table = self._table()
+        skus = self._skus(table)
+        picks = self._conditions(("policies",), sku_predicate)
+        holds = self._conditions(("review", "rules"), order_predicate)
+        problems = self._problems(table)
+        if problems or config is None:
+            raise ConfigProblems(problems)
+        catalog = Catalog(skus, accept_channel_skus=config.skus.accept_channel_skus)
+        return Loaded(
+            config=config,
+            catalog=catalog,
+            policies=Policies(config, catalog, picks),
+            hold_rules=HoldRules(tuple(one for one in holds if one), catalog),
+            files=(*self._tree.files, *((self._table_file,) if self._table_file else ())),
+            digest=self._tree.digest(self._table_content),
+        )
+
+    def _text(self, path: Path) -> object:
+        node = self._sheet.find(path)
+        return node.value if node and not isinstance(node.value, dict | list) else None
+
+    # Skus
+
+    def _table(self) -> SkuTable | None:
+        path: Path = ("skus", "table")
+        name = self._text(path)
+        if not isinstance(name, str) or not name:
+            return None
+        file = self._path.parent / name
+        try:
+            self._table_content = file.read_bytes()
+        except OSError as error:
+            at = self._sheet.at(path)
+            wrong = f"the table cannot be read: {error.strerror}"
+            self._sheet.troubles.append(Trouble(at, path, wrong, f"looked for {file}"))
+            return None
+        self._table_file = file
+        return read_table(file, self._table_content, name=name)
+
+    def _skus(self, table: SkuTable | None) -> Iterable[CatalogSku]:
+        """Those of the YAML and those of the table. A wrong one in the YAML has been told."""
+        items: dict[str, CatalogSku] = {}
+        written = self._sheet.find(("skus", "items"))
+        entries = written.value if written and isinstance(written.value, dict) else {}
+        for sku, entry in entries.items():
+            try:
+                items[sku] = CatalogSku.of(sku, SkuSettings.model_validate(entry.node.plain()))
+            except ValueError:
+                items[sku] = CatalogSku(sku)
+        accept = self._text(("skus", "accept_channel_skus")) is not False
+        self._sheet.troubles.extend(checks.skus(items, table, self._sheet, accept=accept))
+        return (*(table.skus if table else ()), *items.values())
+
+    # Conditions
+
+    def _conditions(
+        self, path: Path, compile_: Callable[..., Predicate]
+    ) -> tuple[Predicate | None, ...]:
+        """The `when` of each rule in a list; None where a rule has none."""
+        rules = self._sheet.find(path)
+        made: list[Predicate | None] = []
+        for index, rule in enumerate(
+            rules.value if rules and isinstance(rules.value, list) else ()
+        ):
+            when, name = rule.child("when"), rule.child("name")
+            made.append(None)
+            if when is None or not isinstance(when.value, str):
+                continue
+            try:
+                made[-1] = compile_(when.value, rule=str(name.value) if name else f"{index}")
+            except Misread as misread:
+                at = _inside(when, misread.offset, self._sheet)
+                where = (*path, index, "when")
+                words = (misread.wrong, misread.expected, misread.fix)
+                self._sheet.troubles.append(Trouble(at, where, *words))
+        return tuple(made)
+
+    # Problems
+
+    def _problems(self, table: SkuTable | None) -> list[Problem]:
+        troubles = [
+            one for one in self._sheet.troubles if not (self._sheet.broken and one.consequence)
+        ]
+        order = {name: index for index, name in enumerate(self._sheet.lines)}
+
+        def place(one: Trouble) -> tuple[int, int, int]:
+            if isinstance(one.at, str):
+                return (len(order), 0, 0)
+            return (order.get(one.at.file, -1), one.at.line, one.at.column)
+
+        told = [self._problem(one) for one in sorted(troubles, key=place)]
+        return list(dict.fromkeys((*told, *(table.problems if table else ()))))
+
+    def _problem(self, one: Trouble) -> Problem:
+        source, caret = "", 0
+        if isinstance(one.at, Position):
+            source, caret = self._line(one.at)
+        told = (without_logins(part) for part in (one.wrong, one.expected, one.fix, source))
+        wrong, expected, fix, source = told
+        return Problem(one.at, one.path, wrong, expected, fix, source, caret)
+
+    def _line(self, at: Position) -> tuple[str, int]:
+        """The source line without secrets, and where the caret stands in it."""
+        lines = self._sheet.lines.get(at.file, [])
+        line = lines[at.line - 1] if at.line <= len(lines) else ""
+        here = [
+            (path, node)
+            for path, node in self._sheet.spans
+            if node.at.file == at.file and node.at.line <= at.line <= node.end.line
+        ]
+        if not here:
+            # No value was read from this line: it may be a broken one.
+            return suspicious_masked(line), at.column
+        caret = at.column
+        for path, node in sorted(here, key=lambda one: one[1].at.column, reverse=True):
+            if not self._shape.secret(path):
+                continue
+            start = node.at.column - 1 if node.at.line == at.line else 0
+            end = node.end.column - 1 if node.end.line == at.line else len(line)
+            shown = masked(line[start:end])
+            if end < caret:
+                caret += len(shown) - (end - start)
+            line = line[:start] + shown + line[end:]
+        return line, caret
+
+
+def _inside(node: Node, offset: int, sheet: Sheet) -> Position:
+    """The place of a letter of a scalar; the scalar's own where escapes or folds move letters."""
+    line = sheet.lines[node.at.file][node.at.line - 1]
+    start = node.at.column - 1 + (1 if node.quoted else 0)
+    if isinstance(node.value, str) and line[start : start + len(node.value)] == node.value:
+        return Position(node.at.file, node.at.line, start + 1 + offset)
+    return node.at
