@@ -26,6 +26,7 @@ _FIELDS = {
     "lines", "fulfilled_by", "pending_for", "cancel_after", "ship_by_hours", "hidden_for",
     "service_level", "programs", "address",
 }  # fmt: skip
+_SECONDS = ("pending_for", "cancel_after", "hidden_for")
 _FIRST = ("Ann", "Ben", "Chloe", "Diego", "Emma", "Farid", "Grace", "Hao", "Iris", "Jonas")
 _LAST = ("Abbott", "Brooks", "Castillo", "Dunn", "Ellis", "Fischer", "Gómez", "Hayes", "Ito", "Ng")
 _STREETS = ("Maple St", "Oak Ave", "Pine Rd", "2nd Street", "Lakeview Dr", "Elm Ct")
@@ -46,11 +47,18 @@ def order(account: Account, wish: Mapping[str, Any], *, now: datetime) -> OrderR
     fulfilled_by = wish.get("fulfilled_by") or _who_ships(account, wanted)
     if fulfilled_by not in _CHANNEL:
         raise ValueError(f"fulfilled_by {fulfilled_by!r} is neither MERCHANT nor AMAZON")
-    _claim(account, wanted, _CHANNEL[fulfilled_by], now=now)
+    channel = _CHANNEL[fulfilled_by]
+    units = _units(wanted)
+    _check_stock(account, units, channel)
+    # Everything that can be wrong with the wish comes before the first change.
+    later = {name: float(wish[name]) for name in _SECONDS if wish.get(name) is not None}
     made = _order(account, wanted, fulfilled_by, wish, now=now)
-    record = OrderRecord([made], now + timedelta(seconds=float(wish.get("hidden_for", 0))))
+    for sku, quantity in units.items():
+        account.listings[sku].take(channel, quantity)
+        account.listings[sku].updated = now
+    record = OrderRecord([made], now + timedelta(seconds=later.get("hidden_for", 0.0)))
     account.orders[made.order_id] = record
-    _plan(account, record, wish, now=now)
+    _plan(account, record, later, now=now)
     return record
 
 
@@ -66,10 +74,14 @@ def _who_ships(account: Account, wanted: list[tuple[str, int]]) -> str:
     return AMAZON if first and first.by_amazon else MERCHANT
 
 
-def _claim(account: Account, wanted: list[tuple[str, int]], channel: str, *, now: datetime) -> None:
+def _units(wanted: list[tuple[str, int]]) -> Counter[str]:
     units: Counter[str] = Counter()
     for sku, quantity in wanted:
         units[sku] += quantity
+    return units
+
+
+def _check_stock(account: Account, units: Mapping[str, int], channel: str) -> None:
     for sku, quantity in units.items():
         listing = account.listings.get(sku)
         if listing is None:
@@ -79,9 +91,6 @@ def _claim(account: Account, wanted: list[tuple[str, int]], channel: str, *, now
         if listing.quantity(channel) < quantity:
             account.counts["buyers refused"] += 1
             raise ValueError(f"sold out: {sku} has {listing.quantity(channel)}, wanted {quantity}")
-    for sku, quantity in units.items():
-        account.listings[sku].take(channel, quantity)
-        account.listings[sku].updated = now
 
 
 def _order(
@@ -142,14 +151,16 @@ def _address(account: Account, name: str, wish: Mapping[str, str]) -> Address:
     return replace(made, **dict(wish))
 
 
-def _plan(account: Account, record: OrderRecord, wish: Mapping[str, Any], *, now: datetime) -> None:
+def _plan(
+    account: Account, record: OrderRecord, later: Mapping[str, float], *, now: datetime
+) -> None:
     """What happens to the order without anybody asking."""
-    ready = now + timedelta(seconds=float(wish.get("pending_for") or 0))
+    ready = now + timedelta(seconds=later.get("pending_for", 0.0))
     if ready > now:
         account.agenda.at(ready, lambda at: _pay(record, at))
-    if "cancel_after" in wish:
-        at_most = now + timedelta(seconds=float(wish["cancel_after"]))
-        account.agenda.at(at_most, lambda at: _cancel_if_open(account, record, at, by="BUYER"))
+    if "cancel_after" in later:
+        regret = now + timedelta(seconds=later["cancel_after"])
+        account.agenda.at(regret, lambda at: _cancel_if_open(account, record, at, by="BUYER"))
     if record.now.fulfilled_by == AMAZON:
         shipped = ready + account.delay(account.behavior.fba_ship_delay)
         account.agenda.at(shipped, lambda at: _ship_by_amazon(account, record, at))

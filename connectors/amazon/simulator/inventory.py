@@ -27,7 +27,7 @@ class InventoryApi:
         token = parameters.one("nextToken")
         start = self._tokens.redeem(token, fingerprint=fingerprint, now=now) if token else 0
         found = self._found(parameters)
-        details = parameters.one("details") == "true"
+        details = parameters.flag("details")
         body: dict[str, Any] = {
             "payload": {
                 "granularity": {

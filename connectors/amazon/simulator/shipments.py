@@ -12,16 +12,15 @@ from connectors.amazon.simulator.orders_state import AMAZON, Order, OrderRecord,
 from connectors.amazon.simulator.wire import ApiError, instant, invalid_input
 from connectors.simulation import Response
 
-#: What Seller Central lists for the US, from memory: Amazon's official list was not found. A code
-#: must match exactly, else it is "Other" with a carrierName (selling-partner-api-docs#772).
+#: `CarrierCode` of Amazon's amzn-base.xsd as quoted in selling-partner-api-docs#712. A code must
+#: match exactly, else it is "Other" with a carrierName (selling-partner-api-docs#772).
 CARRIER_CODES = frozenset(
     {
-        "UPS", "USPS", "FedEx", "DHL", "DHL eCommerce", "DHL Global Mail", "UPS Mail Innovations",
-        "UPSMI", "FedEx SmartPost", "FedEx Freight", "OnTrac", "LaserShip", "Lasership", "OSM",
-        "OSM Worldwide", "Newgistics", "Pitney Bowes", "Canada Post", "Amazon Shipping", "AMZN_US",
-        "UPS Freight", "XPO Freight", "Estes", "Saia", "ABF", "R+L", "Old Dominion", "YRC",
-        "Asendia", "Yun Express", "YunExpress", "4PX", "China Post", "SF Express", "Yanwen",
-        "Purolator", "Royal Mail", "Veho", "UniUni", "Gofo Express", "Other",
+        "USPS", "UPS", "UPSMI", "FedEx", "DHL", "Fastway", "GLS", "GO!", "Hermes Logistik Gruppe",
+        "Royal Mail", "Parcelforce", "City Link", "TNT", "Target", "SagawaExpress",
+        "NipponExpress", "YamatoTransport", "DHL Global Mail", "UPS Mail Innovations",
+        "FedEx SmartPost", "OSM", "OnTrac", "Streamlite", "Newgistics", "Canada Post",
+        "Blue Package", "Chronopost", "Deutsche Post", "DPD", "La Poste", "Other",
     }
 )  # fmt: skip
 _STRINGS = ("packageReferenceId", "carrierCode", "trackingNumber", "shipDate")

@@ -106,6 +106,10 @@ class Parameters:
                 raise invalid_input("Invalid Input", f"{name}: {value} is not a valid value")
         return values
 
+    def flag(self, name: str) -> bool:
+        """A boolean; Amazon's own SDK writes "True"."""
+        return (self.one(name) or "").lower() == "true"
+
     def whole_number(self, name: str, *, default: int, least: int, most: int) -> int:
         text = self.one(name)
         if text is None:
