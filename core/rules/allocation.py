@@ -1,0 +1,146 @@
+"""Which location holds the units an order asks for, and which units nobody has (I3)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from core.model.catalog import LocationId, Sku
+from core.model.reasons import Reason
+from core.model.stock import Claim, StockLocation
+
+#: Units that may still be promised.
+Free = dict[tuple[Sku, LocationId], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What one order line still asks for."""
+
+    #: the order line's remote id
+    line: str
+    #: units of each component Sku in ONE unit of the line; {sku: 1} for a plain line
+    components: Mapping[Sku, int]
+    #: units of the line
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """Where every unit comes from. Per line and Sku the claims add up to what was asked for."""
+
+    claims: tuple[Claim, ...]
+    #: locations used
+    splits: int
+    reasons: tuple[Reason, ...]
+
+    @property
+    def complete(self) -> bool:
+        """No unit is left unallocated."""
+        return all(claim.location is not None for claim in self.claims)
+
+
+def allocate(
+    demands: Sequence[Demand],
+    *,
+    locations: Sequence[StockLocation],
+    available: Mapping[tuple[Sku, LocationId], int],
+) -> Allocation:
+    """Find units for the demands; `available` may be negative, which is as good as none.
+
+    The first location by (priority, id) that has everything ships everything. Where none has, the
+    location that covers most units comes next, until nothing more can be covered: few parcels, not
+    provably fewest. A unit of a Kit is never taken apart: all its components come from one place.
+    The order of `demands` and `locations` does not matter.
+    """
+    wanted = sorted((one for one in demands if one.units > 0), key=lambda one: one.line)
+    if not wanted:
+        return Allocation((), 0, (Reason.of("allocated_nothing"),))
+    places = [one.id for one in sorted(locations, key=lambda one: (one.priority, one.id))]
+    free = {key: units for key, units in available.items() if units > 0}
+    total = sum(one.units for one in wanted)
+    whole = _has_everything(wanted, places, free)
+    if whole is not None:
+        taken = {whole: Counter({at: one.units for at, one in enumerate(wanted)})}
+        reasons = [Reason.of("allocated_whole", location=whole, units=total)]
+    else:
+        taken = _cover(wanted, places, free)
+        reasons = [
+            Reason.of("allocated_part", location=place, units=units.total(), wanted=total)
+            for place, units in taken.items()
+        ]
+    claims, missing = _claims(wanted, taken)
+    reasons += [
+        Reason.of("allocated_none", sku=sku, quantity=units)
+        for sku, units in sorted(missing.items())
+    ]
+    return Allocation(claims, len(taken), tuple(reasons))
+
+
+def _has_everything(
+    wanted: Sequence[Demand], places: Sequence[LocationId], free: Free
+) -> LocationId | None:
+    need: Counter[Sku] = Counter()
+    for one in wanted:
+        for sku, per_unit in one.components.items():
+            need[sku] += one.units * per_unit
+    for place in places:
+        if all(free.get((sku, place), 0) >= units for sku, units in need.items()):
+            return place
+    return None
+
+
+def _cover(
+    wanted: Sequence[Demand], places: Sequence[LocationId], free: Free
+) -> dict[LocationId, Counter[int]]:
+    """Location -> line units by index of the demand, in the order the locations were chosen."""
+    left = [one.units for one in wanted]
+    rest = list(places)
+    taken: dict[LocationId, Counter[int]] = {}
+    while rest and any(left):
+        offers = {place: _most(wanted, left, place, free) for place in rest}
+        # `max` keeps the first of equals: the better priority.
+        best = max(rest, key=lambda place: offers[place].total())
+        if not offers[best].total():
+            break
+        taken[best] = offers[best]
+        for at, units in offers[best].items():
+            left[at] -= units
+        rest.remove(best)
+    return taken
+
+
+def _most(
+    wanted: Sequence[Demand], left: Sequence[int], place: LocationId, free: Free
+) -> Counter[int]:
+    """What this location can give of what is left, whole line units only."""
+    have: dict[Sku, int] = {}
+    given: Counter[int] = Counter()
+    for at, one in enumerate(wanted):
+        units = left[at]
+        for sku, per_unit in one.components.items():
+            units = min(units, have.setdefault(sku, free.get((sku, place), 0)) // per_unit)
+        if units:
+            given[at] = units
+            for sku, per_unit in one.components.items():
+                have[sku] -= units * per_unit
+    return given
+
+
+def _claims(
+    wanted: Sequence[Demand], taken: Mapping[LocationId, Counter[int]]
+) -> tuple[tuple[Claim, ...], Counter[Sku]]:
+    claims: list[Claim] = []
+    missing: Counter[Sku] = Counter()
+    for at, one in enumerate(wanted):
+        shares: list[tuple[LocationId | None, int]] = [
+            (place, units[at]) for place, units in taken.items() if units[at]
+        ]
+        short = one.units - sum(units for _, units in shares)
+        if short:
+            shares.append((None, short))
+        for sku, per_unit in sorted(one.components.items()):
+            missing[sku] += short * per_unit
+            claims += [Claim(one.line, sku, place, units * per_unit) for place, units in shares]
+    return tuple(claims), +missing

@@ -1,0 +1,132 @@
+"""What a buyer's (or the channel's) change means for what we have already set going."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from core.model.cases import Case, Severity
+from core.model.catalog import FulfilledBy
+from core.model.fulfillment import FulfillmentState
+from core.model.orders import Order
+from core.model.reasons import Reason
+
+_DEAD = frozenset({FulfillmentState.CANCELED, FulfillmentState.REJECTED})
+#: Nothing more can leave: what happens to these parcels is a return's business.
+_OUT = frozenset({FulfillmentState.SHIPPED, FulfillmentState.DELIVERED})
+_OURS_ON_THE_CHANNEL = _OUT | {FulfillmentState.PARTIALLY_SHIPPED}
+
+
+@dataclass(frozen=True, slots=True)
+class FulfillmentFacts:
+    number: int
+    state: FulfillmentState
+    #: the request may be at the place already
+    sent: bool
+    #: order line's remote id -> units of the line (not of components)
+    units: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePlan:
+    #: numbers of fulfillments to cancel; none of them was sent
+    cancel: tuple[int, ...]
+    case: Case | None
+    #: units are left (or new) that need a place
+    reroute: bool
+    reason: Reason
+
+
+def on_change(
+    order: Order, fulfillments: Sequence[FulfillmentFacts], *, was_current: Mapping[str, int]
+) -> ChangePlan:
+    """Compare what the channel says now with what is planned.
+
+    `was_current` are the current units per line when the order was last decided. Units the channel
+    knows to be fulfilled beyond our own parcels were shipped by others and are wanted no more.
+    """
+    live = [one for one in fulfillments if one.state not in _DEAD]
+    planned: Counter[str] = Counter()
+    shipped: Counter[str] = Counter()
+    for one in live:
+        planned.update(one.units)
+        if one.state in _OURS_ON_THE_CHANNEL:
+            shipped.update(one.units)
+    surplus: dict[str, int] = {}
+    grew = False
+    for line in order.lines:
+        current = 0 if order.canceled_at is not None else line.current
+        by_others = max(0, line.fulfilled - shipped[line.remote_id])
+        over = planned[line.remote_id] - max(0, current - by_others)
+        if over > 0:
+            surplus[line.remote_id] = over
+        ours = line.fulfilled_by is FulfilledBy.US and line.requires_shipping
+        grew = grew or (ours and current > was_current.get(line.remote_id, 0))
+    subject = f"order {order.channel} {order.remote_id}"
+    plan = on_surplus(live, surplus=surplus, subject=subject, order=order.name)
+    if not grew:
+        return plan
+    reason = plan.reason
+    if not surplus:
+        reason = Reason.of("change_more_units", order=order.name)
+    return ChangePlan(plan.cancel, plan.case, True, reason)
+
+
+def on_surplus(
+    fulfillments: Sequence[FulfillmentFacts],
+    *,
+    surplus: Mapping[str, int],
+    subject: str,
+    order: str,
+) -> ChangePlan:
+    """Undo what is not sent, ask a person about what is.
+
+    `surplus` maps an order line to units that are planned but wanted no more; `subject` names the
+    order for the Case, `order` is what people call it. The newest fulfillments are canceled first,
+    and only as many as the surplus needs.
+    """
+    left = Counter({line: units for line, units in surplus.items() if units > 0})
+    if not left:
+        return ChangePlan((), None, False, Reason.of("change_none", order=order))
+    total = left.total()
+    newest_first = sorted(
+        (one for one in fulfillments if one.state not in _DEAD), key=lambda one: -one.number
+    )
+    cancel: list[int] = []
+    reroute = False
+    for one in newest_first:
+        if not one.sent and _overlap(one, left):
+            cancel.append(one.number)
+            reroute = reroute or any(units > left[line] for line, units in one.units.items())
+            left -= Counter(one.units)
+    doubtful = [
+        one for one in newest_first if one.sent and one.state not in _OUT and _overlap(one, left)
+    ]
+    may_ship = sum((Counter(one.units) for one in doubtful), Counter[str]()) & left
+    case = _case(doubtful, may_ship, subject=subject, order=order) if may_ship else None
+    if cancel:
+        count = total - left.total()
+        reason = Reason.of("canceled_before_request", order=order, quantity=count)
+    elif case:
+        reason = case.reason
+    else:
+        reason = Reason.of("changed_after_shipping", order=order, quantity=total)
+    return ChangePlan(tuple(sorted(cancel)), case, reroute, reason)
+
+
+def _overlap(one: FulfillmentFacts, left: Mapping[str, int]) -> bool:
+    return any(units > 0 and left.get(line, 0) > 0 for line, units in one.units.items())
+
+
+def _case(
+    doubtful: Sequence[FulfillmentFacts], may_ship: Counter[str], *, subject: str, order: str
+) -> Case:
+    reason = Reason.of(
+        "canceled_after_request",
+        order=order,
+        quantity=may_ship.total(),
+        units=", ".join(f"{line} x{units}" for line, units in sorted(may_ship.items())),
+        requests=", ".join(f"F{number}" for number in sorted(one.number for one in doubtful)),
+    )
+    return Case("canceled_after_request", subject, reason, Severity.CRITICAL)

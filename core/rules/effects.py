@@ -1,0 +1,109 @@
+"""Writes that must happen exactly once: their names, and the next move for each (I4)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from core.model.catalog import ChannelId
+from core.model.reasons import Reason
+
+
+class EffectState(StrEnum):
+    #: decided in the mode `propose`; a person releases it
+    PROPOSED = "proposed"
+    PLANNED = "planned"
+    #: committed before the call: it may be under way
+    SENDING = "sending"
+    #: a file lies there whole under its staging name
+    STAGED = "staged"
+    DONE = "done"
+    #: the remote said no
+    REFUSED = "refused"
+    #: it may have landed
+    UNKNOWN = "unknown"
+    #: a person decides
+    PARKED = "parked"
+    CANCELED = "canceled"
+
+
+class EffectStep(StrEnum):
+    SEND = "send"
+    #: look whether it landed
+    ASK = "ask"
+    #: rename a staged file to its final name
+    RELEASE = "release"
+    WAIT = "wait"
+    PARK = "park"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class EffectFacts:
+    state: EffectState
+    #: calls made so far
+    attempts: int
+    #: nobody looks or resends before; committed together with `sending` (or before a rename)
+    settle_until: datetime | None
+    #: the same key written twice is one edit at the remote
+    repeat_is_edit: bool
+    #: the remote can be searched for it
+    can_ask: bool
+    #: it goes out in two steps: upload under a staging name, then rename
+    staged_kind: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EffectMove:
+    step: EffectStep
+    reason: Reason
+
+
+def next_move(effect: EffectFacts, *, now: datetime) -> EffectMove:
+    """The one safe thing to do about this effect now."""
+    match effect.state:
+        case EffectState.PLANNED:
+            return _move(EffectStep.SEND, "effect_planned")
+        case EffectState.SENDING | EffectState.UNKNOWN | EffectState.STAGED:
+            return _in_doubt(effect, now)
+        case _:
+            return _move(EffectStep.NOTHING, "effect_settled", state=str(effect.state))
+
+
+def _in_doubt(effect: EffectFacts, now: datetime) -> EffectMove:
+    if effect.settle_until is not None and now < effect.settle_until:
+        return _move(EffectStep.WAIT, "effect_settling", until=effect.settle_until.isoformat())
+    if effect.state is EffectState.STAGED and effect.settle_until is None:
+        # No rename was tried yet.
+        return _move(EffectStep.RELEASE, "effect_staged")
+    if effect.repeat_is_edit:
+        return _move(EffectStep.SEND, "effect_repeatable", attempts=effect.attempts)
+    if effect.can_ask:
+        return _move(EffectStep.ASK, "effect_in_doubt", attempts=effect.attempts)
+    if effect.staged_kind and effect.state is EffectState.SENDING:
+        # Nobody picks up a staging name, and it is renamed only after `staged` is committed.
+        return _move(EffectStep.SEND, "effect_repeatable", attempts=effect.attempts)
+    return _move(EffectStep.PARK, "effect_undecidable", attempts=effect.attempts)
+
+
+def _move(step: EffectStep, code: str, **args: str | int) -> EffectMove:
+    return EffectMove(step, Reason(code, args))
+
+
+def request_key(channel: ChannelId, order: str, number: int) -> str:
+    """The name of a request to ship: `shopify-us:5501:F1`. Made of remote ids only."""
+    return f"{channel}:{order}:F{number}"
+
+
+def confirm_key(channel: ChannelId, order: str, package_number: int) -> str:
+    """The name of a shipment confirmation: `confirm:shopify-us:5501:1`."""
+    return f"confirm:{channel}:{order}:{package_number}"
+
+
+def message_id(incident: str, sequence: int, recipient: str, domain: str) -> str:
+    """The fixed Message-ID of one mail, in angle brackets (RFC 5322); no address in clear (I8)."""
+    # Lengths keep ("a", "bc") and ("ab", "c") apart.
+    text = f"{len(incident)}:{incident}{sequence}:{recipient}"
+    return f"<{hashlib.sha256(text.encode()).hexdigest()[:32]}@{domain}>"

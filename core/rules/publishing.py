@@ -1,0 +1,129 @@
+"""The next step for one shown quantity: read, write, wait, or nothing (I5, I6).
+
+A quantity is a level: wanted, sent, shown. Lowering is always safe and never waits. Raising waits
+until every order that the last reading may hide is known, or it would sell units twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from core.model.reasons import Reason
+
+
+class Move(StrEnum):
+    NOTHING = "nothing"
+    READ = "read"
+    PUSH = "push"
+    WAIT = "wait"
+
+
+@dataclass(frozen=True, slots=True)
+class OfferState:
+    #: None: not ours to set
+    wanted: int | None
+    #: what was read there last; None: never read, or the channel shows none
+    shown: int | None
+    shown_at: datetime | None
+    #: written and not read back yet
+    sent: int | None
+    sent_at: datetime | None
+    #: an order moved it, or a push was stale
+    read_due: bool
+    #: a bulk feed that holds it is not terminal
+    held_by_feed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    #: how long a remote write may take to be seen
+    settle: timedelta
+    #: a sent quantity is read back after this
+    verify_after: timedelta
+    #: a reading older than this is not trusted
+    read_every: timedelta
+    #: the channel compares with what we last read, so a reading must come first
+    compare_and_set: bool
+    #: how long an order may take to show up in a pull
+    index_lag: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    move: Move
+    reason: Reason
+    #: no need to look again before; None: until something changes
+    not_before: datetime | None
+
+
+def next_step(
+    offer: OfferState, *, orders_complete_to: datetime | None, now: datetime, pace: Pace
+) -> Step:
+    """What to do about one offer now. `orders_complete_to`: all changes up to there are pulled."""
+    if offer.wanted is None:
+        return Step(Move.NOTHING, Reason.of("offer_not_ours"), None)
+    if offer.sent is not None:
+        return _unconfirmed(offer, offer.wanted, offer.sent, orders_complete_to, now, pace)
+    if offer.read_due:
+        return Step(Move.READ, Reason.of("reading_due"), None)
+    if offer.shown_at is None:
+        return Step(Move.READ, Reason.of("never_read"), None)
+    stale_at = offer.shown_at + pace.read_every
+    if now >= stale_at:
+        return Step(Move.READ, Reason.of("reading_old", read=offer.shown_at.isoformat()), None)
+    if offer.shown == offer.wanted:
+        return Step(Move.NOTHING, Reason.of("offer_as_wanted", quantity=offer.wanted), stale_at)
+    if offer.shown is None and pace.compare_and_set:
+        # It was read, and there is no number to compare with: the listing is not stocked there.
+        return Step(Move.WAIT, Reason.of("offer_not_stocked"), stale_at)
+    return _differs(offer, offer.wanted, orders_complete_to, now, pace)
+
+
+def _unconfirmed(
+    offer: OfferState,
+    wanted: int,
+    sent: int,
+    orders_complete_to: datetime | None,
+    now: datetime,
+    pace: Pace,
+) -> Step:
+    """Sent and not read back. A newer number replaces it: writes are applied in order."""
+    if wanted < sent:
+        return Step(Move.PUSH, _change("offer_lowers", sent, wanted), None)
+    if wanted > sent and _raise_waits_for(offer, orders_complete_to, pace) is None:
+        return Step(Move.PUSH, _change("offer_raises", sent, wanted), None)
+    verify_at = now if offer.sent_at is None else offer.sent_at + pace.verify_after
+    if now >= verify_at:
+        return Step(Move.READ, Reason.of("verify_due", sent=sent), None)
+    return Step(Move.WAIT, Reason.of("verify_later", sent=sent), verify_at)
+
+
+def _differs(
+    offer: OfferState, wanted: int, orders_complete_to: datetime | None, now: datetime, pace: Pace
+) -> Step:
+    if wanted < (offer.shown or 0) or wanted == 0:
+        return Step(Move.PUSH, _change("offer_lowers", offer.shown, wanted), None)
+    waits_for = _raise_waits_for(offer, orders_complete_to, pace)
+    if waits_for is not None:
+        reason = _change(waits_for, offer.shown, wanted)
+        return Step(Move.WAIT, reason, now + max(pace.settle, timedelta(seconds=1)))
+    return Step(Move.PUSH, _change("offer_raises", offer.shown, wanted), None)
+
+
+def _raise_waits_for(
+    offer: OfferState, orders_complete_to: datetime | None, pace: Pace
+) -> str | None:
+    """What keeps a higher number from being written now."""
+    if offer.held_by_feed:
+        return "feed_running"
+    if offer.shown_at is None or orders_complete_to is None:
+        return "orders_behind"
+    if orders_complete_to < offer.shown_at + pace.index_lag:
+        return "orders_behind"
+    return None
+
+
+def _change(code: str, before: int | None, wanted: int) -> Reason:
+    return Reason.of(code, before=before, wanted=wanted)

@@ -1,0 +1,134 @@
+"""Whether a remote's figure may be believed, and what it says about our own reservations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from core.model.reasons import Reason
+from core.model.stock import StockSnapshot
+
+#: Clocks differ a little. A figure from further ahead would shut out every later one, because an
+#: older `as_of` never replaces a newer one; a wrong time zone does just that.
+CLOCK_TOLERANCE = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Percent limits are exclusive: exactly the limit is still believed."""
+
+    #: percent of the known rows that may be missing, or be unreadable
+    rows_gone: int
+    #: percent the total may fall
+    units_fallen: int
+    #: percent of the rows that may be zero now and were not before
+    zeros: int
+    #: an older figure is not believed
+    oldest: timedelta
+    #: a larger quantity for one Sku is absurd
+    largest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """The snapshot in force."""
+
+    rows: int
+    units: int
+    #: rows that say 0
+    zeros: int
+    as_of: datetime
+
+
+def suspicions(
+    snapshot: StockSnapshot,
+    *,
+    previous: Previous | None,
+    known_rows: int,
+    kept_rows: int,
+    guard: Guard,
+    now: datetime,
+) -> tuple[Reason, ...]:
+    """Every reason not to believe this snapshot; () is fine.
+
+    `known_rows` counts the Skus known at the location, `kept_rows` those of them that the snapshot
+    still has.
+    """
+    found = _time(snapshot, guard, now) + _content(snapshot, guard)
+    if not snapshot.rows:
+        # What is missing, fallen or zero in an empty file needs no further words.
+        return (Reason.of("snapshot_empty"), *found)
+    gone = max(0, known_rows - kept_rows)
+    if _over(gone, known_rows, guard.rows_gone):
+        found.append(
+            Reason.of("snapshot_rows_gone", gone=gone, known=known_rows, percent=guard.rows_gone)
+        )
+    if previous is not None:
+        found += _compare(snapshot, previous, guard)
+    return tuple(found)
+
+
+def _time(snapshot: StockSnapshot, guard: Guard, now: datetime) -> list[Reason]:
+    age = now - snapshot.as_of
+    if age > guard.oldest:
+        return [
+            Reason.of(
+                "snapshot_old", as_of=snapshot.as_of.isoformat(), hours=age // timedelta(hours=1)
+            )
+        ]
+    if -age > CLOCK_TOLERANCE:
+        minutes = -age // timedelta(minutes=1)
+        return [Reason.of("snapshot_ahead", as_of=snapshot.as_of.isoformat(), minutes=minutes)]
+    return []
+
+
+def _content(snapshot: StockSnapshot, guard: Guard) -> list[Reason]:
+    found = []
+    absurd = [row for row in snapshot.rows if not 0 <= row.quantity <= guard.largest]
+    if absurd:
+        first = absurd[0]
+        found.append(
+            Reason.of("snapshot_absurd", sku=first.sku, quantity=first.quantity, count=len(absurd))
+        )
+    repeated = len(snapshot.rows) - len({row.sku for row in snapshot.rows})
+    if repeated:
+        found.append(Reason.of("snapshot_repeats", count=repeated))
+    unreadable = len(snapshot.problems)
+    if _over(unreadable, unreadable + len(snapshot.rows), guard.rows_gone):
+        lines = unreadable + len(snapshot.rows)
+        found.append(Reason.of("snapshot_unreadable", count=unreadable, lines=lines))
+    return found
+
+
+def _compare(snapshot: StockSnapshot, previous: Previous, guard: Guard) -> list[Reason]:
+    found = []
+    units = sum(row.quantity for row in snapshot.rows)
+    if _over(previous.units - units, previous.units, guard.units_fallen):
+        found.append(
+            Reason.of(
+                "snapshot_units_fallen",
+                before=previous.units,
+                units=units,
+                percent=guard.units_fallen,
+            )
+        )
+    zeros = sum(row.quantity == 0 for row in snapshot.rows)
+    if _over(zeros - previous.zeros, len(snapshot.rows), guard.zeros):
+        found.append(
+            Reason.of("snapshot_zeros", zeros=zeros, before=previous.zeros, rows=len(snapshot.rows))
+        )
+    return found
+
+
+def _over(part: int, whole: int, percent: int) -> bool:
+    """More than `percent` of the whole, in integers; nothing is more than a share of nothing."""
+    return whole > 0 and part * 100 > whole * percent
+
+
+def counts(reservation_absorbed_after: datetime | None, as_of: datetime) -> bool:
+    """Whether a reservation still counts against a snapshot's figure (design, section 5).
+
+    `reservation_absorbed_after` is when the remote took the units off (acknowledged, or shipped on
+    a gross list); None: it has not yet. Only a figure that speaks of a later moment ends the count.
+    """
+    return reservation_absorbed_after is None or as_of <= reservation_absorbed_after
