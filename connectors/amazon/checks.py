@@ -1,4 +1,4 @@
-"""What `lockstep check` asks Amazon: two reads, and no write."""
+"""What `lockstep check` asks Amazon: three reads, and no write."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from urllib.parse import urlsplit
 
 from connectors.amazon.client import NotThere, SellingPartner
 from connectors.amazon.fields import Record, instant_text, list_of, part, text
-from connectors.amazon.operations import GET_LISTINGS_ITEM, SEARCH_ORDERS, Operation
+from connectors.amazon.operations import (
+    GET_LISTINGS_ITEM,
+    GET_MARKETPLACE_PARTICIPATIONS,
+    SEARCH_ORDERS,
+    Operation,
+)
 from connectors.amazon.settings import Settings
 from connectors.amazon.walks import BEFORE_NOW
 from core.errors import RateLimited, Rejected, Unauthorized
@@ -29,11 +34,13 @@ def report(amazon: SellingPartner, settings: Settings, *, now: datetime) -> Chec
 
     Raises Unauthorized where not even an access token is given, Unavailable.
     """
+    store, place_problems = _marketplace(amazon, settings)
     orders, order_facts, order_problems = _orders(amazon, settings, now=now)
     listings, listing_problems = _listings(amazon, settings)
     return CheckReport(
-        name=f"{settings.seller_id} at {urlsplit(settings.api_url).hostname}",
+        name=f"{store or settings.seller_id} at {urlsplit(settings.api_url).hostname}",
         facts=(
+            ("seller", settings.seller_id),
             ("marketplace", settings.marketplace_id),
             ("region", settings.region),
             ("orders API", "2026-01-01 (confirmations: v0)"),
@@ -41,12 +48,36 @@ def report(amazon: SellingPartner, settings: Settings, *, now: datetime) -> Chec
         ),
         rights=(*orders, *listings),
         problems=(
+            *place_problems,
             *order_problems,
             *listing_problems,
             *_expiry(settings.secret_expires_on, now=now),
         ),
         secret_expires_at=_midnight(settings.secret_expires_on),
     )
+
+
+def _marketplace(amazon: SellingPartner, settings: Settings) -> tuple[str, tuple[str, ...]]:
+    """The store's name there, and what is wrong with the account in this marketplace."""
+    try:
+        answer = amazon.call(GET_MARKETPLACE_PARTICIPATIONS)
+    except Unauthorized as error:
+        # A private app need not have this role; nothing stops without it.
+        if error.missing is None:
+            raise
+        return "", ()
+    except (RateLimited, Rejected) as error:
+        return "", (str(error),)
+    for entry in list_of(answer, "payload"):
+        if text(part(entry, "marketplace"), "id") == settings.marketplace_id:
+            participation = part(entry, "participation")
+            problems = []
+            if participation.get("isParticipating") is not True:
+                problems.append("the account does not sell in this marketplace")
+            if participation.get("hasSuspendedListings") is True:
+                problems.append("the account has suspended listings in this marketplace")
+            return text(entry, "storeName"), tuple(problems)
+    return "", (f"the account is not in marketplace {settings.marketplace_id}",)
 
 
 def _orders(

@@ -66,6 +66,16 @@ GET_REPORT_DOCUMENT = Operation(
     "getReportDocument", "GET", "/reports/2021-06-30/documents/{}", 0.0167, 15, _LISTINGS_ROLE
 )
 
+#: For `check` alone: is the account really in this marketplace?
+GET_MARKETPLACE_PARTICIPATIONS = Operation(
+    "getMarketplaceParticipations",
+    "GET",
+    "/sellers/v1/marketplaceParticipations",
+    0.016,
+    15,
+    "Selling Partner Insights",
+)
+
 OPERATIONS = (
     SEARCH_ORDERS,
     GET_ORDER,
@@ -75,4 +85,5 @@ OPERATIONS = (
     CREATE_REPORT,
     GET_REPORT,
     GET_REPORT_DOCUMENT,
+    GET_MARKETPLACE_PARTICIPATIONS,
 )
