@@ -1,0 +1,1 @@
+"""UPS: where parcels are."""
