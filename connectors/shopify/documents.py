@@ -220,7 +220,7 @@ ORDER_PARCELS = Document(
       {_PAGE}
       nodes {{
         id status
-        assignedLocation {{ location {{ id }} }}
+        assignedLocation {{ location {{ id isFulfillmentService }} }}
         supportedActions {{ action }}
         lineItems(first: {NESTED}) {{ {_PAGE} nodes {{ id remainingQuantity lineItem {{ id }} }} }}
       }}

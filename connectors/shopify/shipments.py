@@ -157,6 +157,10 @@ class Shipments:
         )
 
     def _open(self, assigned: Mapping[str, Any]) -> Iterator[_Open]:
+        location = assigned["assignedLocation"]["location"] or {}
+        if location.get("isFulfillmentService"):
+            # Another service ships these units, even where Shopify would let us say otherwise.
+            return
         lines = rest_of(
             self._client,
             documents.FULFILLMENT_ORDER_LINES,
@@ -164,7 +168,6 @@ class Shipments:
             path=("fulfillmentOrder", "lineItems"),
             first=assigned["lineItems"],
         )
-        location = assigned["assignedLocation"]["location"] or {}
         for line in lines:
             if line["remainingQuantity"] > 0:
                 yield _Open(
