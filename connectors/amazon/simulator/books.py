@@ -18,7 +18,6 @@ from connectors.amazon.simulator.orders_state import (
     Package,
     Status,
 )
-from connectors.amazon.simulator.shipments import CARRIER_CODES
 
 
 def books(account: Account, *, now: datetime) -> dict[str, Any]:
@@ -123,7 +122,7 @@ def metrics(records: list[OrderRecord], *, now: datetime) -> dict[str, Any]:
     canceled = [record for record in own if record.now.status is Status.CANCELLED]
     counted = sum(record.now.canceled_by != "BUYER" for record in canceled)
     parcels = [package for record in own for package in record.received.values()]
-    listed = sum(package.carrier in CARRIER_CODES for package in parcels)
+    listed = sum(package.carrier_code != "Other" for package in parcels)
     overdue = sum(
         not record.received and record.now.status is Status.UNSHIPPED and record.now.ship_by < now
         for record in own

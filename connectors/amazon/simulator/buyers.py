@@ -63,7 +63,10 @@ def order(account: Account, wish: Mapping[str, Any], *, now: datetime) -> OrderR
 
 
 def _wanted(wish: Mapping[str, Any]) -> list[tuple[str, int]]:
-    lines = [(str(line["sku"]), int(line.get("quantity", 1))) for line in wish.get("lines", [])]
+    try:
+        lines = [(str(line["sku"]), int(line.get("quantity", 1))) for line in wish.get("lines", [])]
+    except (AttributeError, KeyError, TypeError):
+        lines = []
     if not lines or any(quantity < 1 for _, quantity in lines):
         raise ValueError("an order needs lines, each with a sku and a quantity of at least 1")
     return lines
@@ -178,7 +181,9 @@ def _ship_by_amazon(account: Account, record: OrderRecord, at: datetime) -> None
     if record.now.status is not Status.UNSHIPPED:
         return
     for item in record.now.items:
-        account.listings[item.sku].reserved -= item.quantity
+        listing = account.listings.get(item.sku)
+        if listing:
+            listing.reserved -= item.quantity
     record.change(at, status=Status.SHIPPED)
 
 

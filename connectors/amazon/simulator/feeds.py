@@ -155,6 +155,14 @@ class FeedsApi:
         )
 
 
+class _Unreadable(Exception):
+    """The feed as a whole cannot be read."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class _Processing:
     """One run over a feed's messages, and the processing report of it."""
 
@@ -168,40 +176,39 @@ class _Processing:
 
     def run(self, content: bytes) -> bool:
         """False when the feed as a whole cannot be read."""
-        messages = self._messages(content)
-        for message in messages or []:
+        try:
+            messages = self._messages(content)
+        except _Unreadable as trouble:
+            self._note(trouble.code, str(trouble))
+            return False
+        for message in messages:
             self._processed += 1
             self._accepted += self._take(message)
-        return messages is not None
+        return True
 
-    def _messages(self, content: bytes) -> list[Any] | None:
-        """The feed's messages; None, with an issue about the whole feed, when it has none."""
+    def _messages(self, content: bytes) -> list[Any]:
         try:
             document = json.loads(content)
         except ValueError:
-            return self._without_message("4002001", "The feed content is not valid JSON.")
+            raise _Unreadable("4002001", "The feed content is not valid JSON.") from None
         header = document.get("header") if isinstance(document, dict) else None
         if not isinstance(header, dict) or header.get("sellerId") != self._account.seller_id:
-            return self._without_message(
-                "4002005", "The header attribute 'sellerId' is missing or wrong."
-            )
+            raise _Unreadable("4002005", "The header attribute 'sellerId' is missing or wrong.")
         if header.get("version") != "2.0":
-            return self._without_message("4002006", "The header attribute 'version' must be '2.0'.")
+            raise _Unreadable("4002006", "The header attribute 'version' must be '2.0'.")
         messages = document.get("messages")
         if not isinstance(messages, list) or not 1 <= len(messages) <= MOST_MESSAGES:
-            return self._without_message(
-                "4002008", f"'messages' must have 1 to {MOST_MESSAGES} entries."
-            )
+            raise _Unreadable("4002008", f"'messages' must have 1 to {MOST_MESSAGES} entries.")
         return messages
 
-    def _without_message(self, code: str, message: str) -> list[Any] | None:
+    def _note(self, code: str, message: str) -> None:
+        """An issue that belongs to no message."""
         self._issues.append({"code": code, "severity": "ERROR", "message": message})
-        return None
 
     def _take(self, message: Any) -> bool:
         """Apply one message; False when it is invalid."""
         if not isinstance(message, dict) or not isinstance(message.get("messageId"), int):
-            self._without_message("4002008", "A message has no messageId.")
+            self._note("4002008", "A message has no messageId.")
             return False
         number, sku = message["messageId"], message.get("sku")
         if not isinstance(sku, str) or message.get("operationType") not in _OPERATIONS:

@@ -52,6 +52,9 @@ class Package:
     """A parcel as the last confirmation states it."""
 
     reference: str
+    #: Amazon's code; "Other" for a carrier that is not listed
+    carrier_code: str
+    #: the code, or the name given beside "Other"
     carrier: str
     tracking_number: str
     service: str

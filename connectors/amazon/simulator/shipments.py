@@ -29,6 +29,7 @@ _STRINGS = ("packageReferenceId", "carrierCode", "trackingNumber", "shipDate")
 @dataclass(frozen=True, slots=True)
 class _Confirmation:
     reference: str
+    carrier_code: str
     carrier: str
     tracking_number: str
     service: str
@@ -69,6 +70,7 @@ def _read(detail: object) -> _Confirmation:
         raise invalid_input("PackageReferenceId: is invalid, must be a positive numeric value.")
     return _Confirmation(
         reference,
+        detail["carrierCode"],
         _carrier(detail),
         _tracking_number(detail),
         str(detail.get("shippingMethod") or ""),
@@ -109,7 +111,8 @@ def _items(lines: object) -> dict[str, int]:
         raise invalid_input("Invalid Input", "orderItems is empty")
     units: Counter[str] = Counter()
     for line in lines:
-        item_id, quantity = (line.get("orderItemId"), line.get("quantity")) if isinstance(line, dict) else (None, None)  # fmt: skip
+        part = line if isinstance(line, dict) else {}
+        item_id, quantity = part.get("orderItemId"), part.get("quantity")
         if not isinstance(item_id, str):
             raise invalid_input(
                 "Please check the fields with invalid type [packageDetail.orderItems.orderItemId]."
@@ -157,6 +160,7 @@ def _receive(record: OrderRecord, confirmation: _Confirmation, *, now: datetime)
     if before is None:
         record.received[confirmation.reference] = Package(
             reference=confirmation.reference,
+            carrier_code=confirmation.carrier_code,
             carrier=confirmation.carrier,
             tracking_number=confirmation.tracking_number,
             service=confirmation.service,
@@ -167,6 +171,7 @@ def _receive(record: OrderRecord, confirmation: _Confirmation, *, now: datetime)
         return True
     after = replace(
         before,
+        carrier_code=confirmation.carrier_code,
         carrier=confirmation.carrier,
         tracking_number=confirmation.tracking_number,
         service=confirmation.service,

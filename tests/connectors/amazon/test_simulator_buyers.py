@@ -53,6 +53,8 @@ def test_two_lines_of_one_sku_are_counted_together_and_refused_whole():
     [
         {},
         {"lines": []},
+        {"lines": [{"quantity": 1}]},
+        {"lines": "A"},
         {"lines": [{"sku": "A", "quantity": 0}]},
         {"lines": [{"sku": "nothing", "quantity": 1}]},
         {"lines": [{"sku": "A", "quantity": 1}], "fulfilled_by": "US"},
@@ -113,6 +115,30 @@ def test_amazon_ships_its_own_orders_by_itself():
         assert seen == ["PENDING", "UNSHIPPED", "UNSHIPPED", "SHIPPED"]
         assert "packages" not in seller.order(order_id, "PACKAGES")
         assert simulator.books()["metrics"]["orders"] == 0
+
+
+def test_amazon_ships_what_was_ordered_although_the_listing_is_gone_by_then():
+    with running(fba_ship_delay=(600, 600)) as (simulator, _, clock):
+        simulator.add_listing("F", quantity=5, channel="AMAZON_NA")
+        simulator.place_order({"lines": [{"sku": "F", "quantity": 2}]})
+        del simulator.account.listings["F"]
+
+        clock.advance(600)
+
+        assert simulator.books()["orders"][0]["status"] == "SHIPPED"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"sku": "A"}, {"sku": "B", "channel": "MFN"}, {"sku": "B", "quantity": -1}]
+)
+def test_a_listing_that_cannot_be_is_refused(wrong):
+    with running() as (simulator, _, _):
+        simulator.add_listing("A", asin="B000000001")
+
+        with pytest.raises(ValueError, match=r"listed already|none of|negative"):
+            simulator.add_listing(**wrong)
+
+        assert [row["sku"] for row in simulator.books()["listings"]] == ["A"]
 
 
 def test_what_was_due_while_nobody_asked_happens_at_its_own_instant():

@@ -216,6 +216,28 @@ def test_a_feed_that_cannot_be_read_is_fatal_and_says_why(content, code):
         assert seller.shown("A") == 1
 
 
+def test_messages_outside_the_schema_are_invalid_and_the_others_go_through():
+    with running() as (simulator, seller, clock):
+        simulator.add_listing("A", quantity=1)
+        messages = [
+            {"sku": "A"},
+            _stock(2, "A", 9, operationType="MOVE"),
+            _stock(3, "A", 9, patches=[{"op": "merge", "path": "/quantity", "value": []}]),
+            {"messageId": 4, "sku": "A", "operationType": "UPDATE", "productType": "PRODUCT"},
+            _stock(5, "A", 4),
+            _stock(6, "gone", 4),
+        ]
+
+        feed_id = _submit(seller, _feed(*messages))
+        clock.advance(500)
+        report = _result(seller, feed_id)
+
+        assert [issue.get("messageId") for issue in report["issues"]] == [None, 2, 3, 4]
+        # A message about an unknown SKU counts as accepted, and nothing comes of it.
+        assert report["summary"]["messagesAccepted"] == 2
+        assert seller.shown("A") == 4
+
+
 def test_the_old_listing_feeds_end_fatal():
     with running() as (_, seller, clock):
         feed_id = _submit(seller, b"<xml/>", "POST_INVENTORY_AVAILABILITY_DATA")
@@ -304,3 +326,19 @@ def test_the_inventory_can_be_asked_for_single_skus():
 
         found = {summary["sellerSku"] for summary in answer["payload"]["inventorySummaries"]}
         assert found == {"F1", "F3"}
+        assert _inventory(seller, sellerSkus=",".join(["F1"] * 51)).status_code == 400
+
+
+def test_the_inventory_can_be_asked_for_what_changed_since():
+    with running() as (simulator, seller, clock):
+        for sku in ("F1", "F2"):
+            simulator.add_listing(sku, quantity=9, channel="AMAZON_NA")
+        clock.advance(60)
+        since = clock.now().isoformat()
+        simulator.place_order({"lines": [{"sku": "F2", "quantity": 1}]})
+
+        answer = _inventory(seller, startDateTime=since, details="false").json()
+
+        (summary,) = answer["payload"]["inventorySummaries"]
+        assert summary["sellerSku"] == "F2"
+        assert "inventoryDetails" not in summary

@@ -130,6 +130,7 @@ def test_an_unlisted_carrier_goes_as_other_with_its_name():
         clock.advance(60)
 
         assert seller.order(order_id, "PACKAGES")["packages"][0]["carrier"] == "Joe's Trucks"
+        assert simulator.books()["metrics"]["valid_tracking_rate"] == 0.0
 
 
 def test_parts_add_up_and_units_cannot_be_shipped_twice():
