@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -58,23 +58,28 @@ def validate(body: Any, name: str, specification: dict[str, Any]) -> None:
     jsonschema.Draft4Validator(schema).validate(body)
 
 
+Ask = Callable[..., httpx.Response]
+
+
 @pytest.fixture
-def asked(carrier: UpsSimulator) -> Iterator[httpx.Client]:
-    """A second client, written from the specification alone."""
+def ask(carrier: UpsSimulator) -> Iterator[Ask]:
+    """A second client, written from the specification alone; a fresh token for every question."""
     with httpx.Client(base_url=carrier.url, trust_env=False) as client:
-        token = client.post(
-            "/security/v1/oauth/token",
-            auth=(carrier.client_id, carrier.client_secret),
-            data={"grant_type": "client_credentials"},
-        ).json()
-        client.headers.update(
-            {
+
+        def get(number: str, **headers: str) -> httpx.Response:
+            token = client.post(
+                "/security/v1/oauth/token",
+                auth=(carrier.client_id, carrier.client_secret),
+                data={"grant_type": "client_credentials"},
+            ).json()
+            usual = {
                 "Authorization": f"{token['token_type']} {token['access_token']}",
                 "transId": "t-1",
                 "transactionSrc": "testing",
             }
-        )
-        yield client
+            return client.get(f"/api/track/v1/details/{number}", headers=usual | headers)
+
+        yield get
 
 
 @needs_payloads
@@ -82,14 +87,14 @@ def asked(carrier: UpsSimulator) -> Iterator[httpx.Client]:
 def test_the_simulator_s_parcels_agree_with_the_specification(
     carrier: UpsSimulator,
     clock: ManualClock,
-    asked: httpx.Client,
+    ask: Ask,
     specification: dict[str, Any],
     story: str,
 ) -> None:
     carrier.register(NUMBER, NOON, story=story)
 
     for _ in range(5):
-        answer = asked.get(f"/api/track/v1/details/{NUMBER}")
+        answer = ask(NUMBER)
         assert answer.status_code == 200
         validate(answer.json(), "TrackApiResponse", specification)
         clock.advance(0.5 * 86_400)
@@ -97,13 +102,11 @@ def test_the_simulator_s_parcels_agree_with_the_specification(
 
 @needs_payloads
 def test_the_simulator_s_refusals_agree_with_the_specification_and_the_payloads(
-    asked: httpx.Client, specification: dict[str, Any]
+    ask: Ask, specification: dict[str, Any]
 ) -> None:
-    path = f"/api/track/v1/details/{NUMBER}"
-    unknown = asked.get(path)
-    no_number = asked.get("/api/track/v1/details/1Z")
-    no_header = asked.get(path, headers={"transId": ""})
-    no_token = asked.get(path, headers={"Authorization": "Bearer stolen"})
+    unknown, no_number = ask(NUMBER), ask("1Z")
+    no_header = ask(NUMBER, transId="")
+    no_token = ask(NUMBER, Authorization="Bearer stolen")
 
     assert unknown.status_code == 200
     assert unknown.json() == payload("TrackingNumberNotFoundResponseJSON")
