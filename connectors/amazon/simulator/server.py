@@ -55,7 +55,7 @@ _LISTINGS = "listings/2021-08-01/items"
 _REPORTS = "reports/2021-06-30"
 _FEEDS = "feeds/2021-06-30"
 #: Method, path ("*" is one segment), operation id of the model.
-_ROUTES = tuple(
+ROUTES = tuple(
     (method, tuple(path.split("/")), operation)
     for method, path, operation in (
         ("POST", "auth/o2/token", TOKEN),
@@ -342,7 +342,7 @@ class AmazonSimulator(HttpSimulator):
 def _route(request: Request) -> tuple[str, tuple[str, ...]]:
     """The operation and the decoded "*" segments. %2F splits no segment: decoding comes after."""
     segments = tuple(request.path.strip("/").split("/"))
-    for method, pattern, operation in _ROUTES:
+    for method, pattern, operation in ROUTES:
         if method == request.method and len(pattern) == len(segments):
             pairs = list(zip(pattern, segments, strict=True))
             if all(wanted in ("*", segment) for wanted, segment in pairs):

@@ -15,12 +15,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import jsonschema
 import pytest
 
 from connectors.amazon.simulator import AmazonSimulator
+from connectors.amazon.simulator.server import ROUTES
 from jobs.clock import ManualClock
 
 SHARED = Path(__file__).parents[3] / ".." / "shared" / "reference" / "amazon"
@@ -85,7 +87,8 @@ def _close(schema: dict[str, Any]) -> None:
 
 
 @functools.cache
-def _declared(operation: str) -> dict[str, Any]:
+def declared_by_model(operation: str) -> dict[str, Any]:
+    """The model's own entry for the operation."""
     paths = _model(MODELS[operation])["paths"]
     for path in paths.values():
         for verb in path.values():
@@ -99,7 +102,7 @@ def judge(operation: str, response: httpx.Response) -> None:
     """AssertionError or ValidationError when the model would not allow this answer."""
     if not SHARED.is_dir() or operation not in MODELS:
         return
-    declared = _declared(operation)["responses"]
+    declared = declared_by_model(operation)["responses"]
     assert str(response.status_code) in declared, (operation, response.status_code)
     answer = declared[str(response.status_code)]
     assert "x-amzn-RequestId" in response.headers
@@ -207,11 +210,8 @@ class Seller:
 
 
 def _address(operation: str, path: tuple[str, ...]) -> tuple[str, str]:
-    from urllib.parse import quote
 
-    from connectors.amazon.simulator.server import _ROUTES
-
-    for method, pattern, name in _ROUTES:
+    for method, pattern, name in ROUTES:
         if name == operation:
             parts = iter(path)
             return method, "/" + "/".join(

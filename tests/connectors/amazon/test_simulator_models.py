@@ -20,8 +20,8 @@ from tests.connectors.amazon.simulator_rig import (
     SHARED,
     US,
     Seller,
-    _declared,
     ago,
+    declared_by_model,
     judge,
     needs_models,
     published,
@@ -40,7 +40,7 @@ ALL_LISTING_DATA = (
 
 @needs_models
 def test_every_served_operation_is_in_a_published_model_under_the_same_path_and_method():
-    for method, pattern, operation in server._ROUTES:
+    for method, pattern, operation in server.ROUTES:
         if operation in (server.TOKEN, server.DOCUMENT):
             continue
         model = published(f"models/{MODELS[operation]}.json")
@@ -61,7 +61,7 @@ def test_every_served_operation_is_in_a_published_model_under_the_same_path_and_
 @needs_models
 def test_every_rate_and_burst_is_the_one_in_the_models_usage_plan():
     for operation, plan in rates.PLANS.items():
-        description = _declared(operation).get("description", "")
+        description = declared_by_model(operation).get("description", "")
         rows = [
             [cell.strip() for cell in line.strip("| ").split("|")]
             for line in description.splitlines()
