@@ -2,7 +2,8 @@
 
 A template's blanks are the reason's arguments. `{quantity:unit|units}` is a count with its noun,
 singular or plural ("1 unit", "3 units"). Arguments named in `TRANSLATED` hold words of ours (or
-lists of them, separated by ", " or "; ") and are said in the reader's language.
+lists of them, separated by ", " or "; ") and are said in the reader's language; where a word means
+different things, "payment.pending" goes before "pending".
 
 Every code used anywhere is in both catalogues with the same blanks; tests/core/test_sentences.py
 reads the whole tree to prove it.
@@ -52,7 +53,9 @@ def _say(name: str, value: Arg, words: Mapping[str, str]) -> str:
         return words[str(value)]
     if name not in TRANSLATED or not isinstance(value, str):
         return str(value)
-    return "".join(words.get(word, word) for word in _SEPARATOR.split(value))
+    return "".join(
+        words.get(f"{name}.{word}", words.get(word, word)) for word in _SEPARATOR.split(value)
+    )
 
 
 class _Blank:

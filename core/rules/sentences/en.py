@@ -172,6 +172,7 @@ WORDS: Final[dict[str, str]] = {
     "zip": "5-digit ZIP code",
     "country": "country",
     # payment
+    "payment.pending": "pending",
     "authorized": "authorized only",
     "paid": "paid",
     "partially_paid": "partial",
@@ -212,6 +213,12 @@ WORDS: Final[dict[str, str]] = {
     "order": "order",
     "listing": "listing",
     "acknowledgment": "acknowledgment",
+    "stock file": "stock file",
+    "stock line": "stock line",
+    "shipment file": "shipment file",
+    "shipment line": "shipment line",
+    "acknowledgment file": "acknowledgment file",
+    "acknowledgment line": "acknowledgment line",
     # how far a write is
     "proposed": "a person has to release it",
     "done": "done",

@@ -165,6 +165,7 @@ WORDS: Final[dict[str, str]] = {
     "zip": "5 位邮政编码",
     "country": "国家",
     # 付款
+    "payment.pending": "待付款",
     "authorized": "仅授权",
     "paid": "已付款",
     "partially_paid": "部分付款",
@@ -205,6 +206,12 @@ WORDS: Final[dict[str, str]] = {
     "order": "订单",
     "listing": "商品页",
     "acknowledgment": "答复",
+    "stock file": "库存文件",
+    "stock line": "库存行",
+    "shipment file": "发货文件",
+    "shipment line": "发货行",
+    "acknowledgment file": "答复文件",
+    "acknowledgment line": "答复行",
     # 写入的进度
     "proposed": "等待人工批准",
     "done": "已完成",

@@ -1,0 +1,230 @@
+"""How many units a channel may show, and the sum behind it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.rules.availability import Policy, sellable
+from tests.core.strategies import components as some_components
+from tests.core.strategies import places, skus
+
+stocks = st.dictionaries(skus, st.lists(st.tuples(places, st.integers(-5, 60)), max_size=3))
+promises = st.dictionaries(skus, st.integers(0, 10))
+policies = st.builds(
+    Policy,
+    sell=st.just(True),
+    percent=st.integers(0, 100),
+    buffer=st.integers(0, 10),
+    cap=st.none() | st.integers(0, 30),
+    hide_below=st.integers(0, 6),
+)
+
+
+def show(
+    stock=60, *, policy=Policy(), components=None, units_per_sale=1, promised=0, available=None
+):
+    return sellable(
+        components=components or {"MUG": 1},
+        units_per_sale=units_per_sale,
+        available=available or {"MUG": [("east", stock)]},
+        unallocated={"MUG": promised},
+        policy=policy,
+    )
+
+
+# --- examples ------------------------------------------------------------------------------------
+
+
+def test_a_channel_shows_what_its_locations_have_together():
+    result = show(available={"MUG": [("east", 40), ("acme", 20)]})
+
+    assert result.quantity == 60
+    assert result.steps[0].args == {"sku": "MUG", "locations": 2, "quantity": 60, "left": 60}
+
+
+def test_a_location_in_the_red_does_not_take_units_from_another():
+    result = show(available={"MUG": [("east", 5), ("acme", -3)]})
+
+    assert result.quantity == 5
+
+
+def test_units_promised_to_waiting_orders_are_not_sold_again():
+    result = show(5, promised=2)
+
+    assert result.quantity == 3
+
+
+def test_more_promised_than_there_shows_nothing():
+    result = show(2, promised=5)
+
+    assert result.quantity == 0
+
+
+def test_a_kit_is_as_many_as_its_scarcest_component_allows():
+    result = show(
+        components={"MUG": 2, "TEE": 1}, available={"MUG": [("east", 9)], "TEE": [("east", 7)]}
+    )
+
+    assert result.quantity == 4
+    assert result.steps[-1].args == {"sku": "MUG", "per": 2, "left": 4}
+
+
+def test_a_kit_with_a_component_nobody_has_is_not_sold():
+    result = show(components={"MUG": 1, "TEE": 1}, available={"MUG": [("east", 9)]})
+
+    assert result.quantity == 0
+
+
+def test_a_pack_takes_several_units_for_one_sale():
+    result = show(11, units_per_sale=4)
+
+    assert result.quantity == 2
+    assert result.steps[-1].code == "sold_in_packs"
+
+
+@pytest.mark.parametrize(
+    ("policy", "quantity", "last"),
+    [
+        (Policy(), 60, "units_available"),
+        (Policy(percent=33), 19, "percent_shown"),
+        (Policy(percent=0), 0, "percent_shown"),
+        (Policy(buffer=5), 55, "buffer_kept"),
+        (Policy(buffer=60), 0, "buffer_kept"),
+        (Policy(buffer=99), 0, "buffer_kept"),
+        (Policy(cap=20), 20, "capped"),
+        (Policy(cap=60), 60, "units_available"),
+        (Policy(cap=0), 0, "capped"),
+        (Policy(hide_below=60), 60, "units_available"),
+        (Policy(hide_below=61), 0, "hidden_below"),
+        (Policy(fixed=7, percent=10, cap=1), 7, "fixed_quantity"),
+        (Policy(fixed=-1), 0, "fixed_quantity"),
+        (Policy(sell=False, fixed=7), 0, "not_sold_here"),
+        (Policy(percent=50, buffer=5, cap=20, hide_below=21), 0, "hidden_below"),
+    ],
+)
+def test_each_part_of_a_policy_narrows_in_its_turn(policy, quantity, last):
+    result = show(60, policy=policy)
+
+    assert result.quantity == quantity
+    assert result.steps[-1].code == last
+
+
+def test_a_policy_reads_as_a_sum():
+    result = show(60, promised=10, policy=Policy(percent=50, buffer=5, cap=10))
+
+    assert [(step.code, step.args["left"]) for step in result.steps] == [
+        ("units_available", 60),
+        ("units_promised", 50),
+        ("percent_shown", 25),
+        ("buffer_kept", 20),
+        ("capped", 10),
+    ]
+
+
+def test_nothing_left_needs_no_hiding():
+    result = show(0, policy=Policy(hide_below=5))
+
+    assert [step.code for step in result.steps] == ["units_available"]
+
+
+def test_a_listing_with_nothing_of_ours_behind_it_shows_nothing():
+    result = sellable(
+        components={}, units_per_sale=1, available={}, unallocated={}, policy=Policy()
+    )
+
+    assert result.quantity == 0
+    assert result.steps[0].code == "no_components"
+
+
+# --- properties ----------------------------------------------------------------------------------
+
+
+@given(some_components, st.integers(1, 4), stocks, promises, policies)
+def test_never_more_is_shown_than_is_there_nor_less_than_none(
+    parts, per_sale, stock, promised, policy
+):
+    result = sellable(
+        components=parts,
+        units_per_sale=per_sale,
+        available=stock,
+        unallocated=promised,
+        policy=policy,
+    )
+
+    for sku, per_kit in parts.items():
+        there = sum(max(units, 0) for _, units in stock.get(sku, []))
+        needed = result.quantity * per_sale * per_kit
+        assert needed <= max(0, there - promised.get(sku, 0))
+    assert result.quantity >= 0
+    assert policy.cap is None or result.quantity <= policy.cap
+    assert result.quantity == 0 or result.quantity >= policy.hide_below
+
+
+@given(some_components, st.integers(1, 4), stocks, promises, policies, skus, places)
+def test_one_more_unit_in_stock_never_shows_less(
+    parts, per_sale, stock, promised, policy, sku, place
+):
+    more = {**stock, sku: [*stock.get(sku, []), (place, 1)]}
+
+    before, after = (
+        sellable(
+            components=parts,
+            units_per_sale=per_sale,
+            available=available,
+            unallocated=promised,
+            policy=policy,
+        ).quantity
+        for available in (stock, more)
+    )
+
+    assert before <= after
+
+
+@given(some_components, st.integers(1, 4), stocks, promises, policies)
+def test_the_last_step_says_the_number(parts, per_sale, stock, promised, policy):
+    result = sellable(
+        components=parts,
+        units_per_sale=per_sale,
+        available=stock,
+        unallocated=promised,
+        policy=policy,
+    )
+
+    assert result.steps[-1].args["left"] == result.quantity
+
+
+@given(some_components, stocks, policies, st.integers(0, 9))
+def test_a_fixed_number_wins_over_everything_but_not_sold_here(parts, stock, policy, fixed):
+    arguments = {
+        "components": parts,
+        "units_per_sale": 1,
+        "available": stock,
+        "unallocated": {},
+    }
+
+    shown = sellable(policy=replace(policy, fixed=fixed), **arguments)
+    not_sold = sellable(policy=replace(policy, fixed=fixed, sell=False), **arguments)
+
+    assert shown.quantity == fixed
+    assert not_sold.quantity == 0
+
+
+@given(some_components, stocks, policies, st.randoms(use_true_random=False))
+def test_the_order_of_locations_and_components_does_not_change_the_number(
+    parts, stock, policy, chance
+):
+    shuffled = {sku: chance.sample(found, len(found)) for sku, found in stock.items()}
+    turned = dict(chance.sample(list(parts.items()), len(parts)))
+
+    first, second = (
+        sellable(
+            components=some, units_per_sale=1, available=held, unallocated={}, policy=policy
+        ).quantity
+        for some, held in ((parts, stock), (turned, shuffled))
+    )
+
+    assert first == second
