@@ -165,6 +165,10 @@ class Product(Record):
         return any(variant.inventory_item.tracked for variant in self.variants)
 
     @property
+    def is_gift_card(self) -> bool:
+        return any(variant.is_gift_card for variant in self.variants)
+
+    @property
     def has_only_default_variant(self) -> bool:
         return len(self.variants) == 1
 
