@@ -46,6 +46,7 @@ class Catalog:
         self.skus: Mapping[Sku, CatalogSku] = {one.sku: one for one in skus}
         self._accept = accept_channel_skus
         self._alias_of = {alias: one.sku for one in self.skus.values() for alias in one.aliases}
+        self._highest_low_stock = max((one.low_stock or 0 for one in self.skus.values()), default=0)
         self._parts = {
             one.sku: self._flattened(one) for one in self.skus.values() if one.components
         }
@@ -71,6 +72,10 @@ class Catalog:
         """The Sku's low-stock level in units; `default` (`alerts.low_stock`) without its own."""
         level = self.settings(sku).low_stock
         return default if level is None else level
+
+    def highest_low_stock(self, *, default: int) -> int:
+        """The highest low-stock level of any Sku: whoever has more units than that is not low."""
+        return max(default, self._highest_low_stock)
 
     def components_of(self, sku: Sku) -> Mapping[Sku, int]:
         """Plain Sku -> units of it in one Kit, kits within kits taken apart; {} for a plain Sku."""

@@ -138,11 +138,14 @@ def _predicate(
     context = cel.Context(variables=dict(sample))
     for offset, operand in operands(source):
         _try_out(operand, context, offset)
+    subject = next(iter(sample))
     for seen in (sample, bare):
         try:
             made(seen)
         except RuleFailed as failed:
-            raise Misread(failed.why, "", "guard it, as in: size(sku.tags) > 0 && …") from None
+            raise Misread(
+                failed.why, "", f"guard it, as in: size({subject}.tags) > 0 && …"
+            ) from None
     return made
 
 

@@ -19,7 +19,7 @@ from config.nodes import Node, Sheet, Trouble
 from config.policies import HoldRules, Policies
 from config.problems import ConfigProblems, Path, Position, Problem
 from config.reading import Tree
-from config.secrets import masked, suspicious_masked, without_logins
+from config.secrets import masked, suspicious_masked, without, without_logins
 from config.table import SkuTable, read_table
 from config.validation import Registry, connector_settings, validated
 
@@ -65,6 +65,10 @@ def reload(
         return problems
     same = now.digest == previous.digest and now.config == previous.config
     return previous if same else now
+
+
+#: Shorter values cannot be told from the words around them.
+_SHORTEST_SECRET = 4
 
 
 class _Reading:
@@ -158,6 +162,8 @@ class _Reading:
                 at = _inside(when, misread.offset, self._sheet)
                 where = (*path, index, "when")
                 words = (misread.wrong, misread.expected, misread.fix)
+                if when.referenced:
+                    words = ("the condition behind this reference cannot be used", "", "")
                 self._sheet.troubles.append(Trouble(at, where, *words))
         return tuple(made)
 
@@ -174,15 +180,27 @@ class _Reading:
                 return (len(order), 0, 0)
             return (order.get(one.at.file, -1), one.at.line, one.at.column)
 
-        told = [self._problem(one) for one in sorted(troubles, key=place)]
+        hidden = self._hidden() if troubles else ()
+        told = [self._problem(one, hidden) for one in sorted(troubles, key=place)]
         return list(dict.fromkeys((*told, *(table.problems if table else ()))))
 
-    def _problem(self, one: Trouble) -> Problem:
+    def _hidden(self) -> tuple[str, ...]:
+        """What no message may repeat: secrets, and all that came through a reference."""
+        return tuple(
+            {
+                str(node.value)
+                for path, node in self._sheet.spans
+                if len(str(node.value)) >= _SHORTEST_SECRET
+                and (node.referenced or (self._shape.at(path) and self._shape.secret(path)))
+            }
+        )
+
+    def _problem(self, one: Trouble, hidden: tuple[str, ...]) -> Problem:
         source, caret = "", 0
         if isinstance(one.at, Position):
             source, caret = self._line(one.at)
-        told = (without_logins(part) for part in (one.wrong, one.expected, one.fix, source))
-        wrong, expected, fix, source = told
+        words = (without(hidden, part) for part in (one.wrong, one.expected, one.fix))
+        wrong, expected, fix, source = map(without_logins, (*words, source))
         return Problem(one.at, one.path, wrong, expected, fix, source, caret)
 
     def _line(self, at: Position) -> tuple[str, int]:
@@ -212,8 +230,18 @@ class _Reading:
 
 def _inside(node: Node, offset: int, sheet: Sheet) -> Position:
     """The place of a letter of a scalar; the scalar's own where escapes or folds move letters."""
-    line = sheet.lines[node.at.file][node.at.line - 1]
-    start = node.at.column - 1 + (1 if node.quoted else 0)
-    if isinstance(node.value, str) and line[start : start + len(node.value)] == node.value:
+    lines = sheet.lines[node.at.file]
+    text = node.value if isinstance(node.value, str) else ""
+    first, column = node.at.line - 1, node.at.column - 1
+    start = column + (1 if node.quoted else 0)
+    # An unexpected end points behind the last letter, which may be a line further.
+    offset = min(offset, len(text.rstrip()))
+    if lines[first][start : start + len(text)] == text:
         return Position(node.at.file, node.at.line, start + 1 + offset)
+    if lines[first][column : column + 1] == "|":
+        row = text.count("\n", 0, offset)
+        within = offset - (text.rfind("\n", 0, offset) + 1)
+        told, line = text.split("\n")[row], lines[min(first + 1 + row, len(lines) - 1)]
+        if told and line.endswith(told):
+            return Position(node.at.file, first + 2 + row, len(line) - len(told) + 1 + within)
     return node.at

@@ -81,8 +81,10 @@ def _read(
     try:
         return model.model_validate(plain)
     except ValidationError as error:
-        for one in error.errors(include_url=False, include_context=True):
-            sheet.troubles.append(_trouble(one, base, sheet, shape))
+        # A value whose reading failed (a reference that leads nowhere) is told once.
+        told = {trouble.path for trouble in sheet.troubles if trouble.path}
+        found = (_trouble(one, base, sheet, shape) for one in error.errors(include_url=False))
+        sheet.troubles.extend(trouble for trouble in found if trouble.path not in told)
         return None
 
 
@@ -114,7 +116,9 @@ def _trouble(error: Any, base: Path, sheet: Sheet, shape: Shape) -> Trouble:
     shown = "this" if hidden or node is None else _shown(node)
     words = _words(kind, shown, error, node)
     wrong, expected, fix = (without(hidden, part) for part in words)
-    return Trouble(sheet.at(path), path, wrong, expected, fix)
+    # All that stood below it may be among the lines that could not be read.
+    emptied = node is not None and node.value is None and not node.written
+    return Trouble(sheet.at(path), path, wrong, expected, fix, consequence=emptied)
 
 
 def _tree_path(base: Path, location: Iterable[str | int], sheet: Sheet) -> Path:
@@ -152,6 +156,8 @@ def _shown(node: Node) -> str:
         return "a group of keys"
     if isinstance(node.value, list):
         return "a list"
+    if not isinstance(node.value, str) and node.written:
+        return node.written
     text = node.written if len(node.written) <= 60 else node.written[:57] + "..."
     return repr(text) if text else "nothing"
 
