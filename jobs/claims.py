@@ -12,8 +12,9 @@ from core.model.fulfillment import FulfillmentState
 from core.model.orders import Order
 from core.model.stock import Claim
 from core.rules.allocation import Allocation, Demand, allocate
-from jobs.store.orders import OrderRecord
+from jobs.store.orders import OrderRecord, Orders
 from jobs.store.stock import Stock
+from jobs.store.store import Tx
 from jobs.wiring import Wiring
 
 #: Fulfillments that ship nothing.
@@ -37,15 +38,15 @@ def needs(record: OrderRecord) -> dict[str, int]:
             units[line] = max(units[line], -(-quantity // per_unit))
         (elsewhere if one.reference == ELSEWHERE else planned).update(units)
     left: dict[str, int] = {}
-    for line in record.order.lines:
-        known = record.resolved.get(line.remote_id)
-        if known is None or known.sku is None or not line.requires_shipping:
+    for sold in record.order.lines:
+        known = record.resolved.get(sold.remote_id)
+        if known is None or known.sku is None or not sold.requires_shipping:
             continue
-        if line.fulfilled_by is not FulfilledBy.US:
+        if sold.fulfilled_by is not FulfilledBy.US:
             continue
-        name = line.remote_id
-        current = 0 if record.order.canceled_at else line.current
-        external = max(0, line.fulfilled - record.shipped.get(name, 0), elsewhere[name])
+        name = sold.remote_id
+        current = 0 if record.order.canceled_at else sold.current
+        external = max(0, sold.fulfilled - record.shipped.get(name, 0), elsewhere[name])
         left[name] = current - external - planned[name]
     return left
 
@@ -58,6 +59,49 @@ def demands(record: OrderRecord, wiring: Wiring) -> list[Demand]:
         if units > 0 and known.sku is not None:
             made.append(Demand(name, wiring.components(known.sku, known.units_per_sale), units))
     return made
+
+
+def external_units(record: OrderRecord) -> dict[str, int]:
+    """Line -> units the channel knows to be fulfilled beyond our own parcels."""
+    return {
+        line.remote_id: max(0, line.fulfilled - record.shipped.get(line.remote_id, 0))
+        for line in record.order.lines
+    }
+
+
+def ship_external(tx: Tx, wiring: Wiring, record: OrderRecord) -> bool:
+    """Take what others shipped off our ledger, as far as we held units for it. True: something moved.
+
+    Somebody fulfilled by hand, an old system still ships, another app did: the units we kept for
+    the line are gone from the shelf all the same.
+    """
+    now = external_units(record)
+    grown = {line: units for line, units in now.items() if units > record.external.get(line, 0)}
+    if not grown:
+        return False
+    stock, moved = Stock(tx), False
+    for line, units in grown.items():
+        known = record.resolved[line]
+        if known.sku is None:
+            continue
+        step = units - record.external.get(line, 0)
+        for sku, per_unit in wiring.components(known.sku, known.units_per_sale).items():
+            reference = f"external/{record.order.channel}/{record.order.remote_id}/{line}/{units}"
+            moved |= stock.ship_held(
+                record.id,
+                line,
+                sku,
+                step * per_unit,
+                reference=reference,
+                counted_here=lambda name: _counted_here(wiring, name),
+            )
+    Orders(tx).set_external(record.id, grown)
+    return moved
+
+
+def _counted_here(wiring: Wiring, location: LocationId) -> bool:
+    found = wiring.location(location)
+    return found is not None and found.basis is None
 
 
 @dataclass

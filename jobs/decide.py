@@ -12,7 +12,7 @@ from core.model.orders import Hold, OrderStage
 from core.model.reasons import Reason
 from core.rules.allocation import Allocation
 from core.rules.availability import sellable
-from core.rules.changes import FulfillmentFacts, on_change
+from core.rules.changes import FulfillmentFacts, on_surplus
 from core.rules.effects import request_key
 from core.rules.modes import Mode, Permission, Scope, may_write
 from core.rules.review import ReviewSettings, Verdict, review
@@ -25,6 +25,7 @@ from jobs.store.permissions import Permissions
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
 from jobs.store.types import json_text
+from jobs.wiring import Wiring
 
 #: Orders decided in one transaction: a page of work that holds the write lock for some 100 ms.
 ORDERS_AT_ONCE = 200
@@ -114,7 +115,7 @@ def _apply_changes(tx: Tx, orders: Orders, stock: Stock, record: OrderRecord) ->
         for one in record.fulfillments
         if one.state not in _DEAD and not one.shadow
     ]
-    plan = on_change(facts, surplus={line: -units for line, units in left.items() if units < 0},
+    plan = on_surplus(facts, surplus={line: -units for line, units in left.items() if units < 0},
                      subject=record.subject, order=record.order.name)  # fmt: skip
     if plan.cancel:
         orders.cancel_fulfillments((record.id, number) for number in plan.cancel)
@@ -131,7 +132,7 @@ def _decide_one(
     allocation = claims.settle(record)
     stage, shadow = record.stage, False
     if verdict.stage in (OrderStage.CANCELED, OrderStage.RECORDED):
-        stage = verdict.stage if not _in_hand(record) else _progress(record)
+        stage = _progress(record) if _in_hand(record, verdict.stage) else verdict.stage
         _close(tx, record, "unfillable")
     elif verdict.stage is OrderStage.HELD:
         stage = OrderStage.HELD
@@ -166,10 +167,11 @@ def _verdict(run: Run, record: OrderRecord) -> Verdict:
     )
 
 
-def _in_hand(record: OrderRecord) -> bool:
-    """Somebody was or may have been asked to ship, or shipped: the parcels tell the rest."""
+def _in_hand(record: OrderRecord, stage: OrderStage) -> bool:
+    """Somebody shipped, or (unless it is canceled) may yet: the parcels tell the rest."""
+    asked = _SENT if stage is not OrderStage.CANCELED else ()
     return any(
-        one.state not in _DEAD and not one.shadow and (one.effect in _SENT or one.state in _SHIPPED)
+        one.state not in _DEAD and not one.shadow and (one.effect in asked or one.state in _SHIPPED)
         for one in record.fulfillments
     )
 
@@ -297,28 +299,28 @@ def decide_offers(run: Run) -> None:
         with run.transaction() as tx:
             skus = Stock(tx).take_dirty(SKUS_AT_ONCE)
             if skus:
-                recompute(tx, run, skus)
+                recompute(tx, run.wiring, skus)
         if len(skus) < SKUS_AT_ONCE:
             return
 
 
-def recompute(tx: Tx, run: Run, skus: Sequence[Sku]) -> int:
+def recompute(tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> int:
     """Wanted quantities of these Skus and of the kits they are in; returns how many changed."""
-    catalog = run.wiring.loaded.catalog
+    catalog = wiring.loaded.catalog
     affected = sorted({*skus, *(kit for sku in skus for kit in catalog.kits_with(sku))})
     offers, stock = Offers(tx), Stock(tx)
     listings = offers.listings_of(affected)
-    parts = {sku: run.wiring.components(sku, 1) for sku in {one.sku for one in listings}}
+    parts = {sku: wiring.components(sku, 1) for sku in {one.sku for one in listings}}
     touched = {part for components in parts.values() for part in components}
     levels = {
         sku: [(level.location, level.available) for level in found]
         for sku, found in stock.levels(touched).items()
     }
     unallocated = stock.unallocated(touched)
-    places = _Places(run, offers.remote_locations())
+    places = _Places(wiring, offers.remote_locations())
     wanted = []
     for listing in listings:
-        policy = run.wiring.loaded.policies.policy_for(listing.sku, listing.channel)
+        policy = wiring.loaded.policies.policy_for(listing.sku, listing.channel)
         for remote_location, ours in places.of(listing.channel):
             result = sellable(
                 components=parts[listing.sku],
@@ -352,7 +354,7 @@ def recompute(tx: Tx, run: Run, skus: Sequence[Sku]) -> int:
 class _Places:
     """Channel -> (remote location, our locations it shows), worked out once per transaction."""
 
-    run: Run
+    wiring: Wiring
     remote: dict[ChannelId, list[str]]
     _known: dict[ChannelId, list[tuple[str, frozenset[str]]]] = field(default_factory=dict)
 
@@ -362,14 +364,14 @@ class _Places:
         return self._known[channel]
 
     def _work_out(self, channel: ChannelId) -> Iterator[tuple[str, frozenset[str]]]:
-        described = self.run.wiring.config.channels.get(channel)
+        described = self.wiring.config.channels.get(channel)
         remote = self.remote.get(channel)
         if described is None or not remote:
             return
         # A channel never gets a number of ours for a place it counts itself.
         ours = frozenset(
             one.id
-            for one in self.run.wiring.eligible(channel, routing=False)
+            for one in self.wiring.eligible(channel, routing=False)
             if one.counting_channel != channel
         )
         if not described.twins:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from core.model.cases import Case, Severity
 from core.model.catalog import ChannelId, LocationId, Sku
@@ -30,13 +30,16 @@ from core.ports import (
 )
 from core.rules import parcels as parcel_rules
 from core.rules.snapshots import Guard, Previous, suspicions
-from jobs.claims import Claims
+from jobs.claims import Claims, ship_external
 from jobs.run import Run
 from jobs.store.offers import Offers
 from jobs.store.orders import Orders, Resolved
 from jobs.store.parcels import Parcel, Parcels, Requested
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
+
+#: How soon a walk that could not be completed is gone on with.
+UNFINISHED = timedelta(seconds=20)
 
 # --- orders --------------------------------------------------------------------------------------
 
@@ -67,6 +70,9 @@ def record_orders(
     orders = Orders(tx)
     changed = orders.record(items, resolve=_resolve(tx, run, channel, items))
     records = orders.load(changed)
+    shipped_by_others = [record.id for record in records if ship_external(tx, run.wiring, record)]
+    if shipped_by_others:
+        records = orders.load(changed)
     claims = Claims.open(Stock(tx), run.wiring, records)
     for record in records:
         allocation = claims.settle(record)
@@ -128,8 +134,12 @@ def _open_rejects(tx: Tx, source: str, rejects: Iterable[Reject]) -> None:
 # --- listings ------------------------------------------------------------------------------------
 
 
-def pull_listings(run: Run, channel: ChannelId) -> None:
-    """Bring listings in; their Skus' quantities are decided again where something changed."""
+def pull_listings(run: Run, channel: ChannelId) -> timedelta | None:
+    """Bring listings in; their Skus' quantities are decided again where something changed.
+
+    A walk that is not complete (Amazon makes a report first) is gone on with soon.
+    """
+    complete = False
     source = run.wiring.channel(channel, ListingSource)
     if isinstance(source, OfferTarget):
         places = source.remote_locations()
@@ -152,6 +162,8 @@ def pull_listings(run: Run, channel: ChannelId) -> None:
             Stock(tx).mark_dirty(changed)
             _open_rejects(tx, channel, batch.rejects)
             tx.advance(batch.cursor, complete_to=batch.complete_to)
+            complete = batch.complete_to is not None
+    return None if complete else UNFINISHED
 
 
 # --- stock ---------------------------------------------------------------------------------------

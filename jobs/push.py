@@ -121,7 +121,7 @@ def _carry_out(run: Run, effect: EffectRow, call: Callable[[], str]) -> str | No
 
 def _open_refused(tx: Tx, effect: EffectRow, error: Rejected) -> None:
     code = "confirmation_refused" if effect.kind == "confirmation" else "request_refused"
-    reason = Reason.of(code, key=effect.key, code=error.code, words=str(error)[:200])
+    reason = Reason.of(code, key=effect.key, words=str(error)[:200])
     tx.decide(effect.subject, reason)
     tx.open_case(Case(code, f"{effect.kind} {effect.key}", reason, Severity.CRITICAL))
 
@@ -243,7 +243,7 @@ def push_confirmations(run: Run, channel: ChannelId) -> None:
     connection = run.wiring.connection_of[channel]
     target = run.wiring.channel(channel, ShipmentTarget)
     settle = run.wiring.config.channels[channel].settle
-    _plan_confirmations(run, channel, connection)
+    _plan_confirmations(run, channel)
 
     def send(effect: EffectRow) -> None:
         if not _permitted(run, effect, "shipments"):
@@ -328,8 +328,8 @@ def _plan_confirmations(run: Run, channel: ChannelId) -> None:
 # --- quantities ----------------------------------------------------------------------------------
 
 
-def push_offers(run: Run, channel: ChannelId) -> bool:
-    """Write what differs, lowering first; True when more is left than one run looks at."""
+def push_offers(run: Run, channel: ChannelId) -> timedelta | None:
+    """Write what differs, lowering first; at once again when more is left than one run looks at."""
     target = run.wiring.channel(channel, OfferTarget)
     pace = _pace(run, channel)
     with run.reading() as tx:
@@ -340,7 +340,7 @@ def push_offers(run: Run, channel: ChannelId) -> bool:
         zeroed, live = offers.zeroing(channel)
         approved = Plans(tx).approved("offers", channel)
     if not due:
-        return False
+        return None
     reading: list[OfferRow] = []
     pushing: list[OfferRow] = []
     waiting: list[tuple[OfferRow, datetime | None]] = []
@@ -376,7 +376,7 @@ def push_offers(run: Run, channel: ChannelId) -> bool:
     for group in (lowering, raising):
         for start in range(0, len(group), OFFERS_PER_CALL):
             _push(run, channel, target, group[start : start + OFFERS_PER_CALL], pace)
-    return len(due) == OFFERS_AT_ONCE
+    return timedelta(0) if len(due) == OFFERS_AT_ONCE else None
 
 
 def _barred(row: OfferRow, scope: Scope) -> bool:
@@ -448,7 +448,11 @@ def _record_result(
     tx: Tx, channel: ChannelId, row: OfferRow, result: OfferResult, pace: Pace
 ) -> None:
     offers = Offers(tx)
-    args = {"sku": row.sku, "channel": channel, "quantity": row.change.quantity}
+    args: dict[str, str | int] = {
+        "sku": row.sku,
+        "channel": channel,
+        "quantity": row.change.quantity,
+    }
     match result.outcome:
         case OfferOutcome.SHOWN:
             offers.shown(

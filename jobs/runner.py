@@ -68,7 +68,7 @@ class Runner:
     def _carry(self, unit: Unit, run: Run, log: Any) -> bool:
         held = run.lease
         try:
-            more = unit.flow(run)
+            again = unit.flow(run)
         except LeaseLost as lost:
             # Either a newer fence exists and this run may write nothing, or writes are stopped here.
             log.info("run ended early", reason=str(lost))
@@ -79,13 +79,15 @@ class Runner:
             return False
         if held.failures:
             log.info("back in order", failures=held.failures)
-        self._release(unit, held, at_once=bool(more))
+        self._release(unit, held, again=again)
         self._close_unauthorized(unit)
         return True
 
-    def _release(self, unit: Unit, held: Lease, *, at_once: bool = False) -> None:
+    def _release(self, unit: Unit, held: Lease, *, again: timedelta | None = None) -> None:
         now = self.store.clock.now()
-        self.store.units.release(held, now=now, next_due=now if at_once else now + unit.every)
+        self.store.units.release(
+            held, now=now, next_due=now + (unit.every if again is None else again)
+        )
 
     def _fail(self, unit: Unit, held: Lease, error: Exception, log: Any) -> None:
         now = self.store.clock.now()

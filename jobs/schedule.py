@@ -23,11 +23,11 @@ from jobs.wiring import Wiring
 
 @dataclass(frozen=True)
 class Unit:
-    """(connector, flow) and what a run of it does. `flow` returns True when more is left to do."""
+    """(connector, flow) and what a run of it does. `flow` may say when it wants to go on, sooner than `every`."""
 
     id: str
     every: timedelta
-    flow: Callable[[Run], bool | None]
+    flow: Callable[[Run], timedelta | None]
 
 
 def units_of(wiring: Wiring) -> dict[str, Unit]:

@@ -60,8 +60,8 @@ def _importing(tx: Tx, run: Run) -> bool:
 
 def _low_stock(tx: Tx, run: Run) -> list[FiringAlert]:
     config = run.wiring.config
-    levels = run.wiring.loaded.catalog.low_stock_levels(config.alerts.low_stock)
-    highest = max([config.alerts.low_stock, *levels.values()], default=0)
+    catalog = run.wiring.loaded.catalog
+    highest = catalog.highest_low_stock(default=config.alerts.low_stock)
     if not highest:
         return []
     free = func.sum(stock_level.c.on_hand - stock_level.c.committed - stock_level.c.safety_stock)
@@ -75,7 +75,7 @@ def _low_stock(tx: Tx, run: Run) -> list[FiringAlert]:
     before = People(tx).firing()
     found = []
     for row in rows:
-        level = levels.get(row.sku, config.alerts.low_stock)
+        level = catalog.low_stock(row.sku, default=config.alerts.low_stock)
         fingerprint = FiringAlert(
             "low_stock", (("sku", row.sku),), Reason.of("alert_low_stock")
         ).fingerprint

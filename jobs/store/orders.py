@@ -76,6 +76,8 @@ class OrderRecord:
     resolved: dict[str, Resolved] = field(default_factory=dict)
     reservations: list[ReservationRow] = field(default_factory=list)
     fulfillments: list[FulfillmentRow] = field(default_factory=list)
+    #: line -> units others shipped that are off our ledger already
+    external: dict[str, int] = field(default_factory=dict)
     #: (fulfillment number, parcel status) of every parcel
     parcels: list[tuple[int, TrackingStatus]] = field(default_factory=list)
     #: line -> units in parcels of ours
@@ -209,6 +211,7 @@ class Orders:
                         "requires_shipping": line.requires_shipping,
                         "fulfilled_by": str(line.fulfilled_by),
                         "cancel_requested": line.cancel_requested,
+                        "external": 0,
                     }
                 )
         return {
@@ -285,9 +288,11 @@ class Orders:
         execute = self._connection.execute
         lines: dict[int, list[OrderLine]] = defaultdict(list)
         resolved: dict[int, dict[str, Resolved]] = defaultdict(dict)
+        external: dict[int, dict[str, int]] = defaultdict(dict)
         for row in execute(select(order_line).where(order_line.c.order_id.in_(chunk))):
             lines[row.order_id].append(_line(row))
             resolved[row.order_id][row.remote_id] = Resolved(row.sku, row.units_per_sale)
+            external[row.order_id][row.remote_id] = row.external
         addresses = {
             row.order_id: _address(row)
             for row in execute(select(party).where(party.c.order_id.in_(chunk)))
@@ -301,6 +306,7 @@ class Orders:
                 shadow=row.shadow,
                 recorded_at=row.recorded_at,
                 resolved=resolved[row.id],
+                external=external[row.id],
             )
             for row in execute(select(orders).where(orders.c.id.in_(chunk)))
         }
@@ -487,6 +493,15 @@ class Orders:
                     effect.c.state.in_(["planned", "proposed"]),
                 )
                 .values(state="canceled")
+            )
+
+    def set_external(self, order_id: int, units: Mapping[str, int]) -> None:
+        """Line -> units others shipped that are off our ledger now."""
+        for line, quantity in units.items():
+            self._connection.execute(
+                update(order_line)
+                .where(order_line.c.order_id == order_id, order_line.c.remote_id == line)
+                .values(external=quantity)
             )
 
     def drop_shadow(self, numbers: Sequence[int]) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import Row, delete, func, insert, select, text, update
 
 from core.model.catalog import LocationId, Sku
 from core.model.reasons import Reason
@@ -16,6 +16,19 @@ from core.model.stock import Claim, MovementKind, StockLevel, StockMovement, Sto
 from jobs.store.bulk import chunks, upsert
 from jobs.store.store import Tx
 from jobs.store.tables import dirty_sku, movement, reservation, snapshot, stock_level
+
+#: SQLite checks the row it would insert even when it updates: a release must not look negative.
+_ADD = {
+    column: (
+        "INSERT INTO stock_level (sku, location, on_hand, committed, safety_stock, incoming) "
+        f"VALUES (:sku, :location, {on_hand}, {committed}, 0, 0) "
+        f"ON CONFLICT (sku, location) DO UPDATE SET {column} = stock_level.{column} + :delta"
+    )
+    for column, on_hand, committed in (
+        ("on_hand", ":delta", "0"),
+        ("committed", "0", "CASE WHEN :delta > 0 THEN :delta ELSE 0 END"),
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +162,7 @@ class Stock:
         ]
         if rows:
             self._connection.execute(
-                text(
-                    f"INSERT INTO stock_level (sku, location, on_hand, committed, safety_stock, incoming) "
-                    f"VALUES (:sku, :location, {':delta' if column == 'on_hand' else '0'}, "
-                    f"{':delta' if column == 'committed' else '0'}, 0, 0) "
-                    f"ON CONFLICT (sku, location) DO UPDATE SET {column} = stock_level.{column} + :delta"
-                ),
+                text(_ADD[column]),
                 rows,
             )
 
@@ -342,29 +350,95 @@ class Stock:
             if units <= 0:
                 continue
             left[row.line, row.sku] -= units
-            if units == row.quantity:
-                self.release([row.id], state="consumed")
-                continue
-            self._connection.execute(
-                update(reservation)
-                .where(reservation.c.id == row.id)
-                .values(quantity=row.quantity - units)
+            self._shorten(row, units, "consumed")
+
+    def ship_held(
+        self,
+        order_id: int,
+        line: str,
+        sku: Sku,
+        units: int,
+        *,
+        reference: str,
+        counted_here: Callable[[LocationId], bool],
+    ) -> bool:
+        """Units held for a line were shipped by others: consume them, and the ledger where it is ours."""
+        left, gone = units, Counter[LocationId]()
+        for row in self._connection.execute(
+            select(reservation)
+            .where(
+                reservation.c.order_id == order_id,
+                reservation.c.line == line,
+                reservation.c.sku == sku,
+                reservation.c.state == "open",
             )
-            self._connection.execute(
-                insert(reservation).values(
-                    order_id=order_id,
-                    line=row.line,
-                    sku=row.sku,
-                    location=row.location,
-                    quantity=units,
-                    fulfillment=number,
-                    state="consumed",
-                    absorbed_after=row.absorbed_after,
-                    at=self._tx.now,
+            .order_by(reservation.c.location.is_(None), reservation.c.id)
+        ).all():
+            taken = min(left, row.quantity)
+            if taken <= 0:
+                break
+            left -= taken
+            self._shorten(row, taken, "consumed")
+            if row.location and counted_here(row.location):
+                gone[row.location] += taken
+        self.move(
+            [
+                StockMovement(
+                    sku, location, MovementKind.SHIPMENT, -quantity, reference, self._tx.now
                 )
+                for location, quantity in sorted(gone.items())
+            ]
+        )
+        return left < units
+
+    def _shorten(self, row: Row[Any], units: int, state: str) -> None:
+        """Let `units` of an open reservation end as `state`; what is left stays open."""
+        if units == row.quantity:
+            self.release([row.id], state=state)
+            return
+        self._connection.execute(
+            update(reservation)
+            .where(reservation.c.id == row.id)
+            .values(quantity=row.quantity - units)
+        )
+        self._connection.execute(
+            insert(reservation).values(
+                order_id=row.order_id,
+                line=row.line,
+                sku=row.sku,
+                location=row.location,
+                quantity=units,
+                fulfillment=row.fulfillment,
+                state=state,
+                absorbed_after=row.absorbed_after,
+                at=self._tx.now,
             )
-            if row.location:
-                self._commit([(row.sku, row.location, -units)])
+        )
+        if row.location:
+            self._commit([(row.sku, row.location, -units)])
+        self.mark_dirty([row.sku])
+
+    def move_reservations(self, order_id: int, *, to: LocationId, number: int) -> None:
+        """The order's unrouted units are kept at another location, for this fulfillment."""
+        rows = self._connection.execute(
+            select(reservation).where(
+                reservation.c.order_id == order_id,
+                reservation.c.fulfillment.is_(None),
+                reservation.c.state == "open",
+            )
+        ).all()
+        self._connection.execute(
+            update(reservation)
+            .where(reservation.c.id.in_([row.id for row in rows]))
+            .values(location=to, fulfillment=number)
+        )
+        self._commit(
+            [
+                *((row.sku, row.location, -row.quantity) for row in rows if row.location),
+                *((row.sku, to, row.quantity) for row in rows),
+            ]
+        )
+        self.mark_dirty(row.sku for row in rows)
 
     def assign(self, order_id: int, location: LocationId, number: int) -> None:
         """The order's unrouted units at this location now belong to a fulfillment."""

@@ -315,6 +315,13 @@ order_line = Table(
     Column("requires_shipping", Boolean, nullable=False),
     Column("fulfilled_by", Text, nullable=False),
     Column("cancel_requested", Boolean, nullable=False),
+    Column(
+        "external",
+        Integer,
+        nullable=False,
+        default=0,
+        comment="units others shipped, taken off our ledger",
+    ),
 )
 
 hold = Table(

@@ -503,6 +503,12 @@ def upgrade() -> None:
         sa.Column("requires_shipping", sa.Boolean(), nullable=False),
         sa.Column("fulfilled_by", sa.Text(), nullable=False),
         sa.Column("cancel_requested", sa.Boolean(), nullable=False),
+        sa.Column(
+            "external",
+            sa.Integer(),
+            nullable=False,
+            comment="units others shipped, taken off our ledger",
+        ),
         sa.ForeignKeyConstraint(
             ["order_id"],
             ["orders.id"],

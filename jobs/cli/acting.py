@@ -1,0 +1,280 @@
+"""Commands that change something of ours: modes, stops, adoption, Cases, releases. All are audited.
+
+They work beside a running daemon: its next transaction sees what they wrote.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+from sqlalchemy import select, update
+
+from core.errors import ConfigError
+from core.rules.modes import Mode
+from jobs import adopt as adoption
+from jobs.bootstrap import Application
+from jobs.cli.shared import ByOption, ConfigOption, JsonOption, application, console, person, show
+from jobs.store.orders import Orders
+from jobs.store.permissions import EVERYWHERE, WRITING_FLOWS, Permissions
+from jobs.store.store import Tx
+from jobs.store.tables import cases, effect, hold, offer, orders
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(mode)
+    stop = typer.Typer(help="Stop what goes out, at once.", no_args_is_help=True)
+    stop.command(name="writes")(stop_writes)
+    app.add_typer(stop, name="stop")
+    resume = typer.Typer(help="Let writes go out again.", no_args_is_help=True)
+    resume.command(name="writes")(resume_writes)
+    app.add_typer(resume, name="resume")
+    app.command()(adopt)
+    app.command()(release)
+    case = typer.Typer(help="Settle a Case.", no_args_is_help=True)
+    case.command(name="close")(close_case)
+    case.command(name="approve")(approve_case)
+    app.add_typer(case, name="case")
+
+
+def mode(
+    to: Annotated[Mode, typer.Argument(help="observe, propose or act")],
+    config: ConfigOption = None,
+    channel: Annotated[str | None, typer.Option(help="one channel [default: all]")] = None,
+    flow: Annotated[
+        str | None, typer.Option(help=f"{', '.join(WRITING_FLOWS)} [default: all]")
+    ] = None,
+    sku: Annotated[list[str] | None, typer.Option(help="act for these Skus only")] = None,
+    share: Annotated[
+        int | None, typer.Option(min=1, max=100, help="act for this share of Skus only")
+    ] = None,
+    by: ByOption = None,
+) -> None:
+    """Say what may be written to the outside, per channel and flow. The default is observe."""
+    if flow is not None and flow not in WRITING_FLOWS:
+        raise ConfigError(
+            f"there is no flow {flow!r}; flows that write are {', '.join(WRITING_FLOWS)}"
+        )
+    with application(config) as app:
+        channels = [channel] if channel else list(app.wiring.config.channels)
+        _known(app, channels)
+        with app.store.transaction() as tx:
+            for one in channels:
+                for each in [flow] if flow else WRITING_FLOWS:
+                    Permissions(tx).set_mode(one, each, to, skus=sku, share=share, by=person(by))
+                _decide_afresh(tx, one)
+    console().print(Text(f"{', '.join(channels)}: {flow or 'every flow'} now {to}"))
+
+
+def _known(app: Application, channels: list[str]) -> None:
+    for one in channels:
+        if one not in app.wiring.config.channels:
+            known = ", ".join(app.wiring.config.channels)
+            raise ConfigError(f"there is no channel {one!r}; configured are {known}")
+
+
+def _decide_afresh(tx: Tx, channel: str) -> None:
+    """What was decided while observing is never sent; what is wanted now is worked out again."""
+    shadowed = list(
+        tx.connection.execute(
+            select(orders.c.id).where(orders.c.channel == channel, orders.c.shadow)
+        ).scalars()
+    )
+    Orders(tx).decide_again(shadowed)
+    tx.connection.execute(
+        update(offer).where(offer.c.channel == channel).values(look_at=tx.now, read_due=True)
+    )
+    tx.wake("core/orders", f"{channel}/offers", f"{channel}/shipments")
+
+
+def stop_writes(
+    channel: Annotated[str | None, typer.Argument(help="one channel [default: everywhere]")] = None,
+    config: ConfigOption = None,
+    by: ByOption = None,
+) -> None:
+    """Stop writes to a channel, or everywhere. In force with the next write; kept over restarts."""
+    with application(config) as app:
+        if channel:
+            _known(app, [channel])
+        with app.store.transaction() as tx:
+            Permissions(tx).stop(channel or EVERYWHERE, by=person(by))
+    console().print(Text(f"writes stopped: {channel or 'everywhere'}"))
+
+
+def resume_writes(
+    channel: Annotated[str | None, typer.Argument(help="one channel [default: everywhere]")] = None,
+    config: ConfigOption = None,
+    by: ByOption = None,
+) -> None:
+    """Let writes go out again. Exits 1 when they were not stopped there."""
+    with application(config) as app, app.store.transaction() as tx:
+        gone = Permissions(tx).resume(channel or EVERYWHERE, by=person(by))
+        for one in [channel] if channel else app.wiring.config.channels:
+            tx.connection.execute(
+                update(offer).where(offer.c.channel == one).values(look_at=tx.now)
+            )
+            tx.wake(f"{one}/offers", f"{one}/shipments")
+        tx.wake(
+            *{f"{one.ships_through}/requests" for one in app.wiring.locations if one.ships_through}
+        )
+    console().print(
+        Text(f"writes {'resumed' if gone else 'were not stopped'}: {channel or 'everywhere'}")
+    )
+    raise typer.Exit(0 if gone else 1)
+
+
+def adopt(
+    channel: Annotated[str, typer.Argument()],
+    config: ConfigOption = None,
+    cutover: Annotated[str | None, typer.Option(help="an instant with offset [default: orders.route_from]")] = None,
+    count: Annotated[Path | None, typer.Option(help="CSV sku,location,quantity [default: what the channel shows]")] = None,
+    handed_over: Annotated[Path | None, typer.Option(help="CSV order,place,carrier,tracking")] = None,
+    route: Annotated[Path | None, typer.Option(help="CSV order: old orders to route all the same")] = None,
+    apply: Annotated[int | None, typer.Option(help="apply this plan")] = None,
+    by: ByOption = None,
+    as_json: JsonOption = False,
+) -> None:  # fmt: skip
+    """Take a channel over: opening stock and open orders, first as a plan, then applied by its number."""
+    with application(config) as app:
+        if apply is not None:
+            adoption.apply(app.store, app.wiring, apply, by=person(by))
+            console().print(
+                Text(f"plan {apply} applied; `lockstep mode act --channel {channel}` switches")
+            )
+            return
+        wish = adoption.Wish(
+            channel=channel,
+            cutover=_instant(cutover) if cutover else app.wiring.config.orders.route_from,
+            count=adoption.read_count(count) if count else None,
+            handed_over=adoption.read_handed_over(handed_over) if handed_over else (),
+            to_route=tuple(row["order"] for row in adoption.read_rows(route, ("order",)))
+            if route
+            else (),
+        )
+        number, differences = adoption.propose(app.store, app.wiring, wish, by=person(by))
+    show(
+        [
+            {
+                "plan": number,
+                "what": one.what,
+                "subject": one.subject,
+                "before": one.before,
+                "after": one.after,
+            }
+            for one in differences
+        ],
+        columns=["what", "subject", "before", "after"],
+        as_json=as_json,
+        title=f"Plan {number}: what changes",
+        empty=f"Plan {number}: nothing changes.",
+    )
+    if not as_json:
+        console().print(Text(f"apply it with: lockstep adopt {channel} --apply {number}"))
+
+
+def _instant(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"--cutover {text!r} is no instant; write 2026-11-24T00:00:00Z") from None
+    if at.tzinfo is None:
+        raise ConfigError(f"--cutover {text!r} has no offset; write 2026-11-24T00:00:00Z")
+    return at
+
+
+def release(
+    order: Annotated[
+        str, typer.Argument(help="an order's name or remote id, or the key of a proposed effect")
+    ],
+    config: ConfigOption = None,
+    code: Annotated[
+        str | None, typer.Option("--hold", help="one hold only [default: all open ones]")
+    ] = None,
+    note: Annotated[str | None, typer.Option(help="why")] = None,
+    by: ByOption = None,
+) -> None:
+    """Release an order's holds, or a proposed effect. Exits 1 when there is nothing to release."""
+    with application(config) as app, app.store.transaction() as tx:
+        who = person(by)
+        released = _release_effect(tx, order, who) or _release_holds(tx, order, code, note, who)
+    console().print(
+        Text(f"{released} released" if released else f"nothing to release for {order!r}")
+    )
+    raise typer.Exit(0 if released else 1)
+
+
+def _release_effect(tx: Tx, key: str, who: str) -> int:
+    rows = tx.connection.execute(
+        update(effect)
+        .where(effect.c.key == key, effect.c.state == "proposed")
+        .values(state="planned")
+        .returning(effect.c.connection, effect.c.kind, effect.c.scope)
+    ).all()
+    for row in rows:
+        tx.audit(who, "release", key)
+        flow = "requests" if row.kind == "request" else "shipments"
+        tx.wake(f"{row.connection if row.kind == 'request' else row.scope}/{flow}")
+    return len(rows)
+
+
+def _release_holds(tx: Tx, order: str, code: str | None, note: str | None, who: str) -> int:
+    numbers = list(
+        tx.connection.execute(
+            select(orders.c.id).where((orders.c.name == order) | (orders.c.remote_id == order))
+        ).scalars()
+    )
+    query = update(hold).where(hold.c.order_id.in_(numbers), hold.c.released_at.is_(None))
+    if code:
+        query = query.where(hold.c.code == code)
+    count = tx.connection.execute(
+        query.values(released_at=tx.now, released_by=who, note=note)
+    ).rowcount
+    if count:
+        Orders(tx).decide_again(numbers)
+        tx.audit(who, "release holds", order, after={"hold": code, "count": count}, note=note)
+        tx.wake("core/orders")
+    return int(count)
+
+
+def close_case(
+    number: Annotated[int, typer.Argument(help="its id in `lockstep cases`")],
+    config: ConfigOption = None,
+    note: Annotated[str | None, typer.Option(help="how it was settled")] = None,
+    by: ByOption = None,
+) -> None:
+    """Close a Case that was settled. Exits 1 when it is not open."""
+    with application(config) as app, app.store.transaction() as tx:
+        row = _open_case(tx, number)
+        if row is None:
+            console().print(Text(f"Case {number} is not open"))
+            raise typer.Exit(1)
+        tx.close_case(row.kind, row.subject, by=person(by), note=note)
+        tx.audit(person(by), "close case", row.subject, note=note)
+    console().print(Text(f"Case {number} closed"))
+
+
+def approve_case(
+    number: Annotated[int, typer.Argument(help="its id in `lockstep cases`")],
+    config: ConfigOption = None,
+    note: Annotated[str | None, typer.Option(help="why it is right")] = None,
+    by: ByOption = None,
+) -> None:
+    """Approve what a Case stopped: a quarantined snapshot is applied, an unsafe plan goes out."""
+    from jobs.approve import approve
+
+    with application(config) as app, app.store.transaction() as tx:
+        row = _open_case(tx, number)
+        done = row is not None and approve(tx, row, by=person(by), note=note)
+        if row is None or not done:
+            console().print(Text(f"Case {number} is not open, or is not one that can be approved"))
+            raise typer.Exit(1)
+    console().print(Text(f"Case {number} approved"))
+
+
+def _open_case(tx: Tx, number: int):  # type: ignore[no-untyped-def]  # a Row of cases
+    return tx.connection.execute(
+        select(cases).where(cases.c.id == number, cases.c.state == "open")
+    ).first()

@@ -1,0 +1,495 @@
+"""Commands that look and change nothing."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+from sqlalchemy import func, select
+
+from core.errors import ConnectorError, Unauthorized
+from core.model.reasons import Reason
+from core.rules.sentences import render
+from jobs.bootstrap import Application
+from jobs.cli.shared import ConfigOption, JsonOption, application, console, show
+from jobs.daemon import heartbeat_file
+from jobs.store.offers import Offers
+from jobs.store.permissions import WRITING_FLOWS, Permissions
+from jobs.store.plans import Plans
+from jobs.store.stock import Stock
+from jobs.store.tables import (
+    cases,
+    decision,
+    effect,
+    hold,
+    mail,
+    offer,
+    order_line,
+    orders,
+    reservation,
+    shipment,
+    stock_level,
+)
+
+#: Real seconds without a heartbeat before `status` calls the daemon dead.
+HEARTBEAT_OLD = 60.0
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(check)
+    app.command()(plan)
+    app.command()(status)
+    app.command(name="orders")(list_orders)
+    app.command(name="stock")(list_stock)
+    app.command(name="cases")(list_cases)
+    explain = typer.Typer(help="Why something is as it is.", no_args_is_help=True)
+    explain.command(name="order")(explain_order)
+    explain.command(name="sku")(explain_sku)
+    app.add_typer(explain, name="explain")
+    app.command()(verify)
+    app.command()(schema)
+
+
+def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Check the configuration, then each remote: who it is, what we may do there. Makes no write."""
+    out = console()
+    well = True
+    found: list[dict[str, Any]] = []
+    with application(config) as app:
+        for name, connector in app.wiring.connectors.items():
+            entry: dict[str, Any] = {"connection": name, "problems": [], "rights": [], "facts": {}}
+            try:
+                report = connector.check()
+            except Unauthorized as error:
+                entry["problems"].append(f"refused: {error}")
+            except ConnectorError as error:
+                entry["problems"].append(f"not reached: {error}")
+            else:
+                entry["name"] = report.name
+                entry["facts"] = dict(report.facts)
+                entry["problems"].extend(report.problems)
+                entry["rights"] = [
+                    {"name": right.name, "granted": right.granted, "without_it": right.without_it}
+                    for right in report.rights
+                ]
+                if report.secret_expires_at:
+                    entry["facts"]["secret expires"] = report.secret_expires_at.isoformat()
+            found.append(entry)
+            well &= not entry["problems"] and all(right["granted"] for right in entry["rights"])
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False))
+    else:
+        out.print(Text("configuration: in order"))
+        for entry in found:
+            _print_check(out, entry)
+    raise typer.Exit(0 if well else 1)
+
+
+def _print_check(out: Any, entry: dict[str, Any]) -> None:
+    missing = [right for right in entry["rights"] if not right["granted"]]
+    state = "in order" if not entry["problems"] and not missing else "NOT in order"
+    out.print(Text(f"\n{entry['connection']}: {state}  {entry.get('name', '')}"))
+    for label, value in entry["facts"].items():
+        out.print(Text(f"  {label}: {value}"))
+    for right in entry["rights"]:
+        if right["granted"]:
+            out.print(Text(f"  granted  {right['name']}"))
+    for right in missing:
+        out.print(Text(f"  MISSING  {right['name']}: {right['without_it']}"))
+    for problem in entry["problems"]:
+        out.print(Text(f"  problem: {problem}"))
+
+
+def plan(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """What would be written to the outside, and what waits for a person. Pushes nothing."""
+    with application(config) as app, app.store.reading() as tx:
+        rows: list[dict[str, Any]] = [
+            {
+                "what": "quantity",
+                "where": f"{row.channel} {row.remote_location}".strip(),
+                "subject": f"{row.sku} {row.remote_id}",
+                "now": row.shown,
+                "then": row.wanted,
+                "state": "refused" if row.refused_version == row.wanted_version else "differs",
+            }
+            for row in Offers(tx).differing()
+        ]
+        rows += [
+            {
+                "what": row.kind,
+                "where": row.connection,
+                "subject": row.key,
+                "now": None,
+                "then": "once",
+                "state": row.state,
+            }
+            for row in tx.connection.execute(
+                select(effect)
+                .where(effect.c.state.in_(["planned", "proposed", "unknown", "parked"]))
+                .order_by(effect.c.id)
+            )
+        ]
+        rows += [
+            {
+                "what": f"plan {row.id}",
+                "where": row.scope,
+                "subject": row.kind,
+                "now": None,
+                "then": None,
+                "state": row.state,
+            }
+            for row in Plans(tx).waiting()
+        ]
+    show(
+        rows,
+        columns=["what", "where", "subject", "now", "then", "state"],
+        as_json=as_json,
+        title="What would be written",
+        empty="Nothing differs: every channel shows what it should, nothing waits to be sent.",
+    )
+
+
+def status(
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    health: Annotated[
+        bool, typer.Option(help="exit 1 unless a daemon is alive: for HEALTHCHECK")
+    ] = False,
+) -> None:
+    """Connections, modes, lags, backlogs, open Cases. Exits 1 when something is down."""
+    with application(config) as app:
+        told = _status(app)
+    if as_json:
+        print(json.dumps(told, ensure_ascii=False))
+    else:
+        _print_status(told)
+    down = [unit for unit in told["units"] if unit["failures"] >= 3]
+    raise typer.Exit(1 if (health and not told["alive"]) or (down and not health) else 0)
+
+
+def _status(app: Application) -> dict[str, Any]:
+    now = app.store.clock.now()
+    file = heartbeat_file(app.store.database.path)
+    beat = file.read_text().split() if file and file.exists() else None
+    with app.store.reading() as tx:
+        permissions = Permissions(tx)
+        return {
+            "alive": beat is not None and time.time() - float(beat[1]) < HEARTBEAT_OLD,
+            "units": [
+                {
+                    "unit": row.id,
+                    "failures": row.failures,
+                    "last_ok_seconds_ago": None
+                    if row.last_ok_at is None
+                    else round((now - row.last_ok_at).total_seconds()),
+                    "complete_to": None if row.complete_to is None else row.complete_to.isoformat(),
+                    "error": row.last_error,
+                }
+                for row in app.store.units.rows()
+            ],
+            "modes": {
+                f"{channel}/{flow}": _mode_words(permissions, channel, flow)
+                for channel in app.wiring.config.channels
+                for flow in WRITING_FLOWS
+            },
+            "stopped": [scope for scope, _ in permissions.stops()],
+            "orders": _counts(tx, orders.c.stage),
+            "effects": _counts(tx, effect.c.state),
+            "mails": _counts(tx, mail.c.state),
+            "offers_differing": len(Offers(tx).differing()),
+            "open_cases": _counts(tx, cases.c.kind, cases.c.state == "open"),
+        }
+
+
+def _mode_words(permissions: Permissions, channel: str, flow: str) -> str:
+    scope = permissions.scope(channel, flow)
+    words = str(scope.mode)
+    if scope.share is not None:
+        words += f" for {scope.share} % of the Skus"
+    if scope.skus is not None:
+        words += f" for {len(scope.skus)} Skus"
+    return words + (" (writes stopped)" if scope.stopped else "")
+
+
+def _counts(tx: Any, column: Any, *where: Any) -> dict[str, int]:
+    return {
+        str(name): int(count)
+        for name, count in tx.connection.execute(
+            select(column, func.count()).where(*where).group_by(column)
+        )
+    }
+
+
+def _print_status(told: dict[str, Any]) -> None:
+    out = console()
+    out.print(Text(f"daemon: {'alive' if told['alive'] else 'not running'}"))
+    show(
+        told["units"],
+        columns=["unit", "failures", "last_ok_seconds_ago", "complete_to", "error"],
+        as_json=False,
+        title="Units",
+        empty="No units yet: `lockstep run` makes them.",
+    )
+    for label in ("modes", "orders", "effects", "mails", "open_cases"):
+        pairs = ", ".join(f"{name}: {value}" for name, value in told[label].items()) or "none"
+        out.print(Text(f"{label.replace('_', ' ')}: {pairs}"))
+    out.print(Text(f"quantities that differ: {told['offers_differing']}"))
+    if told["stopped"]:
+        out.print(Text(f"WRITES STOPPED: {', '.join(told['stopped'])}"))
+
+
+def list_orders(
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    stage: Annotated[str | None, typer.Option(help="held, waiting, routed, shipped, ...")] = None,
+    channel: Annotated[str | None, typer.Option()] = None,
+    limit: Annotated[int, typer.Option()] = 50,
+) -> None:
+    """Orders, newest first."""
+    query = select(orders).order_by(orders.c.id.desc()).limit(limit)
+    if stage:
+        query = query.where(orders.c.stage == stage)
+    if channel:
+        query = query.where(orders.c.channel == channel)
+    with application(config) as app, app.store.reading() as tx:
+        rows = [
+            {
+                "channel": row.channel,
+                "name": row.name,
+                "remote_id": row.remote_id,
+                "stage": row.stage,
+                "placed_at": row.placed_at,
+                "ship_by": row.ship_by,
+                "holds": ", ".join(
+                    tx.connection.execute(
+                        select(hold.c.code).where(
+                            hold.c.order_id == row.id, hold.c.released_at.is_(None)
+                        )
+                    ).scalars()
+                ),
+            }
+            for row in tx.connection.execute(query).all()
+        ]
+        zone = app.wiring.config.shop.time_zone
+    show(
+        rows,
+        columns=["channel", "name", "stage", "placed_at", "ship_by", "holds"],
+        as_json=as_json,
+        title="Orders",
+        empty="No orders.",
+        zone=zone,
+    )
+
+
+def list_stock(
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    sku: Annotated[str | None, typer.Argument(help="one Sku only")] = None,
+    limit: Annotated[int, typer.Option()] = 200,
+) -> None:
+    """Units per Sku and location."""
+    query = select(stock_level).order_by(stock_level.c.sku, stock_level.c.location).limit(limit)
+    if sku:
+        query = query.where(stock_level.c.sku == sku)
+    with application(config) as app, app.store.reading() as tx:
+        rows = [
+            {
+                "sku": row.sku,
+                "location": row.location,
+                "on_hand": row.on_hand,
+                "committed": row.committed,
+                "available": row.on_hand - row.committed - row.safety_stock,
+                "as_of": row.as_of,
+            }
+            for row in tx.connection.execute(query)
+        ]
+    show(
+        rows,
+        columns=["sku", "location", "on_hand", "committed", "available", "as_of"],
+        as_json=as_json,
+        title="Stock",
+        empty="No stock recorded.",
+    )
+
+
+def list_cases(
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    everything: Annotated[bool, typer.Option("--all", help="closed ones too")] = False,
+) -> None:
+    """Exceptions a person must settle."""
+    query = select(cases).order_by(cases.c.id)
+    if not everything:
+        query = query.where(cases.c.state == "open")
+    with application(config) as app, app.store.reading() as tx:
+        language = app.wiring.config.shop.language
+        rows = [
+            {
+                "id": row.id,
+                "kind": row.kind,
+                "severity": row.severity,
+                "state": row.state,
+                "opened_at": row.opened_at,
+                "subject": row.subject,
+                "what": render(Reason(row.code, row.args), language),
+            }
+            for row in tx.connection.execute(query)
+        ]
+    show(
+        rows,
+        columns=["id", "severity", "state", "opened_at", "what"],
+        as_json=as_json,
+        title="Cases",
+        empty="No open Cases.",
+    )
+
+
+def explain_order(
+    order: Annotated[str, typer.Argument(help="its name or remote id")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Everything that was decided about an order, and why."""
+    with application(config) as app, app.store.reading() as tx:
+        language = app.wiring.config.shop.language
+        found = tx.rows(
+            select(orders).where((orders.c.name == order) | (orders.c.remote_id == order))
+        )
+        if not found:
+            console().print(Text(f"no order {order!r} is recorded"))
+            raise typer.Exit(1)
+        told = []
+        for row in found:
+            lines = tx.rows(select(order_line).where(order_line.c.order_id == row.id))
+            parcels = tx.rows(select(shipment).where(shipment.c.order_id == row.id))
+            told.append(
+                {
+                    "order": row.name,
+                    "channel": row.channel,
+                    "stage": row.stage,
+                    "lines": [
+                        {"sku": line.sku or f"unknown ({line.remote_sku})", "units": line.current, "fulfilled": line.fulfilled}
+                        for line in lines
+                    ],
+                    "parcels": [
+                        {"carrier": one.carrier, "number": one.tracking_number, "status": one.status}
+                        for one in parcels
+                    ],
+                    "reasons": _reasons(tx, f"order {row.channel} {row.remote_id}", language),
+                }
+            )  # fmt: skip
+    if as_json:
+        print(json.dumps(told, ensure_ascii=False))
+        return
+    for one in told:
+        _print_order(one)
+
+
+def _reasons(tx: Any, subject: str, language: str) -> list[dict[str, str]]:
+    return [
+        {
+            "at": row.at.isoformat(),
+            "code": row.code,
+            "text": render(Reason(row.code, row.args), language),
+        }
+        for row in tx.connection.execute(
+            select(decision).where(decision.c.subject == subject).order_by(decision.c.id)
+        )
+    ]
+
+
+def _print_order(one: dict[str, Any]) -> None:
+    out = console()
+    out.print(Text(f"{one['order']} on {one['channel']}: {one['stage']}"))
+    for line in one["lines"]:
+        out.print(Text(f"  {line['units']} x {line['sku']}"))
+    for parcel in one["parcels"]:
+        out.print(Text(f"  parcel {parcel['carrier']} {parcel['number']}: {parcel['status']}"))
+    for reason in one["reasons"]:
+        out.print(Text(f"  {reason['at'][:19]}  {reason['text']}"))
+
+
+def explain_sku(
+    sku: Annotated[str, typer.Argument()],
+    config: ConfigOption = None,
+    channel: Annotated[str | None, typer.Option(help="one channel only")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Why each channel shows the number it shows, as a small sum."""
+    with application(config) as app, app.store.reading() as tx:
+        language = app.wiring.config.shop.language
+        query = select(offer).where(offer.c.sku == sku).order_by(offer.c.channel)
+        if channel:
+            query = query.where(offer.c.channel == channel)
+        told = [
+            {
+                "channel": row.channel,
+                "listing": row.remote_id,
+                "place": row.remote_location,
+                "wanted": row.wanted,
+                "sent": row.sent,
+                "shown": row.shown,
+                "refused": row.refused if row.refused_version == row.wanted_version else None,
+                "steps": [render(Reason(code, args), language) for code, args in row.steps or ()],
+            }
+            for row in tx.connection.execute(query)
+        ]
+        levels = Stock(tx).levels([sku]).get(sku, [])
+        waiting = Stock(tx).unallocated([sku])[sku]
+        held = tx.connection.execute(
+            select(func.count()).where(reservation.c.sku == sku, reservation.c.state == "open")
+        ).scalar_one()
+    if as_json:
+        print(json.dumps({"sku": sku, "offers": told, "unallocated": waiting}, ensure_ascii=False))
+        return
+    out = console()
+    for level in levels:
+        out.print(
+            Text(
+                f"{level.location}: {level.on_hand} on hand, {level.committed} held, {level.available} free"
+            )
+        )
+    out.print(Text(f"{held} reservations open, {waiting} units promised that no place has"))
+    for one in told:
+        out.print(Text(f"\n{one['channel']} {one['listing']} {one['place']}".rstrip()))
+        for step in one["steps"]:
+            out.print(Text(f"  {step}"))
+        out.print(Text(f"  wanted {one['wanted']}, sent {one['sent']}, shown {one['shown']}"))
+        if one["refused"]:
+            out.print(Text(f"  refused: {one['refused']}"))
+    if not levels and not told:
+        out.print(Text(f"nothing is known of {sku!r}"))
+        raise typer.Exit(1)
+
+
+def verify(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Recompute every balance from its rows. Exits 1 when one differs."""
+    with application(config) as app, app.store.reading() as tx:
+        differences = [
+            {
+                "sku": one.sku,
+                "location": one.location,
+                "field": one.field,
+                "kept": one.kept,
+                "recomputed": one.recomputed,
+            }
+            for one in Stock(tx).verify()
+        ]
+    show(
+        differences,
+        columns=["sku", "location", "field", "kept", "recomputed"],
+        as_json=as_json,
+        title="Balances that differ",
+        empty="Every balance equals the sum of its rows.",
+    )
+    raise typer.Exit(1 if differences else 0)
+
+
+def schema() -> None:
+    """The JSON Schema of the configuration, for editors."""
+    from config.schema import schema as describe
+
+    print(json.dumps(describe(), indent=2, ensure_ascii=False))

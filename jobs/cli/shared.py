@@ -1,0 +1,94 @@
+"""What commands share: opening the application, printing a table or JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from jobs import log
+from jobs.bootstrap import Application, build, config_path
+
+ConfigOption = Annotated[
+    str | None,
+    typer.Option(
+        "--config", "-c", help="the YAML file [default: $LOCKSTEP_CONFIG or lockstep.yaml]"
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="for machines")]
+ByOption = Annotated[
+    str | None, typer.Option("--by", help="who does this [default: your login name]")
+]
+
+
+def console() -> Console:
+    return Console(highlight=False)
+
+
+def person(by: str | None) -> str:
+    """Whom the audit trail names."""
+    return by or os.environ.get("SUDO_USER") or getpass.getuser()
+
+
+@contextlib.contextmanager
+def application(config: str | None) -> Iterator[Application]:
+    """The configured application, for one command."""
+    log.configure(level="warning")
+    opened = build(config_path(config, os.environ))
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def show(
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    columns: Sequence[str],
+    as_json: bool,
+    title: str,
+    empty: str,
+    zone: str = "UTC",
+) -> None:
+    """A table for people, or a JSON list for machines. Foreign text is never read as markup."""
+    if as_json:
+        print(
+            json.dumps(
+                [{name: _plain(row[name]) for name in row} for row in rows], ensure_ascii=False
+            )
+        )
+        return
+    out = console()
+    if not rows:
+        out.print(Text(empty))
+        return
+    table = Table(title=title, title_justify="left")
+    for name in columns:
+        table.add_column(name.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_words(row[name], zone)) for name in columns))
+    out.print(table)
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _words(value: Any, zone: str) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return value.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S")
+    return str(value)
