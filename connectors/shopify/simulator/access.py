@@ -10,12 +10,33 @@ from connectors.shopify.simulator.shop import Shop
 
 #: Every scope that something the simulator serves asks for.
 ALL_SCOPES = (
-    "read_orders", "write_orders", "read_products", "write_products", "read_inventory",
+    "read_orders", "read_all_orders", "write_orders", "read_products", "write_products", "read_inventory",
     "write_inventory", "read_locations",
     "read_merchant_managed_fulfillment_orders", "write_merchant_managed_fulfillment_orders",
     "read_third_party_fulfillment_orders", "write_third_party_fulfillment_orders",
     "read_assigned_fulfillment_orders", "write_assigned_fulfillment_orders",
 )  # fmt: skip
+
+#: Without read_all_orders an app sees only orders this young.
+ORDERS_SEEN = timedelta(days=60)
+#: Buyers' data that an app must be approved for (`isProtected` in the schema).
+PROTECTED_FIELDS = frozenset(
+    {
+        ("Order", "email"),
+        ("Order", "phone"),
+        *(
+            (kind, name)
+            for kind in ("MailingAddress", "FulfillmentOrderDestination")
+            for name in ("address1", "address2", "firstName", "lastName", "phone", "zip")
+        ),
+        ("MailingAddress", "name"),
+        ("MailingAddress", "formatted"),
+        ("FulfillmentOrderDestination", "city"),
+        ("FulfillmentOrderDestination", "email"),
+        ("FulfillmentEvent", "city"),
+        ("FulfillmentEvent", "zip"),
+    }
+)
 
 _FULFILLMENT_READ = (
     "read_assigned_fulfillment_orders",

@@ -27,6 +27,8 @@ class Call:
     request_id: str
     #: a fault: every root field fails with INTERNAL_SERVER_ERROR
     broken: bool = False
+    #: the app is approved for protected customer data
+    sees_buyers: bool = True
     took_effect: bool = False
     subjects: list[str] = field(default_factory=list)
     #: what `extensions.search` will say
@@ -54,6 +56,16 @@ def denied(field: str, rule: Rule) -> GraphQLError:
         code="ACCESS_DENIED",
         documentation=SCOPES_PAGE,
         requiredAccess=rule.text,
+    )
+
+
+def protected(field: str) -> GraphQLError:
+    """The app is not approved for this piece of a buyer's data."""
+    return top_level(
+        f"This app is not approved to use the {field} field. See"
+        " https://shopify.dev/docs/apps/launch/protected-customer-data for more details.",
+        code="ACCESS_DENIED",
+        documentation=SCOPES_PAGE,
     )
 
 

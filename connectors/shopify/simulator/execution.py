@@ -22,12 +22,17 @@ from graphql import (
 )
 from graphql.execution import ExecutionResult, execute
 
-from connectors.shopify.simulator import writing
-from connectors.shopify.simulator.access import FIELD_RULES, TYPE_RULES, Rule
-from connectors.shopify.simulator.call import Call, denied, internal
+from connectors.shopify.simulator import reading, reading_orders, reading_stock, writing
+from connectors.shopify.simulator.access import (
+    FIELD_RULES,
+    PROTECTED_FIELDS,
+    TYPE_RULES,
+    Rule,
+)
+from connectors.shopify.simulator.call import Call, denied, internal, protected
 from connectors.shopify.simulator.cost import MAX_COST, Bucket, Costing
-from connectors.shopify.simulator.reading import RESOLVERS, TYPE_NAMES
 from connectors.shopify.simulator.refusal import LIMITS_PAGE
+from connectors.shopify.simulator.resolving import TYPE_NAMES, Resolvers
 from connectors.shopify.simulator.schema import load_schema
 from connectors.shopify.simulator.validation import (
     array_errors,
@@ -37,6 +42,14 @@ from connectors.shopify.simulator.validation import (
 )
 
 Answer = dict[str, Any]
+RESOLVERS = Resolvers(
+    {
+        **reading.RESOLVERS,
+        **reading_orders.RESOLVERS,
+        **reading_stock.RESOLVERS,
+        **writing.RESOLVERS,
+    }
+)
 _WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
 #: Parsed documents kept; a client has few.
 _KEPT = 500
@@ -179,6 +192,8 @@ class Executor:
         for rule in self._rules.get(key, ()):
             if not call.may(rule):
                 raise denied(info.field_name, rule)
+        if key in PROTECTED_FIELDS and not call.sees_buyers:
+            raise protected(info.field_name)
         resolver = RESOLVERS.get(key)
         if resolver is not None:
             return resolver(source, call, arguments)

@@ -62,6 +62,8 @@ def place(shop: Shop, spec: Mapping[str, Any]) -> Order:
     payment = spec.get("payment", "PAID")
     if payment not in PAYMENTS:
         raise ValueError(f"payment {payment!r} is none of {PAYMENTS}")
+    for each in wanted:
+        _places(shop, each.variant)
     short = _units_short(wanted)
     order = _open_order(shop, spec, payment)
     order.oversold = short
@@ -332,12 +334,12 @@ def _route(shop: Shop, order: Order) -> None:
         )
 
 
-def _places(shop: Shop, line: LineItem) -> list[Location]:
-    """Where the line could ship from, in the merchant's order."""
+def _places(shop: Shop, variant: Variant) -> list[Location]:
+    """Where it could ship from, in the merchant's order. Raises ValueError: nowhere."""
     online = [
         one for one in shop.locations.values() if one.is_active and one.fulfills_online_orders
     ]
-    stocking = [one for one in online if one.id in line.variant.inventory_item.levels]
+    stocking = [one for one in online if one.id in variant.inventory_item.levels]
     places = stocking or [one for one in online if not one.is_fulfillment_service] or online
     if not places:
         raise ValueError("no location fulfills online orders")
@@ -345,21 +347,25 @@ def _places(shop: Shop, line: LineItem) -> list[Location]:
 
 
 def _place_for_all(shop: Shop, order: Order) -> Location | None:
+    needed: dict[str, int] = {}
+    for line in order.lines:
+        needed[line.variant.id] = needed.get(line.variant.id, 0) + line.quantity
     for location in shop.locations.values():
         if all(
-            location in _places(shop, line)
-            and (
-                not line.variant.inventory_item.tracked
-                or inventory.available(line.variant.inventory_item, location) >= line.quantity
-            )
-            for line in order.lines
+            _has(shop, location, shop.variants[key], quantity) for key, quantity in needed.items()
         ):
             return location
     return None
 
 
+def _has(shop: Shop, location: Location, variant: Variant, quantity: int) -> bool:
+    item = variant.inventory_item
+    enough = not item.tracked or inventory.available(item, location) >= quantity
+    return enough and location in _places(shop, variant)
+
+
 def _split(shop: Shop, line: LineItem, together: Location | None) -> list[tuple[Location, int]]:
-    places = _places(shop, line)
+    places = _places(shop, line.variant)
     item = line.variant.inventory_item
     if together or not item.tracked:
         return [(together or places[0], line.quantity)]

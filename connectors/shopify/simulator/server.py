@@ -18,7 +18,7 @@ from connectors.shopify.simulator.catalog import default_catalog
 from connectors.shopify.simulator.cost import Bucket, Costing
 from connectors.shopify.simulator.execution import Executor, throttled
 from connectors.shopify.simulator.idempotency import Attempts
-from connectors.shopify.simulator.reading import SUPPORTED_VERSIONS
+from connectors.shopify.simulator.resolving import SUPPORTED_VERSIONS
 from connectors.shopify.simulator.shop import Shop
 from connectors.shopify.simulator.state import Location, Variant
 from connectors.simulation import (
@@ -44,7 +44,8 @@ class ShopifySimulator(HttpSimulator):
 
     `bucket`: (maximum, restore per second) of the cost throttle. `index_lag`: seconds until a
     changed order or product is found by a search. `job_seconds`: how long a cancellation takes.
-    All seconds are the clock's.
+    All seconds are the clock's. `protected_data`: the app is approved for buyers' names and
+    addresses; else they are null with an error each.
     """
 
     kind = "shopify"
@@ -73,6 +74,7 @@ class ShopifySimulator(HttpSimulator):
         index_lag: float = 0.0,
         job_seconds: float = 1.0,
         plan: str = "Basic",
+        protected_data: bool = True,
     ) -> None:
         super().__init__(clock=clock, seed=seed)
         self.shop = Shop(
@@ -93,6 +95,7 @@ class ShopifySimulator(HttpSimulator):
         )
         self.bucket = Bucket(maximum=bucket[0], restore=bucket[1], now=clock.now())
         self.attempts = Attempts()
+        self.protected_data = protected_data
         self._executor = Executor()
 
     # -- set-up
@@ -244,6 +247,7 @@ class ShopifySimulator(HttpSimulator):
             attempts=self.attempts,
             request_id=self._request_id(),
             broken=broken,
+            sees_buyers=self.protected_data,
         )
         answer = self._executor.run(text, variables, name, call=call, bucket=self.bucket)
         return self._respond(

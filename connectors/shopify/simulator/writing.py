@@ -15,9 +15,11 @@ from connectors.shopify.simulator.idempotency import (
     Mismatch,
     PreviousAttemptFailed,
 )
-from connectors.shopify.simulator.reading import RESOLVERS, checked_id, may_see
 from connectors.shopify.simulator.refusal import UserErrors, refuse, top_level, user_error
+from connectors.shopify.simulator.resolving import Resolvers, checked_id, may_see
 from connectors.shopify.simulator.state import FulfillmentOrder, Order, Product
+
+RESOLVERS = Resolvers()
 
 Payload = dict[str, Any]
 Mutation = Callable[[Call, dict[str, Any]], Payload]

@@ -544,3 +544,37 @@ def test_the_same_seed_is_the_same_shop() -> None:
         skus = [row["sku"] for row in one.simulator.books()["quantities"]]
         assert "" in skus
         assert len(set(skus)) < len(skus)
+
+
+def test_buyers_data_is_null_with_an_error_for_an_app_without_approval() -> None:
+    with running(protected_data=False) as caller:
+        caller.simulator.add_location("East")
+        caller.simulator.add_product("MUG", quantities={"East": 9})
+        order = sold(caller, ("MUG", 1))
+        query = "query Q($id: ID!) { order(id: $id) { email shippingAddress { city zip } } }"
+
+        answer = caller.ask(query, {"id": order["id"]})
+
+        assert answer["data"]["order"] == {
+            "email": None,
+            "shippingAddress": {"city": "New York", "zip": None},
+        }
+        assert {tuple(error["path"]) for error in answer["errors"]} == {
+            ("order", "email"),
+            ("order", "shippingAddress", "zip"),
+        }
+
+
+def test_orders_older_than_60_days_need_a_scope_of_their_own() -> None:
+    with running(scopes=["read_orders"]) as caller:
+        caller.simulator.add_location("East")
+        caller.simulator.add_product("MUG", quantities={"East": 9})
+        old = sold(caller, ("MUG", 1))
+        caller.clock.advance(61 * 24 * 3600)
+        sold(caller, ("MUG", 1))
+
+        shown = _names(caller.ask(ORDERS, {"first": 5}))
+        by_id = caller.data("query Q($id: ID!) { order(id: $id) { id } }", {"id": old["id"]})
+
+        assert shown == ["#1002"]
+        assert by_id == {"order": None}

@@ -435,3 +435,12 @@ def test_control_says_what_is_wrong_with_a_request(caller: Caller) -> None:
     ):
         with pytest.raises(ValueError, match=words):
             caller.simulator.place_order(wish)
+
+
+def test_two_lines_of_one_sku_are_counted_together_when_routed(caller: Caller) -> None:
+    mug = caller.simulator.add_product("MUG", quantities={"East": 1, "West": 1})
+
+    order = sold(caller, ("MUG", 1), ("MUG", 1))
+
+    assert {part["location_name"] for part in order["fulfillment_orders"]} == {"East", "West"}
+    assert all(level.quantity("available") == 0 for level in mug.inventory_item.levels.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import json
+import re
 from typing import Any
 
 import pytest
@@ -22,6 +23,13 @@ from graphql import (
 from graphql.utilities.print_schema import print_input_value
 
 from connectors.shopify import documents
+from connectors.shopify.simulator.access import (
+    ALL_SCOPES,
+    FIELD_RULES,
+    PROTECTED_FIELDS,
+    TYPE_RULES,
+    Rule,
+)
 from connectors.shopify.simulator.cost import Costing, size
 from connectors.shopify.simulator.schema import load_schema
 from tests.connectors.shopify.simulator_rig import REFERENCE
@@ -30,6 +38,16 @@ OURS = load_schema()
 OWN = sorted(
     name for name in OURS.type_map if not name.startswith("__") and name not in ("ID", "String")
 )
+#: The schema does not say what these need; the documentation of locations and fulfillments does.
+UNSTATED = {("QueryRoot", "locations"), ("Mutation", "fulfillmentCancel")}
+#: Stated on the field, and the same as (or wider than) what its type needs anyway.
+LOOSER = {
+    ("QueryRoot", "fulfillment"),
+    ("QueryRoot", "fulfillmentOrders"),
+    ("InventoryItem", "inventoryLevel"),
+    ("InventoryItem", "inventoryLevels"),
+    ("Location", "id"),
+}
 #: Operations of the reference that the simulator serves.
 SERVED_FILES = (
     "01_shop_and_scopes", "02_locations", "03_orders_incremental", "04_order_detail",
@@ -38,12 +56,29 @@ SERVED_FILES = (
 
 
 @pytest.fixture(scope="module")
-def real() -> GraphQLSchema:
+def introspection() -> dict[str, Any]:
     path = REFERENCE / "schema" / "admin_2026-10.json.gz"
     if not path.exists():
         pytest.skip("the real schema lies beside the repository, in shared/reference")
     with gzip.open(path) as file:
-        return build_client_schema(json.load(file)["data"], assume_valid=True)
+        found: dict[str, Any] = json.load(file)["data"]
+        return found
+
+
+@pytest.fixture(scope="module")
+def real(introspection: Any) -> GraphQLSchema:
+    return build_client_schema(introspection, assume_valid=True)
+
+
+@pytest.fixture(scope="module")
+def real_fields(introspection: Any) -> dict[tuple[str, str], dict[str, Any]]:
+    """What the introspection says of each field that the simulator serves, access included."""
+    return {
+        (kind["name"], field["name"]): field
+        for kind in introspection["__schema"]["types"]
+        for field in kind["fields"] or ()
+        if field["name"] in getattr(OURS.type_map.get(kind["name"]), "fields", {})
+    }
 
 
 def _shown(arguments: dict[str, Any]) -> dict[str, str]:
@@ -132,3 +167,34 @@ def _cost_model() -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def test_protected_customer_data_is_what_the_real_schema_protects(real_fields: Any) -> None:
+    protected = {key for key, field in real_fields.items() if field["isProtected"]}
+
+    assert protected == PROTECTED_FIELDS
+
+
+def test_scopes_are_those_the_real_schema_asks_for(real_fields: Any, introspection: Any) -> None:
+    types = {kind["name"]: kind["requiredAccess"] for kind in introspection["__schema"]["types"]}
+
+    for name, rule in TYPE_RULES.items():
+        assert _scopes(rule) <= _asked(types[name]), name
+    for key, rule in FIELD_RULES.items():
+        if key in UNSTATED:
+            continue
+        assert _scopes(rule) <= _asked(real_fields[key]["requiredAccess"]), key
+    stated = {
+        key
+        for key, field in real_fields.items()
+        if _asked(field["requiredAccess"]) & set(ALL_SCOPES)
+    }
+    assert stated <= set(FIELD_RULES) | LOOSER, stated - set(FIELD_RULES)
+
+
+def _scopes(rule: Rule) -> set[str]:
+    return set(rule.scopes)
+
+
+def _asked(text: str | None) -> set[str]:
+    return set(re.findall(r"`(\w+)`", text or ""))
