@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import asyncssh
 from asyncssh.constants import FILEXFER_TYPE_REGULAR
+from asyncssh.public_key import get_default_public_key_algs
 
 from connectors.supplier_file.client import Entry, one_component
 from connectors.supplier_file.settings import Sftp
@@ -176,7 +177,9 @@ class SftpTransport:
                 async with asyncio.timeout(self._settings.call_timeout):
                     return await run(client)
             except _LOST as error:
-                await self._drop()
+                # Not the one another thread may have made meanwhile.
+                if self._client is client:
+                    await self._drop()
                 raise self._lost(operation, type(error).__name__) from None
             except asyncssh.SFTPError as error:
                 raise self._refused(error, operation, missing=missing) from None
@@ -247,10 +250,9 @@ class SftpTransport:
                 client = await connection.start_sftp_client(
                     path_errors="surrogateescape", sftp_version=3
                 )
-        except (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed):
-            shown = witness.shown or await self._shown_key()
+        except asyncssh.HostKeyNotVerifiable:
             raise Unauthorized(
-                f"the server shows host key {shown}, pinned is {pinned.get_fingerprint()}",
+                f"the server shows host key {witness.shown}, pinned is {pinned.get_fingerprint()}",
                 connector=self._connector,
                 operation=operation,
                 missing="host_key",
@@ -266,17 +268,6 @@ class SftpTransport:
                 connection.abort()
             raise self._lost(operation, f"no connection: {type(error).__name__}") from None
         return connection, client
-
-    async def _shown_key(self) -> str:
-        """What a server offers that has no key of the pinned kind at all."""
-        with contextlib.suppress(*_LOST, asyncssh.Error):
-            async with asyncio.timeout(self._settings.connect_timeout):
-                key = await asyncssh.get_server_host_key(
-                    self._settings.host, self._settings.port, config=[]
-                )
-                if key is not None:
-                    return key.get_fingerprint()
-        return "of another kind"
 
     def _keys(self, operation: str) -> tuple[asyncssh.SSHKey, list[asyncssh.SSHKey] | None]:
         try:
@@ -323,8 +314,11 @@ def _reveal(secret: object) -> str | None:
 
 
 def _algorithms(key: asyncssh.SSHKey) -> list[str]:
-    """How a server may prove that it has this key (an RSA key signs in several ways)."""
-    return [name.decode("ascii") for name in key.sig_algorithms if name != b"ssh-rsa"]
+    """How a server may prove who it is: with the pinned kind of key if it has one (an RSA key signs
+    in several ways), else with any, so that a wrong key is shown instead of a connection cut."""
+    wanted = [name for name in key.sig_algorithms if name != b"ssh-rsa"]
+    names = dict.fromkeys([*wanted, *get_default_public_key_algs()])
+    return [name.decode("ascii") for name in names]
 
 
 def _text(name: str | bytes) -> str:

@@ -197,18 +197,17 @@ class SupplierSimulator(Simulator):
 
     def _pick_up(self, now: datetime) -> None:
         for path in sorted((self.root / REQUESTS).glob("*.csv")):
-            text = path.read_bytes().decode("utf-8")
-            rows = list(csv.DictReader(io.StringIO(text, newline="")))
-            if not rows or not {"key", "line", "sku", "quantity"} <= set(rows[0]):
+            text = path.read_bytes().decode("utf-8", "replace")
+            rows = _requested(text)
+            if not rows:
                 # Left lying: a person in the warehouse will wonder about it.
                 continue
             self._files += 1
             # Out of reach of the SFTP server: the sender sees that it is gone, nothing else.
             shutil.move(path, self.processed / f"{self._files:06d}-{path.name}")
-            for key in dict.fromkeys(row["key"] for row in rows):
-                mine = [row for row in rows if row["key"] == key]
-                lines = [Line(row["line"], row["sku"], int(row["quantity"])) for row in mine]
-                self._receive(key, lines, text, now)
+            for key in dict.fromkeys(key for key, _ in rows):
+                mine = [line for whose, line in rows if whose == key]
+                self._receive(key, mine, text, now)
 
     def _receive(self, key: str, lines: list[Line], text: str, now: datetime) -> None:
         record = self._requests.setdefault(key, RequestRecord(key))
@@ -415,6 +414,17 @@ class SupplierSimulator(Simulator):
             "states": [work.state for work in self._work if work.key == record.key],
             "held": record.key in self._held,
         }
+
+
+def _requested(text: str) -> list[tuple[str, Line]]:
+    """(key, line) of every row; nothing where the file is no request."""
+    try:
+        return [
+            (row["key"], Line(row["line"], row["sku"], int(row["quantity"])))
+            for row in csv.DictReader(io.StringIO(text, newline=""))
+        ]
+    except (KeyError, TypeError, ValueError, csv.Error):
+        return []
 
 
 def _csv(headings: list[str], rows: list[list[Any]]) -> str:

@@ -506,6 +506,16 @@ def test_a_held_request_ships_after_it_is_released_and_the_carrier_is_told(
     supplier.stop()
 
 
+def test_what_is_no_request_is_left_lying(supplier: SupplierSimulator) -> None:
+    for name, content in (("a.csv", b"\xff\xfe"), ("b.csv", b"key,sku\nK,A\n"), ("c.csv", b"")):
+        (supplier.root / "requests" / name).write_bytes(content)
+
+    supplier.live()
+
+    assert supplier.books()["requests"] == {}
+    assert len(list((supplier.root / "requests").iterdir())) == 3
+
+
 def test_the_supplier_lives_by_itself_on_the_clock(clock: ManualClock) -> None:
     supplier = SupplierSimulator(clock=clock, seed=3, stock={"A": 1})
     supplier.start()
