@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import traceback
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
@@ -191,7 +192,12 @@ class ShopifySimulator(HttpSimulator):
         self.shop.catch_up()
         if request.method == "POST" and operation == "token":
             return self._give_token(request)
-        return self._graphql(request)
+        try:
+            return self._graphql(request)
+        except Exception:
+            # a defect of ours must not pass for one of Shopify's failures
+            traceback.print_exc()
+            return Response(500, b"defect of the simulator; see its stderr", took_effect=True)
 
     def answer_fault(self, rule: FaultRule, request: Request, operation: str) -> Response | None:
         if operation == "token" or rule.kind in HTTP_FAULTS:
