@@ -197,7 +197,7 @@ class ShopifySimulator(HttpSimulator):
         except Exception:
             # a defect of ours must not pass for one of Shopify's failures
             traceback.print_exc()
-            return Response(500, b"defect of the simulator; see its stderr", took_effect=True)
+            return Response(500, b"defect of the simulator; see its stderr")
 
     def answer_fault(self, rule: FaultRule, request: Request, operation: str) -> Response | None:
         if operation == "token" or rule.kind in HTTP_FAULTS:
