@@ -107,6 +107,7 @@ class Client:
         cost = self._costs.get(document.name, float(document.cost))
         wait = self._inside.rates.take(self._bucket, rate=self._rate, burst=self._burst, cost=cost)
         if wait > LONGEST_WAIT:
+            self._give_back(cost)
             raise RateLimited(
                 "the bucket is used up; nothing was sent",
                 connector=self._name,
@@ -121,6 +122,7 @@ class Client:
                 document.text, variables=variables, name=document.name, token=token.value
             )
         except NotSent as error:
+            self._give_back(cost)
             raise Unavailable(
                 f"no connection: {error}", connector=self._name, operation=document.name
             ) from None
@@ -129,6 +131,10 @@ class Client:
         finally:
             with self._guard:
                 self._under_way -= cost
+
+    def _give_back(self, cost: float) -> None:
+        """Points that were taken from the bucket for a call that was not sent."""
+        self._inside.rates.take(self._bucket, rate=self._rate, burst=self._burst, cost=-cost)
 
     def _learn(self, document: Document, cost: Cost) -> None:
         """Keep the answered cost, and set the bucket to what the shop says is left."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -12,6 +13,14 @@ from core.errors import Rejected, Unauthorized, Unavailable
 from core.ports import Inside
 
 _OPERATION = "token"
+
+#: OAuth's own words for no. A 4xx page without any comes from something in between.
+_OAUTH_REFUSAL = re.compile(
+    r"invalid_client|invalid_request|shop_not_permitted|unsupported_grant_type"
+    r"|application_cannot_be_found|\"error\""
+)
+#: Frozen, no such shop, locked: refusals without a word of OAuth.
+_SHUT = frozenset({"402", "404", "423"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +111,7 @@ class GrantedTokens:
                 },
             )
         except Rejected as error:
-            raise self._refused(error.code) from None
+            raise self._refused(error) from None
         try:
             told = answer.json()
             value, lifetime = str(told["access_token"]), float(told["expires_in"])
@@ -116,11 +125,17 @@ class GrantedTokens:
         self._token = Token(value, asked_at + timedelta(seconds=lifetime))
         return self._token
 
-    def _refused(self, status: str) -> Unauthorized:
-        # The body is left out: it may repeat what we sent.
+    def _refused(self, error: Rejected) -> Unauthorized | Unavailable:
+        # The body is left out of the words: it may repeat what we sent.
+        told = _OAUTH_REFUSAL.search(str(error))
+        if told is None and error.code not in _SHUT:
+            return Unavailable(
+                f"no token (HTTP {error.code})", connector=self._connector, operation=_OPERATION
+            )
+        word = told[0] if told else "no such shop, or it is shut"
         return Unauthorized(
-            f"no token for this client ID and secret (HTTP {status}); is the app installed in a "
-            "shop of its own organization?",
+            f"no token for this client ID and secret (HTTP {error.code}, {word}); is the app "
+            "installed in a shop of its own organization?",
             connector=self._connector,
             operation=_OPERATION,
         )

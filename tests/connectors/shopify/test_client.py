@@ -469,6 +469,8 @@ def test_a_wait_beyond_the_runs_patience_sends_nothing(
 
     assert caught.value.retry_after == 40
     assert len(shop.asked) == 1
+    # What was not sent is given back, so that the next run does not wait for it too.
+    assert [cost for _, cost in inside.rates.taken[1:]] == [4000, -4000]
 
 
 def test_calls_under_way_are_taken_off_what_the_shop_says_is_left(
@@ -606,8 +608,15 @@ def test_a_refused_credential_stops_the_connection(
 
 @pytest.mark.parametrize(
     "told",
-    [Told(PAGE), Told(status=503), Told(cut=True), Told.json({}), Told.json([])],
-    ids=["page", "503", "cut", "no token", "no object"],
+    [
+        Told(PAGE),
+        Told(PAGE, status=400),
+        Told(status=503),
+        Told(cut=True),
+        Told.json({}),
+        Told.json([]),
+    ],
+    ids=["page", "400 with a page", "503", "cut", "no token", "no object"],
 )
 def test_a_write_without_a_token_was_not_sent(
     shop: ScriptedShop, inside: FakeInside, told: Told
