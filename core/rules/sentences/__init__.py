@@ -20,10 +20,34 @@ from core.rules.sentences import en, zh
 
 #: language -> code -> template
 CATALOGUES: Final[Mapping[str, Mapping[str, str]]] = {"en": en.SENTENCES, "zh": zh.SENTENCES}
-_WORDS: Final[Mapping[str, Mapping[str, str]]] = {"en": en.WORDS, "zh": zh.WORDS}
+_GROUP = "group_"
+_WORDS: Final[Mapping[str, Mapping[str, str]]] = {
+    language: {
+        **words,
+        # A group of findings is called by the title its mails have.
+        **{
+            f"group.{code.removeprefix(_GROUP)}": title
+            for code, title in CATALOGUES[language].items()
+            if code.startswith(_GROUP)
+        },
+    }
+    for language, words in (("en", en.WORDS), ("zh", zh.WORDS))
+}
 #: Arguments that hold our own words rather than ids, quantities or a remote's words.
 TRANSLATED: Final = frozenset(
-    {"doubts", "flow", "hold", "holds", "kind", "mode", "parts", "payment", "state", "status"}
+    {
+        "doubts",
+        "flow",
+        "group",
+        "hold",
+        "holds",
+        "kind",
+        "mode",
+        "parts",
+        "payment",
+        "state",
+        "status",
+    }
 )
 _SEPARATOR = re.compile(r"([,;] )")
 
@@ -52,7 +76,7 @@ def _say(name: str, value: Arg, words: Mapping[str, str]) -> str:
     if value is None or isinstance(value, bool):
         return words[str(value)]
     if name not in TRANSLATED or not isinstance(value, str):
-        return str(value)
+        return str(value) or words[""]
     return "".join(
         words.get(f"{name}.{word}", words.get(word, word)) for word in _SEPARATOR.split(value)
     )

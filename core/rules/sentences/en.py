@@ -49,15 +49,14 @@ SENTENCES: Final[dict[str, str]] = {
     "request_handed_over": "Request {key} handed over to {location}.",
     "request_acknowledged": "{location} accepted request {key}.",
     "request_rejected": '{location} rejected request {key} ("{word}"); its units are routed elsewhere.',
-    "request_refused": "Request {key} was refused ({code}): {words}",
-    "request_overdue": "{location} has not answered request {key} since {since}.",
-    "shipment_overdue": "{location} has not shipped request {key}, handed over {since}.",
+    "request_overdue": "{location} has not answered request {key} in the agreed time.",
+    "shipment_overdue": "{location} has not shipped request {key} in the agreed time.",
     "unknown_request": "{source} speaks of request {key}, which is not one of ours.",
     "wrong_units_shipped": "{location} shipped units that request {key} did not ask for: {units}.",
     "shipment_received": "{location} shipped request {key}: {units:unit|units}, {carrier} {number}.",
     # --- shipments and parcels ---
     "shipment_confirmed": "{channel} knows the parcel: {carrier} {number}.",
-    "confirmation_refused": "The channel refused confirmation {key} ({code}): {words}",
+    "confirmation_refused": "The channel refused confirmation {key}: {words}",
     "parcel_status": "Parcel {carrier} {number}: {status}.",
     "parcel_delivered": "Every parcel of order {order} is delivered.",
     # --- the sum behind a quantity ---
@@ -121,9 +120,9 @@ SENTENCES: Final[dict[str, str]] = {
     "effect_parked": "Nobody can tell whether the {kind} {key} landed. Look at the remote, then say "
     "whether it is there or is to be sent again.",
     # --- connections ---
-    "connection_unauthorized": "{connection} refuses our credentials or lacks a right: {problem}. "
+    "connection_unauthorized": "{connection} refuses our credentials at {operation}; missing right: {missing}. "
     "It stands still until this is mended.",
-    "connection_down": "{connection} does not answer: {problem}. We go on trying.",
+    "connection_down": "{unit} failed {failures:time|times} in a row: {error}. We go on trying.",
     "connection_back": "{connection} answers again.",
     # --- alerts and mails ---
     "alert_low_stock": "{sku} runs low: {available:unit|units} available, the level is {level}.",
@@ -137,7 +136,7 @@ SENTENCES: Final[dict[str, str]] = {
     "alert_inhibited": "A larger trouble that is told already explains it.",
     "resolved_untold": "Over before anybody was told.",
     "resolved_told": "Over, and told.",
-    "mail_sent": 'Mail sent to {count:recipient|recipients}: "{subject}".',
+    "mail_sent": 'Mail sent: "{subject}".',
     "mail_kept": "{count:mail is|mails are} kept and sent later: {problem}.",
     # --- modes ---
     "mode_observe": "This flow only observes: it decides and writes nothing.",
@@ -147,11 +146,50 @@ SENTENCES: Final[dict[str, str]] = {
     "mode_changed": "{channel}: {flow} is now in the mode {mode} (by {by}).",
     "writes_stopped": "Writing to the outside is stopped.",
     "writes_resumed": "Writing to the outside is allowed again.",
-    "adopted": "{channel} adopted at {cutover}: {count:open order|open orders} recorded, {listed} to be shipped by us.",
+    "adopted": "Order {order} is linked: {location} had been asked to ship it before we took over.",
+    # --- mails ---
+    "alert_told": "Told about {group}: {count:finding|findings} ({kind}).",
+    "request_refused": "The place refused request {key}: {words}",
+    "mail_open": "{title}: {count} open",
+    "mail_change": "{title}: changed, {count} open",
+    "mail_repeat": "{title}: still {count} open",
+    "mail_resolve": "{title}: resolved",
+    "mail_first_import": "First import",
+    "mail_more": "and {count} more; `lockstep cases` lists them all",
+    "mail_resolved_word": "resolved",
+    "mail_footer": "Sent by Lockstep for {shop}, {when}. `lockstep cases` lists what is open; "
+    "`lockstep explain` says why.",
+    "group_low_stock": "Low stock",
+    "group_connection_down": "Connections that do not work",
+    "group_case_unreadable_record": "Records that could not be read",
+    "group_case_snapshot_quarantined": "Stock files put in quarantine",
+    "group_case_wrong_units_shipped": "Parcels with units nobody asked for",
+    "group_case_unknown_request": "Answers to requests we never made",
+    "group_case_unfillable": "Orders that cannot be filled",
+    "group_case_canceled_after_request": "Orders canceled after the request went out",
+    "group_case_confirmation_refused": "Shipment confirmations the channel refused",
+    "group_case_request_refused": "Requests a place refused",
+    "group_case_effect_parked": "Writes that may or may not have landed",
+    "group_case_unsafe_plan": "Pushes that would change too much",
+    "group_case_offer_refused": "Quantities the channel refused",
+    "group_case_request_overdue": "Requests without an answer",
+    "group_case_shipment_overdue": "Requests without a shipment",
+    "group_case_connection_unauthorized": "Connections that are refused",
+    # --- the demo ---
+    "demo_start": "Simulated remotes are up at {speed}x speed, seed {seed}; files are left in {folder}. "
+    "First the channels are only observed, then taken over with a count, then Lockstep acts.",
+    "demo_summary": "Buyers placed {placed} orders ({refused} wishes met a sold-out shop). Lockstep recorded "
+    "{recorded}: {routed} routed, {shipped} shipped, {delivered} delivered, {canceled} canceled, {held} held, "
+    "{elsewhere} for others to ship, {waiting} that no place can fill (each a Case). "
+    "Oversold: {oversold:unit|units}. Mails: {mails}.",
+    "demo_well": "Every order reached its end, and every channel shows what it should.",
+    "demo_not_well": "Not everything is as it should be: {count:finding|findings} above.",
+    "demo_left": "The database is left in {folder}: try `./lockstep status -c {folder}/lockstep.yaml`.",
 }
 
 #: Our own words as people say them. A value that is not here is said as it is.
 WORDS: Final[dict[str, str]] = {
+    "": "–",
     "None": "nothing",
     "True": "yes",
     "False": "no",
@@ -232,4 +270,10 @@ WORDS: Final[dict[str, str]] = {
     "observe": "observe",
     "propose": "propose",
     "act": "act",
+    # mails
+    "open": "new",
+    "change": "changed",
+    "repeat": "reminder",
+    "resolve": "over",
+    "first import": "first import",
 }

@@ -47,15 +47,14 @@ SENTENCES: Final[dict[str, str]] = {
     "request_handed_over": "发货请求 {key} 已交给 {location}。",
     "request_acknowledged": "{location} 已接受发货请求 {key}。",
     "request_rejected": "{location} 拒绝了发货请求 {key}（“{word}”）；这些商品将改由别处发货。",
-    "request_refused": "发货请求 {key} 被拒绝（{code}）：{words}",
-    "request_overdue": "{location} 自 {since} 起一直未答复发货请求 {key}。",
-    "shipment_overdue": "{location} 尚未发出发货请求 {key} 的商品，该请求已于 {since} 交付。",
+    "request_overdue": "{location} 未在约定时间内答复发货请求 {key}。",
+    "shipment_overdue": "{location} 未在约定时间内发出发货请求 {key} 的商品。",
     "unknown_request": "{source} 提到了发货请求 {key}，但这不是我们发出的。",
     "wrong_units_shipped": "{location} 发出了发货请求 {key} 中没有的商品：{units}。",
     "shipment_received": "{location} 已按发货请求 {key} 发出 {units} 件，{carrier} {number}。",
     # --- 发货与包裹 ---
     "shipment_confirmed": "已向 {channel} 确认包裹：{carrier} {number}。",
-    "confirmation_refused": "渠道拒绝了发货确认 {key}（{code}）：{words}",
+    "confirmation_refused": "渠道拒绝了发货确认 {key}：{words}",
     "parcel_status": "包裹 {carrier} {number}：{status}。",
     "parcel_delivered": "订单 {order} 的所有包裹均已送达。",
     # --- 可售数量的计算过程 ---
@@ -115,8 +114,9 @@ SENTENCES: Final[dict[str, str]] = {
     "effect_found": "{kind} {key} 的答复虽然丢失，但已经生效；不会重发。",
     "effect_parked": "无法判断{kind} {key} 是否已生效。请到对方系统中核实，再选择“已存在”或“重新发送”。",
     # --- 连接 ---
-    "connection_unauthorized": "{connection} 拒绝了我们的凭据，或缺少权限：{problem}。修复之前，该连接停止工作。",
-    "connection_down": "{connection} 没有响应：{problem}。系统会继续重试。",
+    "connection_unauthorized": "{connection} 在 {operation} 时拒绝了我们的凭据；缺少的权限：{missing}。"
+    "修复之前，该连接停止工作。",
+    "connection_down": "{unit} 连续失败 {failures} 次：{error}。系统会继续重试。",
     "connection_back": "{connection} 已恢复响应。",
     # --- 警报与邮件 ---
     "alert_low_stock": "{sku} 库存不足：可用 {available} 件，警戒线为 {level} 件。",
@@ -130,7 +130,7 @@ SENTENCES: Final[dict[str, str]] = {
     "alert_inhibited": "由另一个已通知的更大故障引起。",
     "resolved_untold": "通知任何人之前已恢复。",
     "resolved_told": "已恢复，且已通知。",
-    "mail_sent": "已向 {count} 位收件人发送邮件：“{subject}”。",
+    "mail_sent": "邮件已发送：“{subject}”。",
     "mail_kept": "{count} 封邮件已保留，稍后发送：{problem}。",
     # --- 模式 ---
     "mode_observe": "此流程仅观察：只做决定，不写入任何内容。",
@@ -140,11 +140,47 @@ SENTENCES: Final[dict[str, str]] = {
     "mode_changed": "{channel}：{flow}现为{mode}模式（操作人：{by}）。",
     "writes_stopped": "对外写入已停止。",
     "writes_resumed": "对外写入已恢复。",
-    "adopted": "{channel} 已于 {cutover} 接管：记录了 {count} 个未完成订单，其中 {listed} 个由我们发货。",
+    "adopted": "订单 {order} 已关联：接管之前，{location} 已收到该订单的发货请求。",
+    # --- 邮件 ---
+    "alert_told": "已通知：{group}，{count} 项（{kind}）。",
+    "request_refused": "发货方拒绝了请求 {key}：{words}",
+    "mail_open": "{title}：{count} 项待处理",
+    "mail_change": "{title}：有变化，{count} 项待处理",
+    "mail_repeat": "{title}：仍有 {count} 项待处理",
+    "mail_resolve": "{title}：已解除",
+    "mail_first_import": "首次导入",
+    "mail_more": "另有 {count} 项；用 `lockstep cases` 查看全部",
+    "mail_resolved_word": "已解除",
+    "mail_footer": "由 Lockstep 为 {shop} 发送，{when}。`lockstep cases` 列出待处理事项，`lockstep explain` 说明原因。",
+    "group_low_stock": "库存不足",
+    "group_connection_down": "无法使用的连接",
+    "group_case_unreadable_record": "无法读取的记录",
+    "group_case_snapshot_quarantined": "被隔离的库存文件",
+    "group_case_wrong_units_shipped": "包裹中有未要求的货品",
+    "group_case_unknown_request": "对从未发出的请求的答复",
+    "group_case_unfillable": "无法满足的订单",
+    "group_case_canceled_after_request": "请求发出后被取消的订单",
+    "group_case_confirmation_refused": "被渠道拒绝的发货确认",
+    "group_case_request_refused": "被发货方拒绝的请求",
+    "group_case_effect_parked": "不确定是否已生效的写入",
+    "group_case_unsafe_plan": "改动过大的推送",
+    "group_case_offer_refused": "被渠道拒绝的数量",
+    "group_case_request_overdue": "未获答复的请求",
+    "group_case_shipment_overdue": "尚未发货的请求",
+    "group_case_connection_unauthorized": "被拒绝的连接",
+    # --- 演示 ---
+    "demo_start": "模拟的远端已启动，速度 {speed} 倍，种子 {seed}；文件保存在 {folder}。先只观察渠道，再以盘点接管，然后 Lockstep 开始执行。",
+    "demo_summary": "买家下了 {placed} 个订单（{refused} 次购买遇到售罄）。Lockstep 记录 {recorded} 个：已分配 {routed}，已发货 {shipped}，"
+    "已送达 {delivered}，已取消 {canceled}，暂停 {held}，由他方发货 {elsewhere}，无处可满足 {waiting}（每个都有待处理事项）。"
+    "超卖：{oversold} 件。邮件：{mails} 封。",
+    "demo_well": "每个订单都已走到终点，每个渠道显示的数量都正确。",
+    "demo_not_well": "并非一切正常：以上 {count} 项。",
+    "demo_left": "数据库保存在 {folder}：可试 `./lockstep status -c {folder}/lockstep.yaml`。",
 }
 
 #: 我们自己的词。不在此表中的值原样显示。
 WORDS: Final[dict[str, str]] = {
+    "": "–",
     "None": "无",
     "True": "是",
     "False": "否",
@@ -225,4 +261,10 @@ WORDS: Final[dict[str, str]] = {
     "observe": "观察",
     "propose": "提议",
     "act": "执行",
+    # 邮件
+    "open": "新",
+    "change": "有变化",
+    "repeat": "提醒",
+    "resolve": "已解除",
+    "first import": "首次导入",
 }

@@ -1,0 +1,47 @@
+"""A plan can refuse."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.rules.plans import unsafe
+
+
+def judge(zeroed, live, *, most=30, least=20):
+    return unsafe(zeroed=zeroed, live=live, most_zeroed=most, least_offers=least, channel="amazon")
+
+
+@pytest.mark.parametrize(("zeroed", "refused"), [(0, False), (30, False), (31, True), (100, True)])
+def test_a_plan_may_zero_its_share_and_no_more(zeroed, refused):
+    assert (judge(zeroed, 100) is not None) == refused
+
+
+def test_a_refusal_says_how_much():
+    reason = judge(31, 100)
+
+    assert reason is not None
+    assert reason.code == "unsafe_plan"
+    assert reason.args == {"channel": "amazon", "zeroed": 31, "live": 100, "percent": 30}
+
+
+@pytest.mark.parametrize(("live", "refused"), [(19, False), (20, True)])
+def test_a_small_channel_may_sell_out(live, refused):
+    assert (judge(live, live) is not None) == refused
+
+
+def test_a_channel_that_shows_nothing_cannot_be_zeroed():
+    assert judge(0, 0, most=0, least=0) is None
+    assert judge(5, 0, most=0, least=0) is None
+
+
+@given(st.integers(0, 200), st.integers(0, 200), st.integers(0, 100), st.integers(0, 50))
+def test_zeroing_less_is_never_less_safe(zeroed, live, most, least):
+    if judge(zeroed, live, most=most, least=least) is None and zeroed:
+        assert judge(zeroed - 1, live, most=most, least=least) is None
+
+
+@given(st.integers(0, 200), st.integers(0, 50))
+def test_a_limit_of_all_refuses_nothing_that_is_possible(live, least):
+    assert judge(live, live, most=100, least=least) is None
