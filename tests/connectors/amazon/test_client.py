@@ -366,6 +366,30 @@ def test_a_connection_that_is_never_made_changed_nothing(call: Any) -> None:
     assert raised.value.operation != "token"
 
 
+@pytest.mark.parametrize(
+    ("trouble", "expected"),
+    [
+        (httpx.ConnectTimeout, Unavailable),
+        (httpx.PoolTimeout, Unavailable),
+        (httpx.WriteTimeout, UnknownOutcome),
+        (httpx.RemoteProtocolError, UnknownOutcome),
+    ],
+)
+def test_a_write_is_in_doubt_only_once_a_connection_was_made(
+    trouble: type[httpx.TransportError], expected: type[ConnectorError]
+) -> None:
+    def fail(request: httpx.Request) -> httpx.Response:
+        raise trouble("no")
+
+    with scripted(OK) as amazon:
+        caller = client(amazon)
+        http = httpx.Client(transport=httpx.MockTransport(fail))
+        caller._transport = client_module.HttpxTransport(client=http)
+
+        with pytest.raises(expected):
+            write(caller)
+
+
 @pytest.mark.parametrize(("call", "expected"), [(read, Unavailable), (write, UnknownOutcome)])
 def test_an_answer_that_takes_too_long_is_given_up(
     monkeypatch: pytest.MonkeyPatch, call: Any, expected: type[ConnectorError]
@@ -463,6 +487,19 @@ def test_an_expired_token_is_renewed_and_the_call_made_again_once(call: Any) -> 
 
         used = [r.headers["x-amz-access-token"] for r in amazon.requests]
         assert used == ["Atza|token-1", "Atza|token-2"]
+
+
+def test_a_late_refusal_of_an_old_token_does_not_lose_the_new_one() -> None:
+    with scripted(OK) as amazon:
+        caller = client(amazon)
+        old = caller._tokens.current()
+        caller._tokens.evict(old)
+        new = caller._tokens.current()
+
+        caller._tokens.evict(old)
+
+        assert new == caller._tokens.current()
+        assert len(amazon.tokens) == 2
 
 
 def test_a_token_refused_again_is_the_end_of_it() -> None:

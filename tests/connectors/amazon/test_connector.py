@@ -223,11 +223,22 @@ def test_a_refused_page_token_restarts_the_walk_once() -> None:
 
 
 def test_a_walk_whose_tokens_are_always_refused_ends_with_an_error() -> None:
-    with scripted(page(token="a"), EXPIRED_TOKEN, page(token="b"), EXPIRED_TOKEN) as amazon:
-        connector = Amazon("amazon-us", settings(amazon.url), FakeInside())
+    def refuse_tokens(request: Request) -> Response:
+        return EXPIRED_TOKEN if "paginationToken" in request.query else page(token="a")
 
-        with pytest.raises(Rejected):
-            list(connector.pull_orders(since=None))
+    with scripted(refuse_tokens) as amazon, pytest.raises(Rejected):
+        list(Amazon("amazon-us", settings(amazon.url), FakeInside()).pull_orders(since=None))
+
+    assert len(amazon.requests) == 4
+
+
+def test_a_watermark_never_moves_back() -> None:
+    answered = Response.json({"orders": [], "lastUpdatedBefore": "2026-11-24T08:00:00Z"})
+    since = json.dumps({"watermark": "2026-11-24T08:30:00Z"})
+    with scripted(answered) as amazon:
+        (batch,) = Amazon("amazon-us", settings(amazon.url), FakeInside()).pull_orders(since=since)
+
+    assert datetime(2026, 11, 24, 8, 30, tzinfo=UTC) == batch.complete_to
 
 
 def test_a_refused_query_is_no_expired_token() -> None:
