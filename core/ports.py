@@ -294,6 +294,7 @@ class RateGate(Protocol):
         """Take `cost` tokens of a bucket that refills `rate` a second up to `burst`.
 
         Returns clock seconds to wait before going on (0: go now). The tokens are taken either way.
+        A negative cost gives back tokens that were taken and then not used.
         """
 
     def correct(self, bucket: str, *, rate: float, burst: float, available: float) -> None:
