@@ -123,7 +123,9 @@ def _stock_files(config: Config, sheet: Sheet) -> Iterator[Trouble]:
             fix = near(location, config.locations)
             wrong = f"{location!r} names no location"
             yield Trouble(sheet.at(path), path, wrong, "", fix, consequence=True)
-        elif location and config.locations[location].counted_by != name:
+            continue
+        counter = config.locations[location].counted_by if location else name
+        if counter != name and (counter == "lockstep" or counter in config.connections):
             wrong = f"location {location!r} is not counted by this connection"
             fix = f"write `counted_by: {name}` at the location"
             yield Trouble(sheet.at(path), path, wrong, "", fix)

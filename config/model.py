@@ -123,6 +123,19 @@ class Pace(Part):
     mail: Duration = Field(Duration(minutes=1), description="mails waiting to be sent")
 
 
+class Asking(Part):
+    """How often a carrier is asked about a parcel, by where it is; carriers count every question."""
+
+    label: Duration = Field(
+        Duration(hours=12), description="a label without a scan, and parcels that fell silent"
+    )
+    moving: Duration = Field(Duration(hours=4), description="picked up, in transit, delayed")
+    out_for_delivery: Duration = Field(Duration(minutes=45), description="on the delivery vehicle")
+    not_found: Duration = Field(
+        Duration(hours=2), description="a number the carrier does not know yet; grows with its age"
+    )
+
+
 class OfferPolicy(Part):
     """How much of what is there a channel may show. Unset fields fall through to the wider policy."""
 
@@ -342,6 +355,7 @@ class Config(Part):
     alerts: Alerts = Alerts()
     plan: Plan = Plan()
     pace: Pace = Pace()
+    asking: Asking = Asking()
     running: Running = Running()
 
 

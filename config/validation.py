@@ -113,7 +113,8 @@ def _trouble(error: Any, base: Path, sheet: Sheet, shape: Shape) -> Trouble:
         return _missing(path, sheet, shape)
     node = sheet.find(path)
     hidden = _hidden(node, path, sheet, shape)
-    shown = "this" if hidden or node is None else _shown(node)
+    is_group = node is not None and isinstance(node.value, dict | list)
+    shown = "this" if node is None or (hidden and not is_group) else _shown(node)
     words = _words(kind, shown, error, node)
     wrong, expected, fix = (without(hidden, part) for part in words)
     # All that stood below it may be among the lines that could not be read.

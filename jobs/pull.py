@@ -471,13 +471,17 @@ def pull_tracking(run: Run, connection: str, *, carriers: Sequence[str], limit: 
     source = run.wiring.connector(connection, TrackingSource)
     with run.reading() as tx:
         due = Parcels(tx).to_ask(carriers, limit=limit)
+    paces = run.wiring.config.asking
+    asking = parcel_rules.Asking(paces.label, paces.moving, paces.out_for_delivery, paces.not_found)
     for parcel in due:
         report = source.pull_tracking(parcel.tracking_number)
         with run.transaction() as tx:
-            _record_scans(tx, parcel, report.events)
+            _record_scans(tx, parcel, report.events, asking)
 
 
-def _record_scans(tx: Tx, parcel: Parcel, events: Sequence[TrackingEvent]) -> None:
+def _record_scans(
+    tx: Tx, parcel: Parcel, events: Sequence[TrackingEvent], asking: parcel_rules.Asking
+) -> None:
     parcels = Parcels(tx)
     parcels.add_events(parcel, events)
     status = parcel_rules.status_of(events)
@@ -487,7 +491,12 @@ def _record_scans(tx: Tx, parcel: Parcel, events: Sequence[TrackingEvent]) -> No
         status=status,
         status_at=newest,
         ask_at=parcel_rules.ask_again(
-            status, last_asked=tx.now, last_event=newest, shipped_at=parcel.shipped_at, now=tx.now
+            status,
+            last_asked=tx.now,
+            last_event=newest,
+            shipped_at=parcel.shipped_at,
+            now=tx.now,
+            asking=asking,
         ),
     )
     if status is parcel.status:

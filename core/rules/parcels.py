@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from core.model.fulfillment import TrackingEvent, TrackingStatus
@@ -38,15 +39,26 @@ TERMINAL = _ARRIVED | {TrackingStatus.VOIDED, TrackingStatus.LOST}
 
 #: Carriers forget numbers, and use them again.
 FORGOTTEN_AFTER = timedelta(days=120)
-_MOVING = timedelta(hours=4)
 #: A parcel without a scan for this long is asked about less often.
 _SILENT_AFTER = timedelta(days=7)
-_SLOW = timedelta(hours=12)
-_EVERY = {
-    TrackingStatus.LABEL_CREATED: _SLOW,
-    TrackingStatus.OUT_FOR_DELIVERY: timedelta(minutes=45),
-}
-_UNFOUND_FIRST = timedelta(hours=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How often a carrier is asked about a parcel, by where it is."""
+
+    #: a label without a scan; also any parcel that has long been silent
+    label: timedelta = timedelta(hours=12)
+    moving: timedelta = timedelta(hours=4)
+    out_for_delivery: timedelta = timedelta(minutes=45)
+    #: a number the carrier does not know yet; grows with its age up to `label`
+    not_found: timedelta = timedelta(hours=2)
+
+    def about(self, status: TrackingStatus) -> timedelta:
+        """The pace for a parcel that moves, or soon will."""
+        if status is TrackingStatus.LABEL_CREATED:
+            return self.label
+        return self.out_for_delivery if status is TrackingStatus.OUT_FOR_DELIVERY else self.moving
 
 
 def status_of(events: Sequence[TrackingEvent]) -> TrackingStatus:
@@ -62,6 +74,9 @@ def status_of(events: Sequence[TrackingEvent]) -> TrackingStatus:
     return status
 
 
+_USUAL = Asking()
+
+
 def ask_again(
     status: TrackingStatus,
     *,
@@ -69,6 +84,7 @@ def ask_again(
     last_event: datetime | None,
     shipped_at: datetime,
     now: datetime,
+    asking: Asking = _USUAL,
 ) -> datetime | None:
     """When the carrier's next answer is worth asking for; None: never again."""
     age = now - shipped_at
@@ -76,8 +92,8 @@ def ask_again(
         return None
     if status is TrackingStatus.NOT_FOUND:
         # Numbers come before the first scan; later ever fewer of them still turn up.
-        return last_asked + min(max(age / 6, _UNFOUND_FIRST), _SLOW)
-    pace = _EVERY.get(status, _MOVING)
+        return last_asked + min(max(age / 6, asking.not_found), asking.label)
+    pace = asking.about(status)
     if last_event is not None and now - last_event > _SILENT_AFTER:
-        pace = max(pace, _SLOW)
+        pace = max(pace, asking.label)
     return last_asked + pace

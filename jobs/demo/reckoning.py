@@ -51,7 +51,8 @@ def _shopify_order(order: dict[str, Any]) -> Sold:
         units[line["sku"]] += line["current_quantity"]
     return Sold(
         channel="shopify-us",
-        id=order["id"],
+        # We know an order by its number, the shop's books by its gid.
+        id=order["id"].rpartition("/")[2],
         name=order["name"],
         by_amazon=False,
         canceled=order["canceled"] is not None,
@@ -108,7 +109,7 @@ def shipped(world: World) -> dict[str, Counter[str]]:
 
 
 def order_of(key: str) -> str:
-    """`shopify-us:gid://shopify/Order/1:F2` -> `shopify-us:gid://shopify/Order/1`."""
+    """`shopify-us:5501:F2` -> `shopify-us:5501`."""
     return key.rpartition(":")[0]
 
 

@@ -249,7 +249,10 @@ class World:
                     "type": "email",
                     "host": "127.0.0.1",
                     "port": self.smtp.port,
-                    "tls": "none",
+                    "tls": "starttls",
+                    "username": self.smtp.username,
+                    "password": secret("smtp", self.smtp.password),
+                    "ca_file": str(self.smtp.ca_file),
                     "sender": "lockstep@harbor-goods.example",
                 },
             },
@@ -275,6 +278,8 @@ class World:
                 "low_stock": 4,
             },
             "plan": {"most_zeroed": 100},
+            # Parcels here take an hour, not a week.
+            "asking": {"label": "5m", "moving": "5m", "out_for_delivery": "3m", "not_found": "3m"},
             "pace": {
                 "orders": "1m",
                 "stock": "2m",
