@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,7 +42,9 @@ class FakeRegistry:
     def kinds(self) -> tuple[str, ...]:
         return ("amazon", "email", "fake", "shopify", "supplier_file")
 
-    def settings_of(self, kind: str) -> type[Any]:
+    @staticmethod
+    @cache
+    def settings_of(kind: str) -> type[Any]:
         return create_model("Settings", __base__=FakeSettings, type=(Literal[kind], ...))
 
 

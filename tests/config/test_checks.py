@@ -1,0 +1,139 @@
+"""What one part of the configuration says of another."""
+
+from __future__ import annotations
+
+import pytest
+
+from config.load import reload
+from config.problems import ConfigProblems
+from tests.config.conftest import FakeRegistry, Folder
+
+GOOD = """\
+connections:
+  shop: {type: shopify}
+  amazon: {type: amazon}
+  acme: {type: supplier_file, location: acme-wh}
+  mail: {type: email}
+  other: {type: fake}
+channels:
+  shopify-us: {connection: shop, twins: {gid-1: [own], gid-2: [acme-wh]}, sells_from: [own, acme-wh]}
+  amazon-us: {connection: amazon}
+locations:
+  own: {ships_through: acme, channels: [shopify-us]}
+  acme-wh: {counted_by: acme, ships_through: acme}
+policies:
+  - {name: a, channels: [amazon-us], cap: 1}
+skus:
+  units_per_sale: {amazon-us: {PACK: 4}}
+alerts: {through: mail, recipients: [{email: a@example.com}]}
+"""
+
+
+def test_a_configuration_whose_names_fit_is_accepted(folder: Folder) -> None:
+    folder.with_least(GOOD)
+
+    assert set(folder.load().config.connections) == {"shop", "amazon", "acme", "mail", "other"}
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "wrong"),
+    [
+        ("connection: shop,", "connection: shp,", "'shp' names no connection"),
+        ("connection: shop,", "connection: mail,", "'mail' is a connection of type email"),
+        ("sells_from: [own,", "sells_from: [won,", "'won' names no location"),
+        ("{gid-1: [own]", "{gid-1: [won]", "'won' names no location"),
+        ("gid-2: [acme-wh]", "gid-2: [own]", "'own' is shown by 'gid-1' already"),
+        ("counted_by: acme", "counted_by: acne", "'acne' names no connection"),
+        ("ships_through: acme,", "ships_through: mail,", "type email"),
+        ("channels: [shopify-us]", "channels: [shopify]", "'shopify' names no channel"),
+        ("channels: [amazon-us]", "channels: [amazon]", "'amazon' names no channel"),
+        ("{amazon-us: {PACK", "{amazon: {PACK", "'amazon' names no channel"),
+        ("through: mail,", "through: shop,", "type shopify"),
+        ("through: mail,", "", "nothing is mailed to them"),
+        ("location: acme-wh}", "location: own}", "'own' is not counted by this connection"),
+        ("location: acme-wh}", "location: nowhere}", "'nowhere' names no location"),
+    ],
+)
+def test_a_name_that_does_not_fit_is_refused(
+    folder: Folder, good: str, bad: str, wrong: str
+) -> None:
+    folder.with_least(GOOD.replace(good, bad, 1))
+
+    problem = folder.problem()
+
+    assert wrong in problem.wrong
+
+
+def test_a_connector_nobody_listed_may_be_anything(folder: Folder) -> None:
+    folder.with_least(GOOD.replace("connection: shop,", "connection: other,"))
+
+    assert folder.load()
+
+
+def test_a_location_that_a_channel_counts_is_not_sold_from_elsewhere(folder: Folder) -> None:
+    counted = GOOD.replace("own: {", "own: {counted_by: shop, ").replace(
+        ", channels: [shopify-us]}", "}"
+    )
+    folder.with_least(counted)
+
+    problem = folder.problem()
+    folder.with_least(
+        counted.replace("{connection: amazon}", "{connection: amazon, sells_from: [acme-wh]}")
+    )
+    accepted = folder.load()
+
+    assert problem.path == ("channels", "amazon-us")
+    assert "'own', which 'shop' counts" in problem.wrong
+    assert accepted.config.locations["own"].counted_by == "shop"
+
+
+def test_names_are_checked_although_other_values_are_wrong(folder: Folder) -> None:
+    folder.with_least(
+        GOOD.replace("connection: shop,", "connection: shp,") + "running: {threads: x}"
+    )
+
+    wrong = " ".join(problem.wrong for problem in folder.problems())
+
+    assert "'shp' names no connection" in wrong
+    assert "'x' is no whole number" in wrong
+
+
+def test_a_reload_of_what_did_not_change_gives_the_same(folder: Folder) -> None:
+    folder.with_least(GOOD)
+    before = folder.load()
+
+    after = reload(before, folder.main, environment={}, registry=FakeRegistry())
+
+    assert after is before
+
+
+def test_a_reload_takes_what_changed(folder: Folder) -> None:
+    folder.with_least("skus: {table: skus.csv}").write("sku\nA\n", name="skus.csv")
+    before = folder.load()
+    folder.write("sku\nA\nB\n", name="skus.csv")
+
+    after = reload(before, folder.main, environment={}, registry=FakeRegistry())
+
+    assert not isinstance(after, ConfigProblems)
+    assert after.digest != before.digest
+    assert set(after.catalog.skus) == {"A", "B"}
+
+
+def test_a_reload_of_what_is_wrong_returns_the_problems_and_keeps_the_old(folder: Folder) -> None:
+    folder.with_least("alerts: {low_stock: 3}")
+    before = folder.load()
+    folder.with_least("alerts: {low_stock: three}")
+
+    after = reload(before, folder.main, environment={}, registry=FakeRegistry())
+
+    assert isinstance(after, ConfigProblems)
+    assert before.config.alerts.low_stock == 3
+
+
+def test_a_rotated_secret_is_a_change(folder: Folder) -> None:
+    folder.with_least("connections: {a: {type: fake, token: '${env:TOKEN}'}}")
+    before = folder.load(TOKEN="old")
+
+    after = reload(before, folder.main, environment={"TOKEN": "new"}, registry=FakeRegistry())
+
+    assert after is not before
