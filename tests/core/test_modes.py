@@ -62,6 +62,13 @@ def test_the_bucket_of_a_sku_is_fixed_for_ever():
     assert [bucket(sku) for sku in ("MUG", "TEE", "BOX")] == [30, 51, 47]
 
 
+def test_a_share_of_n_percent_takes_the_first_n_buckets():
+    first_outside = bucket("MUG")
+
+    assert ask(share=first_outside) == (False, "outside_share")
+    assert ask(share=first_outside + 1) == (True, "mode_act")
+
+
 def test_a_share_is_about_that_many_skus():
     inside = sum(ask(share=20, sku=f"SKU-{n}")[0] for n in range(2_000))
 

@@ -36,6 +36,10 @@ def test_a_channel_that_shows_nothing_cannot_be_zeroed():
     assert judge(5, 0, most=0, least=0) is None
 
 
+def test_one_live_offer_is_guarded_where_the_guard_never_sleeps():
+    assert judge(1, 1, most=99, least=0) is not None
+
+
 @given(st.integers(0, 200), st.integers(0, 200), st.integers(0, 100), st.integers(0, 50))
 def test_zeroing_less_is_never_less_safe(zeroed, live, most, least):
     if judge(zeroed, live, most=most, least=least) is None and zeroed:
