@@ -66,6 +66,7 @@ class _Routed:
 
 def _decide_batch(tx: Tx, run: Run, numbers: Sequence[int]) -> None:
     orders = Orders(tx)
+    Effects(tx).hold_unsent(numbers)
     records = orders.load(numbers)
     shadowed = [record.id for record in records if record.shadow]
     if shadowed:
@@ -122,7 +123,14 @@ def _apply_changes(tx: Tx, orders: Orders, stock: Stock, record: OrderRecord) ->
         stock.release([one.id for one in record.reservations if one.fulfillment in plan.cancel])
         tx.decide(record.subject, plan.reason)
     if plan.case:
-        tx.open_case(plan.case)
+        tx.open_case(plan.case, once=True)
+    elif record.order.canceled_at and any(one.state in _SHIPPED for one in facts):
+        # The parcel was faster than the cancellation: the buyer was paid back and gets it all the same.
+        reason = Reason.of(
+            "shipped_though_canceled", order=record.order.name, channel=record.order.channel
+        )
+        case = Case("shipped_though_canceled", record.subject, reason, Severity.CRITICAL)
+        tx.open_case(case, once=True)
 
 
 def _decide_one(

@@ -149,9 +149,10 @@ def push_requests(run: Run, connection: str) -> None:
             return
         with run.transaction() as tx:
             document = effect.document or target.request_document(_ship_request(tx, effect))
-            Effects(tx).sending(
+            if not Effects(tx).sending(
                 effect, settle_until=tx.now + CALL, fence=run.lease.fence, document=document
-            )
+            ):
+                return
         run.before_write(effect.scope, "requests")
         if _carry_out(
             run, effect, lambda: (target.stage_request(effect.key, document), "staged")[1]
@@ -191,6 +192,7 @@ def push_requests(run: Run, connection: str) -> None:
             # A staging name is picked up by nobody, and it was never renamed: start over.
             with run.transaction() as tx:
                 Effects(tx).planned_again(effect)
+                effect = Effects(tx).get(effect.id)
             send(effect)
         elif where is Handover.STAGED:
             release(effect)
@@ -250,7 +252,10 @@ def push_confirmations(run: Run, channel: ChannelId) -> None:
             return
         with run.transaction() as tx:
             shipment = Parcels(tx).shipment(effect.order_id, effect.number)
-            Effects(tx).sending(effect, settle_until=tx.now + CALL + settle, fence=run.lease.fence)
+            if not Effects(tx).sending(
+                effect, settle_until=tx.now + CALL + settle, fence=run.lease.fence
+            ):
+                return
         run.before_write(channel, "shipments")
         reference = _carry_out(run, effect, lambda: target.push_shipment(shipment, key=effect.key))
         if reference is not None:
@@ -265,6 +270,7 @@ def push_confirmations(run: Run, channel: ChannelId) -> None:
             return
         with run.transaction() as tx:
             Effects(tx).planned_again(effect)
+            effect = Effects(tx).get(effect.id)
         send(effect)
 
     def confirmed(effect: EffectRow, reference: str, *, found: bool) -> None:

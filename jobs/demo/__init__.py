@@ -178,7 +178,6 @@ def _show(
         while daemon.poll() is None:
             time.sleep(0.3)
             if buyers.done and wishes.leave:
-                world.calm()
                 ended = settle(application, world, expected=buyers.placed)
                 break
     except KeyboardInterrupt:

@@ -107,13 +107,29 @@ class Effects:
         )
         return [_row(row) for row in rows]
 
+    def hold_unsent(self, orders: Sequence[int]) -> None:
+        """Keep the requests of these orders from being sent until this transaction ends."""
+        if self._connection.dialect.name != "sqlite":
+            self._connection.execute(
+                select(effect.c.id)
+                .where(
+                    effect.c.order_id.in_(orders),
+                    effect.c.state.in_([str(EffectState.PLANNED), str(EffectState.PROPOSED)]),
+                )
+                .order_by(effect.c.id)
+                .with_for_update()
+            )
+
     def get(self, effect_id: int) -> EffectRow:
         return _row(self._connection.execute(select(effect).where(effect.c.id == effect_id)).one())
 
     def sending(
         self, one: EffectRow, *, settle_until: datetime, fence: int, document: bytes | None = None
-    ) -> None:
-        """Committed before the call: nobody looks or resends before `settle_until`."""
+    ) -> bool:
+        """Committed before the call: nobody looks or resends before `settle_until`.
+
+        False: it is not as it was read any more (canceled meanwhile), and must not be sent.
+        """
         values: dict[str, object] = {
             "state": str(EffectState.SENDING),
             "attempts": effect.c.attempts + 1,
@@ -123,7 +139,13 @@ class Effects:
         }
         if document is not None:
             values["document"] = document
-        self._set(one.id, values)
+        return bool(
+            self._connection.execute(
+                update(effect)
+                .where(effect.c.id == one.id, effect.c.state == str(one.state))
+                .values(**values)
+            ).rowcount
+        )
 
     def staged(self, one: EffectRow) -> None:
         """The file lies there whole under its staging name; only now may it be renamed."""

@@ -188,7 +188,7 @@ class Parcels:
     def unconfirmed(self, channel: ChannelId, *, limit: int) -> list[Shipment]:
         """Parcels of this channel's orders that no confirmation was ever planned for."""
         rows = self._connection.execute(
-            select(shipment, orders.c.channel, orders.c.remote_id)
+            select(shipment, orders.c.channel, orders.c.remote_id, orders.c.placed_at)
             .join(orders, orders.c.id == shipment.c.order_id)
             .join(
                 fulfillment,
@@ -207,6 +207,8 @@ class Parcels:
             )
             .where(
                 orders.c.channel == channel,
+                # A canceled order takes no confirmation; its parcel is a Case.
+                orders.c.canceled_at.is_(None),
                 effect.c.id.is_(None),
                 fulfillment.c.reference != "elsewhere",
             )
@@ -217,7 +219,7 @@ class Parcels:
 
     def shipment(self, order_id: int, package_number: int) -> Shipment:
         row = self._connection.execute(
-            select(shipment, orders.c.channel, orders.c.remote_id)
+            select(shipment, orders.c.channel, orders.c.remote_id, orders.c.placed_at)
             .join(orders, orders.c.id == shipment.c.order_id)
             .where(shipment.c.order_id == order_id, shipment.c.package_number == package_number)
         ).one()
@@ -239,7 +241,8 @@ class Parcels:
             location=row.location,
             carrier=row.carrier,
             tracking_number=row.tracking_number,
-            shipped_at=row.shipped_at,
+            # A place that writes dates only may name a midnight before the order was placed.
+            shipped_at=max(row.shipped_at, row.placed_at),
             lines=tuple(ConfirmedLine(line.line, line.quantity) for line in lines),
             remote_location=row.remote_location,
             service=row.service,

@@ -120,8 +120,13 @@ class Tx:
             returning=[],
         )
 
-    def open_case(self, case: Case, *, payload_id: int | None = None) -> bool:
-        """Open a Case unless one is open for this kind and subject. True when it is new."""
+    def open_case(self, case: Case, *, payload_id: int | None = None, once: bool = False) -> bool:
+        """Open a Case unless one is open for this kind and subject. True when it is new.
+
+        `once`: nor when the very same one was closed already, by whoever settled it.
+        """
+        if once and self._was_settled(case):
+            return False
         opened = upsert(
             self.connection,
             cases,
@@ -145,6 +150,16 @@ class Tx:
         if opened:
             self.wake("core/alerts")
         return bool(opened)
+
+    def _was_settled(self, case: Case) -> bool:
+        settled = self.connection.execute(
+            select(cases.c.args).where(
+                cases.c.kind == case.kind,
+                cases.c.subject == case.subject,
+                cases.c.state == "closed",
+            )
+        ).scalars()
+        return dict(case.reason.args) in list(settled)
 
     def has_open_case(self, kind: str, subject: str) -> bool:
         return (

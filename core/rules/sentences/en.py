@@ -147,7 +147,9 @@ SENTENCES: Final[dict[str, str]] = {
     "writes_stopped": "Writing to the outside is stopped.",
     "writes_resumed": "Writing to the outside is allowed again.",
     "adopted": "Order {order} is linked: {location} had been asked to ship it before we took over.",
+    "shipped_though_canceled": "Order {order} was canceled on {channel} after its parcel had left. Ask the buyer or the carrier to send it back.",
     # --- mails ---
+    "group_case_shipped_though_canceled": "Parcels that left for canceled orders",
     "alert_told": "Told about {group}: {count:finding|findings} ({kind}).",
     "request_refused": "The place refused request {key}: {words}",
     "mail_open": "{title}: {count} open",
