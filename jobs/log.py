@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -16,9 +16,25 @@ def _redacted(
     logger: Any, method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
     for name, value in event.items():
-        if isinstance(value, str):
-            event[name] = redact(value)
+        event[name] = _clean_pair(name, value)
     return event
+
+
+def _clean(value: Any) -> Any:
+    """Text without secrets, however deep; an object is told by its repr, which may hold one too."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): _clean_pair(str(name), one) for name, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_clean(one) for one in value]
+    return redact(value if isinstance(value, str) else repr(value))
+
+
+def _clean_pair(name: str, value: Any) -> Any:
+    """A header's or a setting's value is a secret by its name: {"password": "hunter2"}."""
+    marked = f"{name}: {value}"
+    return "[redacted]" if isinstance(value, str) and redact(marked) != marked else _clean(value)
 
 
 def configure(*, pretty: bool | None = None, level: str = "info") -> None:
@@ -26,15 +42,17 @@ def configure(*, pretty: bool | None = None, level: str = "info") -> None:
     if pretty is None:
         pretty = sys.stderr.isatty()
     render: list[Any] = (
-        [structlog.dev.ConsoleRenderer()]
+        # Its default prints the local variables of a traceback: tokens, addresses.
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if pretty
-        else [structlog.processors.format_exc_info, _redacted, structlog.processors.JSONRenderer()]
+        else [structlog.processors.JSONRenderer(ensure_ascii=False)]
     )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
             _redacted,
             *render,
         ],

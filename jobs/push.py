@@ -371,7 +371,7 @@ def push_offers(run: Run, channel: ChannelId) -> timedelta | None:
     with run.transaction() as tx:
         offers = Offers(tx)
         for row, until in waiting:
-            offers.wait([row.change.key], until=until)
+            offers.wait([row], until=until)
         _tell_danger(tx, channel, danger)
     _read(run, channel, target, reading, pace)
     # Lower before anything is raised: the other order can sell what is gone.

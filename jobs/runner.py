@@ -13,7 +13,7 @@ from typing import Any
 from core.errors import LeaseLost, RateLimited, Unauthorized
 from core.model.cases import Case, Severity
 from core.model.reasons import Reason
-from jobs.run import Run
+from jobs.run import Run, Stopped
 from jobs.schedule import Unit, units_of
 from jobs.store.store import Store
 from jobs.store.units import Lease, backoff
@@ -21,6 +21,8 @@ from jobs.wiring import Wiring
 
 #: The first wait after a failure, in clock time.
 FIRST_BACKOFF = timedelta(seconds=5)
+#: When a run that ended early goes on.
+SOON = timedelta(seconds=1)
 
 
 class Runner:
@@ -34,13 +36,25 @@ class Runner:
         self._log = log
         self._ttl = wiring.config.running.lease.total_seconds()
         self._chance = random.Random()
+        self._in_trouble = False
 
     def declare(self) -> None:
         """Make the store's units those of this configuration."""
         self.store.units.declare(self.units, now=self.store.clock.now())
 
     def due(self) -> list[str]:
-        return self.store.units.offer(now=self.store.clock.now())
+        """Units to run now; none while the store is in trouble, which is logged when it begins."""
+        try:
+            found = self.store.units.offer(now=self.store.clock.now())
+        except Exception as error:
+            if not self._in_trouble:
+                self._log.error("store in trouble", problem=_words(error))
+            self._in_trouble = True
+            return []
+        if self._in_trouble:
+            self._log.info("store back in order")
+        self._in_trouble = False
+        return found
 
     def run(self, unit_id: str, *, whenever: bool = False) -> bool:
         """Run a unit if it is due and free; True when it ran without failing. Never raises."""
@@ -48,7 +62,7 @@ class Runner:
             return self._run(unit_id, whenever)
         except Exception as error:
             # The store itself is in trouble (disk full, connection lost): the unit stays due.
-            self._log.error("run broke", unit=unit_id, problem=f"{type(error).__name__}: {error}")
+            self._log.error("run broke", unit=unit_id, problem=_words(error))
             return False
 
     def _run(self, unit_id: str, whenever: bool) -> bool:
@@ -62,7 +76,7 @@ class Runner:
         run_id = uuid.uuid4().hex[:12]
         log = self._log.bind(unit=unit_id, run=run_id)
         run = Run(id=run_id, store=self.store, lease=held, wiring=self.wiring, log=log)
-        with _Renewal(self.store, held, self._ttl):
+        with _Renewal(self.store, held, self._ttl, log):
             return self._carry(unit, run, log)
 
     def _carry(self, unit: Unit, run: Run, log: Any) -> bool:
@@ -70,9 +84,10 @@ class Runner:
         try:
             again = unit.flow(run)
         except LeaseLost as lost:
-            # Either a newer fence exists and this run may write nothing, or writes are stopped here.
+            # A newer fence exists and this run may write nothing (the release is a no-op then), or
+            # another run overtook its decision, or writes are stopped here.
             log.info("run ended early", reason=str(lost))
-            self._release(unit, held)
+            self._release(unit, held, again=None if isinstance(lost, Stopped) else SOON)
             return True
         except Exception as error:
             self._fail(unit, held, error, log)
@@ -104,15 +119,17 @@ class Runner:
             return
         if isinstance(error, Unauthorized):
             wait = self.wiring.config.running.longest_backoff
-            self._open_unauthorized(unit, error)
         if held.failures == 0:
             # Quiet when well, loud once when not: the flip is logged, not every try.
             expected = type(error).__module__ == "core.errors"
             log.warning("run failed", problem=str(error), exc_info=None if expected else error)
-        problem = f"{type(error).__name__}: {error}"[:500]
+        problem = _words(error)[:500]
         self.store.units.release(held, now=now, next_due=now + wait, error=problem, failed=True)
+        if isinstance(error, Unauthorized):
+            # After the release: a sibling that works sees that this one is refused, and keeps the Case.
+            self._open_unauthorized(error)
 
-    def _open_unauthorized(self, unit: Unit, error: Unauthorized) -> None:
+    def _open_unauthorized(self, error: Unauthorized) -> None:
         reason = Reason.of(
             "connection_unauthorized",
             connection=error.connector,
@@ -149,8 +166,9 @@ class Runner:
 class _Renewal:
     """Keeps a lease alive while its run lasts. Real time: leases are not scaled."""
 
-    def __init__(self, store: Store, held: Lease, ttl: float) -> None:
+    def __init__(self, store: Store, held: Lease, ttl: float, log: Any) -> None:
         self._store = store
+        self._log = log
         self._held = held
         self._ttl = ttl
         self._over = threading.Event()
@@ -166,6 +184,14 @@ class _Renewal:
 
     def _start(self) -> None:
         while not self._over.is_set():
-            if not self._store.units.renew(self._held, ttl=self._ttl):
-                return
+            try:
+                if not self._store.units.renew(self._held, ttl=self._ttl):
+                    return
+            except Exception as error:
+                # The lease runs on; if it ends, the fence keeps this run from writing.
+                self._log.warning("lease not renewed", problem=_words(error))
             self._over.wait(self._ttl / 3)
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

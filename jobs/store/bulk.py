@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Float, Integer, Row, Table, text
 
-from jobs.store.types import Instant, Json, instant_text, json_text
+from jobs.store.types import Instant, Json, instant_text, json_text, storable
 
 #: Rows per statement: a writer holds others up for this long (design, section 8).
 CHUNK = 10_000
@@ -32,6 +32,8 @@ def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
 
 
 def _value(column: Column[Any], value: Any) -> Any:
+    if isinstance(value, str):
+        return storable(value)
     if isinstance(value, datetime):
         return instant_text(value)
     if isinstance(column.type, Json) and value is not None:
@@ -63,6 +65,7 @@ def _statement(
     partial: str,
     bump: str | None,
     compare: tuple[str, ...],
+    hold: bool,
     dialect: str,
 ) -> str:
     names = ", ".join(f'"{name}"' for name in columns)
@@ -93,6 +96,8 @@ def _statement(
         if newer:
             guard += f' AND excluded."{newer}" >= {table.name}."{newer}"'
         action = f"DO UPDATE SET {sets} WHERE {guard}"
+    elif hold and dialect != "sqlite":
+        action = f'DO UPDATE SET "{key[0]}" = excluded."{key[0]}"'
     else:
         action = "DO NOTHING"
     back = ", ".join(f'{table.name}."{name}"' for name in returning)
@@ -114,6 +119,7 @@ def upsert(
     where_open: bool = False,
     bump: str | None = None,
     compare: Sequence[str] = (),
+    hold: bool = False,
 ) -> list[Row[Any]]:
     """Insert rows or change those that differ; returns the `returning` columns of changed rows only.
 
@@ -121,6 +127,8 @@ def upsert(
     `newer` names a version column: a row older than the stored one changes nothing.
     `bump` names a counter that grows with every change; `compare` narrows what counts as one.
     `where_open`: the key is unique among rows whose state is "open" only.
+    `hold`: where all columns are key or kept, rows that are there are locked until the end of the
+    transaction (SQLite has one writer anyway); not together with `returning`.
     """
     if not rows:
         return []
@@ -137,6 +145,7 @@ def upsert(
             "WHERE state = 'open' " if where_open else "",
             bump,
             tuple(compare),
+            hold,
             connection.dialect.name,
         )
     )

@@ -90,7 +90,7 @@ class Database:
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
         """A write transaction: commits at the end, rolls back on any exception."""
-        with self._exclusively(), self.engine.connect() as connection:
+        with self.exclusively(), self.engine.connect() as connection:
             if self.is_sqlite:
                 connection = connection.execution_options(writing=True)
             with connection.begin():
@@ -103,7 +103,8 @@ class Database:
             yield connection
 
     @contextlib.contextmanager
-    def _exclusively(self) -> Iterator[None]:
+    def exclusively(self) -> Iterator[None]:
+        """Hold the write lock of the database file; PostgreSQL needs none."""
         if self.path is None:
             yield
             return

@@ -48,7 +48,7 @@ class Intent:
     order_id: int
     number: int
     key: str
-    #: what is asked for, in a stable text; a repeat with another one is refused
+    #: what is asked for, in a stable text; its hash is kept beside the key
     request: str
     sku: str | None = None
     proposed: bool = False

@@ -239,10 +239,21 @@ class Offers:
         )
         return [_offer(row) for row in rows]
 
-    def wait(self, keys: Sequence[OfferKey], *, until: datetime | None) -> None:
-        """Nothing to do for these before `until` (None: until something changes)."""
-        for key in keys:
-            self._set(key, look_at=until)
+    def wait(self, rows: Sequence[OfferRow], *, until: datetime | None) -> None:
+        """Nothing to do for these before `until` (None: until something changes).
+
+        One whose want changed, or that the channel sold from, since it was read is looked at still.
+        """
+        for one in rows:
+            self._connection.execute(
+                update(offer)
+                .where(
+                    *_is(one.change.key),
+                    offer.c.wanted_version == one.wanted_version,
+                    offer.c.read_due == one.state.read_due,
+                )
+                .values(look_at=until)
+            )
 
     def read(
         self, readings: Sequence[OfferReading], *, look_at: datetime

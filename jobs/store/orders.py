@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, delete, func, insert, select, tuple_, update
 
+from core.errors import LeaseLost
 from core.model.catalog import FulfilledBy, Sku
 from core.model.fulfillment import FulfillmentState, TrackingStatus
 from core.model.money import Money
@@ -28,6 +29,10 @@ from jobs.store.tables import (
     shipment,
     shipment_line,
 )
+
+
+class Overtaken(LeaseLost):
+    """Another run acted on this since it was read; what was decided is void."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,8 @@ class Orders:
             for row in upsert(
                 self._connection,
                 orders,
-                [self._facts(order) for order in latest.values()],
+                # In one order everywhere, so that two workers with the same page never deadlock.
+                [self._facts(order) for _, order in sorted(latest.items())],
                 key=["channel", "remote_id"],
                 keep=["recorded_at", "stage", "decide", "listed", "shadow"],
                 newer="updated_at",
@@ -221,6 +227,8 @@ class Orders:
                 order_line,
                 rows,
                 key=["order_id", "remote_id"],
+                # Ours, not the channel's: a repeated page must not bring back units that are gone.
+                keep=["external"],
                 returning=["order_id"],
             )
         }
@@ -256,11 +264,15 @@ class Orders:
     # --- reading ---------------------------------------------------------------------------------
 
     def undecided(self, *, limit: int) -> list[int]:
-        return list(
-            self._connection.execute(
-                select(orders.c.id).where(orders.c.decide).order_by(orders.c.id).limit(limit)
-            ).scalars()
-        )
+        """Orders to decide, held until the end of the transaction.
+
+        An order that changes meanwhile would lose its mark to `settle` otherwise. One that is being
+        changed right now is left for the run which that change wakes.
+        """
+        query = select(orders.c.id).where(orders.c.decide).order_by(orders.c.id).limit(limit)
+        if self._connection.dialect.name != "sqlite":
+            query = query.with_for_update(skip_locked=True, key_share=True)
+        return list(self._connection.execute(query).scalars())
 
     def waiting(self) -> list[int]:
         """Orders that wait for units."""
@@ -478,21 +490,29 @@ class Orders:
         )
 
     def cancel_fulfillments(self, which: Iterable[tuple[int, int]]) -> None:
+        """Cancel fulfillments whose request was not sent.
+
+        Raises Overtaken when one is being sent since the order was read: decide again, and ask.
+        """
         for order_id, number in which:
+            request = (
+                effect.c.order_id == order_id,
+                effect.c.number == number,
+                effect.c.kind == "request",
+            )
+            self._connection.execute(
+                update(effect)
+                .where(*request, effect.c.state.in_(["planned", "proposed"]))
+                .values(state="canceled")
+            )
+            if self._connection.execute(
+                select(effect.c.id).where(*request, effect.c.state.in_(["sending", "staged"]))
+            ).first():
+                raise Overtaken(f"fulfillment {number} of order {order_id} is being requested")
             self._connection.execute(
                 update(fulfillment)
                 .where(fulfillment.c.order_id == order_id, fulfillment.c.number == number)
                 .values(state=str(FulfillmentState.CANCELED))
-            )
-            self._connection.execute(
-                update(effect)
-                .where(
-                    effect.c.order_id == order_id,
-                    effect.c.number == number,
-                    effect.c.kind == "request",
-                    effect.c.state.in_(["planned", "proposed"]),
-                )
-                .values(state="canceled")
             )
 
     def set_external(self, order_id: int, units: Mapping[str, int]) -> None:

@@ -55,11 +55,17 @@ class People:
             self._join(wanted[fingerprint], group_of(wanted[fingerprint]))
         for fingerprint in sorted(wanted.keys() & before.keys()):
             one = wanted[fingerprint]
-            if before[fingerprint].args != dict(one.reason.args):
+            row = before[fingerprint]
+            told = (row.code, row.args, row.severity)
+            if told != (one.reason.code, dict(one.reason.args), str(one.severity)):
                 self._connection.execute(
                     update(alert)
                     .where(alert.c.fingerprint == fingerprint)
-                    .values(args=dict(one.reason.args), code=one.reason.code)
+                    .values(
+                        args=dict(one.reason.args),
+                        code=one.reason.code,
+                        severity=str(one.severity),
+                    )
                 )
         for fingerprint in sorted(before.keys() - wanted.keys()):
             self._resolve(before[fingerprint])

@@ -16,6 +16,7 @@ from core.model.stock import Claim, MovementKind, StockLevel, StockMovement, Sto
 from jobs.store.bulk import chunks, upsert
 from jobs.store.store import Tx
 from jobs.store.tables import dirty_sku, movement, reservation, snapshot, stock_level
+from jobs.store.types import instant_text
 
 #: SQLite checks the row it would insert even when it updates: a release must not look negative.
 _ADD = {
@@ -168,18 +169,17 @@ class Stock:
 
     def mark_dirty(self, skus: Iterable[Sku]) -> None:
         """What channels should show of these Skus must be decided again."""
-        rows = [{"sku": sku} for sku in sorted(set(skus))]
-        upsert(self._connection, dirty_sku, rows, key=["sku"], returning=[])
-        if rows:
-            self._tx.wake("core/offers")
+        self._tx.mark_dirty(skus)
 
     def take_dirty(self, limit: int) -> list[Sku]:
-        """The Skus to decide again; whoever takes them decides in this transaction."""
-        skus = list(
-            self._connection.execute(
-                select(dirty_sku.c.sku).order_by(dirty_sku.c.sku).limit(limit)
-            ).scalars()
-        )
+        """The Skus to decide again; whoever takes them decides in this transaction.
+
+        One whose mark is being written right now is left: the writer's commit wakes us.
+        """
+        query = select(dirty_sku.c.sku).order_by(dirty_sku.c.sku).limit(limit)
+        if self._connection.dialect.name != "sqlite":
+            query = query.with_for_update(skip_locked=True)
+        skus = list(self._connection.execute(query).scalars())
         for chunk in chunks(skus):
             self._connection.execute(delete(dirty_sku).where(dirty_sku.c.sku.in_(chunk)))
         return skus
@@ -233,7 +233,7 @@ class Stock:
     def keep_snapshot(
         self, taken: StockSnapshot, *, state: str, reasons: Sequence[Reason], content: Any = None
     ) -> int | None:
-        """Remember a snapshot; None when these very bytes were taken before."""
+        """Remember a snapshot; None when these very bytes of this instant were taken before."""
         rows = upsert(
             self._connection,
             snapshot,
@@ -252,8 +252,8 @@ class Stock:
                     "content": content,
                 }
             ],
-            key=["location", "name", "digest"],
-            keep=["as_of", "received_at", "rows", "units", "zeros", "state", "reasons", "content"],
+            key=["location", "name", "digest", "as_of"],
+            keep=["received_at", "rows", "units", "zeros", "state", "reasons", "content"],
             returning=["id"],
         )
         return rows[0].id if rows else None
@@ -264,18 +264,19 @@ class Stock:
         A Sku the snapshot does not name is no longer there: 0. Returns the Skus whose on_hand moved.
         """
         figures = {row.sku: row.quantity for row in taken.rows}
-        before = dict(
-            self._connection.execute(
-                select(stock_level.c.sku, stock_level.c.on_hand).where(
-                    stock_level.c.location == taken.location
-                )
-            )
-            .tuples()
-            .all()
+        levels = (
+            select(stock_level.c.sku, stock_level.c.on_hand)
+            .where(stock_level.c.location == taken.location)
+            .order_by(stock_level.c.sku)
         )
+        if self._connection.dialect.name != "sqlite":
+            # All of them first, in the order in which orders reserve: see `levels`.
+            levels = levels.with_for_update()
+        before = dict(self._connection.execute(levels).tuples().all())
         for sku in before.keys() - figures.keys():
             figures[sku] = 0
-        reference = f"{taken.name}#{taken.digest[:12]}"
+        # With its instant: a feed may say 5, then 7, then 5 again in the very same bytes.
+        reference = f"{taken.name}#{taken.digest[:12]}@{instant_text(taken.as_of)}"
         moved = self.move(
             [
                 StockMovement(

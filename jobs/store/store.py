@@ -8,7 +8,7 @@ the modules beside this one (orders, stock, offers, effects, people), each a sma
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from core.model.reasons import Reason
 from core.ports import Clock, Reject
 from jobs.store.bulk import upsert
 from jobs.store.database import Database
-from jobs.store.tables import audit, cases, decision, payload
+from jobs.store.tables import audit, cases, decision, dirty_sku, payload
 from jobs.store.units import Lease, Rates, Units
 
 #: Raw records are kept this long unless the configuration says otherwise.
@@ -46,6 +46,8 @@ class Tx:
         self._units = units
         self._lease = lease
         self._wakes: set[str] = set()
+        self._dirty: set[str] = set()
+        self._advance: tuple[str, datetime | None] | None = None
         self._decisions: list[dict[str, Any]] = []
 
     def rows(self, query: Select[Any]) -> list[Row[Any]]:
@@ -56,9 +58,14 @@ class Tx:
         self._wakes.update(units)
 
     def advance(self, cursor: str, *, complete_to: datetime | None = None) -> None:
-        """Save the walk's place together with what it recorded."""
+        """Save the walk's place together with what it recorded; written with the wakes."""
         assert self._lease, "only a run has a cursor"
-        self._units.advance(self.connection, self._lease, cursor, complete_to=complete_to)
+        before = self._advance[1] if self._advance else None
+        self._advance = (cursor, complete_to or before)
+
+    def mark_dirty(self, skus: Iterable[str]) -> None:
+        """What channels should show of these Skus must be decided again."""
+        self._dirty.update(skus)
 
     def decide(self, subject: str, reason: Reason) -> None:
         """Keep why something was decided or done (I7)."""
@@ -205,11 +212,34 @@ class Tx:
         return bool(closed)
 
     def finish(self) -> None:
-        """Write what was gathered. Called once, at the end of the transaction."""
+        """Write what was gathered. Called once, at the end of the transaction.
+
+        Rows that other runs write too come last and in one order everywhere: marks of Skus, then
+        units (our own with its cursor among them). Two runs deadlock on PostgreSQL otherwise.
+        """
         if self._decisions:
             self.connection.execute(insert(decision), self._decisions)
-        if self._wakes:
-            self._units.wake(self.connection, self._wakes, now=self.now)
+        if self._dirty:
+            self._write_dirty()
+            self._wakes.add("core/offers")
+        self._units.wake(
+            self.connection,
+            self._wakes,
+            now=self.now,
+            advance=(self._lease, *self._advance) if self._lease and self._advance else None,
+        )
+
+    def _write_dirty(self) -> None:
+        # Where the mark is there already it is locked all the same: whoever takes it now would decide
+        # without our change, and take the mark with it.
+        upsert(
+            self.connection,
+            dirty_sku,
+            [{"sku": sku} for sku in sorted(self._dirty)],
+            key=["sku"],
+            returning=[],
+            hold=True,
+        )
 
 
 class Store:

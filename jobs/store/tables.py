@@ -52,6 +52,13 @@ unit = Table(
     Column("wake_seq", Integer, nullable=False, default=0),
     Column("offered_until", Float, comment="real time, seconds since the epoch"),
     Column("failures", Integer, nullable=False, default=0),
+    Column(
+        "waiting",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="a remote asked us to wait until due_at: no wake comes before it",
+    ),
     Column("cursor", Text),
     Column("complete_to", Instant, comment="all remote changes up to here are recorded"),
     Column("last_ok_at", Instant),
@@ -205,7 +212,7 @@ snapshot = Table(
     Column("state", Text, nullable=False, comment="applied, quarantined, late, rejected"),
     Column("reasons", Json, nullable=False),
     Column("content", Json, comment="the rows, kept while quarantined"),
-    UniqueConstraint("location", "name", "digest"),
+    UniqueConstraint("location", "name", "digest", "as_of"),
 )
 
 reservation = Table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -10,12 +11,25 @@ from typing import Any
 from sqlalchemy import DateTime, Dialect, Text, TypeDecorator
 from sqlalchemy.types import TypeEngine
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 
 def instant_text(at: datetime) -> str:
     """Fixed width, so that text order is time order: 2026-11-24T01:02:03.000004+00:00."""
     if at.tzinfo is None:
         raise ValueError(f"a naive instant cannot be stored: {at!r}")
     return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def storable(text: str) -> str:
+    """The text as both databases can keep it.
+
+    PostgreSQL has no NUL, and half a surrogate pair (a remote cut a title in the middle of an emoji)
+    cannot be encoded: one such letter would keep a whole page of orders out for ever.
+    """
+    if "\x00" in text:
+        text = text.replace("\x00", "\ufffd")
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 class Instant(TypeDecorator[datetime]):
@@ -62,8 +76,8 @@ class Json(TypeDecorator[Any]):
 
 def json_text(value: Any) -> str:
     """Compact JSON in a stable key order, so that equal values are equal text."""
-    return json.dumps(
-        value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=_plain
+    return storable(
+        json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=_plain)
     )
 
 

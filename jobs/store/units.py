@@ -21,6 +21,7 @@ from sqlalchemy import (
     case,
     func,
     literal,
+    not_,
     or_,
     select,
     text,
@@ -240,17 +241,31 @@ class Units:
                     offered_until=None,
                     failures=held.failures + failed if failed or waiting else 0,
                     last_error=error,
+                    waiting=waiting,
                     **({} if failed or waiting else {"last_ok_at": now}),
                 )
             )
 
-    def wake(self, connection: Connection, ids: Iterable[str], *, now: datetime) -> None:
+    def wake(
+        self,
+        connection: Connection,
+        ids: Iterable[str],
+        *,
+        now: datetime,
+        advance: tuple[Lease, str, datetime | None] | None = None,
+    ) -> None:
         """Make these units due, in the transaction of the change that made their work.
 
-        Written last and in order of id: two runs that wake each other's units deadlock otherwise.
-        A failing unit is not hurried out of its back-off.
+        Written last and in order of id, with the run's own place (`advance`: lease, cursor, complete
+        to) in the same order: two runs that wake each other's units deadlock otherwise. A unit that
+        fails is not hurried out of its back-off, nor one that a remote asked to wait.
         """
-        for name in sorted(set(ids)):
+        woken = set(ids)
+        for name in sorted(woken | {advance[0].unit} if advance else woken):
+            if advance and name == advance[0].unit:
+                self._advance(connection, *advance)
+            if name not in woken:
+                continue
             connection.execute(
                 update(unit)
                 .where(unit.c.id == name)
@@ -258,7 +273,7 @@ class Units:
                     wake_seq=unit.c.wake_seq + 1,
                     due_at=case(
                         (
-                            and_(unit.c.failures == 0, unit.c.due_at > now),
+                            and_(unit.c.failures == 0, not_(unit.c.waiting), unit.c.due_at > now),
                             literal(now, unit.c.due_at.type),
                         ),
                         else_=unit.c.due_at,
@@ -267,13 +282,8 @@ class Units:
                 )
             )
 
-    def advance(
-        self,
-        connection: Connection,
-        held: Lease,
-        cursor: str,
-        *,
-        complete_to: datetime | None = None,
+    def _advance(
+        self, connection: Connection, held: Lease, cursor: str, complete_to: datetime | None
     ) -> None:
         """Move the unit's cursor, in the transaction that recorded what the cursor passed."""
         values: dict[str, object] = {"cursor": cursor}

@@ -264,7 +264,11 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_snapshot")),
         sa.UniqueConstraint(
-            "location", "name", "digest", name=op.f("uq_snapshot_location_name_digest")
+            "location",
+            "name",
+            "digest",
+            "as_of",
+            name=op.f("uq_snapshot_location_name_digest_as_of"),
         ),
     )
     op.create_table(
@@ -293,6 +297,13 @@ def upgrade() -> None:
             "offered_until", sa.Float(), nullable=True, comment="real time, seconds since the epoch"
         ),
         sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column(
+            "waiting",
+            sa.Boolean(),
+            server_default=sa.false(),
+            nullable=False,
+            comment="a remote asked us to wait until due_at: no wake comes before it",
+        ),
         sa.Column("cursor", sa.Text(), nullable=True),
         sa.Column(
             "complete_to",
@@ -410,7 +421,7 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("location", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("shadow", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("shadow", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("created_at", types.Instant(), nullable=False),
         sa.Column("requested_at", types.Instant(), nullable=True),
