@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, SecretBytes, SecretStr
@@ -22,18 +23,20 @@ class Shape:
     def __init__(self, settings: Mapping[str, type[BaseModel]], *, look: Look) -> None:
         self._settings = settings
         self._look = look
+        self._known: dict[Path, tuple[Any, ...]] = {(): (Config,)}
 
     def at(self, path: Path) -> tuple[Any, ...]:
         """The types a value at the path may have; () where nothing is known."""
-        allowed: tuple[Any, ...] = (Config,)
-        for depth, step in enumerate(path):
-            here = path[:depth]
-            if here == ("connections",):
-                known = self._settings.get(str(step))
-                allowed = (known,) if known else ()
-            else:
-                allowed = tuple(self._below(allowed, step, here))
+        allowed = self._known.get(path)
+        if allowed is None:
+            allowed = self._known[path] = self._looked_up(path[:-1], path[-1])
         return allowed
+
+    def _looked_up(self, above: Path, step: str | int) -> tuple[Any, ...]:
+        if above == ("connections",):
+            known = self._settings.get(str(step))
+            return (known,) if known else ()
+        return tuple(self._below(self.at(above), step, above))
 
     def secret(self, path: Path) -> bool:
         """Whether the value must not be shown. What is not known may be a misspelled secret."""
@@ -72,6 +75,7 @@ class Shape:
         )
 
 
+@cache
 def fields(model: type[BaseModel]) -> dict[str, Any]:
     """Key in YAML -> annotation."""
     return {field.alias or name: field.annotation for name, field in model.model_fields.items()}

@@ -207,22 +207,21 @@ class _Reading:
         """The source line without secrets, and where the caret stands in it."""
         lines = self._sheet.lines.get(at.file, [])
         line = lines[at.line - 1] if at.line <= len(lines) else ""
-        here = [
-            (path, node)
-            for path, node in self._sheet.spans
-            if node.at.file == at.file and node.at.line <= at.line <= node.end.line
-        ]
-        if not here:
+        # An alias makes one place of a file several values: it is secret if any of them is.
+        regions: dict[tuple[int, int], bool] = {}
+        for path, node in self._sheet.spans:
+            if node.at.file == at.file and node.at.line <= at.line <= node.end.line:
+                start = node.at.column - 1 if node.at.line == at.line else 0
+                end = node.end.column - 1 if node.end.line == at.line else len(line)
+                if not regions.get((start, end)):
+                    regions[start, end] = self._shape.secret(path)
+        if not regions:
             # No value was read from this line: it may be a broken one.
             return suspicious_masked(line), at.column
         caret = at.column
-        for path, node in sorted(here, key=lambda one: one[1].at.column, reverse=True):
-            if not self._shape.secret(path):
-                continue
-            start = node.at.column - 1 if node.at.line == at.line else 0
-            end = node.end.column - 1 if node.end.line == at.line else len(line)
-            shown = masked(line[start:end])
-            if end < caret:
+        for (start, end), secret in sorted(regions.items(), reverse=True):
+            shown = masked(line[start:end]) if secret else line[start:end]
+            if end < at.column:
                 caret += len(shown) - (end - start)
             line = line[:start] + shown + line[end:]
         return line, caret

@@ -14,8 +14,17 @@ from config.secrets import References, Unresolved
 from config.yaml12 import compose, scalar
 
 #: An alias that is used again and again inside aliases grows without bound ("billion laughs").
-_MOST_NODES = 500_000
+_MOST_NODES = 300_000
 _DEEPEST = 60
+
+
+class _TooLarge(Exception):
+    """Aliases made a file larger or deeper than any configuration is."""
+
+    def __init__(self, at: Position, path: Path) -> None:
+        super().__init__()
+        self.at = at
+        self.path = path
 
 
 class Tree:
@@ -65,7 +74,12 @@ class Tree:
             self.sheet.broken |= bool(troubles)
             return _empty(start)
         open_files = (*open_files, file.resolve())
-        node = self._node(composed, name, path, open_files, depth=0)
+        try:
+            node = self._node(composed, name, path, open_files, depth=0)
+        except _TooLarge as error:
+            self._trouble(error.at, error.path, "too large or too deep", "", "take aliases apart")
+            self.sheet.broken = True
+            return _empty(start)
         return self._joined(node, path, open_files)
 
     def _content(self, file: File, at: Position, path: Path) -> str | None:
@@ -146,9 +160,7 @@ class Tree:
         at, end = _position(file, made.start_mark), _position(file, made.end_mark)
         self._nodes += 1
         if self._nodes > _MOST_NODES or depth > _DEEPEST:
-            if self._nodes <= _MOST_NODES + 1:
-                self._trouble(at, path, "too large or too deep", "", "take aliases apart")
-            return Node(at, end, None)
+            raise _TooLarge(at, path)
         if isinstance(made, yaml.MappingNode):
             return Node(at, end, self._mapping(made, file, path, open_files, depth=depth))
         if isinstance(made, yaml.SequenceNode):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,3 +149,26 @@ def _models() -> set[type[BaseModel]]:
 
 def _as_yaml_12(path: Path) -> Any:
     return Tree(path, environment=dict.fromkeys(ENVIRONMENT, "x")).sheet.root.plain()
+
+
+def test_no_slip_of_the_pen_ends_in_anything_but_problems(copy: Path) -> None:
+    chance = random.Random(20261124)
+    letters = list(copy.read_text(encoding="utf-8"))
+    environment = dict.fromkeys(ENVIRONMENT, "never-to-be-shown")
+    told: list[str] = []
+
+    for _ in range(60):
+        slipped = letters.copy()
+        for _ in range(3):
+            at = chance.randrange(len(slipped))
+            slipped[at : at + chance.choice([0, 1, 30])] = chance.choice(
+                "\t:{}[]'\"#&*!|>-%@`,\n\a"
+            )
+        copy.write_text("".join(slipped), encoding="utf-8")
+        try:
+            load(copy, environment=environment)
+        except ConfigProblems as problems:
+            told.append(str(problems))
+
+    assert len(told) > 20
+    assert "never-to-be-shown" not in "".join(told)

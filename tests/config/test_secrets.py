@@ -163,6 +163,17 @@ def test_a_reference_itself_is_shown_because_it_helps(folder: Folder) -> None:
     assert "${env:ABSENT}" in problem.source
 
 
+def test_a_secret_behind_an_alias_is_masked_where_it_stands(folder: Folder) -> None:
+    folder.with_least(
+        f"connections: {{a: {{type: fake, token: &t {SECRET}, port: x}}, b: {{type: fake, token: *t}}}}"
+    )
+
+    failure = folder.failure()
+
+    assert "{type: fake, token: •••, port: x}" in str(failure)
+    _shows_nothing(failure)
+
+
 def test_neither_the_configuration_nor_its_digest_shows_a_secret(folder: Folder) -> None:
     (folder.path / "token").write_text(SECRET)
     folder.with_least("connections: {a: {type: fake, token: '${file:token}'}}")
