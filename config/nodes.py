@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from config.problems import Path, Position
@@ -47,17 +46,6 @@ class Node:
         if isinstance(self.value, list):
             return [node.plain() for node in self.value]
         return self.value
-
-    def scalars(self) -> Iterator[Node]:
-        """Every scalar at or below this node."""
-        if isinstance(self.value, dict):
-            for entry in self.value.values():
-                yield from entry.node.scalars()
-        elif isinstance(self.value, list):
-            for node in self.value:
-                yield from node.scalars()
-        else:
-            yield self
 
 
 @dataclass(frozen=True, slots=True)
