@@ -46,6 +46,17 @@ def test_the_first_location_that_has_everything_ships_everything():
     assert [reason.code for reason in allocation.reasons] == ["allocated_whole"]
 
 
+def test_a_location_that_has_exactly_enough_has_everything():
+    allocation = allocate(
+        [Demand("1", {"MUG": 1}, 3)],
+        locations=[location("east")],
+        available={("MUG", "east"): 3},
+    )
+
+    assert [reason.code for reason in allocation.reasons] == ["allocated_whole"]
+    assert allocation.reasons[0].args == {"location": "east", "units": 3}
+
+
 def test_equal_priorities_are_settled_by_name():
     places = [location("west"), location("east")]
     available = {("MUG", "east"): 3, ("MUG", "west"): 3}
@@ -97,6 +108,10 @@ def test_a_kit_is_never_taken_apart():
 
     assert set(allocation.claims) == {Claim("1", "MUG", None, 1), Claim("1", "TEE", None, 2)}
     assert allocation.splits == 0
+    assert [reason.args for reason in allocation.reasons] == [
+        {"sku": "MUG", "quantity": 1},
+        {"sku": "TEE", "quantity": 2},
+    ]
 
 
 def test_two_lines_of_the_same_sku_share_what_is_there():

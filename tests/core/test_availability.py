@@ -87,6 +87,46 @@ def test_a_pack_takes_several_units_for_one_sale():
 
 
 @pytest.mark.parametrize(
+    ("components", "said"),
+    [
+        ({"MUG": 1}, []),
+        ({"MUG": 2}, [{"sku": "MUG", "per": 2, "left": 4}]),
+        ({"MUG": 1, "TEE": 1}, [{"sku": "TEE", "per": 1, "left": 7}]),
+        # of equally scarce components the first is named
+        ({"BOX": 1, "TEE": 1}, [{"sku": "BOX", "per": 1, "left": 7}]),
+    ],
+)
+def test_only_a_kit_needs_a_word_about_its_scarcest_component(components, said):
+    stock = {"MUG": [("east", 9)], "TEE": [("east", 7)], "BOX": [("east", 7)]}
+
+    result = sellable(
+        components=components,
+        units_per_sale=1,
+        available=stock,
+        unallocated={},
+        policy=Policy(),
+    )
+
+    assert [step.args for step in result.steps if step.code == "kit_limited"] == said
+
+
+def test_a_location_counts_from_its_first_unit():
+    result = show(available={"MUG": [("east", 1), ("west", 0), ("acme", -1)]})
+
+    assert result.quantity == 1
+    assert result.steps[0].args["locations"] == 1
+
+
+def test_a_single_unit_promised_or_held_back_counts():
+    assert show(5, promised=1).quantity == 4
+    assert show(5, policy=Policy(buffer=1)).quantity == 4
+
+
+def test_a_single_unit_is_hidden_below_two():
+    assert show(1, policy=Policy(hide_below=2)).quantity == 0
+
+
+@pytest.mark.parametrize(
     ("policy", "quantity", "last"),
     [
         (Policy(), 60, "units_available"),
@@ -111,6 +151,7 @@ def test_each_part_of_a_policy_narrows_in_its_turn(policy, quantity, last):
 
     assert result.quantity == quantity
     assert result.steps[-1].code == last
+    assert result.steps[-1].args["left"] == quantity
 
 
 def test_a_policy_reads_as_a_sum():
@@ -138,6 +179,7 @@ def test_a_listing_with_nothing_of_ours_behind_it_shows_nothing():
 
     assert result.quantity == 0
     assert result.steps[0].code == "no_components"
+    assert result.steps[0].args == {"left": 0}
 
 
 # --- properties ----------------------------------------------------------------------------------

@@ -44,6 +44,8 @@ def test_an_order_canceled_whole_wants_nothing_any_more():
     plan = on_change(order(line(), canceled_at=NOON), [facts()], was_current={"1": 2})
 
     assert plan.cancel == (1,)
+    assert not plan.reroute
+    assert plan.reason.args == {"order": "#1001", "quantity": 2}
 
 
 def test_the_rest_of_a_canceled_fulfillment_is_routed_again():
@@ -93,6 +95,7 @@ def test_both_can_be_needed():
     plan = on_change(order(line(current=1)), [sent, unsent], was_current={"1": 3})
 
     assert plan.cancel == (2,)
+    assert plan.reason.args["quantity"] == 1
     assert plan.case is not None
     assert plan.case.reason.args["units"] == "1 x1"
 
@@ -153,6 +156,14 @@ def test_one_line_may_grow_while_another_shrinks():
     assert plan.cancel == (2,)
     assert plan.reroute
     assert plan.reason.code == "canceled_before_request"
+
+
+def test_a_new_line_needs_a_place_from_its_first_unit():
+    one = order(line("1"), line("2", units=1))
+
+    plan = on_change(one, [facts()], was_current={"1": 2})
+
+    assert plan.reroute
 
 
 def test_a_new_line_that_needs_no_shipping_needs_no_place():
@@ -225,3 +236,4 @@ def test_no_surplus_means_no_plan(found):
     plan = undo(found, {"1": 0})
 
     assert (plan.cancel, plan.case, plan.reroute) == ((), None, False)
+    assert plan.reason.code == "change_none"

@@ -105,6 +105,7 @@ def test_a_canceled_line_of_ours_beside_a_foreign_one_leaves_nothing_to_ship():
     verdict = judge(order(line("1", current=0), line("2", fulfilled_by=FulfilledBy.AMAZON)))
 
     assert verdict.stage is OrderStage.RECORDED
+    assert verdict.reason.code == "order_recorded_only"
 
 
 def test_an_order_fulfilled_on_the_channel_is_recorded_only():

@@ -134,6 +134,31 @@ def test_the_words_say_how_much():
     assert reason.args == {"gone": 5, "known": 10, "percent": 40}
 
 
+@pytest.mark.parametrize(
+    ("one", "args"),
+    [
+        (
+            snapshot(5, as_of=NOON - timedelta(hours=72, minutes=59)),
+            {"as_of": "2026-11-21T11:01:00+00:00", "hours": 72},
+        ),
+        (
+            snapshot(5, as_of=NOON + timedelta(minutes=90)),
+            {"as_of": "2026-11-24T13:30:00+00:00", "minutes": 90},
+        ),
+        (snapshot(5, problems=3), {"count": 3, "lines": 4}),
+        (snapshot(5, 9_999, -1), {"sku": "S1", "quantity": 9_999, "count": 2}),
+    ],
+)
+def test_the_words_say_what_was_seen(one, args):
+    (reason,) = suspicions(one, previous=None, known_rows=0, kept_rows=0, guard=GUARD, now=NOON)
+
+    assert reason.args == args
+
+
+def test_the_only_sku_of_a_place_does_not_go_unseen():
+    assert doubts(snapshot(5), previous=False, known=1, kept=0) == ["snapshot_rows_gone"]
+
+
 def test_a_reservation_counts_until_the_remote_has_taken_it_off():
     assert counts(None, NOON)
     assert counts(NOON, NOON - timedelta(seconds=1))
