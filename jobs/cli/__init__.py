@@ -28,7 +28,7 @@ for module in (running, looking, acting):
 def main() -> None:
     """Run a command; an expected error is one readable message, never a traceback."""
     try:
-        app()
+        app(prog_name="lockstep")
     except LockstepError as error:
         print(str(error), file=sys.stderr)
         raise SystemExit(2) from None

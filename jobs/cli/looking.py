@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -33,6 +34,7 @@ from jobs.store.tables import (
     shipment,
     stock_level,
 )
+from jobs.store.units import UnitRow
 
 #: Real seconds without a heartbeat before `status` calls the daemon dead.
 HEARTBEAT_OLD = 60.0
@@ -172,12 +174,11 @@ def status(
 
 def _status(app: Application) -> dict[str, Any]:
     now = app.store.clock.now()
-    file = heartbeat_file(app.store.database.path)
-    beat = file.read_text().split() if file and file.exists() else None
+    units = app.store.units.rows()
     with app.store.reading() as tx:
         permissions = Permissions(tx)
         return {
-            "alive": beat is not None and time.time() - float(beat[1]) < HEARTBEAT_OLD,
+            "alive": _alive(app, units),
             "units": [
                 {
                     "unit": row.id,
@@ -188,7 +189,7 @@ def _status(app: Application) -> dict[str, Any]:
                     "complete_to": None if row.complete_to is None else row.complete_to.isoformat(),
                     "error": row.last_error,
                 }
-                for row in app.store.units.rows()
+                for row in units
             ],
             "modes": {
                 f"{channel}/{flow}": _mode_words(permissions, channel, flow)
@@ -202,6 +203,19 @@ def _status(app: Application) -> dict[str, Any]:
             "offers_differing": len(Offers(tx).differing()),
             "open_cases": _counts(tx, cases.c.kind, cases.c.state == "open"),
         }
+
+
+def _alive(app: Application, units: Sequence[UnitRow]) -> bool:
+    """Whether a daemon is at work: its heartbeat beside the SQLite file, or, where workers on other
+    machines share a PostgreSQL, the last run of any unit (`core/alerts` runs each 15 seconds)."""
+    path = app.store.database.path
+    if path is None:
+        now = app.store.clock.now()
+        ended = [row.last_ok_at for row in units if row.last_ok_at is not None]
+        return bool(ended) and (now - max(ended)).total_seconds() < HEARTBEAT_OLD
+    file = heartbeat_file(path)
+    beat = file.read_text().split() if file and file.exists() else None
+    return beat is not None and time.time() - float(beat[1]) < HEARTBEAT_OLD
 
 
 def _mode_words(permissions: Permissions, channel: str, flow: str) -> str:
