@@ -272,7 +272,7 @@ class Stock:
         if self._connection.dialect.name != "sqlite":
             # All of them first, in the order in which orders reserve: see `levels`.
             levels = levels.with_for_update()
-        before = dict(self._connection.execute(levels).tuples().all())
+        before = {row.sku: row.on_hand for row in self._connection.execute(levels)}
         for sku in before.keys() - figures.keys():
             figures[sku] = 0
         # With its instant: a feed may say 5, then 7, then 5 again in the very same bytes.
