@@ -65,6 +65,7 @@ def mode(
             for one in channels:
                 for each in [flow] if flow else WRITING_FLOWS:
                     Permissions(tx).set_mode(one, each, to, skus=sku, share=share, by=person(by))
+                    _reconsider(tx, one, each, to)
                 _decide_afresh(tx, one)
     console().print(Text(f"{', '.join(channels)}: {flow or 'every flow'} now {to}"))
 
@@ -74,6 +75,20 @@ def _known(app: Application, channels: list[str]) -> None:
         if one not in app.wiring.config.channels:
             known = ", ".join(app.wiring.config.channels)
             raise ConfigError(f"there is no channel {one!r}; configured are {known}")
+
+
+def _reconsider(tx: Tx, channel: str, flow: str, to: Mode) -> None:
+    """What is decided but not sent follows the mode: `propose` asks a person, `act` lets it go."""
+    kind = {"requests": "request", "shipments": "confirmation"}.get(flow)
+    change = {Mode.PROPOSE: ("planned", "proposed"), Mode.ACT: ("proposed", "planned")}.get(to)
+    if kind is None or change is None:
+        return
+    before, after = change
+    tx.connection.execute(
+        update(effect)
+        .where(effect.c.scope == channel, effect.c.kind == kind, effect.c.state == before)
+        .values(state=after)
+    )
 
 
 def _decide_afresh(tx: Tx, channel: str) -> None:
