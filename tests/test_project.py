@@ -5,14 +5,23 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+
+from config.load import load
+from config.table import COLUMNS
+from connectors.amazon.checks import ADDRESS_ROLE
+from connectors.shopify.connector import SCOPES
+from jobs.cli import app
 
 ROOT = Path(__file__).parents[1]
 OURS = ("config", "connectors", "core", "jobs")
@@ -142,6 +151,66 @@ def test_ci_runs_what_the_readme_names_for_tests():
     assert "make test" in script
     assert "make test" in (ROOT / "README.md").read_text(encoding="utf-8")
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+# --- what the README says
+
+
+def blocks(kind: str) -> list[str]:
+    """The README's fenced blocks of one language."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```{kind}\n(.*?)^```", text, re.M | re.S)
+
+
+def commands() -> list[list[str]]:
+    """Every `./lockstep …` of the README's shell blocks and its inline code, as words."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    inline = re.findall(r"`(\./lockstep [a-z][^`\n]*)`", text)
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    demos = [re.sub(r'^make demo ARGS="(.*?)"', r"./lockstep demo \1", line) for line in lines]
+    shown = [line for line in [*inline, *demos] if line.startswith("./lockstep ")]
+    return [shlex.split(line.split(" > ")[0], comments=True)[1:] for line in shown]
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_every_command_of_the_readme_exists_with_its_options(words: list[str]):
+    command: Any = typer.main.get_command(app)
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+
+    # Parses names, types and counts, and runs nothing.
+    command.make_context(command.name, words)
+
+
+def test_the_configuration_of_the_readme_is_in_order(tmp_path: Path):
+    examples = blocks("yaml")
+    whole = tmp_path / "lockstep.yaml"
+    whole.write_text("\n".join(examples), encoding="utf-8")
+    (tmp_path / "skus.csv").write_text("sku\nMUG-BLUE\n")
+    secret = tmp_path / "key"
+    secret.write_text("a private key")
+    whole.write_text(whole.read_text().replace("/run/secrets/acme_key", str(secret)))
+    names = dict.fromkeys(re.findall(r"\$\{env:(\w+)", whole.read_text()), "x")
+
+    config = load(
+        whole, environment={**names, "LOCKSTEP_STORE_URL": "postgresql+psycopg://u:p@h/n"}
+    ).config
+
+    assert len(examples) == 2
+    assert set(config.channels) == {"shopify-us", "amazon-us"}
+
+
+def test_the_readme_names_every_column_of_the_sku_table():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert set(re.findall(r"^\| `(\w+)` \|", text, re.M)) >= set(COLUMNS)
+
+
+def test_the_readme_names_every_scope_that_is_checked():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert [scope for scope, _ in SCOPES if f"`{scope}`" not in text] == []
+    assert ADDRESS_ROLE in " ".join(text.split())
 
 
 # --- imports at run time
