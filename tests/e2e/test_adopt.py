@@ -18,7 +18,14 @@ from tests.e2e.drill import START, application, wait_until, world
 
 CHANNEL = "shopify-us"
 #: Tokens and reports change nothing a seller has; a place writes its own files.
-THEIR_OWN = ("token", "createReport", "stock-file", "acknowledgment-file", "shipment-file", "pick-up")
+THEIR_OWN = (
+    "token",
+    "createReport",
+    "stock-file",
+    "acknowledgment-file",
+    "shipment-file",
+    "pick-up",
+)
 
 
 def _place_old_orders(made, count: int) -> list[str]:  # type: ignore[no-untyped-def]

@@ -373,9 +373,11 @@ def test_a_report_row_becomes_a_listing() -> None:
     ) == ("PAN-12", "PAN-12", '12" Pan, "Café"')
     assert (found.status, found.fulfilled_by) == (ListingStatus.ACTIVE, FulfilledBy.US)
     assert Money(2450, "USD") == found.price
-    assert dict(
-        found.attributes
-    ) == {"product_type": "PRODUCT", "fulfillment_channel": "DEFAULT", "asin": "B0PAN"}
+    assert dict(found.attributes) == {
+        "product_type": "PRODUCT",
+        "fulfillment_channel": "DEFAULT",
+        "asin": "B0PAN",
+    }
 
 
 @pytest.mark.parametrize(
