@@ -41,6 +41,7 @@ def serve(application: Application) -> None:
     beat(store.database.path)
     log.info("running", units=len(runner.units), store=store.database.url.get_backend_name())
     engine.serve(application.stopped)
+    rest(store.database.path)
     application.close()
     log.info("stopped")
 
@@ -71,6 +72,13 @@ def beat(database_path: Path | None) -> None:
     file = heartbeat_file(database_path)
     if file is not None:
         file.write_text(f"{os.getpid()} {time.time():.0f}\n")
+
+
+def rest(database_path: Path | None) -> None:
+    """A daemon that stopped of its own leaves no sign of life."""
+    file = heartbeat_file(database_path)
+    if file is not None:
+        file.unlink(missing_ok=True)
 
 
 def once(application: Application, *, rounds: int = 20) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from config.expressions import RuleFailed
 from core.model.cases import Case, Severity
 from core.model.catalog import ChannelId, OfferKey, Sku
 from core.model.fulfillment import FulfillmentState, TrackingStatus
@@ -328,7 +329,13 @@ def recompute(tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> int:
     places = _Places(wiring, offers.remote_locations())
     wanted = []
     for listing in listings:
-        policy = wiring.loaded.policies.policy_for(listing.sku, listing.channel)
+        try:
+            policy = wiring.loaded.policies.policy_for(listing.sku, listing.channel)
+        except RuleFailed as failure:
+            # What was wanted before stays wanted; the other Skus go on.
+            reason = Reason.of("rule_failed", rule=failure.rule, sku=listing.sku, why=failure.why)
+            tx.open_case(Case("rule_failed", f"rule {failure.rule}", reason))
+            continue
         for remote_location, ours in places.of(listing.channel):
             result = sellable(
                 components=parts[listing.sku],

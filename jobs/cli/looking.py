@@ -163,17 +163,16 @@ def status(
 ) -> None:
     """Connections, modes, lags, backlogs, open Cases. Exits 1 when something is down."""
     with application(config) as app:
-        told = _status(app)
+        told, zone = _status(app), app.wiring.config.shop.time_zone
     if as_json:
-        print(json.dumps(told, ensure_ascii=False))
+        print(json.dumps(told, ensure_ascii=False, default=str))
     else:
-        _print_status(told)
+        _print_status(told, zone)
     down = [unit for unit in told["units"] if unit["failures"] >= 3]
     raise typer.Exit(1 if (health and not told["alive"]) or (down and not health) else 0)
 
 
 def _status(app: Application) -> dict[str, Any]:
-    now = app.store.clock.now()
     units = app.store.units.rows()
     with app.store.reading() as tx:
         permissions = Permissions(tx)
@@ -183,10 +182,8 @@ def _status(app: Application) -> dict[str, Any]:
                 {
                     "unit": row.id,
                     "failures": row.failures,
-                    "last_ok_seconds_ago": None
-                    if row.last_ok_at is None
-                    else round((now - row.last_ok_at).total_seconds()),
-                    "complete_to": None if row.complete_to is None else row.complete_to.isoformat(),
+                    "last_ok": row.last_ok_at,
+                    "complete_to": row.complete_to,
                     "error": row.last_error,
                 }
                 for row in units
@@ -237,15 +234,16 @@ def _counts(tx: Any, column: Any, *where: Any) -> dict[str, int]:
     }
 
 
-def _print_status(told: dict[str, Any]) -> None:
+def _print_status(told: dict[str, Any], zone: str) -> None:
     out = console()
     out.print(Text(f"daemon: {'alive' if told['alive'] else 'not running'}"))
     show(
         told["units"],
-        columns=["unit", "failures", "last_ok_seconds_ago", "complete_to", "error"],
+        columns=["unit", "last_ok", "complete_to", "failures", "error"],
         as_json=False,
         title="Units",
         empty="No units yet: `lockstep run` makes them.",
+        zone=zone,
     )
     for label in ("modes", "orders", "effects", "mails", "open_cases"):
         pairs = ", ".join(f"{name}: {value}" for name, value in told[label].items()) or "none"

@@ -90,5 +90,5 @@ def _words(value: Any, zone: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
-        return value.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S")
+        return value.astimezone(ZoneInfo(zone)).strftime("%m-%d %H:%M:%S")
     return str(value)

@@ -10,6 +10,10 @@ from typing import Any
 from jobs.demo.world import World
 
 
+#: A demo without end needs a supplier that is supplied.
+RESTOCK_EVERY = 60
+
+
 @dataclass
 class Buyers:
     """Place orders until `count` are in (0: for ever). One thread; the same seed, the same wishes."""
@@ -73,3 +77,5 @@ class Buyers:
             self.refused += 1
         else:
             self.placed += 1
+            if not self.count and self.placed % RESTOCK_EVERY == 0:
+                self.world.restock()

@@ -137,6 +137,14 @@ class World:
     def fba_skus(self) -> tuple[str, ...]:
         return tuple(sku for sku, *_ in _FBA)
 
+    def restock(self) -> None:
+        """The supplier's own supplier delivers: its next stock file shows it."""
+        with self.acme.lock:
+            for one in self.goods:
+                if one.supplier:
+                    on_hand = self.acme.books()["stock"][one.sku]["on_hand"]
+                    self.acme.place_order({"set_stock": {one.sku: on_hand + one.supplier}})
+
     def storm(self) -> None:
         """Every remote misbehaves, each in its own ways, by the seed."""
         common = (

@@ -148,7 +148,9 @@ SENTENCES: Final[dict[str, str]] = {
     "writes_resumed": "Writing to the outside is allowed again.",
     "adopted": "Order {order} is linked: {location} had been asked to ship it before we took over.",
     "shipped_though_canceled": "Order {order} was canceled on {channel} after its parcel had left. Ask the buyer or the carrier to send it back.",
+    "rule_failed": "Your rule {rule} could not be evaluated for {sku}: {why}. Its quantities stay as they were.",
     # --- mails ---
+    "group_case_rule_failed": "Rules that could not be evaluated",
     "group_case_shipped_though_canceled": "Parcels that left for canceled orders",
     "alert_told": "Told about {group}: {count:finding|findings} ({kind}).",
     "request_refused": "The place refused request {key}: {words}",

@@ -142,7 +142,9 @@ SENTENCES: Final[dict[str, str]] = {
     "writes_resumed": "对外写入已恢复。",
     "adopted": "订单 {order} 已关联：接管之前，{location} 已收到该订单的发货请求。",
     "shipped_though_canceled": "订单 {order} 在包裹发出后于 {channel} 被取消。请联系买家或承运商退回。",
+    "rule_failed": "规则 {rule} 无法对 {sku} 求值：{why}。其数量保持不变。",
     # --- 邮件 ---
+    "group_case_rule_failed": "无法求值的规则",
     "group_case_shipped_though_canceled": "已为被取消订单发出的包裹",
     "alert_told": "已通知：{group}，{count} 项（{kind}）。",
     "request_refused": "发货方拒绝了请求 {key}：{words}",
