@@ -1,0 +1,101 @@
+"""Orders per second, from a page of a channel to durable routed orders with their reasons.
+
+Each page of 50 is recorded in one transaction (units reserved, raw records kept, place in the walk
+saved); then `core/orders` reviews and routes what is new, 200 to a transaction.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+
+from sqlalchemy import func, select
+
+from bench import world
+from bench.figures import Figures
+from core.model.orders import Order, OrderStage
+from jobs.decide import decide_offers, decide_orders
+from jobs.pull import record_orders
+from jobs.store.stock import Stock
+from jobs.store.tables import decision, effect
+from jobs.store.tables import orders as orders_table
+
+PAGE = 50
+SKUS = 2_000
+SIZES = (1_000, 4_000, 16_000)
+#: What a channel's JSON of one order weighs, kept as the raw record.
+RAW = '{"raw": "' + "x" * 2_000 + '"}'
+
+
+def measure(*, seed: int, sizes: tuple[int, ...] = SIZES) -> Figures:
+    found = Figures("orders: page to routed", "goal: 500 orders/s on SQLite, 2 cores")
+    for kind in world.DATABASES:
+        for count in sizes:
+            with world.folder() as within, world.database(kind, within) as url:
+                _measure(found, kind, url, within, count, seed)
+    return found
+
+
+def _measure(found: Figures, kind: str, url: str, within, count: int, seed: int) -> None:  # type: ignore[no-untyped-def]
+    # Units enough for everybody; the first location runs dry now and then, so some orders split.
+    scarce = 3 * count // SKUS + 4
+    units = {"newark": scarce // 2, "reno": scarce, "acme": 4 * scarce}
+    everything = world.orders(count, skus=SKUS, chance=random.Random(seed), lines=(1, 3))
+    with world.shop(url, within) as shop:
+        world.stock(shop, skus=SKUS, units=units)
+        offers = shop.run("core/offers")
+        decide_offers(offers)
+        pages = [
+            (channel, [one for one in everything if one.channel == channel])
+            for channel in world.CHANNELS
+        ]
+        recording = 0.0
+        for channel, mine in pages:
+            recording += _record(shop, channel, mine)
+        run = shop.run("core/orders")
+        began = time.perf_counter()
+        decide_orders(run)
+        deciding = time.perf_counter() - began
+        reasons = _check(shop, count)
+    found.add(
+        database=kind,
+        orders=count,
+        recording_s=recording,
+        routing_s=deciding,
+        orders_per_s=count / (recording + deciding),
+        reasons_per_order=reasons / count,
+    )
+
+
+def _record(shop: world.Shop, channel: str, mine: list[Order]) -> float:
+    """Seconds to record all pages of a channel."""
+    run = shop.run(f"{channel}/orders")
+    began = time.perf_counter()
+    for start in range(0, len(mine), PAGE):
+        page = mine[start : start + PAGE]
+        with run.transaction() as tx:
+            record_orders(tx, run, channel, page, raw=[(one.remote_id, RAW) for one in page])
+            tx.advance(f"page {start}")
+    return time.perf_counter() - began
+
+
+def _check(shop: world.Shop, count: int) -> int:
+    """Reasons kept. A bench that did not do the work must not have figures."""
+    with shop.application.store.reading() as tx:
+        routed = tx.connection.execute(
+            select(func.count())
+            .select_from(orders_table)
+            .where(orders_table.c.stage == str(OrderStage.ROUTED), ~orders_table.c.decide)
+        ).scalar_one()
+        requests = tx.connection.execute(select(func.count()).select_from(effect)).scalar_one()
+        assert routed == count <= requests, (
+            f"{routed} of {count} orders routed, {requests} requests"
+        )
+        assert not Stock(tx).verify(), "the ledger does not add up"
+        return int(
+            tx.connection.execute(
+                select(func.count())
+                .select_from(decision)
+                .where(decision.c.subject.startswith("order "))
+            ).scalar_one()
+        )
