@@ -91,8 +91,7 @@ def _decide_batch(tx: Tx, run: Run, numbers: Sequence[int]) -> None:
     claims.write()
     orders.set_holds(routed.holds)
     orders.add_fulfillments(routed.fulfillments)
-    for record, number, location, *_ in routed.fulfillments:
-        stock.assign(record.id, location, number)
+    stock.assign([(record.id, at, number) for record, number, at, *_ in routed.fulfillments])
     Effects(tx).plan(routed.intents)
     orders.settle(routed.settled)
     if routed.waking:

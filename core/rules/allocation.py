@@ -58,7 +58,13 @@ def allocate(
     if not wanted:
         return Allocation((), 0, (Reason.of("allocated_nothing"),))
     places = [one.id for one in sorted(locations, key=lambda one: (one.priority, one.id))]
-    free = {key: units for key, units in available.items() if units > 0}
+    # Only what is asked for: `available` may hold the levels of a whole batch of orders.
+    free = {
+        (sku, place): units
+        for sku in {sku for one in wanted for sku in one.components}
+        for place in places
+        if (units := available.get((sku, place), 0)) > 0
+    }
     total = sum(one.units for one in wanted)
     whole = _has_everything(wanted, places, free)
     if whole is not None:

@@ -297,17 +297,17 @@ class Orders:
         return [records[number] for number in sorted(records)]
 
     def _load(self, chunk: Sequence[int]) -> dict[int, OrderRecord]:
-        execute = self._connection.execute
+        rows = self._tx.rows
         lines: dict[int, list[OrderLine]] = defaultdict(list)
         resolved: dict[int, dict[str, Resolved]] = defaultdict(dict)
         external: dict[int, dict[str, int]] = defaultdict(dict)
-        for row in execute(select(order_line).where(order_line.c.order_id.in_(chunk))):
+        for row in rows(select(order_line).where(order_line.c.order_id.in_(chunk))):
             lines[row.order_id].append(_line(row))
             resolved[row.order_id][row.remote_id] = Resolved(row.sku, row.units_per_sale)
             external[row.order_id][row.remote_id] = row.external
         addresses = {
             row.order_id: _address(row)
-            for row in execute(select(party).where(party.c.order_id.in_(chunk)))
+            for row in rows(select(party).where(party.c.order_id.in_(chunk)))
         }
         records = {
             row.id: OrderRecord(
@@ -320,9 +320,9 @@ class Orders:
                 resolved=resolved[row.id],
                 external=external[row.id],
             )
-            for row in execute(select(orders).where(orders.c.id.in_(chunk)))
+            for row in rows(select(orders).where(orders.c.id.in_(chunk)))
         }
-        for row in execute(
+        for row in rows(
             select(reservation).where(
                 reservation.c.order_id.in_(chunk), reservation.c.state == "open"
             )
@@ -332,7 +332,7 @@ class Orders:
                     row.id, row.line, row.sku, row.location, row.quantity, row.fulfillment
                 )
             )
-        for row in execute(select(hold).where(hold.c.order_id.in_(chunk))):
+        for row in rows(select(hold).where(hold.c.order_id.in_(chunk))):
             record = records[row.order_id]
             if row.released_at is None:
                 record.open_holds.add(row.code)
@@ -342,11 +342,11 @@ class Orders:
         return records
 
     def _load_fulfillments(self, chunk: Sequence[int], records: Mapping[int, OrderRecord]) -> None:
-        execute = self._connection.execute
+        rows = self._tx.rows
         units: dict[tuple[int, int], dict[tuple[str, Sku], tuple[int, int, int]]] = defaultdict(
             dict
         )
-        for row in execute(select(fulfillment_line).where(fulfillment_line.c.order_id.in_(chunk))):
+        for row in rows(select(fulfillment_line).where(fulfillment_line.c.order_id.in_(chunk))):
             units[row.order_id, row.number][row.line, row.sku] = (
                 row.quantity,
                 row.per_unit,
@@ -354,13 +354,13 @@ class Orders:
             )
         states = {
             (row.order_id, row.number): row.state
-            for row in execute(
+            for row in rows(
                 select(effect.c.order_id, effect.c.number, effect.c.state).where(
                     effect.c.order_id.in_(chunk), effect.c.kind == "request"
                 )
             )
         }
-        for row in execute(
+        for row in rows(
             select(fulfillment)
             .where(fulfillment.c.order_id.in_(chunk))
             .order_by(fulfillment.c.order_id, fulfillment.c.number)
@@ -378,13 +378,13 @@ class Orders:
                     row.reference,
                 )
             )
-        for row in execute(
+        for row in rows(
             select(shipment.c.order_id, shipment.c.fulfillment, shipment.c.status).where(
                 shipment.c.order_id.in_(chunk)
             )
         ):
             records[row.order_id].parcels.append((row.fulfillment, TrackingStatus(row.status)))
-        for row in execute(
+        for row in rows(
             select(
                 shipment_line.c.order_id,
                 shipment_line.c.line,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, text, update
+from sqlalchemy import Row, bindparam, delete, func, insert, select, text, update
 
 from core.model.catalog import LocationId, Sku
 from core.model.reasons import Reason
@@ -441,17 +441,23 @@ class Stock:
         )
         self.mark_dirty(row.sku for row in rows)
 
-    def assign(self, order_id: int, location: LocationId, number: int) -> None:
-        """The order's unrouted units at this location now belong to a fulfillment."""
+    def assign(self, made: Sequence[tuple[int, LocationId, int]]) -> None:
+        """(order, location, number): the order's unrouted units there now belong to a fulfillment."""
+        if not made:
+            return
         self._connection.execute(
             update(reservation)
             .where(
-                reservation.c.order_id == order_id,
-                reservation.c.location == location,
+                reservation.c.order_id == bindparam("of_order"),
+                reservation.c.location == bindparam("at_location"),
                 reservation.c.fulfillment.is_(None),
                 reservation.c.state == "open",
             )
-            .values(fulfillment=number)
+            .values(fulfillment=bindparam("number")),
+            [
+                {"of_order": order_id, "at_location": location, "number": number}
+                for order_id, location, number in made
+            ],
         )
 
     # --- proving ---------------------------------------------------------------------------------
