@@ -9,7 +9,6 @@ from typing import Any
 
 from jobs.demo.world import World
 
-
 #: A demo without end needs a supplier that is supplied.
 RESTOCK_EVERY = 60
 
