@@ -63,10 +63,14 @@ def test_an_exception_rolls_everything_back(store: Store) -> None:
     class Broken(Exception):
         pass
 
-    with pytest.raises(Broken), store.transaction() as tx:
-        tx.audit("test", "write", "x")
-        tx.mark_dirty(["TEA"])
-        raise Broken
+    def break_off() -> None:
+        with store.transaction() as tx:
+            tx.audit("test", "write", "x")
+            tx.mark_dirty(["TEA"])
+            raise Broken
+
+    with pytest.raises(Broken):
+        break_off()
 
     assert rows(store, audit) == []
     with store.transaction() as tx:
