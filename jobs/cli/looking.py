@@ -212,7 +212,9 @@ def _alive(app: Application, units: Sequence[UnitRow]) -> bool:
         return bool(ended) and (now - max(ended)).total_seconds() < HEARTBEAT_OLD
     file = heartbeat_file(path)
     beat = file.read_text().split() if file and file.exists() else None
-    return beat is not None and time.time() - float(beat[1]) < HEARTBEAT_OLD
+    fresh = beat is not None and time.time() - float(beat[1]) < HEARTBEAT_OLD
+    # A killed daemon leaves a fresh heartbeat, but not its lock; a daemon that hangs keeps its lock.
+    return fresh and app.store.database.has_daemon()
 
 
 def _mode_words(permissions: Permissions, channel: str, flow: str) -> str:

@@ -16,6 +16,7 @@ import fcntl
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,10 @@ from core.errors import ConfigError, LockstepError
 #: Below this SQLite may corrupt a WAL database when two connections checkpoint at once; our write
 #: lock keeps us clear of it. `lockstep check` tells the version.
 SAFE_SQLITE = (3, 51, 3)
+
+
+#: A second daemon looks this often, so many real seconds apart, before it gives up.
+LOOKS, LOOK = 5, 0.05
 
 
 class Busy(LockstepError):
@@ -121,15 +126,37 @@ class Database:
         if self.path is None:
             return
         descriptor = os.open(f"{self.path}.daemon", os.O_RDWR | os.O_CREAT, 0o600)
+        for _ in range(LOOKS):
+            if _locked(descriptor, fcntl.LOCK_EX):
+                self._daemon_lock = descriptor
+                return
+            # It may only be somebody looking whether a daemon runs.
+            time.sleep(LOOK)
+        os.close(descriptor)
+        raise Busy(f"another Lockstep daemon already works on {self.path}")
+
+    def has_daemon(self) -> bool:
+        """Whether a daemon holds this database file, here or in another container. Only SQLite knows."""
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            descriptor = os.open(f"{self.path}.daemon", os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        try:
+            return not _locked(descriptor, fcntl.LOCK_SH)
+        finally:
             os.close(descriptor)
-            raise Busy(f"another Lockstep daemon already works on {self.path}") from None
-        self._daemon_lock = descriptor
 
     def close(self) -> None:
         self.engine.dispose()
         if self._daemon_lock is not None:
             os.close(self._daemon_lock)
             self._daemon_lock = None
+
+
+def _locked(descriptor: int, how: int) -> bool:
+    """Take the lock if nobody else has it."""
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
