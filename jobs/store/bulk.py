@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeVar
@@ -23,6 +22,8 @@ CHUNK = 10_000
 
 T = TypeVar("T")
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
     """The items in lists of at most `size`."""
@@ -31,14 +32,16 @@ def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
         yield chunk
 
 
-def _value(column: Column[Any], value: Any) -> Any:
-    if isinstance(value, str):
-        return storable(value)
-    if isinstance(value, datetime):
-        return instant_text(value)
-    if isinstance(column.type, Json) and value is not None:
-        return json_text(value)
-    return value
+def _values(column: Column[Any], values: list[Any]) -> list[Any]:
+    """One column of many rows as JSON can carry it; the kind of column is looked at once."""
+    kind = column.type
+    if isinstance(kind, Integer | Boolean | Float):
+        return values
+    if isinstance(kind, Instant):
+        return [None if value is None else instant_text(value) for value in values]
+    if isinstance(kind, Json):
+        return [None if value is None else json_text(value) for value in values]
+    return [storable(value) if isinstance(value, str) else value for value in values]
 
 
 def _postgresql_type(column: Column[Any]) -> str:
@@ -153,10 +156,9 @@ def upsert(
     changed: list[Row[Any]] = []
     described = [table.c[name] for name in columns]
     for chunk in chunks(rows):
-        records = [[_value(column, row[column.name]) for column in described] for row in chunk]
-        result = connection.execute(
-            statement, {"rows": json.dumps(records, ensure_ascii=False, separators=(",", ":"))}
-        )
+        written = [_values(column, [row[column.name] for row in chunk]) for column in described]
+        records = list(zip(*written, strict=True))
+        result = connection.execute(statement, {"rows": _ENCODER.encode(records)})
         if result.returns_rows:
             changed.extend(result.fetchall())
     return changed

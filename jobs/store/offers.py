@@ -68,6 +68,8 @@ class OfferRow:
     state: OfferState
     wanted_version: int
     refused_version: int | None
+    #: the want a person released, in the mode `propose`
+    released_version: int | None
 
 
 class Offers:
@@ -136,7 +138,7 @@ class Offers:
         """Listings of these Skus that we fulfill; others never get a quantity from us."""
         found: list[ListingRow] = []
         for chunk in chunks(sorted(set(skus))):
-            for row in self._connection.execute(
+            rows = self._connection.execute(
                 select(
                     listing.c.channel,
                     listing.c.remote_id,
@@ -148,10 +150,8 @@ class Offers:
                     listing.c.tracked,
                     listing.c.status != str(ListingStatus.UNKNOWN),
                 )
-            ):
-                found.append(
-                    ListingRow(row.channel, row.remote_id, row.sku, row.units_per_sale, True)
-                )
+            )
+            found.extend(ListingRow(*row, True) for row in rows.all())
         return found
 
     def set_remote_locations(self, channel: ChannelId, found: Sequence[tuple[str, str]]) -> None:
@@ -392,4 +392,5 @@ def _offer(row: Row[Any]) -> OfferRow:
         ),
         wanted_version=row.wanted_version,
         refused_version=row.refused_version,
+        released_version=row.released_version,
     )

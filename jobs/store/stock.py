@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,9 @@ _ADD = {
         ("committed", "0", "CASE WHEN :delta > 0 THEN :delta ELSE 0 END"),
     )
 }
+
+#: The columns of a StockLevel, in its order.
+_LEVEL = tuple(stock_level.c[one.name] for one in fields(StockLevel))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +60,14 @@ class Stock:
         found: dict[Sku, list[StockLevel]] = defaultdict(list)
         for chunk in chunks(sorted(set(skus))):
             query = (
-                select(stock_level)
+                select(*_LEVEL)
                 .where(stock_level.c.sku.in_(chunk))
                 .order_by(stock_level.c.sku, stock_level.c.location)
             )
             if lock and self._connection.dialect.name != "sqlite":
                 query = query.with_for_update()
-            for row in self._connection.execute(query):
-                found[row.sku].append(
-                    StockLevel(
-                        row.sku,
-                        row.location,
-                        row.on_hand,
-                        row.committed,
-                        row.safety_stock,
-                        row.incoming,
-                    )
-                )
+            for row in self._connection.execute(query).all():
+                found[row[0]].append(StockLevel(*row))
         return found
 
     def available(
@@ -209,6 +203,10 @@ class Stock:
         self._add("on_hand", total)
         self.mark_dirty(one.sku for one in written)
         return written
+
+    def opened(self) -> set[LocationId]:
+        """Locations whose ledger has lines."""
+        return set(self._connection.execute(select(movement.c.location).distinct()).scalars())
 
     # --- snapshots -------------------------------------------------------------------------------
 
