@@ -49,19 +49,21 @@ def _measure(found: Figures, kind: str, url: str, within, count: int, seed: int)
             (channel, [one for one in everything if one.channel == channel])
             for channel in world.CHANNELS
         ]
-        recording = 0.0
+        recording, processor = 0.0, time.process_time()
         for channel, mine in pages:
             recording += _record(shop, channel, mine)
         run = shop.run("core/orders")
         began = time.perf_counter()
         decide_orders(run)
         deciding = time.perf_counter() - began
+        processor = time.process_time() - processor
         reasons = _check(shop, count)
     found.add(
         database=kind,
         orders=count,
         recording_s=recording,
         routing_s=deciding,
+        processor_s=processor,
         orders_per_s=count / (recording + deciding),
         reasons_per_order=reasons / count,
     )
