@@ -41,6 +41,8 @@ _SECRET_SHAPES = re.compile(
     r"(Atz[ar]\|[\w.|~+/=-]+|Atc\|[\w.|~+/=-]+|shp(?:at|ca|pa|ss|rt|ua)_[\w-]+"
     r"|amzn1\.oa2-cs\.v1\.\w+|Bearer\s+[\w.~+/=-]+|Basic\s+[\w+/=]{8,}|eyJ[\w-]{10,}\.[\w-]+\.[\w-]*)"
 )
+_PAGE = re.compile(r"\s*<(!doctype html|html)", re.IGNORECASE)
+_TITLE = re.compile(r"<title[^>]*>([^<]*)</title>", re.IGNORECASE)
 
 
 def redact(text: str) -> str:
@@ -49,8 +51,14 @@ def redact(text: str) -> str:
 
 
 def excerpt(body: bytes | str, *, limit: int = 300) -> str:
-    """The start of an answer, in one line and without secrets, for an error message."""
+    """The start of an answer, in one line and without secrets, for an error message.
+
+    Of a page made for people only the title is told: its markup would fill mails and tables.
+    """
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
+    if _PAGE.match(text):
+        title = _TITLE.search(text)
+        text = f"an HTML page, {title[1].strip()!r}" if title else "an HTML page"
     return redact(" ".join(text.split())[:limit])
 
 

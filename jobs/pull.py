@@ -50,6 +50,7 @@ def pull_orders(run: Run, channel: ChannelId) -> None:
     for batch in source.pull_orders(since=run.lease.cursor):
         with run.transaction() as tx:
             record_orders(tx, run, channel, batch.items, raw=batch.raw)
+            tx.close_rejects(channel, "order", (one.remote_id for one in batch.items))
             _open_rejects(tx, channel, batch.rejects)
             tx.advance(batch.cursor, complete_to=batch.complete_to)
             if batch.complete_to is not None:
@@ -160,6 +161,7 @@ def pull_listings(run: Run, channel: ChannelId) -> timedelta | None:
                 },
             )
             Stock(tx).mark_dirty(changed)
+            tx.close_rejects(channel, "listing", (one.remote_id for one in items))
             _open_rejects(tx, channel, batch.rejects)
             tx.advance(batch.cursor, complete_to=batch.complete_to)
             complete = batch.complete_to is not None
@@ -174,6 +176,10 @@ def pull_stock(run: Run, connection: str) -> None:
     source = run.wiring.connector(connection, StockSource)
     for batch in source.pull_stock(since=run.lease.cursor):
         with run.transaction() as tx:
+            if batch.items:
+                # A newer file is there whole: what was wrong with older ones is of no use to anybody.
+                tx.close_rejects(connection, "stock file")
+                tx.close_rejects(connection, "stock line")
             for snapshot in batch.items:
                 record_snapshot(tx, run, snapshot)
             _open_rejects(tx, connection, batch.rejects)

@@ -238,7 +238,10 @@ class SellingPartner:
         self, operation: Operation, answer: Answer, errors: list[tuple[str, str]]
     ) -> ConnectorError:
         status = answer.status
-        words = excerpt(f"HTTP {status} " + ("; ".join(t for _, t in errors) or _text(answer.body)))
+        words = excerpt(
+            f"HTTP {status} "
+            + ("; ".join(t for _, t in errors) or excerpt(answer.body) or "with an empty body")
+        )
         code = errors[0][0] if errors else ""
         if status == 403:
             missing = None if _token_refused(errors) or not errors else operation.role
@@ -348,7 +351,3 @@ def _refused(status: int) -> bool:
 def _token_refused(errors: list[tuple[str, str]]) -> bool:
     """Whether a 403 speaks of the token (expired, revoked, malformed), not of a missing role."""
     return any("access token" in words.lower() for _, words in errors)
-
-
-def _text(body: bytes) -> str:
-    return body.decode("utf-8", "replace") or "with an empty body"

@@ -198,6 +198,23 @@ class Tx:
         subject = f"{reject.kind} {source} {reject.remote_id}"
         self.open_case(Case("unreadable_record", subject, reason), payload_id=payload_id)
 
+    def close_rejects(
+        self, source: str, kind: str, remote_ids: Iterable[str] | None = None
+    ) -> None:
+        """What could not be read before reads well now (None: all of this kind): close its Cases."""
+        start = f"{kind} {source} "
+        wanted = None if remote_ids is None else {f"{start}{one}" for one in remote_ids}
+        found = self.connection.execute(
+            select(cases.c.subject).where(
+                cases.c.kind == "unreadable_record",
+                cases.c.state == "open",
+                cases.c.subject.startswith(start, autoescape=True),
+            )
+        ).scalars()
+        for subject in list(found):
+            if wanted is None or subject in wanted:
+                self.close_case("unreadable_record", subject)
+
     def close_case(
         self, kind: str, subject: str, *, by: str | None = None, note: str | None = None
     ) -> bool:

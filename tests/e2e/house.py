@@ -79,12 +79,14 @@ class House:
         """Run these units, due or not."""
         return [self.runner.run(unit, whenever=True) for unit in units]
 
-    def until(self, condition: Callable[[], object], *, seconds: float = 7200.0) -> None:
+    def until(
+        self, condition: Callable[[], object], *, seconds: float = 7200.0, step: float = 30.0
+    ) -> None:
         """Live until the condition holds; AssertionError with the failing units when it does not."""
         end = self.clock.now().timestamp() + seconds
         while not condition():
             assert self.clock.now().timestamp() < end, (self.errors(), self.cases())
-            self.live(30.0)
+            self.live(step, step=step)
 
     def errors(self) -> dict[str, str]:
         return {row.id: row.last_error for row in self.app.store.units.rows() if row.last_error}
