@@ -303,6 +303,8 @@ def _shown_as_stock(
     A channel takes its open orders off what it shows; their units are still on our shelf, so what
     is reserved is added back.
     """
+    # What was opened once has a ledger of its own: a second channel's numbers say nothing new.
+    ours = ours - Stock(tx).opened()
     places = wiring.config.channels[channel].twins
     target: dict[tuple[Sku, LocationId], int] = defaultdict(int)
     rows = tx.rows(

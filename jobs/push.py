@@ -22,7 +22,7 @@ from core.errors import (
 )
 from core.model.cases import Case, Severity
 from core.model.catalog import ChannelId, OfferOutcome, OfferResult
-from core.model.fulfillment import FulfillmentLine, FulfillmentState, ShipRequest
+from core.model.fulfillment import FulfillmentLine, ShipRequest
 from core.model.orders import Address
 from core.model.reasons import Reason
 from core.ports import Handover, OfferTarget, RequestTarget, ShipmentTarget
@@ -203,13 +203,7 @@ def push_requests(run: Run, connection: str) -> None:
 
     def handed_over(effect: EffectRow, reference: str) -> None:
         with run.transaction() as tx:
-            Effects(tx).done(effect, remote_ref=reference)
-            Parcels(tx).mark(
-                effect.order_id,
-                effect.number,
-                state=str(FulfillmentState.REQUESTED),
-                requested_at=tx.now,
-            )
+            Effects(tx).handed_over(effect, remote_ref=reference)
             tx.decide(
                 effect.subject,
                 Reason.of("request_handed_over", key=effect.key, location=connection),
@@ -389,7 +383,11 @@ def push_offers(run: Run, channel: ChannelId) -> timedelta | None:
 
 def _barred(row: OfferRow, scope: Scope) -> bool:
     """Refused as it is, or not ours to write: looked at again when the want or the mode changes."""
-    return row.refused_version == row.wanted_version or not may_write(scope, sku=row.sku).allowed
+    if row.refused_version == row.wanted_version:
+        return True
+    permission = may_write(scope, sku=row.sku)
+    released = row.released_version == row.wanted_version
+    return not (permission.allowed or (permission.reason.code == "mode_propose" and released))
 
 
 def _pace(run: Run, channel: ChannelId) -> Pace:

@@ -11,13 +11,14 @@ from typing import Annotated
 
 import typer
 from rich.text import Text
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from core.errors import ConfigError
 from core.rules.modes import Mode
 from jobs import adopt as adoption
 from jobs.bootstrap import Application
 from jobs.cli.shared import ByOption, ConfigOption, JsonOption, application, console, person, show
+from jobs.store.effects import Effects
 from jobs.store.orders import Orders
 from jobs.store.permissions import EVERYWHERE, WRITING_FLOWS, Permissions
 from jobs.store.store import Tx
@@ -34,6 +35,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(resume, name="resume")
     app.command()(adopt)
     app.command()(release)
+    app.command()(settle)
     case = typer.Typer(help="Settle a Case.", no_args_is_help=True)
     case.command(name="close")(close_case)
     case.command(name="approve")(approve_case)
@@ -201,8 +203,12 @@ def _instant(text: str) -> datetime:
 
 
 def release(
-    order: Annotated[
-        str, typer.Argument(help="an order's name or remote id, or the key of a proposed effect")
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="an order's name or remote id, the key of a proposed effect, or a channel "
+            "whose quantities are to go out as `lockstep plan` shows them"
+        ),
     ],
     config: ConfigOption = None,
     code: Annotated[
@@ -211,12 +217,19 @@ def release(
     note: Annotated[str | None, typer.Option(help="why")] = None,
     by: ByOption = None,
 ) -> None:
-    """Release an order's holds, or a proposed effect. Exits 1 when there is nothing to release."""
+    """Release an order's holds, a proposed effect, or a channel's proposed quantities.
+
+    Exits 1 when there is nothing to release.
+    """
     with application(config) as app, app.store.transaction() as tx:
         who = person(by)
-        released = _release_effect(tx, order, who) or _release_holds(tx, order, code, note, who)
+        released = (
+            _release_effect(tx, what, who)
+            or (what in app.wiring.config.channels and _release_offers(tx, what, who))
+            or _release_holds(tx, what, code, note, who)
+        )
     console().print(
-        Text(f"{released} released" if released else f"nothing to release for {order!r}")
+        Text(f"{released} released" if released else f"nothing to release for {what!r}")
     )
     raise typer.Exit(0 if released else 1)
 
@@ -235,12 +248,59 @@ def _release_effect(tx: Tx, key: str, who: str) -> int:
     return len(rows)
 
 
+def _release_offers(tx: Tx, channel: str, who: str) -> int:
+    """Every quantity that differs now may go out as it is wanted now; a later want asks again."""
+    count = tx.connection.execute(
+        update(offer)
+        .where(
+            offer.c.channel == channel,
+            offer.c.wanted.is_not(None),
+            or_(offer.c.shown.is_(None), offer.c.shown != offer.c.wanted),
+        )
+        .values(released_version=offer.c.wanted_version, look_at=tx.now)
+    ).rowcount
+    if count:
+        tx.audit(who, "release quantities", channel, after={"count": count})
+        tx.wake(f"{channel}/offers")
+    return int(count)
+
+
+def settle(
+    key: Annotated[str, typer.Argument(help="the key of a parked effect, as its Case names it")],
+    landed: Annotated[
+        bool,
+        typer.Option("--landed/--again", help="you looked: it is there / it is not, send it again"),
+    ],
+    config: ConfigOption = None,
+    note: Annotated[str | None, typer.Option(help="what you saw")] = None,
+    by: ByOption = None,
+) -> None:
+    """Say what became of a write that nobody could tell. Exits 1 when it is not parked."""
+    with application(config) as app, app.store.transaction() as tx:
+        effects = Effects(tx)
+        parked = effects.parked_as(key)
+        if parked is None:
+            console().print(Text(f"{key!r} is not parked"))
+            raise typer.Exit(1)
+        if not landed:
+            effects.planned_again(parked)
+        elif parked.kind == "request":
+            effects.handed_over(parked, remote_ref=key)
+        else:
+            effects.done(parked, remote_ref=key)
+        tx.close_case("effect_parked", f"{parked.kind} {key}", by=person(by), note=note)
+        tx.audit(person(by), "settle", key, after={"landed": landed}, note=note)
+        flow, owner = (
+            ("requests", parked.connection)
+            if parked.kind == "request"
+            else ("shipments", parked.scope)
+        )
+        tx.wake(f"{owner}/{flow}", "core/orders")
+    console().print(Text(f"{key}: {'landed' if landed else 'is sent again'}"))
+
+
 def _release_holds(tx: Tx, order: str, code: str | None, note: str | None, who: str) -> int:
-    numbers = list(
-        tx.connection.execute(
-            select(orders.c.id).where((orders.c.name == order) | (orders.c.remote_id == order))
-        ).scalars()
-    )
+    numbers = Orders(tx).named(order)
     query = update(hold).where(hold.c.order_id.in_(numbers), hold.c.released_at.is_(None))
     if code:
         query = query.where(hold.c.code == code)

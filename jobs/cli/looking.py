@@ -18,6 +18,7 @@ from jobs.bootstrap import Application
 from jobs.cli.shared import ConfigOption, JsonOption, application, console, show
 from jobs.daemon import heartbeat_file
 from jobs.store.offers import Offers
+from jobs.store.orders import Orders
 from jobs.store.permissions import WRITING_FLOWS, Permissions
 from jobs.store.plans import Plans
 from jobs.store.stock import Stock
@@ -369,9 +370,7 @@ def explain_order(
     """Everything that was decided about an order, and why."""
     with application(config) as app, app.store.reading() as tx:
         language = app.wiring.config.shop.language
-        found = tx.rows(
-            select(orders).where((orders.c.name == order) | (orders.c.remote_id == order))
-        )
+        found = tx.rows(select(orders).where(orders.c.id.in_(Orders(tx).named(order))))
         if not found:
             console().print(Text(f"no order {order!r} is recorded"))
             raise typer.Exit(1)

@@ -9,10 +9,11 @@ from datetime import datetime
 
 from sqlalchemy import Row, select, update
 
+from core.model.fulfillment import FulfillmentState
 from core.rules.effects import EffectState
 from jobs.store.bulk import upsert
 from jobs.store.store import Tx
-from jobs.store.tables import effect
+from jobs.store.tables import effect, fulfillment
 
 #: States in which a write may be under way or in doubt, or has still to be made.
 LIVE = (EffectState.PLANNED, EffectState.SENDING, EffectState.STAGED, EffectState.UNKNOWN)
@@ -122,6 +123,26 @@ class Effects:
 
     def get(self, effect_id: int) -> EffectRow:
         return _row(self._connection.execute(select(effect).where(effect.c.id == effect_id)).one())
+
+    def parked_as(self, key: str) -> EffectRow | None:
+        """The parked effect of this key."""
+        row = self._connection.execute(
+            select(effect).where(effect.c.key == key, effect.c.state == str(EffectState.PARKED))
+        ).first()
+        return None if row is None else _row(row)
+
+    def handed_over(self, one: EffectRow, *, remote_ref: str) -> None:
+        """A request is where its place picks it up: done, and the fulfillment is asked for."""
+        self.done(one, remote_ref=remote_ref)
+        self._connection.execute(
+            update(fulfillment)
+            .where(
+                fulfillment.c.order_id == one.order_id,
+                fulfillment.c.number == one.number,
+                fulfillment.c.state == str(FulfillmentState.PLANNED),
+            )
+            .values(state=str(FulfillmentState.REQUESTED), requested_at=self._tx.now)
+        )
 
     def sending(
         self, one: EffectRow, *, settle_until: datetime, fence: int, document: bytes | None = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import Row, bindparam, delete, func, insert, or_, select, tuple_, update
 
 from core.errors import LeaseLost
 from core.model.catalog import FulfilledBy, Sku
@@ -273,6 +273,16 @@ class Orders:
         if self._connection.dialect.name != "sqlite":
             query = query.with_for_update(skip_locked=True, key_share=True)
         return list(self._connection.execute(query).scalars())
+
+    def named(self, name: str) -> list[int]:
+        """Orders a person may mean: by name, with or without Shopify's '#', or by remote id."""
+        return list(
+            self._connection.execute(
+                select(orders.c.id)
+                .where(or_(orders.c.name.in_([name, f"#{name}"]), orders.c.remote_id == name))
+                .order_by(orders.c.id)
+            ).scalars()
+        )
 
     def waiting(self) -> list[int]:
         """Orders that wait for units."""

@@ -146,6 +146,7 @@ offer = Table(
     Column("look_at", Instant, comment="when the push looks at this offer again; null: never"),
     Column("refused", Text, comment="the remote's words for refusing `refused_version`"),
     Column("refused_version", Integer),
+    Column("released_version", Integer, comment="the want a person released, in `propose`"),
     Column("found", Integer, comment="what the channel showed when it was taken over"),
     Index("ix_offer_channel_look_at", "channel", "look_at"),
     Index("ix_offer_sku", "sku"),

@@ -157,6 +157,12 @@ def upgrade() -> None:
         ),
         sa.Column("refused_version", sa.Integer(), nullable=True),
         sa.Column(
+            "released_version",
+            sa.Integer(),
+            nullable=True,
+            comment="the want a person released, in `propose`",
+        ),
+        sa.Column(
             "found",
             sa.Integer(),
             nullable=True,
