@@ -1,0 +1,309 @@
+"""A connector of each kind with its simulator, on a clock that only tests move.
+
+A new connector folder needs a rig here: the contract tests find connectors through the registry
+and fail by name for one that has none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from connectors import registry
+from connectors.amazon.simulator import AmazonSimulator
+from connectors.email.simulator import SmtpSimulator
+from connectors.shopify.simulator import ShopifySimulator
+from connectors.simulation import Simulator
+from connectors.supplier_file.simulator import SupplierSimulator
+from connectors.ups.simulator import UpsSimulator
+from core.model.fulfillment import ConfirmedLine, Shipment
+from core.model.orders import Order
+from core.ports import Connector
+from jobs.clock import ManualClock
+
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+TRACKING = "1Z999AA10123456784"
+SKU = "MUG-BLUE"
+UNITS = 20
+
+
+class Inside:
+    """Buckets that are honest on the clock, and one lock per name."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+        self._levels: dict[str, tuple[float, datetime]] = {}
+        self._locks: dict[str, threading.RLock] = defaultdict(threading.RLock)
+
+    @property
+    def rates(self) -> Inside:
+        return self
+
+    def take(self, bucket: str, *, rate: float, burst: float, cost: float = 1.0) -> float:
+        level, at = self._levels.get(bucket, (burst, self.clock.now()))
+        passed = (self.clock.now() - at).total_seconds()
+        level = min(burst, level + passed * rate) - cost
+        self._levels[bucket] = (level, self.clock.now())
+        return max(0.0, -level / rate)
+
+    def correct(self, bucket: str, *, rate: float, burst: float, available: float) -> None:
+        self._levels[bucket] = (available, self.clock.now())
+
+    def lock(self, name: str) -> contextlib.AbstractContextManager[object]:
+        return self._locks[name]
+
+
+class Rig(ABC):
+    """What the contracts need to know of a remote beyond its connector."""
+
+    #: clock seconds until what was done there can be seen from outside
+    settle = 0.0
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.clock = ManualClock(NOON)
+        self.simulator = self.start()
+        settings = registry.settings_of(kind).model_validate(self.settings())
+        self.connector: Any = registry.connect(kind, "it", settings, Inside(self.clock))
+
+    @abstractmethod
+    def start(self) -> Simulator:
+        """The remote, stocked and listening."""
+
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """The connection to it."""
+
+    def close(self) -> None:
+        self.connector.close()
+        self.simulator.stop()
+
+    def pass_time(self, seconds: float | None = None) -> None:
+        self.clock.advance(self.settle if seconds is None else seconds)
+
+
+class ChannelRig(Rig):
+    """A place that sells."""
+
+    def sell(self, *, quantity: int = 1) -> str:
+        """A buyer orders; the order's name."""
+        line = {"sku": SKU, "quantity": quantity}
+        placed = self.simulator.place_order({"lines": [line]})
+        return str(placed.get("name") or placed["id"])
+
+    @abstractmethod
+    def tracking_numbers(self, order: Order) -> list[str]:
+        """Parcels of the order, as the remote's own books show them."""
+
+    def parcel(self, order: Order) -> Shipment:
+        """All of the order in one parcel."""
+        return Shipment(
+            channel="it",
+            order=order.remote_id,
+            package_number=1,
+            location="newark",
+            carrier="ups",
+            tracking_number=TRACKING,
+            shipped_at=self.clock.now(),
+            lines=tuple(ConfirmedLine(line.remote_id, line.current) for line in order.lines),
+        )
+
+
+class ShopifyRig(ChannelRig):
+    simulator: ShopifySimulator
+    #: past the margin a walk keeps from now
+    settle = 30.0
+
+    def start(self) -> Simulator:
+        made = ShopifySimulator(clock=self.clock, seed=11)
+        made.add_location("Main")
+        for sku in (SKU, "TEAPOT", "TRAY"):
+            made.add_product(sku, quantities={"Main": UNITS})
+        made.start()
+        return made
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "type": "shopify",
+            "shop": "demo.myshopify.com",
+            "client_id": "simulated-client",
+            "client_secret": "simulated-secret",
+            "base_url": self.simulator.url,
+            "page_size": 2,
+        }
+
+    def tracking_numbers(self, order: Order) -> list[str]:
+        entries = self.simulator.books()["orders"]
+        (found,) = [one for one in entries if one["name"] == order.name]
+        return [one["number"] for one in found["fulfillments"]]
+
+
+class AmazonRig(ChannelRig):
+    simulator: AmazonSimulator
+    #: older than the 2 minutes searchOrders leaves out, and than any patch is applied after
+    settle = 900.0
+
+    def start(self) -> Simulator:
+        made = AmazonSimulator(clock=self.clock, seed=7)
+        for sku in (SKU, "TEAPOT", "TRAY"):
+            made.add_listing(sku, quantity=UNITS)
+        made.start()
+        return made
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "type": "amazon",
+            "seller_id": "A2LOCKSTEPDEMO",
+            "lwa_app_id": "amzn1.application-oa2-client.simulated",
+            "lwa_client_secret": "amzn1.oa2-cs.v1.simulated",
+            "refresh_token": "Atzr|simulated",
+            "secret_expires_on": "2027-05-01",
+            "endpoint": self.simulator.url,
+            "lwa_url": f"{self.simulator.url}/auth/o2/token",
+        }
+
+    def tracking_numbers(self, order: Order) -> list[str]:
+        entries = self.simulator.books()["orders"]
+        (found,) = [one for one in entries if one["id"] == order.remote_id]
+        return [one["tracking_number"] for one in found["packages"]]
+
+
+class SupplierRig(Rig):
+    simulator: SupplierSimulator
+    #: longer than a file must stand still
+    settle = 60.0
+
+    def start(self) -> Simulator:
+        made = SupplierSimulator(
+            clock=self.clock,
+            seed=7,
+            stock={SKU: UNITS},
+            autonomous=False,
+            pick_up_every=1.0,
+            acknowledge_after=(60.0, 60.0),
+            ship_after=(600.0, 600.0),
+            publish_every=1e9,
+        )
+        made.start()
+        return made
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "type": "supplier_file",
+            "transport": {
+                "kind": "sftp",
+                "host": "127.0.0.1",
+                "port": self.simulator.port,
+                "username": self.simulator.username,
+                "password": self.simulator.password,
+                "host_key": self.simulator.host_key,
+                "call_timeout": 5,
+            },
+            "folders": {
+                "stock_in": {"path": "stock"},
+                "requests_out": "requests",
+                "acknowledgments_in": {"path": "acknowledgments"},
+                "shipments_in": {"path": "shipments"},
+            },
+            "location": "acme",
+            "stable_after": 10.0,
+        }
+
+    def pass_time(self, seconds: float | None = None) -> None:
+        super().pass_time(seconds)
+        self.simulator.live()
+
+    def received(self, key: str) -> int:
+        """How often the supplier got this request."""
+        found = self.simulator.books()["requests"].get(key)
+        return int(found["count"]) if found else 0
+
+
+class UpsRig(Rig):
+    simulator: UpsSimulator
+
+    def start(self) -> Simulator:
+        made = UpsSimulator(clock=self.clock, seed=7, transit=(86_400.0, 86_400.0))
+        made.start()
+        return made
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "type": "ups",
+            "client_id": self.simulator.client_id,
+            "client_secret": self.simulator.client_secret,
+            "base_url": self.simulator.url,
+        }
+
+    def ship(self) -> str:
+        """A parcel whose label was just made."""
+        self.simulator.register(TRACKING, self.clock.now() - timedelta(seconds=1), story="")
+        return TRACKING
+
+
+class EmailRig(Rig):
+    simulator: SmtpSimulator
+
+    def start(self) -> Simulator:
+        made = SmtpSimulator(clock=self.clock, seed=7)
+        made.start()
+        return made
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "type": "email",
+            "host": "127.0.0.1",
+            "port": self.simulator.port,
+            "tls": "starttls",
+            "username": self.simulator.username,
+            "password": self.simulator.password,
+            "sender": "alerts@shop.example",
+            "ca_file": str(self.simulator.ca_file),
+            "timeout": 5,
+        }
+
+
+RIGS: dict[str, Callable[[str], Rig]] = {
+    "amazon": AmazonRig,
+    "email": EmailRig,
+    "shopify": ShopifyRig,
+    "supplier_file": SupplierRig,
+    "ups": UpsRig,
+}
+
+
+def class_of(kind: str) -> type[Connector]:
+    """The connector class of a folder: the one it defines and no other of its classes subclasses."""
+    module = __import__(f"connectors.{kind}.connector", fromlist=["connect"])
+    (found,) = [
+        one
+        for one in vars(module).values()
+        if isinstance(one, type)
+        and issubclass(one, Connector)
+        and one.__module__ == module.__name__
+    ]
+    return found
+
+
+def kinds_with(capability: type[Connector]) -> list[str]:
+    """Every connector that declares it."""
+    return [kind for kind in registry.kinds() if issubclass(class_of(kind), capability)]
+
+
+@contextlib.contextmanager
+def rig_of(kind: str) -> Iterator[Any]:
+    """The kind's rig, started. AssertionError that says what to do where there is none."""
+    assert kind in RIGS, (
+        f"connectors/{kind} has no rig: add one to tests/contracts/rigs.py, so that its "
+        "capabilities are held to their contracts"
+    )
+    rig = RIGS[kind](kind)
+    try:
+        yield rig
+    finally:
+        rig.close()

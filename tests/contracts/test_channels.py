@@ -1,0 +1,306 @@
+"""What a place that sells promises, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from core.model.catalog import Listing, OfferChange, OfferKey, OfferOutcome
+from core.model.orders import Order
+from core.ports import Batch, ListingSource, OfferTarget, OrderSource, ShipmentTarget
+from tests.contracts.rigs import SKU, TRACKING, UNITS, ChannelRig
+
+
+def pull(rig: ChannelRig, since: str | None = None) -> list[Batch[Order]]:
+    rig.pass_time()
+    return list(rig.connector.pull_orders(since=since))
+
+
+def orders_of(batches: Sequence[Batch[Order]]) -> dict[str, Order]:
+    return {order.remote_id: order for batch in batches for order in batch.items}
+
+
+def listings(rig: ChannelRig) -> list[Listing]:
+    """A whole walk, however many runs the remote needs for it."""
+    cursor, found = None, {}
+    for _ in range(20):
+        for batch in rig.connector.pull_listings(since=cursor):
+            cursor = batch.cursor
+            found |= {one.remote_id: one for one in batch.items}
+            if batch.complete_to is not None:
+                return list(found.values())
+        rig.pass_time(120)
+    raise AssertionError("the walk never ended")
+
+
+class TestOrderSource:
+    capability = OrderSource
+
+    def test_a_walk_may_be_repeated_and_says_the_same(self, rig: ChannelRig) -> None:
+        # given five orders
+        for _ in range(5):
+            rig.sell()
+
+        # when they are walked twice from the beginning
+        first, second = pull(rig), pull(rig)
+
+        # then both walks saw each
+        assert len(orders_of(first)) == 5
+        assert orders_of(first) == orders_of(second)
+
+    def test_a_walk_left_after_any_page_goes_on_from_that_page(self, rig: ChannelRig) -> None:
+        # given five orders, and a page size where the remote lets us choose one
+        for _ in range(5):
+            rig.sell()
+        whole = pull(rig)
+
+        # when the walk is left after each of its pages and taken up from that page's cursor
+        for left_after in range(len(whole)):
+            pages = iter(rig.connector.pull_orders(since=None))
+            seen = [next(pages) for _ in range(left_after + 1)]
+            rest = list(rig.connector.pull_orders(since=seen[-1].cursor))
+
+            # then nothing is missing
+            assert set(orders_of([*seen, *rest])) == set(orders_of(whole))
+
+    def test_only_the_last_page_completes_the_walk_and_never_into_the_future(
+        self, rig: ChannelRig
+    ) -> None:
+        # given a walk of several pages
+        for _ in range(5):
+            rig.sell()
+
+        # when it is walked
+        *before, last = pull(rig)
+
+        # then its end is on the last page, and was
+        assert all(batch.complete_to is None for batch in before)
+        assert last.complete_to is not None
+        assert last.complete_to <= rig.clock.now()
+
+    def test_what_is_sold_after_a_walk_is_in_the_next(self, rig: ChannelRig) -> None:
+        # given a completed walk
+        rig.sell()
+        first = pull(rig)
+
+        # when something is sold, and the walk goes on from its end
+        rig.sell()
+        second = pull(rig, since=first[-1].cursor)
+
+        # then it is there, and the two walks left no gap
+        assert len(set(orders_of(second)) - set(orders_of(first))) == 1
+        assert second[-1].complete_to > first[-1].complete_to  # type: ignore[operator]
+
+    def test_an_order_read_alone_is_the_one_that_was_pulled(self, rig: ChannelRig) -> None:
+        # given an order that was pulled
+        rig.sell(quantity=3)
+        (pulled,) = orders_of(pull(rig)).values()
+
+        # when it is read by its id
+        batch = rig.connector.get_order(pulled.remote_id)
+
+        # then it is the same, word for word
+        assert batch.items == (pulled,)
+        assert batch.rejects == ()
+
+    def test_an_order_that_is_not_there_is_no_order(self, rig: ChannelRig) -> None:
+        # given the shape of an id that is known, and one like it that is not
+        rig.sell()
+        (known,) = orders_of(pull(rig))
+        unknown = known[:-1] + ("1" if known[-1] != "1" else "2")
+
+        # when it is read
+        batch = rig.connector.get_order(unknown)
+
+        # then there is none, and no error
+        assert batch.items == ()
+
+    def test_every_item_comes_with_its_raw_record(self, rig: ChannelRig) -> None:
+        # given orders
+        for _ in range(3):
+            rig.sell()
+
+        # when they are pulled
+        batches = pull(rig)
+
+        # then each page keeps what it was made of
+        for batch in batches:
+            assert {name for name, _ in batch.raw} >= {one.remote_id for one in batch.items}
+
+
+class TestListingSource:
+    capability = ListingSource
+
+    def test_every_listing_is_found_and_a_second_walk_finds_the_same(self, rig: ChannelRig) -> None:
+        # given a catalogue of three
+        # when it is walked twice
+        first, second = listings(rig), listings(rig)
+
+        # then both walks have it whole
+        assert {one.remote_sku for one in first} == {SKU, "TEAPOT", "TRAY"}
+        assert {one.remote_id for one in first} == {one.remote_id for one in second}
+
+
+class TestOfferTarget:
+    capability = OfferTarget
+
+    def change(self, rig: ChannelRig, quantity: int, *, sku: str = SKU) -> OfferChange:
+        """A change as jobs make it: where, what, and what is shown there now."""
+        listing = next(one for one in listings(rig) if one.remote_sku == sku)
+        places = [place for place, _ in rig.connector.remote_locations()] or [""]
+        wanted = OfferChange(
+            OfferKey("it", listing.remote_id, places[0]),
+            quantity,
+            None,
+            inventory_id=listing.inventory_id,
+            attributes=listing.attributes,
+        )
+        (reading,) = rig.connector.read_offers([wanted])
+        return replace(wanted, shown=reading.quantity)
+
+    def read(self, rig: ChannelRig, change: OfferChange) -> int | None:
+        rig.pass_time()
+        (reading,) = rig.connector.read_offers([change])
+        assert reading.key == change.key
+        assert reading.read_at <= rig.clock.now()
+        quantity: int | None = reading.quantity
+        return quantity
+
+    def test_what_was_written_is_read_back(self, rig: ChannelRig) -> None:
+        # given an offer that shows what the shop has
+        change = self.change(rig, 7)
+        assert change.shown == UNITS
+
+        # when another number is written
+        (result,) = rig.connector.push_offers([change], attempt="a")
+
+        # then it is shown, at once or when the remote got to it, and the result claims no more
+        assert result.outcome in (OfferOutcome.SHOWN, OfferOutcome.SENT)
+        if result.outcome is OfferOutcome.SHOWN:
+            (at_once,) = rig.connector.read_offers([change])
+            assert at_once.quantity == 7
+        assert self.read(rig, change) == 7
+
+    def test_the_same_number_can_be_written_again_after_another(self, rig: ChannelRig) -> None:
+        # given an offer that goes 5, then 7
+        for attempt, quantity in (("a", 5), ("b", 7)):
+            change = self.change(rig, quantity)
+            rig.connector.push_offers([change], attempt=attempt)
+            assert self.read(rig, change) == quantity
+
+        # when it goes to 5 again
+        change = self.change(rig, 5)
+        rig.connector.push_offers([change], attempt="c")
+
+        # then 5 is shown: no key of yesterday swallowed it
+        assert self.read(rig, change) == 5
+
+    def test_a_write_that_expects_another_number_changes_nothing_where_that_is_promised(
+        self, rig: ChannelRig
+    ) -> None:
+        # given a change that was decided on an older reading
+        change = self.change(rig, 7)
+        stale = replace(change, shown=UNITS - 1)
+
+        # when it is written
+        (result,) = rig.connector.push_offers([stale], attempt="a")
+
+        # then a remote that compares says STALE and stands still; another one takes it
+        if rig.connector.compare_and_set:
+            assert result.outcome is OfferOutcome.STALE
+            assert self.read(rig, change) == UNITS
+        else:
+            assert result.outcome is OfferOutcome.SENT
+            assert self.read(rig, change) == 7
+
+    def test_there_is_one_result_for_each_change(self, rig: ChannelRig) -> None:
+        # given three changes, one of them for a listing that is gone
+        changes = [self.change(rig, 3), self.change(rig, 4, sku="TEAPOT")]
+        gone = changes[1].key.remote_id + "9"
+        lost = replace(
+            changes[1],
+            key=replace(changes[1].key, remote_id=gone),
+            inventory_id=changes[1].inventory_id and changes[1].inventory_id + "9",
+        )
+
+        # when they are written together
+        results = rig.connector.push_offers([*changes, lost], attempt="a")
+
+        # then each has its own answer, the good ones came true, and nobody calls the lost one shown
+        assert sorted(one.key.remote_id for one in results) == sorted(
+            [*(one.key.remote_id for one in changes), gone]
+        )
+        outcomes = {one.key.remote_id: one.outcome for one in results}
+        assert outcomes[gone] is not OfferOutcome.SHOWN
+        assert self.read(rig, changes[0]) == 3
+        assert self.read(rig, lost) is None
+
+    def test_reading_an_offer_that_is_gone_is_no_error(self, rig: ChannelRig) -> None:
+        # given a key that never was
+        change = self.change(rig, 3)
+        lost = replace(change, key=replace(change.key, remote_id=change.key.remote_id + "9"))
+        if change.inventory_id:
+            lost = replace(lost, inventory_id=change.inventory_id + "9")
+
+        # when it is read beside one that is
+        readings = {one.key: one.quantity for one in rig.connector.read_offers([change, lost])}
+
+        # then the one is told, and the other shows nothing
+        assert readings == {change.key: UNITS, lost.key: None}
+
+
+class TestShipmentTarget:
+    capability = ShipmentTarget
+
+    def order(self, rig: ChannelRig) -> Order:
+        rig.sell(quantity=2)
+        (found,) = orders_of(pull(rig)).values()
+        return found
+
+    def test_the_same_push_twice_is_one_parcel(self, rig: ChannelRig) -> None:
+        # given a parcel that was told once
+        order = self.order(rig)
+        parcel = rig.parcel(order)
+        first = rig.connector.push_shipment(parcel, key="confirm:1")
+        rig.pass_time()
+
+        # when it is told again
+        second = rig.connector.push_shipment(parcel, key="confirm:1")
+
+        # then the remote knows one
+        assert rig.tracking_numbers(order) == [TRACKING]
+        assert first == second
+
+    def test_a_parcel_is_found_only_after_it_was_pushed(self, rig: ChannelRig) -> None:
+        # given a parcel nobody told the remote about
+        order = self.order(rig)
+        parcel = rig.parcel(order)
+        before = rig.connector.find_shipment(parcel, key="confirm:1")
+
+        # when it is told
+        reference = rig.connector.push_shipment(parcel, key="confirm:1")
+        rig.pass_time()
+
+        # then it is found, under the reference the push gave
+        assert before is None
+        assert rig.connector.find_shipment(parcel, key="confirm:1") == reference
+
+    def test_another_parcel_is_not_taken_for_this_one(self, rig: ChannelRig) -> None:
+        # given an order with one of its two units confirmed
+        order = self.order(rig)
+        half = replace(rig.parcel(order).lines[0], quantity=1)
+        first = replace(rig.parcel(order), lines=(half,))
+        rig.connector.push_shipment(first, key="confirm:1")
+        rig.pass_time()
+        second: Any = replace(first, package_number=2, tracking_number="1Z999AA10123456793")
+
+        # when the second parcel is asked about, told, and asked about again
+        before = rig.connector.find_shipment(second, key="confirm:2")
+        reference = rig.connector.push_shipment(second, key="confirm:2")
+        rig.pass_time()
+
+        # then it was not there before, and both are now
+        assert before is None
+        assert rig.connector.find_shipment(second, key="confirm:2") == reference
+        assert sorted(rig.tracking_numbers(order)) == sorted([TRACKING, second.tracking_number])

@@ -1,0 +1,249 @@
+"""What a place that counts and ships promises, a carrier, and whoever carries mail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from core.errors import Rejected, UnknownOutcome
+from core.model.fulfillment import AcknowledgmentStatus, FulfillmentLine, ShipRequest
+from core.model.orders import Address
+from core.ports import (
+    AlertTarget,
+    Batch,
+    FulfillmentSource,
+    Handover,
+    Mail,
+    RequestTarget,
+    StockSource,
+    TrackingSource,
+)
+from tests.contracts.rigs import NOON, SKU, UNITS, EmailRig, SupplierRig, UpsRig
+
+KEY = "shopify-us:5501:F1"
+
+
+def document(rig: SupplierRig, *, quantity: int = 2) -> bytes:
+    request = ShipRequest(
+        key=KEY,
+        location="acme",
+        order_name="#1001",
+        lines=(FulfillmentLine("11", SKU, quantity),),
+        ship_to=Address(name="Ann Buyer", line1="1 Main St", city="Wayne", region="NJ"),
+        service="Standard",
+        requested_at=NOON,
+    )
+    made: bytes = rig.connector.request_document(request)
+    return made
+
+
+Pull = Callable[[str | None], Iterator[Batch[Any]]]
+
+
+def pull_all(
+    rig: SupplierRig, pull: Callable[..., Iterator[Batch[Any]]], since: str | None = None
+) -> tuple[list[Any], str]:
+    """Everything new after as many looks as a file needs to be believed, and where that ended."""
+    items: list[Any] = []
+    for _ in range(3):
+        for batch in pull(since=since):
+            items.extend(batch.items)
+            since = batch.cursor
+        rig.pass_time()
+    assert since is not None
+    return items, since
+
+
+class TestRequestTarget:
+    capability = RequestTarget
+
+    def test_the_same_request_is_the_same_bytes(self, rig: SupplierRig) -> None:
+        # given one request, when its document is made twice, then nothing differs
+        assert document(rig) == document(rig)
+
+    def test_staging_may_be_repeated_and_nobody_picks_it_up(self, rig: SupplierRig) -> None:
+        # given nothing there
+        sheet = document(rig)
+        assert rig.connector.find_request(KEY, sheet) is Handover.ABSENT
+
+        # when it is staged, and staged again over another attempt
+        rig.connector.stage_request(KEY, document(rig, quantity=1))
+        assert rig.connector.find_request(KEY, sheet) is Handover.PARTIAL
+        rig.connector.stage_request(KEY, sheet)
+        rig.connector.stage_request(KEY, sheet)
+        rig.pass_time()
+
+        # then it lies there whole, and the place has not seen it
+        assert rig.connector.find_request(KEY, sheet) is Handover.STAGED
+        assert rig.received(KEY) == 0
+
+    def test_a_release_hands_over_once(self, rig: SupplierRig) -> None:
+        # given a staged request
+        sheet = document(rig)
+        rig.connector.stage_request(KEY, sheet)
+
+        # when it is released
+        rig.connector.release_request(KEY)
+
+        # then it is there, and when the place has taken it, it is gone
+        assert rig.connector.find_request(KEY, sheet) is Handover.DELIVERED
+        rig.pass_time()
+        assert rig.received(KEY) == 1
+        assert rig.connector.find_request(KEY, sheet) is Handover.ABSENT
+
+    def test_a_release_never_overwrites(self, rig: SupplierRig) -> None:
+        # given a request handed over and not taken yet, and another staged under its name
+        first, second = document(rig), document(rig, quantity=1)
+        rig.connector.stage_request(KEY, first)
+        rig.connector.release_request(KEY)
+        rig.connector.stage_request(KEY, second)
+
+        # when the second is released
+        with pytest.raises(Rejected) as refused:
+            rig.connector.release_request(KEY)
+
+        # then it is refused, and both are seen lying there
+        assert refused.value.code == "exists"
+        assert rig.connector.find_request(KEY, first) is Handover.DOUBT
+        rig.pass_time()
+        assert rig.received(KEY) == 1
+
+
+class TestFulfillmentSource:
+    capability = FulfillmentSource
+
+    def request(self, rig: SupplierRig) -> None:
+        rig.connector.stage_request(KEY, document(rig))
+        rig.connector.release_request(KEY)
+        rig.pass_time()
+
+    def test_an_acknowledgment_comes_once_however_often_it_is_pulled(
+        self, rig: SupplierRig
+    ) -> None:
+        # given a request the place has taken
+        self.request(rig)
+        rig.pass_time(120)
+
+        # when answers are pulled, and pulled again from where that ended
+        items, cursor = pull_all(rig, rig.connector.pull_acknowledgments)
+        again, _ = pull_all(rig, rig.connector.pull_acknowledgments, cursor)
+
+        # then it is there once, under our key
+        assert [(one.key, one.status) for one in items] == [(KEY, AcknowledgmentStatus.ACCEPTED)]
+        assert again == []
+
+    def test_a_shipment_comes_once_and_from_the_beginning_comes_again(
+        self, rig: SupplierRig
+    ) -> None:
+        # given a request that was shipped
+        self.request(rig)
+        rig.pass_time(120)
+        rig.pass_time(1200)
+
+        # when shipments are pulled, pulled on, and pulled from the beginning
+        items, cursor = pull_all(rig, rig.connector.pull_shipments)
+        again, _ = pull_all(rig, rig.connector.pull_shipments, cursor)
+        anew, _ = pull_all(rig, rig.connector.pull_shipments)
+
+        # then it is there once, then no more, then the same
+        (notice,) = items
+        assert (notice.key, notice.carrier) == (KEY, "ups")
+        assert [(one.sku, one.quantity) for one in notice.lines] == [(SKU, 2)]
+        assert again == []
+        assert anew == items
+
+
+class TestStockSource:
+    capability = StockSource
+
+    def test_a_snapshot_comes_once_and_a_newer_one_after_it(self, rig: SupplierRig) -> None:
+        # given a stock file
+        rig.simulator.live()
+
+        # when it is pulled, pulled on, and pulled on after another count
+        first, cursor = pull_all(rig, rig.connector.pull_stock)
+        none, cursor = pull_all(rig, rig.connector.pull_stock, cursor)
+        rig.simulator.place_order({"set_stock": {SKU: 3}})
+        rig.simulator.place_order({"publish": True})
+        second, _ = pull_all(rig, rig.connector.pull_stock, cursor)
+
+        # then each is there once, the newer one later
+        units = [{row.sku: row.quantity for row in one.rows} for one in (*first, *second)]
+        assert units == [{SKU: UNITS}, {SKU: 3}]
+        assert none == []
+        assert first[0].as_of < second[0].as_of <= rig.clock.now()
+
+
+class TestTrackingSource:
+    capability = TrackingSource
+
+    def test_a_number_nobody_knows_has_no_events_and_is_no_error(self, rig: UpsRig) -> None:
+        # given a number no parcel has
+        # when it is asked about
+        report = rig.connector.pull_tracking("1Z999AA10123456784")
+
+        # then nothing is known
+        assert report.tracking_number == "1Z999AA10123456784"
+        assert report.events == ()
+
+    def test_asking_changes_nothing_and_scans_only_grow(self, rig: UpsRig) -> None:
+        # given a parcel on its way
+        number = rig.ship()
+        rig.pass_time(30_000)
+
+        # when it is asked about twice, and once more a day later
+        first, second = (rig.connector.pull_tracking(number) for _ in range(2))
+        rig.pass_time(90_000)
+        later = rig.connector.pull_tracking(number)
+
+        # then the answers agree, and what was seen stays
+        assert first.events == second.events
+        assert set(first.events) < set(later.events)
+        assert all(event.at.utcoffset() is not None for event in later.events)
+        assert all(event.at <= rig.clock.now() for event in later.events)
+
+    def test_it_says_for_whom_it_can_be_asked(self, rig: UpsRig) -> None:
+        # given a carrier's connector, then it names its carriers in our words
+        assert rig.connector.carriers
+        assert all(one == one.lower() for one in rig.connector.carriers)
+
+
+class TestAlertTarget:
+    capability = AlertTarget
+    mail = Mail(
+        message_id="<a.1@lockstep.invalid>",
+        in_reply_to="",
+        recipient="ops@shop.example",
+        subject="Low stock 库存",
+        text="MUG-BLUE: 3 left",
+        html="<p>MUG-BLUE: 3 left</p>",
+    )
+
+    def test_a_mail_arrives_as_it_was_written(self, rig: EmailRig) -> None:
+        # given a mail, when it is pushed
+        rig.connector.push_mail(self.mail)
+
+        # then it is there, encrypted on its way
+        (got,) = rig.simulator.books()["mails"]
+        assert got["message_id"] == self.mail.message_id
+        assert got["to"] == [self.mail.recipient]
+        assert got["subject"] == self.mail.subject
+        assert got["text"].strip() == self.mail.text
+        assert got["encrypted"]
+
+    def test_a_repeat_after_a_lost_answer_carries_the_same_message_id(self, rig: EmailRig) -> None:
+        # given a server that keeps the mail and dies before it says so
+        rig.simulator.faults.set(
+            [{"operation": "data", "kind": "lost-after-data", "nth": 1, "probability": 0}]
+        )
+        with pytest.raises(UnknownOutcome):
+            rig.connector.push_mail(self.mail)
+
+        # when it is sent again
+        rig.connector.push_mail(self.mail)
+
+        # then both copies bear one name
+        ids = [one["message_id"] for one in rig.simulator.books()["mails"]]
+        assert ids == [self.mail.message_id] * 2
