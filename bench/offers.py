@@ -17,7 +17,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from bench import world
-from bench.figures import Figures, memory_of
+from bench.figures import Figures, Row, memory_of
 from core.model.stock import MovementKind, StockMovement
 from jobs.decide import decide_offers
 from jobs.store.stock import Stock
@@ -41,7 +41,7 @@ def measure(*, seed: int, sizes: tuple[int, ...] = SIZES) -> Figures:
     return found
 
 
-def _child(step: str, url: str, within: Path, count: int, share: float, seed: int) -> dict:  # type: ignore[type-arg]
+def _child(step: str, url: str, within: Path, count: int, share: float, seed: int) -> Row:
     root = Path(__file__).parent.parent
     told = subprocess.run(
         [sys.executable, "-m", "bench.offers", step, url, str(within), str(count), str(share), str(seed)],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import time
+from pathlib import Path
 
 from sqlalchemy import func, select
 
@@ -36,7 +37,7 @@ def measure(*, seed: int, sizes: tuple[int, ...] = SIZES) -> Figures:
     return found
 
 
-def _measure(found: Figures, kind: str, url: str, within, count: int, seed: int) -> None:  # type: ignore[no-untyped-def]
+def _measure(found: Figures, kind: str, url: str, within: Path, count: int, seed: int) -> None:
     # Units enough for everybody; the first location runs dry now and then, so some orders split.
     scarce = 3 * count // SKUS + 4
     units = {"newark": scarce // 2, "reno": scarce, "acme": 4 * scarce}

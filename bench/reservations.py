@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from sqlalchemy import func, select
 
@@ -43,7 +44,7 @@ def measure(*, seed: int, sizes: tuple[int, ...] = SIZES) -> Figures:
     return found
 
 
-def _seconds(url: str, within, count: int, together: int, threads: int, seed: int) -> float:  # type: ignore[no-untyped-def]
+def _seconds(url: str, within: Path, count: int, together: int, threads: int, seed: int) -> float:
     chance = random.Random(seed)
     everything = world.orders(count, skus=SKUS, chance=chance, lines=(1, 1))
     with world.shop(url, within) as shop:
