@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy import Row, select, update
 
 from core.model.stock import SnapshotRow, StockSnapshot
-from jobs.store.orders import Orders
 from jobs.store.plans import Plans
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
@@ -51,9 +50,7 @@ def _apply_snapshot(tx: Tx, location: str) -> bool:
     tx.connection.execute(
         update(snapshot).where(snapshot.c.id == row.id).values(state="applied", content=None)
     )
-    orders = Orders(tx)
-    orders.decide_again(orders.waiting())
-    tx.wake("core/orders", "core/offers")
+    tx.wake("core/offers")
     return True
 
 

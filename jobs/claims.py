@@ -61,6 +61,11 @@ def demands(record: OrderRecord, wiring: Wiring) -> list[Demand]:
     return made
 
 
+def asked_for(records: Iterable[OrderRecord], wiring: Wiring) -> set[Sku]:
+    """The component Skus these orders still ask for."""
+    return {sku for one in records for demand in demands(one, wiring) for sku in demand.components}
+
+
 def external_units(record: OrderRecord) -> dict[str, int]:
     """Line -> units the channel knows to be fulfilled beyond our own parcels."""
     return {
@@ -97,6 +102,29 @@ def ship_external(tx: Tx, wiring: Wiring, record: OrderRecord) -> bool:
             )
     Orders(tx).set_external(record.id, grown)
     return moved
+
+
+def hold_units(tx: Tx, wiring: Wiring, records: Sequence[OrderRecord]) -> dict[int, Allocation]:
+    """Bring the reservations of these orders in line with what they need; order id -> allocation.
+
+    What they no longer need is freed first, and older orders that wait for units are served before
+    newer ones (I3): those are decided again.
+    """
+    stock, orders = Stock(tx), Orders(tx)
+    asking = [one for one in records if demands(one, wiring)]
+    freeing = Claims.open(stock, wiring, [one for one in records if one not in asking])
+    allocations = {one.id: freeing.settle(one) for one in records if one not in asking}
+    freeing.write()
+    mine = {one.id for one in asking}
+    older = [number for number in orders.waiting(asked_for(asking, wiring)) if number not in mine]
+    if older:
+        orders.decide_again(older)
+        tx.wake("core/orders")
+        asking = sorted([*orders.load(older), *asking], key=lambda one: one.id)
+    claims = Claims.open(stock, wiring, asking)
+    allocations |= {one.id: claims.settle(one) for one in asking}
+    claims.write()
+    return allocations
 
 
 def _counted_here(wiring: Wiring, location: LocationId) -> bool:

@@ -17,7 +17,7 @@ from core.rules.changes import FulfillmentFacts, on_surplus
 from core.rules.effects import request_key
 from core.rules.modes import Mode, Permission, Scope, may_write
 from core.rules.review import ReviewSettings, Verdict, review
-from jobs.claims import ELSEWHERE, Claims, needs
+from jobs.claims import ELSEWHERE, Claims, asked_for, needs
 from jobs.run import Run
 from jobs.store.effects import Effects, Intent
 from jobs.store.offers import Offers, Wanted
@@ -84,14 +84,36 @@ def _decide_batch(tx: Tx, run: Run, numbers: Sequence[int]) -> None:
         _apply_changes(tx, orders, stock, record)
     if any(record.fulfillments for record in records):
         records = orders.load(numbers)
-    claims = Claims.open(stock, run.wiring, records)
+    deciding = {record.id for record in records}
+    # Orders that wait for the same units are served in turn; they are routed in the next batch.
+    waiting = orders.load(
+        [
+            number
+            for number in orders.waiting(asked_for(records, run.wiring))
+            if number not in deciding
+        ]
+    )
+    claims = Claims.open(stock, run.wiring, [*waiting, *records])
     routed = _Routed()
-    for record in records:
-        _decide_one(tx, run, claims, routed, record, scopes[record.order.channel])
+    for record in sorted([*waiting, *records], key=lambda one: one.id):
+        if record.id in deciding:
+            _decide_one(tx, run, claims, routed, record, scopes[record.order.channel])
+        else:
+            claims.settle(record)
     claims.write()
+    if waiting:
+        orders.decide_again(record.id for record in waiting)
+        tx.wake("core/orders")
     orders.set_holds(routed.holds)
     orders.add_fulfillments(routed.fulfillments)
-    stock.assign([(record.id, at, number) for record, number, at, *_ in routed.fulfillments])
+    # What is only observed holds no units of its own: they stay the order's, to be routed afresh.
+    stock.assign(
+        [
+            (record.id, at, number)
+            for record, number, at, _, shadow, _ in routed.fulfillments
+            if not shadow
+        ]
+    )
     Effects(tx).plan(routed.intents)
     orders.settle(routed.settled)
     if routed.waking:
@@ -307,9 +329,19 @@ def decide_offers(run: Run) -> None:
         with run.transaction() as tx:
             skus = Stock(tx).take_dirty(SKUS_AT_ONCE)
             if skus:
+                _serve_waiting(tx, skus)
                 recompute(tx, run.wiring, skus)
         if len(skus) < SKUS_AT_ONCE:
             return
+
+
+def _serve_waiting(tx: Tx, skus: Sequence[Sku]) -> None:
+    """Units came or were freed, by whatever way: orders that wait for them are decided again."""
+    orders = Orders(tx)
+    waiting = orders.waiting(skus)
+    if waiting:
+        orders.decide_again(waiting)
+        tx.wake("core/orders")
 
 
 def recompute(tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> int:

@@ -30,7 +30,7 @@ from core.ports import (
 )
 from core.rules import parcels as parcel_rules
 from core.rules.snapshots import Guard, Previous, suspicions
-from jobs.claims import Claims, ship_external
+from jobs.claims import hold_units, ship_external
 from jobs.run import Run
 from jobs.store.offers import Offers
 from jobs.store.orders import Orders, Resolved
@@ -74,9 +74,9 @@ def record_orders(
     shipped_by_others = [record.id for record in records if ship_external(tx, run.wiring, record)]
     if shipped_by_others:
         records = orders.load(changed)
-    claims = Claims.open(Stock(tx), run.wiring, records)
+    allocations = hold_units(tx, run.wiring, records)
     for record in records:
-        allocation = claims.settle(record)
+        allocation = allocations[record.id]
         new = record.recorded_at == tx.now
         tx.decide(
             record.subject,
@@ -100,7 +100,6 @@ def record_orders(
                 tx.decide(
                     record.subject, Reason.of("units_reserved", location=claim.location, **args)
                 )
-    claims.write()
     tx.keep_payloads(channel, "order", list(raw))
     if changed:
         # What the channel sold it has taken off its own number: read that again before writing.
@@ -230,6 +229,7 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
         return
     if stock.keep_snapshot(snapshot, state="applied", reasons=()) is None:
         return
+    # Orders that wait for units are woken by the Skus that moved (core/offers).
     moved = stock.apply_snapshot(snapshot)
     tx.close_case("snapshot_quarantined", subject)
     tx.decide(
@@ -242,8 +242,6 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
             changed=moved,
         ),
     )
-    if moved:
-        _decide_waiting(tx)
 
 
 def _in_our_words(run: Run, snapshot: StockSnapshot) -> StockSnapshot:
@@ -254,15 +252,6 @@ def _in_our_words(run: Run, snapshot: StockSnapshot) -> StockSnapshot:
         if sku is not None:
             rows[sku] = rows.get(sku, 0) + row.quantity
     return replace(snapshot, rows=tuple(SnapshotRow(sku, units) for sku, units in rows.items()))
-
-
-def _decide_waiting(tx: Tx) -> None:
-    """Units came: orders that wait for some are decided again."""
-    orders = Orders(tx)
-    waiting = orders.waiting()
-    if waiting:
-        orders.decide_again(waiting)
-        tx.wake("core/orders")
 
 
 # --- answers from places that ship ---------------------------------------------------------------
@@ -304,7 +293,10 @@ def record_acknowledgment(tx: Tx, run: Run, connection: str, answer: Acknowledgm
                 "request_rejected", key=answer.key, location=found.location, word=answer.raw_status
             ),
         )
-        Orders(tx).decide_again([found.order_id])
+        orders = Orders(tx)
+        orders.decide_again([found.order_id])
+        # Never without a claim, not even until it is routed again (I3).
+        hold_units(tx, run.wiring, orders.load([found.order_id]))
         tx.wake("core/orders")
     elif answer.status is AcknowledgmentStatus.ACCEPTED:
         parcels.mark(
@@ -444,7 +436,9 @@ def _consume(
     stock = Stock(tx)
     location = run.wiring.location(found.location)
     if location and location.basis is not None:
-        if location.basis is SnapshotBasis.GROSS or found.acknowledged_at is None:
+        if location.basis is SnapshotBasis.GROSS:
+            stock.absorb_shipped(found.order_id, found.number, taken, after=at)
+        elif found.acknowledged_at is None:
             stock.absorb(found.order_id, found.number, after=at)
         return
     stock.consume(found.order_id, found.number, taken)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import Row, bindparam, delete, exists, func, insert, or_, select, tuple_, update
 
 from core.errors import LeaseLost
 from core.model.catalog import FulfilledBy, Sku
@@ -28,6 +28,7 @@ from jobs.store.tables import (
     reservation,
     shipment,
     shipment_line,
+    stock_level,
 )
 
 
@@ -284,15 +285,26 @@ class Orders:
             ).scalars()
         )
 
-    def waiting(self) -> list[int]:
-        """Orders that wait for units."""
-        return list(
-            self._connection.execute(
-                select(orders.c.id)
-                .where(orders.c.stage == str(OrderStage.WAITING))
-                .order_by(orders.c.id)
-            ).scalars()
-        )
+    def waiting(self, skus: Iterable[Sku]) -> list[int]:
+        """Orders that wait for units of these Skus, held ones too, where some location has some.
+
+        The oldest first, kept from other runs until the end of the transaction; one that another
+        run decides right now is left to it.
+        """
+        found: set[int] = set()
+        free = stock_level.c.on_hand - stock_level.c.committed - stock_level.c.safety_stock
+        for chunk in chunks(sorted(set(skus)), 5_000):
+            asking = select(reservation.c.order_id).where(
+                reservation.c.sku.in_(chunk),
+                reservation.c.state == "open",
+                reservation.c.location.is_(None),
+                exists().where(stock_level.c.sku == reservation.c.sku, free > 0),
+            )
+            query = select(orders.c.id).where(orders.c.id.in_(asking)).order_by(orders.c.id)
+            if self._connection.dialect.name != "sqlite":
+                query = query.with_for_update(skip_locked=True, key_share=True)
+            found.update(self._connection.execute(query).scalars())
+        return sorted(found)
 
     def find(self, channel: str, remote_id: str) -> int | None:
         return self._connection.execute(

@@ -333,10 +333,27 @@ class Stock:
             .values(absorbed_after=after)
         )
 
-    def consume(self, order_id: int, number: int, taken: Mapping[tuple[str, Sku], int]) -> None:
-        """Shipped units (by line and Sku) end their fulfillment's reservations, wholly or in part."""
+    def absorb_shipped(
+        self, order_id: int, number: int, taken: Mapping[tuple[str, Sku], int], *, after: datetime
+    ) -> None:
+        """Units (by line and Sku) left a shelf that a remote counts: what stays behind is kept."""
         left = dict(taken)
-        for row in self._connection.execute(
+        for row in self._open_of(order_id, number):
+            units = min(row.quantity, left.get((row.line, row.sku), 0))
+            if units <= 0 or row.absorbed_after is not None:
+                continue
+            left[row.line, row.sku] -= units
+            if units < row.quantity:
+                self._split(row, units, state="open", absorbed_after=after)
+            else:
+                self._connection.execute(
+                    update(reservation)
+                    .where(reservation.c.id == row.id)
+                    .values(absorbed_after=after)
+                )
+
+    def _open_of(self, order_id: int, number: int) -> Sequence[Row[Any]]:
+        return self._connection.execute(
             select(reservation)
             .where(
                 reservation.c.order_id == order_id,
@@ -344,7 +361,12 @@ class Stock:
                 reservation.c.state == "open",
             )
             .order_by(reservation.c.id)
-        ).all():
+        ).all()
+
+    def consume(self, order_id: int, number: int, taken: Mapping[tuple[str, Sku], int]) -> None:
+        """Shipped units (by line and Sku) end their fulfillment's reservations, wholly or in part."""
+        left = dict(taken)
+        for row in self._open_of(order_id, number):
             units = min(row.quantity, left.get((row.line, row.sku), 0))
             if units <= 0:
                 continue
@@ -395,6 +417,15 @@ class Stock:
         if units == row.quantity:
             self.release([row.id], state=state)
             return
+        self._split(row, units, state=state, absorbed_after=row.absorbed_after)
+        if row.location:
+            self._commit([(row.sku, row.location, -units)])
+        self.mark_dirty([row.sku])
+
+    def _split(
+        self, row: Row[Any], units: int, *, state: str, absorbed_after: datetime | None
+    ) -> None:
+        """`units` of a reservation become one of their own."""
         self._connection.execute(
             update(reservation)
             .where(reservation.c.id == row.id)
@@ -409,13 +440,10 @@ class Stock:
                 quantity=units,
                 fulfillment=row.fulfillment,
                 state=state,
-                absorbed_after=row.absorbed_after,
+                absorbed_after=absorbed_after,
                 at=self._tx.now,
             )
         )
-        if row.location:
-            self._commit([(row.sku, row.location, -units)])
-        self.mark_dirty([row.sku])
 
     def move_reservations(self, order_id: int, *, to: LocationId, number: int) -> None:
         """The order's unrouted units are kept at another location, for this fulfillment."""
