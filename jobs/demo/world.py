@@ -227,7 +227,11 @@ class World:
         return {
             "shop": {"name": "Harbor Goods", "time_zone": "America/New_York", "language": language},
             "orders": {"route_from": self.clock.scale.origin.isoformat()},
-            "store": {"url": database or f"sqlite:///{folder / 'lockstep.db'}"},
+            "store": {
+                "url": secret("database", database)
+                if database
+                else f"sqlite:///{folder / 'lockstep.db'}"
+            },
             "connections": {
                 "shopify-us": {
                     "type": "shopify",
