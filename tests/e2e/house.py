@@ -21,7 +21,7 @@ from core.rules.modes import Mode
 from core.rules.sentences import render
 from jobs import adopt, log
 from jobs.bootstrap import Application, build
-from jobs.clock import CLOCK_VARIABLE, ManualClock, Scale
+from jobs.clock import CLOCK_VARIABLE, ManualClock, Scale, ScaledClock
 from jobs.demo.world import Pace, World, goods
 from jobs.runner import Runner
 from jobs.store.permissions import WRITING_FLOWS, Permissions
@@ -153,7 +153,7 @@ class House:
         return cli(*words, path=self.path, clock=self.clock, check=check)
 
 
-def environment(clock: StandingClock | None) -> dict[str, str]:
+def environment(clock: StandingClock | ScaledClock | None) -> dict[str, str]:
     """A child's: this tree, this instant, a terminal of a plain width."""
     made = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1", "COLUMNS": "200"}
     made.pop("FORCE_COLOR", None)
@@ -163,7 +163,7 @@ def environment(clock: StandingClock | None) -> dict[str, str]:
 
 
 def cli(
-    *words: str, path: Path, clock: StandingClock | None = None, check: int | None = 0
+    *words: str, path: Path, clock: StandingClock | ScaledClock | None = None, check: int | None = 0
 ) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         [sys.executable, "-m", "jobs", *words],
