@@ -276,9 +276,17 @@ def record_acknowledgment(tx: Tx, run: Run, connection: str, answer: Acknowledgm
         _open_unknown(tx, connection, answer.key)
         return
     subject = f"order {found.channel} {found.order}"
-    if found.state not in (FulfillmentState.PLANNED, FulfillmentState.REQUESTED):
+    waiting = found.state in (FulfillmentState.PLANNED, FulfillmentState.REQUESTED)
+    refused = answer.status is AcknowledgmentStatus.REJECTED
+    # A place may accept and find its shelf empty later; a refusal from before is older.
+    taken_back = (
+        refused
+        and found.state is FulfillmentState.ACKNOWLEDGED
+        and (found.acknowledged_at is None or answer.at > found.acknowledged_at)
+    )
+    if not (waiting or taken_back):
         return
-    if answer.status is AcknowledgmentStatus.REJECTED:
+    if refused:
         parcels.mark(
             found.order_id,
             found.number,

@@ -8,7 +8,7 @@ written as often as it takes: an unknown outcome is read back and planned again.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from core.errors import (
@@ -30,16 +30,19 @@ from core.rules.effects import EffectFacts, EffectState, EffectStep, confirm_key
 from core.rules.modes import Scope, may_write
 from core.rules.plans import unsafe
 from core.rules.publishing import Move, Pace, next_step
+from jobs.claims import needs
 from jobs.run import Run, Stopped
 from jobs.store.effects import EffectRow, Effects, Intent
 from jobs.store.offers import OfferRow, Offers
-from jobs.store.orders import Orders
+from jobs.store.orders import OrderRecord, Orders
 from jobs.store.parcels import Parcels
 from jobs.store.permissions import Permissions
 from jobs.store.plans import Plans
 from jobs.store.store import Tx
 from jobs.store.types import json_text
 
+#: Effects read at once.
+EFFECTS_AT_ONCE = 500
 #: Offers looked at in one run of a channel's push; what is left makes the unit due at once.
 OFFERS_AT_ONCE = 1_000
 #: Offers per call to a remote.
@@ -59,10 +62,7 @@ def _each_effect(
     steps: dict[EffectStep, Callable[[EffectRow], None]],
 ) -> None:  # fmt: skip
     """Carry every live effect one step on; one that fails does not stop the others."""
-    with run.reading() as tx:
-        live = Effects(tx).live(connection, kind)
-    trouble: ConnectorError | None = None
-    for effect in live:
+    for effect in _live(run, connection, kind):
         move = next_move(
             EffectFacts(
                 state=effect.state,
@@ -83,14 +83,24 @@ def _each_effect(
             step(effect)
         except Stopped:
             continue
-        except Unauthorized:
-            raise
-        except (RateLimited, Unavailable) as error:
+        except (RateLimited, Unavailable, Unauthorized):
             # The remote is in trouble as a whole: the unit backs off, the effects stay as they are.
-            trouble = error
-            break
-    if trouble:
-        raise trouble
+            raise
+        except ConnectorError as error:
+            # This one alone could not be asked about, or made; it is looked at again.
+            run.log.info("effect left as it is", key=effect.key, problem=str(error))
+
+
+def _live(run: Run, connection: str, kind: str) -> Iterator[EffectRow]:
+    """Every live effect, page by page: what may not go out now keeps nothing else waiting."""
+    last = 0
+    while True:
+        with run.reading() as tx:
+            page = Effects(tx).live(connection, kind, after=last, limit=EFFECTS_AT_ONCE)
+        yield from page
+        if len(page) < EFFECTS_AT_ONCE:
+            return
+        last = page[-1].id
 
 
 def _permitted(run: Run, effect: EffectRow, flow: str) -> bool:
@@ -150,7 +160,12 @@ def push_requests(run: Run, connection: str) -> None:
         if not _permitted(run, effect, "requests"):
             return
         with run.transaction() as tx:
-            document = effect.document or target.request_document(_ship_request(tx, effect))
+            record = Orders(tx).load([effect.order_id])[0]
+            if not _still_wanted(tx, record, effect):
+                return
+            document = effect.document or target.request_document(
+                _ship_request(record, effect, at=tx.now)
+            )
             if not Effects(tx).sending(
                 effect, settle_until=tx.now + CALL, fence=run.lease.fence, document=document
             ):
@@ -215,8 +230,22 @@ def push_requests(run: Run, connection: str) -> None:
     )  # fmt: skip
 
 
-def _ship_request(tx: Tx, effect: EffectRow) -> ShipRequest:
-    record = Orders(tx).load([effect.order_id])[0]
+def _still_wanted(tx: Tx, record: OrderRecord, effect: EffectRow) -> bool:
+    """Nothing was canceled, held or taken away since the request was planned, or proved not sent."""
+    if record.open_holds:
+        return False
+    lines = {
+        line for one in record.fulfillments if one.number == effect.number for line, _ in one.lines
+    }
+    if all(units >= 0 for line, units in needs(record).items() if line in lines):
+        return True
+    # It was in doubt when that was decided, or it is not decided yet: now it can be taken back.
+    Orders(tx).decide_again([record.id])
+    tx.wake("core/orders")
+    return False
+
+
+def _ship_request(record: OrderRecord, effect: EffectRow, *, at: datetime) -> ShipRequest:
     found = next(one for one in record.fulfillments if one.number == effect.number)
     return ShipRequest(
         key=effect.key,
@@ -228,7 +257,7 @@ def _ship_request(tx: Tx, effect: EffectRow) -> ShipRequest:
         ),
         ship_to=record.order.ship_to or Address(),
         service=record.order.service,
-        requested_at=tx.now,
+        requested_at=at,
         ship_by=record.order.ship_by,
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from core.errors import LeaseLost
 from core.ports import Clock
+from core.rules.modes import Mode
 from jobs.store.permissions import Permissions
 from jobs.store.store import Store, Tx
 from jobs.store.units import Lease
@@ -48,13 +49,14 @@ class Run:
             yield tx
 
     def before_write(self, channel: str, flow: str) -> None:
-        """Asked just before every outside write: the lease lasts, and nobody stopped writes.
+        """Asked just before every outside write: the lease lasts, nobody stopped writes or observes.
 
-        Raises LeaseLost or Stopped. A stop is read from the store each time, so it takes effect
+        Raises LeaseLost or Stopped. A stop (or a mode) is read from the store each time, so it takes effect
         with the next write, in every process.
         """
         if not self.store.units.holds(self.lease, margin=CALL_MARGIN):
             raise LeaseLost
         with self.store.reading() as tx:
-            if Permissions(tx).scope(channel, flow).stopped:
+            scope = Permissions(tx).scope(channel, flow)
+            if scope.stopped or scope.mode is Mode.OBSERVE:
                 raise Stopped

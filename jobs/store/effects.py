@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, case, select, update
 
 from core.model.fulfillment import FulfillmentState
 from core.rules.effects import EffectState
@@ -94,13 +94,16 @@ class Effects:
             returning=[],
         )  # fmt: skip
 
-    def live(self, connection: str, kind: str, *, limit: int = 500) -> list[EffectRow]:
-        """Effects of this connection that are not settled, oldest first."""
+    def live(
+        self, connection: str, kind: str, *, after: int = 0, limit: int = 500
+    ) -> list[EffectRow]:
+        """Effects of this connection that are not settled and newer than `after`, oldest first."""
         rows = self._connection.execute(
             select(effect)
             .where(
                 effect.c.connection == connection,
                 effect.c.kind == kind,
+                effect.c.id > after,
                 effect.c.state.in_([str(state) for state in LIVE]),
             )
             .order_by(effect.c.id)
@@ -134,14 +137,16 @@ class Effects:
     def handed_over(self, one: EffectRow, *, remote_ref: str) -> None:
         """A request is where its place picks it up: done, and the fulfillment is asked for."""
         self.done(one, remote_ref=remote_ref)
+        # The place's own answer may have been faster than this record.
+        planned = fulfillment.c.state == str(FulfillmentState.PLANNED)
+        requested = case((planned, str(FulfillmentState.REQUESTED)), else_=fulfillment.c.state)
         self._connection.execute(
             update(fulfillment)
             .where(
                 fulfillment.c.order_id == one.order_id,
                 fulfillment.c.number == one.number,
-                fulfillment.c.state == str(FulfillmentState.PLANNED),
             )
-            .values(state=str(FulfillmentState.REQUESTED), requested_at=self._tx.now)
+            .values(state=requested, requested_at=self._tx.now)
         )
 
     def sending(

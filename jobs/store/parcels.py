@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, func, insert, select, update
+from sqlalchemy import Row, and_, exists, func, insert, select, update
 
 from core.model.catalog import ChannelId, LocationId, Sku
 from core.model.fulfillment import (
@@ -210,6 +210,11 @@ class Parcels:
                 # A canceled order takes no confirmation; its parcel is a Case.
                 orders.c.canceled_at.is_(None),
                 effect.c.id.is_(None),
+                # Part of a Kit alone is no unit of a line: the parcel that makes it whole is told.
+                exists().where(
+                    shipment_line.c.order_id == shipment.c.order_id,
+                    shipment_line.c.package_number == shipment.c.package_number,
+                ),
                 fulfillment.c.reference != "elsewhere",
             )
             .order_by(shipment.c.order_id, shipment.c.package_number)
