@@ -18,6 +18,9 @@ from connectors.supplier_file.simulator import SupplierSimulator
 from connectors.ups.simulator import UpsSimulator
 from jobs.clock import ScaledClock
 
+#: The part of the demo's configuration that an admin would tune.
+SHOP = Path(__file__).parents[2] / "config" / "demo" / "shop.yaml"
+
 #: sku, title, price, units in our warehouse, units at the supplier
 _GOODS = (
     ("MUG-BLUE", "Stoneware mug, blue", "14.00", 40, 60),
@@ -224,8 +227,13 @@ class World:
             (secrets / name).write_text(value)
             return f"${{file:{secrets / name}}}"
 
+        tree: dict[str, Any] = yaml.safe_load(SHOP.read_text(encoding="utf-8"))
+        tree["shop"]["language"] = language
+        tree["alerts"]["recipients"] = [
+            {"email": "operations@harbor-goods.example", "language": language}
+        ]
         return {
-            "shop": {"name": "Harbor Goods", "time_zone": "America/New_York", "language": language},
+            **tree,
             "orders": {"route_from": self.clock.scale.origin.isoformat()},
             "store": {
                 "url": secret("database", database)
@@ -267,40 +275,6 @@ class World:
                     "ca_file": str(self.smtp.ca_file),
                     "sender": "lockstep@harbor-goods.example",
                 },
-            },
-            "channels": {
-                "shopify-us": {"connection": "shopify-us"},
-                "amazon-us": {"connection": "amazon-us"},
-            },
-            "locations": {
-                "newark": {"priority": 10, "ships_through": "warehouse"},
-                "acme": {
-                    "counted_by": "acme",
-                    "basis": "net",
-                    "priority": 20,
-                    "ships_through": "acme",
-                    # A small catalogue sells out quickly; that is no broken file.
-                    "snapshot": {"units_fallen": 95, "zeros": 95},
-                },
-            },
-            "alerts": {
-                "through": "mail",
-                "recipients": [{"email": "operations@harbor-goods.example", "language": language}],
-                "group_wait": "30s",
-                "low_stock": 4,
-            },
-            "plan": {"most_zeroed": 100},
-            # Parcels here take an hour, not a week.
-            "asking": {"label": "5m", "moving": "5m", "out_for_delivery": "3m", "not_found": "3m"},
-            "pace": {
-                "orders": "1m",
-                "stock": "2m",
-                "responses": "30s",
-                "requests": "30s",
-                "shipments": "30s",
-                "tracking": "2m",
-                "offers": "1m",
-                "mail": "30s",
             },
         }
 
