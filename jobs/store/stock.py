@@ -471,20 +471,27 @@ class Stock:
         """(order, location, number): the order's unrouted units there now belong to a fulfillment."""
         if not made:
             return
-        self._connection.execute(
-            update(reservation)
-            .where(
-                reservation.c.order_id == bindparam("of_order"),
-                reservation.c.location == bindparam("at_location"),
+        numbers = {(order_id, location): number for order_id, location, number in made}
+        unrouted = self._tx.rows(
+            select(reservation.c.id, reservation.c.order_id, reservation.c.location).where(
+                reservation.c.order_id.in_({order_id for order_id, _, _ in made}),
                 reservation.c.fulfillment.is_(None),
                 reservation.c.state == "open",
             )
-            .values(fulfillment=bindparam("number")),
-            [
-                {"of_order": order_id, "at_location": location, "number": number}
-                for order_id, location, number in made
-            ],
         )
+        mine = [
+            {"b_id": row.id, "number": numbers[row.order_id, row.location]}
+            for row in unrouted
+            if (row.order_id, row.location) in numbers
+        ]
+        # By number: PostgreSQL without statistics would scan all open ones for each of them.
+        if mine:
+            self._connection.execute(
+                update(reservation)
+                .where(reservation.c.id == bindparam("b_id"), reservation.c.state == "open")
+                .values(fulfillment=bindparam("number")),
+                mine,
+            )
 
     # --- proving ---------------------------------------------------------------------------------
 
