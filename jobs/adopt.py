@@ -229,7 +229,8 @@ def _picture(tx: Tx, channel: ChannelId) -> dict[tuple[str, str], int | str]:
 
 def _carry_out(tx: Tx, wiring: Wiring, wish: Wish, *, by: str) -> None:
     numbers = _numbers(tx, wish)
-    reference = f"adopt/{wish.channel}/{wish.cutover.isoformat()}"
+    # Of this very moment: a shelf that is counted again later is another count.
+    reference = f"adopt/{wish.channel}/{wish.cutover.isoformat()}/{tx.now.isoformat()}"
     orders_ = Orders(tx)
     records = {record.id: record for record in orders_.load(sorted(set(numbers.values())))}
     for one in wish.handed_over:

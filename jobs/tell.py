@@ -7,6 +7,8 @@ own, so that it is kept while SMTP is down (I9).
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqlalchemy import Row, func, select
 
 from config.model import Recipient
@@ -18,14 +20,17 @@ from core.rules.alerting import Incident, low_stock, telling
 from core.rules.effects import message_id
 from jobs.letters import Finding, Letter, write_letter
 from jobs.run import Run
+from jobs.store.orders import Orders
 from jobs.store.people import People
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
-from jobs.store.tables import cases, stock_level, unit
+from jobs.store.tables import cases, incident, stock_level, unit
 
 #: A unit that failed this often in a row is down, not unlucky.
 DOWN_AFTER = 3
 FIRST_IMPORT = "first import"
+#: A first import that takes longer than this is told as far as it got: something stands in its way.
+LONGEST_IMPORT = timedelta(hours=1)
 _RANK = {"info": 0, "warning": 1, "critical": 2}
 
 
@@ -33,20 +38,30 @@ def decide_alerts(run: Run) -> None:
     """Work out what fires, and write the mails that are due."""
     with run.transaction() as tx:
         people = People(tx)
-        importing = _importing(tx, run)
+        importing, joining = _importing(tx, run)
         firing = [*_low_stock(tx, run), *_open_cases(tx), *_down(tx)]
         people.set_firing(
             firing,
             # A first import finds a hundred things at once: one mail with groups and counts.
-            group_of=lambda one: FIRST_IMPORT if importing else one.rule,
+            group_of=lambda one: FIRST_IMPORT if joining else one.rule,
         )
         for incident in people.open_incidents():
             if not (importing and incident.group_key == FIRST_IMPORT):
                 _tell(tx, run, people, incident)
 
 
-def _importing(tx: Tx, run: Run) -> bool:
-    """Some channel's orders or listings have not been walked through once."""
+def _importing(tx: Tx, run: Run) -> tuple[bool, bool]:
+    """(whether the first import still runs, whether what is found now is told with it).
+
+    It runs until every channel's orders and listings were walked through and decided once, and
+    every place that counts for us has told its stock; it never keeps a mail back for longer than
+    LONGEST_IMPORT (a credential that is wrong from the first day is found while it runs).
+    """
+    told = tx.rows(
+        select(incident.c.first_at, incident.c.mails).where(incident.c.group_key == FIRST_IMPORT)
+    )
+    if any(one.mails or tx.now - one.first_at >= LONGEST_IMPORT for one in told):
+        return False, False
     walks = [
         f"{channel}/{flow}"
         for channel in run.wiring.config.channels
@@ -55,7 +70,13 @@ def _importing(tx: Tx, run: Run) -> bool:
     done = tx.connection.execute(
         select(func.count()).where(unit.c.id.in_(walks), unit.c.complete_to.is_not(None))
     ).scalar_one()
-    return int(done) < len(walks)
+    silent = any(
+        one.basis is not None and one.counting_channel is None and not Stock(tx).in_force(one.id)
+        for one in run.wiring.locations
+    )
+    importing = int(done) < len(walks) or silent or bool(Orders(tx).undecided(limit=1))
+    # The last findings of the import come with its last page: they belong to the same mail.
+    return importing, importing or bool(told)
 
 
 def _low_stock(tx: Tx, run: Run) -> list[FiringAlert]:

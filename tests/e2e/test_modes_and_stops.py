@@ -271,7 +271,7 @@ def test_a_first_import_is_one_mail_with_groups_and_counts(tmp_path: Path) -> No
     with house(tmp_path, pace=QUIET, edit=alert_all) as shop:
         # given a catalogue in which every Sku runs low, and orders no place can fill
         for _ in range(3):
-            sell(shop, "KETTLE", 3)
+            sell(shop, "TRAY-OAK")
         shop.first_import()
 
         # when it is told
