@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 
 import pytest
@@ -176,8 +177,6 @@ def test_two_workers_with_the_same_page_record_it_once(store: Store, open_store:
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 def test_an_order_that_changes_while_it_is_decided_keeps_its_mark(store: Store) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     number = record(store, order())[0]
     with ThreadPoolExecutor(1) as pool:
         with store.transaction() as tx:
@@ -187,6 +186,8 @@ def test_an_order_that_changes_while_it_is_decided_keeps_its_mark(store: Store) 
             change = pool.submit(
                 record, store, order(canceled_at=minutes(1), updated_at=minutes(1))
             )
+            # Nothing but our commit lets it through; without the lock it would be done by now.
+            assert wait([change], timeout=0.5).not_done
             deciding.settle([(number, OrderStage.ROUTED, False)])
         assert change.result(timeout=20) == [number]
 
