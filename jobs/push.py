@@ -370,19 +370,25 @@ def push_offers(run: Run, channel: ChannelId) -> timedelta | None:
         scope = Permissions(tx).scope(channel, "offers")
         zeroed, live = offers.zeroing(channel)
         approved = Plans(tx).approved("offers", channel)
+    guard = run.wiring.config.plan
+    danger = unsafe(
+        zeroed=zeroed, live=live, most_zeroed=guard.most_zeroed, least_offers=guard.least_offers
+    )
+    if approved and danger is None:
+        with run.transaction() as tx:
+            Plans(tx).use_up("offers", channel)
     if not due:
         return None
+    if approved:
+        danger = None
     reading: list[OfferRow] = []
     pushing: list[OfferRow] = []
     waiting: list[tuple[OfferRow, datetime | None]] = []
-    guard = run.wiring.config.plan
-    danger = None if approved else unsafe(
-        zeroed=zeroed, live=live, most_zeroed=guard.most_zeroed, least_offers=guard.least_offers
-    )  # fmt: skip
     for row in due:
         step = next_step(row.state, orders_complete_to=complete_to, now=run.clock.now(), pace=pace)
         if step.move is Move.PUSH and _barred(row, scope):
-            waiting.append((row, None))
+            # Not for ever: what bars it may be gone before this is recorded.
+            waiting.append((row, run.clock.now() + pace.read_every))
         elif step.move is Move.PUSH and danger and row.change.quantity == 0:
             waiting.append((row, run.clock.now() + WHILE_UNSAFE))
         elif step.move is Move.READ:
@@ -448,6 +454,9 @@ def _read(
         readings = target.read_offers([row.change for row in part])
         with run.transaction() as tx:
             lost = Offers(tx).read(readings, look_at=tx.now)
+            answered = {one.key for one in readings}
+            silent = [row for row in part if row.change.key not in answered]
+            Offers(tx).wait(silent, until=tx.now + max(pace.settle, WHILE_BEHIND))
             for key, sent, shown in lost:
                 row = next(row for row in part if row.change.key == key)
                 tx.decide(
@@ -488,6 +497,11 @@ def _record_result(
         "channel": channel,
         "quantity": row.change.quantity,
     }
+    if (
+        result.outcome in (OfferOutcome.SHOWN, OfferOutcome.SENT)
+        and row.refused_version is not None
+    ):
+        tx.close_case("offer_refused", f"offer {channel} {row.change.key.remote_id}")
     match result.outcome:
         case OfferOutcome.SHOWN:
             offers.shown(

@@ -12,9 +12,11 @@ from sqlalchemy import (
     and_,
     case,
     delete,
+    exists,
     func,
     insert,
     literal,
+    not_,
     or_,
     select,
     true,
@@ -116,9 +118,39 @@ class Offers:
             rows,
             key=["channel", "remote_id"],
             keep=["seen_at"],
-            returning=["sku"],
+            returning=["channel", "remote_id", "sku"],
         )
+        self._disown([(row.channel, row.remote_id) for row in changed])
         return {row.sku for row in changed if row.sku is not None}
+
+    def _disown(self, changed: Sequence[tuple[ChannelId, str]]) -> None:
+        """A listing that others fulfill now, or whose Sku we do not know, gets no number from us."""
+        not_ours = or_(
+            listing.c.sku.is_(None),
+            listing.c.fulfilled_by != str(FulfilledBy.US),
+            not_(listing.c.tracked),
+            listing.c.status == str(ListingStatus.UNKNOWN),
+        )
+        for chunk in chunks(changed, 400):
+            self._connection.execute(
+                update(offer)
+                .where(
+                    tuple_(offer.c.channel, offer.c.remote_id).in_(chunk),
+                    exists().where(
+                        listing.c.channel == offer.c.channel,
+                        listing.c.remote_id == offer.c.remote_id,
+                        not_ours,
+                    ),
+                )
+                .values(
+                    wanted=None,
+                    wanted_version=offer.c.wanted_version + 1,
+                    sent=None,
+                    sent_version=None,
+                    read_due=True,
+                    look_at=None,
+                )
+            )
 
     def of_listings(
         self, keys: Iterable[tuple[ChannelId, str]]

@@ -58,6 +58,18 @@ class Plans:
             .values(state=state, settled_at=self._tx.now, settled_by=by)
         )
 
+    def use_up(self, kind: str, scope: str) -> None:
+        """What a person approved is out: the next of this kind asks again."""
+        self._connection.execute(
+            update(change_plan)
+            .where(
+                change_plan.c.kind == kind,
+                change_plan.c.scope == scope,
+                change_plan.c.state == "approved",
+            )
+            .values(state="done", settled_at=self._tx.now)
+        )
+
     def approved(self, kind: str, scope: str) -> bool:
         """A person said yes to a plan of this kind, and it has not been used up."""
         return (
