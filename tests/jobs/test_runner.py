@@ -14,6 +14,7 @@ from sqlalchemy import event, text, update
 from sqlalchemy.exc import OperationalError
 
 from core.errors import LeaseLost, RateLimited, Rejected, Unauthorized, Unavailable
+from core.rules.modes import Mode
 from jobs import runner as runner_module
 from jobs.clock import ManualClock
 from jobs.engine.embedded import Embedded
@@ -83,6 +84,13 @@ def make(store: Store, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> Callabl
 
 def look(store: Store, unit: str) -> UnitRow:
     return next(row for row in store.units.rows() if row.id == unit)
+
+
+def allow(store: Store, *scopes: str) -> None:
+    with store.transaction() as tx:
+        for scope in scopes:
+            channel, flow = scope.split("/")
+            Permissions(tx).set_mode(channel, flow, Mode.ACT, skus=None, share=None, by="ada")
 
 
 def failing(error: Exception) -> Flow:
@@ -298,6 +306,7 @@ def test_no_outside_write_is_made_with_a_lease_about_to_end(
         except LeaseLost as lost:
             asked.append(type(lost))
 
+    allow(store, "shop/offers")
     make(a__x=flow).run("a/x")
 
     assert asked == [LeaseLost]
@@ -307,6 +316,8 @@ def test_stopped_writes_stop_the_next_write_of_a_run_under_way(
     store: Store, open_store: Callable[[], Store], make: Callable[..., Runner], lines: Lines
 ) -> None:
     command_line = open_store()
+    allow(store, "shop/offers", "shop/requests", "other/offers")
+    passed: list[str] = []
 
     def flow(run: Run) -> None:
         run.before_write("shop", "offers")
@@ -315,13 +326,38 @@ def test_stopped_writes_stop_the_next_write_of_a_run_under_way(
         with pytest.raises(Stopped):
             run.before_write("shop", "requests")
         run.before_write("other", "offers")
+        passed.append("other channels go on")
         run.before_write("shop", "offers")
+        passed.append("a stopped one does too")
 
     runner = make(a__x=flow)
 
     assert runner.run("a/x") is True
+    assert passed == ["other channels go on"]
     assert lines.events() == ["run ended early"]
     assert wait_of(store, "a/x") == EVERY.total_seconds()
+
+
+def test_nothing_is_written_where_a_person_went_back_to_observe(
+    store: Store, make: Callable[..., Runner]
+) -> None:
+    asked: list[str] = []
+
+    def flow(run: Run) -> None:
+        run.before_write("shop", "offers")
+        asked.append("acting")
+        with store.transaction() as tx:
+            Permissions(tx).set_mode(
+                "shop", "offers", Mode.OBSERVE, skus=None, share=None, by="ada"
+            )
+        run.before_write("shop", "offers")
+        asked.append("observing")
+
+    allow(store, "shop/offers")
+
+    assert make(a__x=flow).run("a/x") is True
+
+    assert asked == ["acting"]
 
 
 def test_a_lease_is_kept_alive_while_its_run_lasts(
