@@ -31,8 +31,27 @@ ByOption = Annotated[
 ]
 
 
+def harmless(text: str) -> str:
+    """Foreign text without control characters: no terminal obeys an order's title."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else "\ufffd" for sign in text)
+
+
+class _Careful(Console):
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print; a Text that holds control characters is shown without them."""
+        super().print(
+            *(
+                Text(harmless(one.plain))
+                if isinstance(one, Text) and harmless(one.plain) != one.plain
+                else one
+                for one in objects
+            ),
+            **options,
+        )
+
+
 def console() -> Console:
-    return Console(highlight=False)
+    return _Careful(highlight=False)
 
 
 def person(by: str | None) -> str:
@@ -91,4 +110,4 @@ def _words(value: Any, zone: str) -> str:
         return "yes" if value else "no"
     if isinstance(value, datetime):
         return value.astimezone(ZoneInfo(zone)).strftime("%m-%d %H:%M:%S")
-    return str(value)
+    return harmless(str(value))
