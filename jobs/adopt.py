@@ -174,9 +174,11 @@ def apply(store: Store, wiring: Wiring, plan_id: int, *, by: str) -> None:
             raise CannotAdopt(
                 f"there is no adoption plan {plan_id} waiting; `lockstep plan` lists them"
             )
+        # Settled first: of two people who apply it at once, the second finds it done.
+        if not Plans(tx).settle(plan_id, "done", by=by):
+            raise CannotAdopt(f"adoption plan {plan_id} was applied by somebody else just now")
         wish = Wish.from_json(plan.body)
         _carry_out(tx, wiring, wish, by=by)
-        Plans(tx).settle(plan_id, "done", by=by)
         tx.audit(by, "adopt applied", wish.channel, after={"plan": plan_id})
         tx.wake("core/orders", "core/offers", *wiring.tracking_units)
 
@@ -258,6 +260,12 @@ def _numbers(tx: Tx, wish: Wish) -> dict[str, int]:
     unknown = sorted(names - found.keys())
     if unknown:
         raise CannotAdopt(f"not among the recorded orders of {wish.channel}: {', '.join(unknown)}")
+    named = [found[one.order] for one in wish.handed_over]
+    again = sorted(one.order for one in wish.handed_over if named.count(found[one.order]) > 1)
+    if again:
+        raise CannotAdopt(
+            f"handed over more than once: {', '.join(again)}; write one row per order"
+        )
     both = {found[one.order] for one in wish.handed_over} & {found[name] for name in wish.to_route}
     if both:
         twice = sorted(name for name, number in found.items() if number in both)

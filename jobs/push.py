@@ -406,14 +406,16 @@ def push_offers(run: Run, channel: ChannelId) -> timedelta | None:
         _tell_danger(tx, channel, danger)
     _read(run, channel, target, reading, pace)
     # Lower before anything is raised: the other order can sell what is gone.
-    lowering = [
-        row for row in pushing if row.change.shown is None or row.change.quantity < row.change.shown
-    ]
-    raising = [row for row in pushing if row not in lowering]
+    lowering = [row for row in pushing if _lowers(row)]
+    raising = [row for row in pushing if not _lowers(row)]
     for group in (lowering, raising):
         for start in range(0, len(group), OFFERS_PER_CALL):
             _push(run, channel, target, group[start : start + OFFERS_PER_CALL], pace)
     return timedelta(0) if len(due) == OFFERS_AT_ONCE else None
+
+
+def _lowers(row: OfferRow) -> bool:
+    return row.change.shown is None or row.change.quantity < row.change.shown
 
 
 def _barred(row: OfferRow, scope: Scope) -> bool:

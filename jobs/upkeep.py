@@ -5,12 +5,15 @@ from __future__ import annotations
 from sqlalchemy import and_, delete, select, update
 
 from core.model.cases import Case, Severity
+from core.model.catalog import Sku
 from core.model.fulfillment import FulfillmentState
 from core.model.orders import OrderStage
 from core.model.reasons import Reason
 from jobs.run import Run
+from jobs.store.orders import Orders
+from jobs.store.stock import Stock
 from jobs.store.store import Tx
-from jobs.store.tables import effect, fulfillment, orders, party, payload
+from jobs.store.tables import effect, fulfillment, listing, order_line, orders, party, payload
 
 _SETTLED = (str(OrderStage.DELIVERED), str(OrderStage.CANCELED), str(OrderStage.RECORDED))
 #: Rows erased in one transaction.
@@ -19,10 +22,58 @@ ERASE_AT_ONCE = 5_000
 
 def look_after(run: Run) -> None:
     """Open Cases for silence, erase personal data and raw records whose time has come."""
+    if run.lease.cursor != run.wiring.loaded.digest:
+        with run.transaction() as tx:
+            _name_again(tx, run)
+            tx.advance(run.wiring.loaded.digest)
     with run.transaction() as tx:
         _overdue(tx, run)
     with run.transaction() as tx:
         _erase(tx, run)
+
+
+def _name_again(tx: Tx, run: Run) -> None:
+    """The configuration changed: what channels call things may mean other Skus now.
+
+    Remotes send a listing or an order again only when it changes there, so an admin's new alias
+    would otherwise never reach what is recorded.
+    """
+    touched: set[Sku] = set()
+    for row in tx.rows(select(listing)):
+        sku, units = run.wiring.sku_of(row.channel, row.remote_id, row.remote_sku)
+        if (sku, units) == (row.sku, row.units_per_sale):
+            continue
+        tx.connection.execute(
+            update(listing)
+            .where(listing.c.channel == row.channel, listing.c.remote_id == row.remote_id)
+            .values(sku=sku, units_per_sale=units)
+        )
+        touched.update(one for one in (sku, row.sku) if one is not None)
+    Stock(tx).mark_dirty(touched)
+    _name_lines_again(tx, run)
+
+
+def _name_lines_again(tx: Tx, run: Run) -> None:
+    """Lines of a Sku nobody knew; a line that was known keeps its name, units are held under it."""
+    named: list[int] = []
+    unknown = (
+        select(order_line, orders.c.channel)
+        .join(orders, orders.c.id == order_line.c.order_id)
+        .where(order_line.c.sku.is_(None), orders.c.stage.not_in(_SETTLED))
+    )
+    for row in tx.rows(unknown):
+        sku, units = run.wiring.sku_of(row.channel, row.listing_remote_id, row.remote_sku)
+        if sku is None:
+            continue
+        tx.connection.execute(
+            update(order_line)
+            .where(order_line.c.order_id == row.order_id, order_line.c.remote_id == row.remote_id)
+            .values(sku=sku, units_per_sale=units)
+        )
+        named.append(row.order_id)
+    if named:
+        Orders(tx).decide_again(named)
+        tx.wake("core/orders")
 
 
 def _overdue(tx: Tx, run: Run) -> None:
@@ -36,7 +87,7 @@ def _overdue(tx: Tx, run: Run) -> None:
         )
         for row in waiting:
             reason = Reason.of("request_overdue", key=row.key, location=name)
-            tx.open_case(Case("request_overdue", f"request {row.key}", reason))
+            tx.open_case(Case("request_overdue", f"request {row.key}", reason), once=True)
         late = tx.rows(
             select(fulfillment.c.key).where(
                 fulfillment.c.location == name,
@@ -48,7 +99,8 @@ def _overdue(tx: Tx, run: Run) -> None:
         )
         for row in late:
             reason = Reason.of("shipment_overdue", key=row.key, location=name)
-            tx.open_case(Case("shipment_overdue", f"request {row.key}", reason, Severity.CRITICAL))
+            case = Case("shipment_overdue", f"request {row.key}", reason, Severity.CRITICAL)
+            tx.open_case(case, once=True)
 
 
 def _erase(tx: Tx, run: Run) -> None:

@@ -194,9 +194,15 @@ class Effects:
         self._set(one.id, {"state": str(EffectState.UNKNOWN), "response": response})
 
     def planned_again(self, one: EffectRow, *, response: str = "") -> None:
-        """Proved not to have landed."""
+        """Proved not to have landed. What goes out next is written afresh from what is known then."""
         self._set(
-            one.id, {"state": str(EffectState.PLANNED), "response": response, "settle_until": None}
+            one.id,
+            {
+                "state": str(EffectState.PLANNED),
+                "response": response,
+                "settle_until": None,
+                "document": None,
+            },
         )
 
     def parked(self, one: EffectRow, *, response: str) -> None:

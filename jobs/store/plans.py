@@ -51,11 +51,14 @@ class Plans:
             select(change_plan).where(change_plan.c.id == plan_id)
         ).first()
 
-    def settle(self, plan_id: int, state: str, *, by: str) -> None:
-        self._connection.execute(
-            update(change_plan)
-            .where(change_plan.c.id == plan_id)
-            .values(state=state, settled_at=self._tx.now, settled_by=by)
+    def settle(self, plan_id: int, state: str, *, by: str) -> bool:
+        """End a waiting plan. False: it waits no more."""
+        return bool(
+            self._connection.execute(
+                update(change_plan)
+                .where(change_plan.c.id == plan_id, change_plan.c.state == "waiting")
+                .values(state=state, settled_at=self._tx.now, settled_by=by)
+            ).rowcount
         )
 
     def use_up(self, kind: str, scope: str) -> None:
