@@ -120,6 +120,9 @@ class SftpTransport:
         asyncio.run_coroutine_threadsafe(self._drop(), loop).result(5)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(5)
+        if not thread.is_alive():
+            # Left to the garbage collector at exit, it complains on stderr with a traceback.
+            loop.close()
 
     # one call
 
