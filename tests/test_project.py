@@ -121,7 +121,7 @@ def test_make_alone_prints_every_target_from_its_own_comment():
         re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
     )
 
-    told = run("make", MAKEFLAGS="")
+    told = run("make", "--no-print-directory", MAKEFLAGS="")
 
     assert told.returncode == 0, told.stderr
     assert {line.split()[1] for line in told.stdout.splitlines()} == targets

@@ -52,11 +52,13 @@ class Plans:
         ).first()
 
     def settle(self, plan_id: int, state: str, *, by: str) -> bool:
-        """End a waiting plan. False: it waits no more."""
+        """End a plan that waits or was approved. False: it was settled before."""
         return bool(
             self._connection.execute(
                 update(change_plan)
-                .where(change_plan.c.id == plan_id, change_plan.c.state == "waiting")
+                .where(
+                    change_plan.c.id == plan_id, change_plan.c.state.in_(["waiting", "approved"])
+                )
                 .values(state=state, settled_at=self._tx.now, settled_by=by)
             ).rowcount
         )
