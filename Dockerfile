@@ -5,7 +5,7 @@ FROM python:3.11-slim AS packages
 COPY requirements.lock /tmp/requirements.lock
 # Without pip inside: nothing is ever installed into a running container.
 RUN python -m venv --without-pip /venv \
- && python -m pip --python /venv/bin/python install --no-cache-dir --disable-pip-version-check \
+ && python -m pip --python /venv/bin/python install --no-cache-dir --disable-pip-version-check --no-deps \
     --root-user-action=ignore --require-hashes -r /tmp/requirements.lock \
  && /venv/bin/python -m compileall -q /venv/lib
 
