@@ -52,6 +52,7 @@ _REFERENCES = (
     _Reference(("locations", "*", "counted_by"), "connections", "counts", ("lockstep",)),
     _Reference(("locations", "*", "ships_through"), "connections", "ships", ("",)),
     _Reference(("locations", "*", "channels", "*"), "channels"),
+    _Reference(("locations", "*", "calendar"), "calendars", besides=("",)),
     _Reference(("policies", "*", "channels", "*"), "channels"),
     _Reference(("skus", "units_per_sale", "*"), "channels", keys=True),
     _Reference(("alerts", "through"), "connections", "mails", ("",)),

@@ -11,6 +11,7 @@ from pathlib import Path as File
 
 import connectors.registry
 from config import checks
+from config.calendars import calendar_of
 from config.catalog import Catalog, CatalogSku
 from config.expressions import Misread, Predicate, order_predicate, sku_predicate
 from config.fields import Shape
@@ -22,6 +23,7 @@ from config.reading import Tree
 from config.secrets import masked, suspicious_masked, without, without_logins
 from config.table import SkuTable, read_table
 from config.validation import Registry, connector_settings, validated
+from core.model.calendars import Calendar
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Loaded:
     catalog: Catalog
     policies: Policies
     hold_rules: HoldRules
+    #: name -> the days a place is open
+    calendars: Mapping[str, Calendar]
     #: every file that was read, secret files and the Sku table too: watch these for changes
     files: tuple[File, ...]
     #: SHA-256 over the text of all files but secret ones, in hexadecimal
@@ -101,6 +105,10 @@ class _Reading:
             catalog=catalog,
             policies=Policies(config, catalog, picks),
             hold_rules=HoldRules(tuple(one for one in holds if one), catalog),
+            calendars={
+                name: calendar_of(one, first_year=config.orders.route_from.year - 1)
+                for name, one in config.calendars.items()
+            },
             files=(*self._tree.files, *((self._table_file,) if self._table_file else ())),
             digest=self._tree.digest(self._table_content),
         )

@@ -6,32 +6,17 @@ connector's folder (connectors.registry), so a new connector needs no change her
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
+from config.calendars import Calendars
 from config.durations import Duration
+from config.part import Instant, Part, Units
 
 Language = Literal["en", "zh"]
 ModeName = Literal["observe", "propose", "act"]
-
-
-_INSTANTS = "2026-11-24T00:00:00Z or 2026-11-24T00:00:00-05:00"
-
-
-def _written(value: Any) -> Any:
-    # Pydantic reads 20261124 as seconds since 1970: a going-live date in August 1970.
-    if isinstance(value, int | float) or (isinstance(value, str) and "T" not in value.upper()):
-        raise ValueError(f"{value!r} is no instant; write {_INSTANTS}")
-    return value
-
-
-def _aware(at: datetime) -> datetime:
-    if at.tzinfo is None:
-        raise ValueError(f"an instant needs an offset; write {_INSTANTS}")
-    return at
 
 
 def _zone(name: str) -> str:
@@ -50,17 +35,6 @@ def _database(url: SecretStr) -> SecretStr:
             "no database Lockstep can use; write sqlite:///PATH or postgresql+psycopg://…"
         )
     return url
-
-
-Instant = Annotated[datetime, BeforeValidator(_written), AfterValidator(_aware)]
-#: units of a Sku in one sale or one Kit
-Units = Annotated[int, Field(ge=1)]
-
-
-class Part(BaseModel):
-    """What every part of the configuration has in common: unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
 class Store(Part):
@@ -199,6 +173,7 @@ class Location(Part):
         "", description="the connection that takes requests to ship; empty: never asked to ship"
     )
     channels: tuple[str, ...] = Field((), description="channels whose orders it ships; empty: all")
+    calendar: str = Field("", description="the days it is open; empty: every day")
     acknowledge_within: Duration = Field(
         Duration(hours=24), description="a request without an answer becomes a Case"
     )
@@ -357,6 +332,7 @@ class Config(Part):
     pace: Pace = Pace()
     asking: Asking = Asking()
     running: Running = Running()
+    calendars: Calendars = Field({}, description="name -> the days a place is open")
 
 
 Location.model_rebuild()

@@ -16,7 +16,7 @@ from core.ports import (
     StockSource,
     TrackingSource,
 )
-from jobs import decide, pull, push, tell, upkeep
+from jobs import decide, publish, pull, push, tell, upkeep
 from jobs.run import Run
 from jobs.wiring import Wiring
 
@@ -65,7 +65,7 @@ def _channel_units(wiring: Wiring, channel: str) -> list[Unit]:
         )
     if isinstance(connector, OfferTarget):
         made.append(
-            Unit(f"{channel}/offers", pace.offers, lambda run: push.push_offers(run, channel))
+            Unit(f"{channel}/offers", pace.offers, lambda run: publish.push_offers(run, channel))
         )
     if isinstance(connector, ShipmentTarget):
         made.append(

@@ -240,6 +240,35 @@ reservation = Table(
     ),
 )
 
+# --- demand and supply ---------------------------------------------------------------------------
+
+demand = Table(
+    "demand",
+    metadata,
+    Column("sku", Text, primary_key=True),
+    Column("channel", Text, primary_key=True, comment="'': all channels together"),
+    Column("per_day", Float, nullable=False, comment="expected units a day, from now on"),
+    Column("variance", Float, nullable=False, comment="of the units of one day"),
+    Column("days", Integer, nullable=False, comment="days of history it rests on"),
+    Column("at", Instant, nullable=False, comment="when it was worked out"),
+)
+
+supplier_item = Table(
+    "supplier_item",
+    metadata,
+    Column("supplier", Text, primary_key=True, comment="the connection that tells it, or its name"),
+    Column("sku", Text, primary_key=True),
+    Column("item", Text, nullable=False, comment="what the supplier calls it"),
+    Column("pack", Integer, nullable=False, comment="units in one pack; ordered in whole packs"),
+    Column("least", Integer, nullable=False, comment="fewest units in one order"),
+    Column("cost", BigInteger, comment="of one unit, minor units; null: not told"),
+    Column("currency", String(3)),
+    Column("breaks", Json, nullable=False, comment="[[units, cost of one from there on], ...]"),
+    Column("lead_days", Integer, comment="stated lead time; null: not told"),
+    Column("discontinued", Boolean, nullable=False, default=False),
+    Column("at", Instant, nullable=False, comment="when it was told"),
+)
+
 # --- orders: facts, then what we decided ---------------------------------------------------------
 
 party = Table(

@@ -8,8 +8,9 @@ import pytest
 
 from core.model.catalog import FulfilledBy, OfferOutcome, OfferResult
 from core.rules.modes import Mode
-from jobs import approve, pull, push
+from jobs import approve, publish, pull
 from jobs.clock import ManualClock
+from jobs.run import Stopped
 from jobs.store.plans import Plans
 from jobs.store.stock import Stock
 from jobs.store.store import Store
@@ -33,7 +34,7 @@ def work(shop: Shop, *, seconds: float = 600, step: float = 30) -> None:
     for _ in range(int(seconds / step)):
         pull.pull_orders(shop.run(f"{CHANNEL}/orders"), CHANNEL)
         shop.decide()
-        push.push_offers(shop.run(f"{CHANNEL}/offers"), CHANNEL)
+        publish.push_offers(shop.run(f"{CHANNEL}/offers"), CHANNEL)
         shop.clock.advance(step)
 
 
@@ -83,17 +84,17 @@ def test_a_mode_that_changes_while_offers_are_looked_at_forgets_none(
     shop.decide()
 
     # when the mode becomes act between the look and the record of it
-    barred = push._barred
+    barred = publish._barred
 
     def slow(row: object, scope: object) -> bool:
         found = barred(row, scope)  # type: ignore[arg-type]
         shop.switch(Mode.ACT)
         return found
 
-    monkeypatch.setattr(push, "_barred", slow)
+    monkeypatch.setattr(publish, "_barred", slow)
     with shop.store.database.write() as connection:
         connection.execute(offer.update().values(look_at=shop.clock.now()))
-    push.push_offers(shop.run(f"{CHANNEL}/offers"), CHANNEL)
+    publish.push_offers(shop.run(f"{CHANNEL}/offers"), CHANNEL)
     monkeypatch.undo()
     every = shop.wiring.config.pace.offers_read.total_seconds()
     work(shop, seconds=2 * every, step=every / 10)
@@ -114,18 +115,18 @@ def test_a_stop_is_asked_for_again_just_before_the_call_and_so_is_the_mode(
     before = list(target.writes)
 
     # when the mode goes to observe after it was looked at
-    barred = push._barred
+    barred = publish._barred
 
     def slow(row: object, scope: object) -> bool:
         found = barred(row, scope)  # type: ignore[arg-type]
         shop.switch(Mode.OBSERVE)
         return found
 
-    monkeypatch.setattr(push, "_barred", slow)
+    monkeypatch.setattr(publish, "_barred", slow)
     for _ in range(3):
         try:
-            push.push_offers(shop.run(f"{CHANNEL}/offers"), CHANNEL)
-        except push.Stopped:
+            publish.push_offers(shop.run(f"{CHANNEL}/offers"), CHANNEL)
+        except Stopped:
             break
 
     # then nothing is written
@@ -141,7 +142,7 @@ def test_an_offer_the_remote_says_nothing_about_is_not_asked_for_without_end(sho
 
     # when its channel is looked at again and again at the same instant
     for _ in range(5):
-        push.push_offers(shop.run(f"{CHANNEL}/offers"), CHANNEL)
+        publish.push_offers(shop.run(f"{CHANNEL}/offers"), CHANNEL)
 
     # then it was asked once, and is asked again later
     assert remote.reads == 1
