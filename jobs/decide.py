@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from config.expressions import RuleFailed
 from core.model.cases import Case, Severity
-from core.model.catalog import ChannelId, OfferKey, Sku
+from core.model.catalog import OfferKey, Sku
 from core.model.fulfillment import FulfillmentState, TrackingStatus
 from core.model.orders import Hold, OrderStage
 from core.model.reasons import Reason
@@ -357,7 +357,10 @@ def recompute(tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> int:
         for sku, found in stock.levels(touched).items()
     }
     unallocated = stock.unallocated(touched)
-    places = _Places(wiring, offers.remote_locations())
+    places = {
+        channel: wiring.shown_places(channel, remote)
+        for channel, remote in offers.remote_locations().items()
+    }
     wanted = []
     for listing in listings:
         try:
@@ -367,7 +370,7 @@ def recompute(tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> int:
             reason = Reason.of("rule_failed", rule=failure.rule, sku=listing.sku, why=failure.why)
             tx.open_case(Case("rule_failed", f"rule {failure.rule}", reason))
             continue
-        for remote_location, ours in places.of(listing.channel):
+        for remote_location, ours in places.get(listing.channel, {}).items():
             result = sellable(
                 components=parts[listing.sku],
                 units_per_sale=listing.units_per_sale,
@@ -394,35 +397,3 @@ def recompute(tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> int:
         )
     tx.wake("core/alerts", *{f"{row.channel}/offers" for row in changed})
     return len(changed)
-
-
-@dataclass
-class _Places:
-    """Channel -> (remote location, our locations it shows), worked out once per transaction."""
-
-    wiring: Wiring
-    remote: dict[ChannelId, list[str]]
-    _known: dict[ChannelId, list[tuple[str, frozenset[str]]]] = field(default_factory=dict)
-
-    def of(self, channel: ChannelId) -> list[tuple[str, frozenset[str]]]:
-        if channel not in self._known:
-            self._known[channel] = list(self._work_out(channel))
-        return self._known[channel]
-
-    def _work_out(self, channel: ChannelId) -> Iterator[tuple[str, frozenset[str]]]:
-        described = self.wiring.config.channels.get(channel)
-        remote = self.remote.get(channel)
-        if described is None or not remote:
-            return
-        # A channel never gets a number of ours for a place it counts itself.
-        ours = frozenset(
-            one.id
-            for one in self.wiring.eligible(channel, routing=False)
-            if one.counting_channel != channel
-        )
-        if not described.twins:
-            yield remote[0], ours
-            return
-        for remote_location, locations in described.twins.items():
-            if remote_location in remote:
-                yield remote_location, ours & frozenset(locations)

@@ -10,6 +10,7 @@ from core.model.fulfillment import FulfillmentState
 from core.model.orders import OrderStage
 from core.model.reasons import Reason
 from jobs.run import Run
+from jobs.store.offers import Offers
 from jobs.store.orders import Orders
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
@@ -25,6 +26,7 @@ def look_after(run: Run) -> None:
     if run.lease.cursor != run.wiring.loaded.digest:
         with run.transaction() as tx:
             _name_again(tx, run)
+            _decide_afresh(tx, run)
             tx.advance(run.wiring.loaded.digest)
     with run.transaction() as tx:
         _overdue(tx, run)
@@ -51,6 +53,25 @@ def _name_again(tx: Tx, run: Run) -> None:
         touched.update(one for one in (sku, row.sku) if one is not None)
     Stock(tx).mark_dirty(touched)
     _name_lines_again(tx, run)
+
+
+def _decide_afresh(tx: Tx, run: Run) -> None:
+    """The configuration changed: numbers and holds that follow from it are worked out again.
+
+    A smaller buffer, another twin or a rule that is gone would otherwise wait for the next sale.
+    """
+    offers = Offers(tx)
+    for channel, remote in offers.remote_locations().items():
+        offers.disown_elsewhere(channel, run.wiring.shown_places(channel, remote))
+    skus = select(listing.c.sku).where(listing.c.sku.is_not(None)).distinct()
+    Stock(tx).mark_dirty(tx.connection.execute(skus).scalars())
+    open_still = select(orders.c.id).where(
+        orders.c.stage.in_([str(OrderStage.HELD), str(OrderStage.WAITING)])
+    )
+    found = list(tx.connection.execute(open_still).scalars())
+    if found:
+        Orders(tx).decide_again(found)
+        tx.wake("core/orders")
 
 
 def _name_lines_again(tx: Tx, run: Run) -> None:

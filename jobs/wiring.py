@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -69,6 +69,30 @@ class Wiring:
             if location in ours:
                 return remote
         return ""
+
+    def shown_places(
+        self, channel: ChannelId, remote: Sequence[str]
+    ) -> dict[str, frozenset[LocationId]]:
+        """Remote location -> our locations whose units it shows; `remote` are the channel's own, in order.
+
+        Without twins the channel's first location shows all. A channel never gets a number of ours
+        for a place it counts itself.
+        """
+        described = self.config.channels.get(channel)
+        if described is None or not remote:
+            return {}
+        ours = frozenset(
+            one.id
+            for one in self.eligible(channel, routing=False)
+            if one.counting_channel != channel
+        )
+        if not described.twins:
+            return {remote[0]: ours}
+        return {
+            place: ours & frozenset(locations)
+            for place, locations in described.twins.items()
+            if place in remote
+        }
 
     @property
     def carriers(self) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -142,15 +142,22 @@ class Offers:
                         not_ours,
                     ),
                 )
-                .values(
-                    wanted=None,
-                    wanted_version=offer.c.wanted_version + 1,
-                    sent=None,
-                    sent_version=None,
-                    read_due=True,
-                    look_at=None,
-                )
+                .values(**_NOT_OURS)
             )
+
+    def disown_elsewhere(self, channel: ChannelId, places: Container[str]) -> int:
+        """The channel's places that show none of our locations any more get no number from us."""
+        kept = select(offer.c.remote_location).where(offer.c.channel == channel).distinct()
+        gone = [place for place in self._connection.execute(kept).scalars() if place not in places]
+        return self._connection.execute(
+            update(offer)
+            .where(
+                offer.c.channel == channel,
+                offer.c.remote_location.in_(gone),
+                offer.c.wanted.is_not(None),
+            )
+            .values(**_NOT_OURS)
+        ).rowcount
 
     def of_listings(
         self, keys: Iterable[tuple[ChannelId, str]]
@@ -390,6 +397,17 @@ class Offers:
             )
             .order_by(offer.c.channel, offer.c.sku)
         )
+
+
+#: What an offer becomes that we do not set (any more).
+_NOT_OURS: Mapping[str, Any] = {
+    "wanted": None,
+    "wanted_version": offer.c.wanted_version + 1,
+    "sent": None,
+    "sent_version": None,
+    "read_due": True,
+    "look_at": None,
+}
 
 
 def _instant(at: datetime | None) -> Any:

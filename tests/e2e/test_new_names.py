@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from jobs.store.tables import hold, listing, orders
+from jobs.store.tables import hold, listing, offer, orders
 from tests.e2e.house import edit_config, house, opened
 
 
@@ -44,3 +44,45 @@ def test_an_order_for_an_unknown_sku_is_released_when_the_sku_is_written_down(tm
                 lambda: not changed.rows(select(orders).where(orders.c.stage == "held")),
                 seconds=900,
             )
+
+
+def _hold_back(tree: dict[str, Any]) -> None:
+    tree["channels"]["amazon-us"]["offers"] = {"buffer": 7}
+
+
+def test_a_larger_buffer_reaches_the_channel_without_a_sale(tmp_path: Path) -> None:
+    with house(tmp_path) as home:
+        home.go_live()
+        mug = select(offer.c.wanted, offer.c.shown).where(
+            offer.c.channel == "amazon-us", offer.c.sku == "MUG-BLUE"
+        )
+        home.until(lambda: home.rows(mug) == [(100, 100)])
+
+        edit_config(home.path, _hold_back)
+
+        with opened(home.path, home.world, home.clock) as changed:
+            changed.until(lambda: changed.rows(mug) == [(93, 93)], seconds=1800)
+
+
+def _show_newark_elsewhere(tree: dict[str, Any]) -> None:
+    tree["channels"]["shopify-us"]["twins"] = {"gid://shopify/Location/9": ["newark", "acme"]}
+
+
+def test_a_place_that_shows_none_of_ours_any_more_gets_no_number(tmp_path: Path) -> None:
+    with house(tmp_path) as home:
+        home.go_live()
+        wanted = select(offer.c.wanted).where(
+            offer.c.channel == "shopify-us", offer.c.sku == "MUG-BLUE"
+        )
+        home.until(lambda: home.rows(wanted) == [(100,)])
+
+        edit_config(home.path, _show_newark_elsewhere)
+
+        with opened(home.path, home.world, home.clock) as changed:
+            changed.until(lambda: changed.rows(wanted) == [(None,)], seconds=900)
+            before = len(changed.writes())
+            changed.world.shopify.place_order({"lines": [{"sku": "MUG-BLUE", "quantity": 1}]})
+            changed.live(1800)
+            assert not [
+                one for one in changed.writes()[before:] if one.startswith("shopify: inventory")
+            ]
