@@ -62,6 +62,7 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     well = True
     found: list[dict[str, Any]] = []
     with application(config) as app:
+        store = app.store.database.described()
         for name, connector in app.wiring.connectors.items():
             entry: dict[str, Any] = {"connection": name, "problems": [], "rights": [], "facts": {}}
             try:
@@ -86,6 +87,7 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         print(json.dumps(found, ensure_ascii=False))
     else:
         out.print(Text("configuration: in order"))
+        out.print(Text(f"store: {store}"))
         for entry in found:
             _print_check(out, entry)
     raise typer.Exit(0 if well else 1)

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.pool import QueuePool
 
 from core.errors import ConfigError, LockstepError
@@ -91,6 +91,16 @@ class Database:
             self.url, pool_size=16, max_overflow=16, pool_pre_ping=True,
             connect_args={"options": options},
         )  # fmt: skip
+
+    def described(self) -> str:
+        """What it is and which version, for `lockstep check`."""
+        if self.is_sqlite:
+            old = sqlite3.sqlite_version_info < SAFE_SQLITE
+            safe = ".".join(map(str, SAFE_SQLITE))
+            note = f", older than {safe}: let no other program write to the file" if old else ""
+            return f"SQLite {sqlite3.sqlite_version}{note}"
+        with self.read() as connection:
+            return f"PostgreSQL {connection.execute(text('SHOW server_version')).scalar_one()}"
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:

@@ -242,3 +242,17 @@ def test_two_stores_on_one_file_wait_for_each_other(store: Store, open_store: Op
 
     assert len(rows(store, orders)) == 80
     assert {row["channel"] for row in rows(store, orders)} == {SHOP}
+
+
+def test_a_database_says_what_it_is_and_what_its_version_asks_for(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not store.database.is_sqlite:
+        assert store.database.described().startswith("PostgreSQL ")
+        return
+
+    monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 40, 1))
+    assert store.database.described().endswith("let no other program write to the file")
+
+    monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 52, 0))
+    assert "older" not in store.database.described()
