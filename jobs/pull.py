@@ -455,7 +455,9 @@ def _consume(
         units[sku] = units.get(sku, 0) + quantity
     stock.move(
         [
-            StockMovement(sku, found.location, MovementKind.SHIPMENT, -quantity, reference, at)
+            StockMovement(
+                sku, found.location, MovementKind.SHIPMENT, -quantity, reference, at, cause="parcel"
+            )
             for sku, quantity in sorted(units.items())
         ]
     )
