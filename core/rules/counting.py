@@ -74,7 +74,14 @@ class CountLimits:
     value: int | None
 
 
-def too_far(variances: Sequence[Variance], limits: CountLimits, *, currency: str) -> Reason | None:
+def too_far(
+    variances: Sequence[Variance],
+    limits: CountLimits,
+    *,
+    currency: str,
+    plan: int,
+    location: str,
+) -> Reason | None:
     """Why a person should look at the count again before it is believed, or None.
 
     Found and missing units do not cancel one another out: ten of one Sku lying among another's is
@@ -91,6 +98,8 @@ def too_far(variances: Sequence[Variance], limits: CountLimits, *, currency: str
         return None
     return Reason.of(
         "count_variance",
+        plan=plan,
+        location=location,
         units=differ,
         ledger=ledger,
         percent=limits.units,

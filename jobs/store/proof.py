@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, Select, case, func, select
 
@@ -63,7 +65,7 @@ _ON_THE_WAY = (
 )
 
 
-def _sums(connection: Connection, query: Select[tuple[Sku, LocationId, int]]) -> dict[Key, int]:
+def _sums(connection: Connection, query: Select[Any]) -> dict[Key, int]:
     return {(sku, location): int(units) for sku, location, units in connection.execute(query)}
 
 
@@ -79,7 +81,8 @@ def _transfers(connection: Connection) -> Iterator[Difference]:
     """A transfer's two ends: the units it took are off the origin, those that arrived are there."""
     # A transfer's lines are named transfer/7 and, for each arrival, transfer/7/3.
     number = func.substr(movement.c.reference, len("transfer/") + 1)
-    out, arrived = {}, {}
+    out: Counter[int] = Counter()
+    arrived: Counter[int] = Counter()
     for reference, left, came in connection.execute(
         select(
             number,
@@ -90,19 +93,19 @@ def _transfers(connection: Connection) -> Iterator[Difference]:
         .group_by(number)
     ):
         one = int(str(reference).partition("/")[0])
-        out[one] = out.get(one, 0) + int(left)
-        arrived[one] = arrived.get(one, 0) + int(came)
+        out[one] += int(left)
+        arrived[one] += int(came)
     for row in connection.execute(select(transfer).order_by(transfer.c.id)):
-        if out.get(row.id, 0) != row.quantity:
+        if out[row.id] != row.quantity:
             yield Difference(
-                row.sku, row.origin, f"transfer {row.id} left", row.quantity, out.get(row.id, 0)
+                row.sku, row.origin, f"transfer {row.id} left", row.quantity, out[row.id]
             )
         came_here = row.arrived if row.counted_here else 0
-        if arrived.get(row.id, 0) != came_here:
+        if arrived[row.id] != came_here:
             yield Difference(
                 row.sku,
                 row.destination,
                 f"transfer {row.id} arrived",
                 came_here,
-                arrived.get(row.id, 0),
+                arrived[row.id],
             )

@@ -410,7 +410,7 @@ class Stock:
                     reference,
                     self._tx.now,
                     cause="shipped_by_others",
-                )  # fmt: skip
+                )
                 for location, quantity in sorted(gone.items())
             ]
         )

@@ -106,6 +106,12 @@ SENTENCES: Final[dict[str, str]] = {
     "snapshot_units_fallen": "The total fell from {before} to {units:unit|units}, more than {percent} %.",
     "snapshot_zeros": "{zeros} of {rows:row is|rows are} zero; before, {before} were.",
     "unreadable_record": "{source}: {kind} {record} cannot be read: {problem}. It is kept as it came.",
+    # --- the ledger: counts, and what people move ---
+    "count_variance": "Count {plan} of {location} differs from the ledger by {units:unit|units} of {ledger} "
+    "(limit {percent} %), worth {value}. Count the large differences again, then approve or reject it.",
+    "cannot_take_more": "{units:unit|units} of {sku} cannot leave {location}: {on_hand} are there.",
+    "cannot_take_promised": "{units:unit|units} of {sku} cannot leave {location}: of the {on_hand} there, "
+    "{committed} are held for orders.",
     # --- writes that happen once ---
     "effect_planned": "Decided and not sent yet.",
     "effect_settled": "Nothing to do: {state}.",
@@ -174,6 +180,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_confirmation_refused": "Shipment confirmations the channel refused",
     "group_case_request_refused": "Requests a place refused",
     "group_case_effect_parked": "Writes that may or may not have landed",
+    "group_case_count_variance": "Counts that differ a lot from the ledger",
     "group_case_unsafe_plan": "Pushes that would change too much",
     "group_case_offer_refused": "Quantities the channel refused",
     "group_case_request_overdue": "Requests without an answer",

@@ -102,6 +102,11 @@ SENTENCES: Final[dict[str, str]] = {
     "snapshot_units_fallen": "总数从 {before} 件降至 {units} 件，降幅超过 {percent}%。",
     "snapshot_zeros": "{rows} 行中有 {zeros} 行为零；此前为 {before} 行。",
     "unreadable_record": "{source}：无法读取{kind} {record}：{problem}。原始记录已保留。",
+    # --- 库存账：盘点与人工变动 ---
+    "count_variance": "{location} 的盘点 {plan} 与账面相差 {units} 件（账面 {ledger} 件，上限 {percent}%），"
+    "价值 {value}。请复点差异大的商品，再批准或驳回。",
+    "cannot_take_more": "{location} 无法移出 {sku} {units} 件：账面仅有 {on_hand} 件。",
+    "cannot_take_promised": "{location} 无法移出 {sku} {units} 件：现有 {on_hand} 件中有 {committed} 件已为订单预留。",
     # --- 只能发生一次的写入 ---
     "effect_planned": "已决定，尚未发送。",
     "effect_settled": "无需操作：{state}。",
@@ -167,6 +172,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_confirmation_refused": "被渠道拒绝的发货确认",
     "group_case_request_refused": "被发货方拒绝的请求",
     "group_case_effect_parked": "不确定是否已生效的写入",
+    "group_case_count_variance": "与账面相差较大的盘点",
     "group_case_unsafe_plan": "改动过大的推送",
     "group_case_offer_refused": "被渠道拒绝的数量",
     "group_case_request_overdue": "未获答复的请求",

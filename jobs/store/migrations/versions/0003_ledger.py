@@ -1,5 +1,7 @@
 """Who moved units and why, transfers on their way, counts, feeds that fall silent, shadow reports."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -69,7 +71,7 @@ def upgrade() -> None:
         _close_ledger_sqlite()
 
 
-_COLUMNS = (
+_COLUMNS: tuple[tuple[str, sa.Column[Any]], ...] = (
     (
         "stock_level",
         sa.Column(
