@@ -226,7 +226,13 @@ class Stock:
         )
 
     def keep_snapshot(
-        self, taken: StockSnapshot, *, state: str, reasons: Sequence[Reason], content: Any = None
+        self,
+        taken: StockSnapshot,
+        *,
+        state: str,
+        reasons: Sequence[Reason],
+        content: Any = None,
+        unknown: int = 0,
     ) -> int | None:
         """Remember a snapshot; None when these very bytes of this instant were taken before."""
         rows = upsert(
@@ -245,10 +251,20 @@ class Stock:
                     "state": state,
                     "reasons": [[reason.code, dict(reason.args)] for reason in reasons],
                     "content": content,
+                    "unknown": unknown,
                 }
             ],
             key=["location", "name", "digest", "as_of"],
-            keep=["received_at", "rows", "units", "zeros", "state", "reasons", "content"],
+            keep=[
+                "received_at",
+                "rows",
+                "units",
+                "zeros",
+                "state",
+                "reasons",
+                "content",
+                "unknown",
+            ],
             returning=["id"],
         )
         return rows[0].id if rows else None
