@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from config.calendars import Calendars
 from config.durations import Duration
+from config.ledger import Feed, Ledger, Shadow, SnapshotGuard
 from config.part import Instant, Part, Units
 
 Language = Literal["en", "zh"]
@@ -180,23 +181,8 @@ class Location(Part):
     ship_within: Duration = Field(
         Duration(days=3), description="a request without a shipment becomes a Case"
     )
-    snapshot: SnapshotGuard = Field(
-        default_factory=lambda: SnapshotGuard(), description="when a snapshot is quarantined"
-    )
-
-
-class SnapshotGuard(Part):
-    """A snapshot outside these limits is quarantined whole and becomes a Case."""
-
-    rows_gone: int = Field(
-        40, ge=0, le=100, description="percent of the known rows that may be missing"
-    )
-    units_fallen: int = Field(60, ge=0, le=100, description="percent the total may fall")
-    zeros: int = Field(
-        70, ge=0, le=100, description="percent of rows that may be zero when they were not before"
-    )
-    oldest: Duration = Field(Duration(days=2), description="an older figure is not believed")
-    largest: int = Field(1_000_000, description="a larger quantity for one Sku is absurd")
+    snapshot: SnapshotGuard = Field(SnapshotGuard(), description="when a snapshot is quarantined")
+    feed: Feed = Field(Feed(), description="when its figures are due, where a remote counts it")
 
 
 class SkuSettings(Part):
@@ -333,6 +319,5 @@ class Config(Part):
     asking: Asking = Asking()
     running: Running = Running()
     calendars: Calendars = Field({}, description="name -> the days a place is open")
-
-
-Location.model_rebuild()
+    ledger: Ledger = Ledger()
+    shadow: Shadow = Shadow()

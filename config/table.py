@@ -63,6 +63,14 @@ def read_table(file: Path, content: bytes, *, name: str) -> SkuTable:
     return table
 
 
+def cells_of(file: Path, content: bytes) -> list[Sequence[Cell]]:
+    """Every row of a CSV or XLSX file, headings included. Raises ValueError that says what is wrong."""
+    try:
+        return _xlsx(content) if file.suffix.lower() == ".xlsx" else _csv(content)
+    except _Bad as bad:
+        raise ValueError("; ".join(word for word in (bad.wrong, bad.expected) if word)) from bad
+
+
 def _xlsx(content: bytes) -> list[Sequence[Cell]]:
     try:
         sheet = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0)
@@ -171,6 +179,11 @@ _NO_COMPONENTS: dict[Sku, int] = {}
 
 
 # Cells
+
+
+def text_of(cell: Cell) -> str:
+    """A cell as text, for other tables than this one."""
+    return _text(cell)
 
 
 def _text(cell: Cell) -> str:

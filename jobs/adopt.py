@@ -297,6 +297,7 @@ def _open_stock(tx: Tx, wiring: Wiring, wish: Wish, reference: str) -> set[Sku]:
                 units - levels.get((sku, place), 0),
                 reference,
                 tx.now,
+                cause="opening",
             )
             for (sku, place), units in sorted(target.items())
         ]

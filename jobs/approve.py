@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Row, select, update
 
 from core.model.stock import SnapshotRow, StockSnapshot
+from jobs import counts
 from jobs.store.plans import Plans
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
@@ -17,6 +18,9 @@ def approve(tx: Tx, case: Row[Any], *, by: str, note: str | None) -> bool:
     """Do what the Case stopped. False: this kind of Case has nothing to approve."""
     if case.kind == "snapshot_quarantined":
         done = _apply_snapshot(tx, case.subject.removeprefix("snapshot "))
+    elif case.kind == "count_variance":
+        counts.apply(tx, int(case.subject.removeprefix("count ")), by=by, note=note)
+        return True
     elif case.kind == "unsafe_plan":
         done = _let_out(tx, case.subject.removeprefix("channel "), by)
     else:

@@ -53,7 +53,9 @@ def needs(record: OrderRecord) -> dict[str, int]:
 
 def demands(record: OrderRecord, wiring: Wiring) -> list[Demand]:
     """What the order still asks for, in component Skus."""
-    made = []
+    made: list[Demand] = []
+    if record.expired_at is not None:
+        return made
     for name, units in needs(record).items():
         known = record.resolved[name]
         if units > 0 and known.sku is not None:

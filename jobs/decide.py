@@ -84,6 +84,7 @@ def _decide_batch(tx: Tx, run: Run, numbers: Sequence[int]) -> None:
         _apply_changes(tx, orders, stock, record)
     if any(record.fulfillments for record in records):
         records = orders.load(numbers)
+    _ask_again(tx, run, records)
     deciding = {record.id for record in records}
     # Orders that wait for the same units are served in turn; they are routed in the next batch.
     waiting = orders.load(
@@ -118,6 +119,19 @@ def _decide_batch(tx: Tx, run: Run, numbers: Sequence[int]) -> None:
     orders.settle(routed.settled)
     if routed.waking:
         tx.wake(*routed.waking)
+
+
+def _ask_again(tx: Tx, run: Run, records: Sequence[OrderRecord]) -> None:
+    """Orders whose units a policy let go, and that nothing holds any more, ask for them again."""
+    back = [
+        record
+        for record in records
+        if record.expired_at is not None and _verdict(run, record).stage is not OrderStage.HELD
+    ]
+    for record in back:
+        record.expired_at = None
+        tx.decide(record.subject, Reason.of("units_asked_again", order=record.order.name))
+    Orders(tx).ask_again([record.id for record in back])
 
 
 def _apply_changes(tx: Tx, orders: Orders, stock: Stock, record: OrderRecord) -> None:

@@ -29,9 +29,11 @@ from core.ports import (
     TrackingSource,
 )
 from core.rules import parcels as parcel_rules
+from core.rules.freshness import Freshness
 from core.rules.snapshots import Guard, Previous, suspicions
 from jobs.claims import hold_units, ship_external
 from jobs.run import Run
+from jobs.store.feeds import Feeds
 from jobs.store.offers import Offers
 from jobs.store.orders import Orders, Resolved
 from jobs.store.parcels import Parcel, Parcels, Requested
@@ -40,6 +42,9 @@ from jobs.store.store import Tx
 
 #: How soon a walk that could not be completed is gone on with.
 UNFINISHED = timedelta(seconds=20)
+
+#: Lines of a doubtful file that its Case shows.
+FIRST_LINES = 5
 
 # --- orders --------------------------------------------------------------------------------------
 
@@ -188,7 +193,7 @@ def pull_stock(run: Run, connection: str) -> None:
 def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
     """One snapshot: late ones are kept and ignored, suspicious ones kept and shown to a person."""
     stock = Stock(tx)
-    snapshot = _in_our_words(run, snapshot)
+    snapshot, unknown, head = _in_our_words(run, snapshot)
     rows, units, zeros, as_of = stock.in_force(snapshot.location) or (0, 0, 0, None)
     if as_of is not None and snapshot.as_of <= as_of:
         stock.keep_snapshot(snapshot, state="late", reasons=())
@@ -197,10 +202,22 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
     guard = run.wiring.config.locations[snapshot.location].snapshot
     doubts = suspicions(
         snapshot,
-        previous=Previous(rows, units, zeros, as_of) if as_of else None,
+        previous=Previous(rows, units, zeros, as_of, Feeds(tx).unknown_in_force(snapshot.location))
+        if as_of
+        else None,
+        unknown=unknown,
         known_rows=len(known),
         kept_rows=len(known & {row.sku for row in snapshot.rows}),
-        guard=Guard(guard.rows_gone, guard.units_fallen, guard.zeros, guard.oldest, guard.largest),
+        guard=Guard(
+            guard.rows_gone,
+            guard.units_fallen,
+            guard.zeros,
+            guard.oldest,
+            guard.largest,
+            unknown=guard.unknown,
+            repeated=guard.repeated,
+            negative=guard.negative,
+        ),
         now=tx.now,
     )
     subject = f"snapshot {snapshot.location}"
@@ -210,7 +227,9 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
             "rows": [[row.sku, row.quantity] for row in snapshot.rows],
         }
         if (
-            stock.keep_snapshot(snapshot, state="quarantined", reasons=doubts, content=content)
+            stock.keep_snapshot(
+                snapshot, state="quarantined", reasons=doubts, content=content, unknown=unknown
+            )
             is None
         ):
             return
@@ -221,16 +240,25 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
             doubts="; ".join(doubt.code for doubt in doubts),
             rows=len(snapshot.rows),
             units=sum(row.quantity for row in snapshot.rows),
+            zeros=sum(row.quantity == 0 for row in snapshot.rows),
+            unknown=unknown,
+            unreadable=len(snapshot.problems),
+            before=rows,
+            units_before=units,
+            head=head,
         )
         tx.decide(subject, reason)
         for doubt in doubts:
             tx.decide(subject, doubt)
         tx.open_case(Case("snapshot_quarantined", subject, reason, Severity.CRITICAL))
         return
-    if stock.keep_snapshot(snapshot, state="applied", reasons=()) is None:
+    if stock.keep_snapshot(snapshot, state="applied", reasons=(), unknown=unknown) is None:
         return
     # Orders that wait for units are woken by the Skus that moved (core/offers).
     moved = stock.apply_snapshot(snapshot)
+    watched = Feeds(tx).state_of(snapshot.location)
+    if watched is not None and watched.state is not Freshness.FRESH:
+        tx.wake("core/upkeep")
     tx.close_case("snapshot_quarantined", subject)
     tx.decide(
         subject,
@@ -244,14 +272,23 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
     )
 
 
-def _in_our_words(run: Run, snapshot: StockSnapshot) -> StockSnapshot:
-    """A supplier's item numbers as our Skus; what we do not know is left out of the figure."""
+def _in_our_words(run: Run, snapshot: StockSnapshot) -> tuple[StockSnapshot, int, str]:
+    """A supplier's item numbers as our Skus: (the figure, rows nobody knows, the first lines).
+
+    What we do not know is left out of the figure. The first lines are item and quantity as the
+    supplier wrote them, and nothing else of the file: they go into a Case.
+    """
     rows: dict[Sku, int] = {}
+    unknown = 0
     for row in snapshot.rows:
         sku = run.wiring.loaded.catalog.sku_for(row.sku)
-        if sku is not None:
-            rows[sku] = rows.get(sku, 0) + row.quantity
-    return replace(snapshot, rows=tuple(SnapshotRow(sku, units) for sku, units in rows.items()))
+        if sku is None:
+            unknown += 1
+            continue
+        rows[sku] = rows.get(sku, 0) + row.quantity
+    head = ", ".join(f"{row.sku[:40]}={row.quantity}" for row in snapshot.rows[:FIRST_LINES])
+    known = tuple(SnapshotRow(sku, units) for sku, units in rows.items())
+    return replace(snapshot, rows=known), unknown, head
 
 
 # --- answers from places that ship ---------------------------------------------------------------
@@ -455,7 +492,9 @@ def _consume(
         units[sku] = units.get(sku, 0) + quantity
     stock.move(
         [
-            StockMovement(sku, found.location, MovementKind.SHIPMENT, -quantity, reference, at)
+            StockMovement(
+                sku, found.location, MovementKind.SHIPMENT, -quantity, reference, at, cause="parcel"
+            )
             for sku, quantity in sorted(units.items())
         ]
     )

@@ -25,6 +25,7 @@ from jobs.store.people import People
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
 from jobs.store.tables import cases, incident, stock_level, unit
+from jobs.watch import quiet_feeds
 
 #: A unit that failed this often in a row is down, not unlucky.
 DOWN_AFTER = 3
@@ -39,7 +40,7 @@ def decide_alerts(run: Run) -> None:
     with run.transaction() as tx:
         people = People(tx)
         importing, joining = _importing(tx, run)
-        firing = [*_low_stock(tx, run), *_open_cases(tx), *_down(tx)]
+        firing = [*_low_stock(tx, run), *_open_cases(tx), *_down(tx), *quiet_feeds(tx)]
         people.set_firing(
             firing,
             # A first import finds a hundred things at once: one mail with groups and counts.

@@ -15,6 +15,7 @@ from jobs.store.orders import Orders
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
 from jobs.store.tables import effect, fulfillment, listing, order_line, orders, party, payload
+from jobs.watch import expire_units, watch_feeds
 
 _SETTLED = (str(OrderStage.DELIVERED), str(OrderStage.CANCELED), str(OrderStage.RECORDED))
 #: Rows erased in one transaction.
@@ -30,6 +31,9 @@ def look_after(run: Run) -> None:
             tx.advance(run.wiring.loaded.digest)
     with run.transaction() as tx:
         _overdue(tx, run)
+    with run.transaction() as tx:
+        watch_feeds(tx, run)
+        expire_units(tx, run)
     with run.transaction() as tx:
         _erase(tx, run)
 

@@ -225,6 +225,7 @@ def stock_snapshot(file: File, *, location: str, lag: timedelta) -> StockSnapsho
     first_line: dict[str, int] = {}
     problems: list[tuple[int, str, str]] = []
     stated: list[datetime] = []
+    repeated = negative = 0
     for row in rows_of(file, needed=(columns.sku, columns.quantity)):
         if not isinstance(row, Row):
             problems.append(row)
@@ -239,9 +240,11 @@ def stock_snapshot(file: File, *, location: str, lag: timedelta) -> StockSnapsho
             problems.append((row.line, row.text, str(why)))
             continue
         if quantity < 0:
+            negative += 1
             problems.append((row.line, row.text, "negative; taken as 0"))
             quantity = 0
         if sku in quantities:
+            repeated += 1
             why_twice = f"{sku} was on line {first_line[sku]} too; the smaller figure is taken"
             problems.append((row.line, row.text, why_twice))
             quantity = min(quantity, quantities[sku])
@@ -254,6 +257,8 @@ def stock_snapshot(file: File, *, location: str, lag: timedelta) -> StockSnapsho
         digest=file.digest,
         rows=tuple(SnapshotRow(sku, quantity) for sku, quantity in quantities.items()),
         problems=tuple(problems),
+        repeated=repeated,
+        negative=negative,
     )
 
 

@@ -26,6 +26,16 @@ class SnapshotBasis(StrEnum):
     GROSS = "gross"
 
 
+class ReservationState(StrEnum):
+    OPEN = "open"
+    #: shipped, or gone into a remote's own figure
+    CONSUMED = "consumed"
+    #: the order needs them no more, or needs them elsewhere
+    RELEASED = "released"
+    #: a policy let them go, because the order waited too long for something
+    EXPIRED = "expired"
+
+
 class MovementKind(StrEnum):
     RECEIPT = "receipt"
     SHIPMENT = "shipment"
@@ -83,7 +93,13 @@ class StockMovement:
     quantity: int
     #: what caused it: a shipment's key, a snapshot's name, a count's file
     reference: str
+    #: when the units moved, as far as it is known; not when it was written down
     at: datetime
+    #: a short code that says why: "purchase", "broken", "found"
+    cause: str = ""
+    #: who did it; "": no person did
+    person: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +122,10 @@ class StockSnapshot:
     rows: tuple[SnapshotRow, ...]
     #: the source's words that could not be read as rows: (line number, text, why)
     problems: tuple[tuple[int, str, str], ...] = ()
+    #: rows whose Sku an earlier row of the source had already; they are among the problems too
+    repeated: int = 0
+    #: rows that said less than nothing; they are among the problems too
+    negative: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,12 @@ class Guard:
     oldest: timedelta
     #: a larger quantity for one Sku is absurd
     largest: int
+    #: percent of the rows whose Sku may be unknown here now and was not before
+    unknown: int = 100
+    #: percent of the rows that may name a Sku a second time
+    repeated: int = 100
+    #: percent of the rows that may say less than nothing
+    negative: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,8 @@ class Previous:
     #: rows that say 0
     zeros: int
     as_of: datetime
+    #: rows whose Sku nobody here knew
+    unknown: int = 0
 
 
 def suspicions(
@@ -48,13 +56,17 @@ def suspicions(
     kept_rows: int,
     guard: Guard,
     now: datetime,
+    unknown: int = 0,
 ) -> tuple[Reason, ...]:
     """Every reason not to believe this snapshot; () is fine.
 
     `known_rows` counts the Skus known at the location, `kept_rows` those of them that the snapshot
-    still has.
+    still has. `unknown` counts the rows of the source whose Sku nobody here knows; the snapshot is
+    without them.
     """
     found = _time(snapshot, guard, now) + _content(snapshot, guard)
+    if not snapshot.rows and unknown:
+        return (Reason.of("snapshot_all_unknown", count=unknown), *found)
     if not snapshot.rows:
         # What is missing, fallen or zero in an empty file needs no further words.
         return (Reason.of("snapshot_empty"), *found)
@@ -65,6 +77,12 @@ def suspicions(
         )
     if previous is not None:
         found += _compare(snapshot, previous, guard)
+        lines = len(snapshot.rows) + unknown
+        if _over(unknown - previous.unknown, lines, guard.unknown):
+            # A supplier lists much that we do not sell: only what is new says that something broke.
+            found.append(
+                Reason.of("snapshot_unknown", count=unknown, lines=lines, before=previous.unknown)
+            )
     return tuple(found)
 
 
@@ -93,7 +111,14 @@ def _content(snapshot: StockSnapshot, guard: Guard) -> list[Reason]:
     repeated = len(snapshot.rows) - len({row.sku for row in snapshot.rows})
     if repeated:
         found.append(Reason.of("snapshot_repeats", count=repeated))
-    unreadable = len(snapshot.problems)
+    unreadable = len(snapshot.problems) - snapshot.repeated - snapshot.negative
+    lines = len(snapshot.rows) + len(snapshot.problems)
+    for code, count, percent in (
+        ("snapshot_named_twice", snapshot.repeated, guard.repeated),
+        ("snapshot_negative", snapshot.negative, guard.negative),
+    ):
+        if _over(count, lines, percent):
+            found.append(Reason(code, {"count": count, "lines": lines}))
     if _over(unreadable, unreadable + len(snapshot.rows), guard.rows_gone):
         lines = unreadable + len(snapshot.rows)
         found.append(Reason.of("snapshot_unreadable", count=unreadable, lines=lines))

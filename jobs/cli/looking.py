@@ -46,7 +46,6 @@ def register(app: typer.Typer) -> None:
     app.command()(plan)
     app.command()(status)
     app.command(name="orders")(list_orders)
-    app.command(name="stock")(list_stock)
     app.command(name="cases")(list_cases)
     explain = typer.Typer(help="Why something is as it is.", no_args_is_help=True)
     explain.command(name="order")(explain_order)
@@ -319,13 +318,14 @@ def list_stock(
                 "on_hand": row.on_hand,
                 "committed": row.committed,
                 "available": row.on_hand - row.committed - row.safety_stock,
+                "in_transit": row.in_transit,
                 "as_of": row.as_of,
             }
             for row in tx.connection.execute(query)
         ]
     show(
         rows,
-        columns=["sku", "location", "on_hand", "committed", "available", "as_of"],
+        columns=["sku", "location", "on_hand", "committed", "available", "in_transit", "as_of"],
         as_json=as_json,
         title="Stock",
         empty="No stock recorded.",

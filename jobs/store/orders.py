@@ -91,6 +91,8 @@ class OrderRecord:
     open_holds: set[str] = field(default_factory=set)
     #: hold codes a person released
     released_holds: set[str] = field(default_factory=set)
+    #: a policy let its units go: it asks for none until it is no longer held
+    expired_at: datetime | None = None
 
     @property
     def subject(self) -> str:
@@ -144,7 +146,10 @@ class Orders:
         if changed:
             for chunk in chunks(sorted(changed), 500):
                 self._connection.execute(
-                    update(orders).where(orders.c.id.in_(chunk)).values(decide=True)
+                    update(orders)
+                    .where(orders.c.id.in_(chunk))
+                    # What changed may be what it waited for: it asks for its units at once.
+                    .values(decide=True, expired_at=None)
                 )
         return [number for number, _ in current if number in changed]
 
@@ -341,6 +346,7 @@ class Orders:
                 recorded_at=row.recorded_at,
                 resolved=resolved[row.id],
                 external=external[row.id],
+                expired_at=row.expired_at,
             )
             for row in rows(select(orders).where(orders.c.id.in_(chunk)))
         }
@@ -437,6 +443,13 @@ class Orders:
         for chunk in chunks(sorted(set(numbers)), 500):
             self._connection.execute(
                 update(orders).where(orders.c.id.in_(chunk)).values(decide=True)
+            )
+
+    def ask_again(self, numbers: Sequence[int]) -> None:
+        """What a policy let go is asked for again."""
+        for chunk in chunks(numbers, 500):
+            self._connection.execute(
+                update(orders).where(orders.c.id.in_(chunk)).values(expired_at=None)
             )
 
     def set_holds(self, found: Iterable[tuple[OrderRecord, Sequence[Hold]]]) -> None:

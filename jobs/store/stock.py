@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,8 @@ from core.model.catalog import LocationId, Sku
 from core.model.reasons import Reason
 from core.model.stock import Claim, MovementKind, StockLevel, StockMovement, StockSnapshot
 from jobs.store.bulk import chunks, upsert
+from jobs.store.counting import counted_already
+from jobs.store.proof import Difference, differences
 from jobs.store.store import Tx
 from jobs.store.tables import dirty_sku, movement, reservation, snapshot, stock_level
 from jobs.store.types import instant_text
@@ -33,17 +35,6 @@ _ADD = {
 
 #: The columns of a StockLevel, in its order.
 _LEVEL = tuple(stock_level.c[one.name] for one in fields(StockLevel))
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Where a balance is not what its rows add up to."""
-
-    sku: Sku
-    location: LocationId
-    field: str
-    kept: int
-    recomputed: int
 
 
 class Stock:
@@ -131,7 +122,7 @@ class Stock:
         self.mark_dirty(claim.sku for _, claim, _ in claims)
 
     def release(self, ids: Sequence[int], *, state: str = "released") -> None:
-        """Let go of open reservations (or `consumed` them: shipped, or in a snapshot)."""
+        """Let go of open reservations (or `consumed` them: shipped, or in a snapshot; `expired`)."""
         for chunk in chunks(sorted(set(ids)), 5_000):
             rows = self._connection.execute(
                 update(reservation)
@@ -191,18 +182,24 @@ class Stock:
                 "location": location,
                 "quantity": one.quantity,
                 "at": one.at,
+                "cause": one.cause,
+                "person": one.person or None,
+                "note": one.note or None,
             }
             for (kind, reference, sku, location), one in by_key.items()
         ]
         key = ["kind", "reference", "sku", "location"]
-        new = upsert(self._connection, movement, rows, key=key, keep=["quantity", "at"])
+        said = ["quantity", "at", "cause", "person", "note"]
+        new = upsert(self._connection, movement, rows, key=key, keep=said)
         written = [by_key[row.kind, row.reference, row.sku, row.location] for row in new]
         total: Counter[tuple[Sku, LocationId]] = Counter()
         for one in written:
             total[one.sku, one.location] += one.quantity
         self._add("on_hand", total)
         self.mark_dirty(one.sku for one in written)
-        return written
+        # Read after the balances are locked: a count that is being applied right now is seen.
+        seen = counted_already(self._connection, written)
+        return written + self.move(seen) if seen else written
 
     def opened(self) -> set[LocationId]:
         """Locations whose ledger has lines."""
@@ -229,7 +226,13 @@ class Stock:
         )
 
     def keep_snapshot(
-        self, taken: StockSnapshot, *, state: str, reasons: Sequence[Reason], content: Any = None
+        self,
+        taken: StockSnapshot,
+        *,
+        state: str,
+        reasons: Sequence[Reason],
+        content: Any = None,
+        unknown: int = 0,
     ) -> int | None:
         """Remember a snapshot; None when these very bytes of this instant were taken before."""
         rows = upsert(
@@ -248,10 +251,20 @@ class Stock:
                     "state": state,
                     "reasons": [[reason.code, dict(reason.args)] for reason in reasons],
                     "content": content,
+                    "unknown": unknown,
                 }
             ],
             key=["location", "name", "digest", "as_of"],
-            keep=["received_at", "rows", "units", "zeros", "state", "reasons", "content"],
+            keep=[
+                "received_at",
+                "rows",
+                "units",
+                "zeros",
+                "state",
+                "reasons",
+                "content",
+                "unknown",
+            ],
             returning=["id"],
         )
         return rows[0].id if rows else None
@@ -284,6 +297,7 @@ class Stock:
                     quantity - before.get(sku, 0),
                     reference,
                     taken.as_of,
+                    cause="figure",
                 )
                 for sku, quantity in sorted(figures.items())
                 if quantity != before.get(sku, 0)
@@ -405,7 +419,13 @@ class Stock:
         self.move(
             [
                 StockMovement(
-                    sku, location, MovementKind.SHIPMENT, -quantity, reference, self._tx.now
+                    sku,
+                    location,
+                    MovementKind.SHIPMENT,
+                    -quantity,
+                    reference,
+                    self._tx.now,
+                    cause="shipped_by_others",
                 )
                 for location, quantity in sorted(gone.items())
             ]
@@ -497,39 +517,4 @@ class Stock:
 
     def verify(self) -> list[Difference]:
         """Recompute every balance from its rows (I2); the differences, none when all is well."""
-        differences: list[Difference] = []
-        committed: dict[tuple[str, str], int] = {
-            (row.sku, row.location): int(row.units)
-            for row in self._connection.execute(
-                select(
-                    reservation.c.sku,
-                    reservation.c.location,
-                    func.sum(reservation.c.quantity).label("units"),
-                )
-                .where(reservation.c.state == "open", reservation.c.location.is_not(None))
-                .group_by(reservation.c.sku, reservation.c.location)
-            )
-        }
-        on_hand: dict[tuple[str, str], int] = {
-            (row.sku, row.location): int(row.units)
-            for row in self._connection.execute(
-                select(movement.c.sku, movement.c.location, func.sum(movement.c.quantity).label("units"))
-                .group_by(movement.c.sku, movement.c.location)
-            )
-        }  # fmt: skip
-        seen: set[tuple[str, str]] = set()
-        for row in self._connection.execute(select(stock_level)):
-            key = (row.sku, row.location)
-            seen.add(key)
-            if row.committed != committed.get(key, 0):
-                differences.append(
-                    Difference(*key, "committed", row.committed, committed.get(key, 0))
-                )
-            if row.on_hand != on_hand.get(key, 0):
-                differences.append(Difference(*key, "on_hand", row.on_hand, on_hand.get(key, 0)))
-        for key in sorted((committed.keys() | on_hand.keys()) - seen):
-            if committed.get(key, 0):
-                differences.append(Difference(*key, "committed", 0, committed[key]))
-            if on_hand.get(key, 0):
-                differences.append(Difference(*key, "on_hand", 0, on_hand[key]))
-        return differences
+        return differences(self._connection)

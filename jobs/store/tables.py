@@ -181,6 +181,14 @@ stock_level = Table(
     Column("safety_stock", Integer, nullable=False, default=0),
     Column("incoming", Integer, nullable=False, default=0),
     Column("as_of", Instant, comment="of the last snapshot in force, where a remote counts"),
+    Column(
+        "in_transit",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="units on their way here from another location: the rest of its open transfers",
+    ),
+    Column("counted_at", Instant, comment="the instant the last applied count here speaks of"),
     CheckConstraint("committed >= 0", name="committed"),
 )
 
@@ -194,8 +202,48 @@ movement = Table(
     Column("quantity", Integer, nullable=False),
     Column("reference", Text, nullable=False),
     Column("at", Instant, nullable=False),
+    Column("cause", Text, nullable=False, server_default="", comment="a short code: why"),
+    Column("person", Text, comment="who did it; null: no person did"),
+    Column("note", Text),
     UniqueConstraint("kind", "reference", "sku", "location"),
     Index("ix_movement_sku_location", "sku", "location"),
+)
+
+transfer = Table(
+    "transfer",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("sku", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("arrived", Integer, nullable=False, default=0),
+    Column("lost", Integer, nullable=False, default=0),
+    Column(
+        "counted_here",
+        Boolean,
+        nullable=False,
+        comment="we count the destination: what arrives is a line of our ledger",
+    ),
+    Column("state", Text, nullable=False, comment="open, closed"),
+    Column("cause", Text, nullable=False),
+    Column("sent_at", Instant, nullable=False),
+    Column("closed_at", Instant),
+    Column("person", Text, nullable=False),
+    Column("note", Text),
+    CheckConstraint("quantity > 0", name="quantity"),
+    CheckConstraint("arrived + lost <= quantity", name="arrived"),
+)
+
+freshness = Table(
+    "freshness",
+    metadata,
+    Column("location", Text, primary_key=True),
+    Column("state", Text, nullable=False, comment="fresh, silent, stale"),
+    Column("since", Instant, nullable=False, comment="in this state since"),
+    Column("code", Text, nullable=False),
+    Column("args", Json, nullable=False),
+    Column("watched_from", Instant, nullable=False, comment="its first figure was due from here"),
 )
 
 snapshot = Table(
@@ -213,6 +261,13 @@ snapshot = Table(
     Column("state", Text, nullable=False, comment="applied, quarantined, late, rejected"),
     Column("reasons", Json, nullable=False),
     Column("content", Json, comment="the rows, kept while quarantined"),
+    Column(
+        "unknown",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="rows whose Sku nobody here knows",
+    ),
     UniqueConstraint("location", "name", "digest", "as_of"),
 )
 
@@ -226,7 +281,7 @@ reservation = Table(
     Column("location", Text, comment="null: unallocated demand"),
     Column("quantity", Integer, nullable=False),
     Column("fulfillment", Integer, comment="number within the order, once routed"),
-    Column("state", Text, nullable=False, comment="open, consumed, released"),
+    Column("state", Text, nullable=False, comment="open, consumed, released, expired"),
     Column("absorbed_after", Instant, comment="a snapshot as of later than this ends the count"),
     Column("at", Instant, nullable=False),
     CheckConstraint("quantity > 0", name="quantity"),
@@ -327,6 +382,7 @@ orders = Table(
     Column(
         "shadow", Boolean, nullable=False, default=False, comment="decided while only observing"
     ),
+    Column("expired_at", Instant, comment="a policy let its units go; null: they are held"),
     UniqueConstraint("channel", "remote_id"),
     Index("ix_orders_decide", "id", sqlite_where=text("decide"), postgresql_where=text("decide")),
     Index("ix_orders_stage", "stage"),
@@ -359,6 +415,7 @@ order_line = Table(
         default=0,
         comment="units others shipped, taken off our ledger",
     ),
+    Column("assigned", Text, comment="the channel's own place it ships from; null: not told"),
 )
 
 hold = Table(
@@ -603,7 +660,7 @@ change_plan = Table(
     "change_plan",
     metadata,
     Column("id", Number, primary_key=True),
-    Column("kind", Text, nullable=False, comment="adopt, offers"),
+    Column("kind", Text, nullable=False, comment="adopt, offers, count, rollback"),
     Column("scope", Text, nullable=False),
     Column("body", Json, nullable=False),
     Column("state", Text, nullable=False, comment="waiting, approved, rejected, done"),
@@ -611,6 +668,15 @@ change_plan = Table(
     Column("created_by", Text, nullable=False),
     Column("settled_at", Instant),
     Column("settled_by", Text),
+)
+
+shadow_report = Table(
+    "shadow_report",
+    metadata,
+    Column("day", Text, primary_key=True, comment="of the shop: 2026-11-24"),
+    Column("channel", Text, primary_key=True),
+    Column("body", Json, nullable=False),
+    Column("made_at", Instant, nullable=False),
 )
 
 audit = Table(

@@ -27,6 +27,9 @@ SENTENCES: Final[dict[str, str]] = {
     "order_released": "Order {order} is no longer held for: {hold}.",
     # --- orders: units and places ---
     "units_reserved": "{quantity:unit|units} of {sku} reserved at {location} for order {order}.",
+    "units_expired": "Order {order} keeps its {units:unit|units} no more: held for more than {hours:hour|hours} ({hold}). "
+    "It asks for them again when it is no longer held.",
+    "units_asked_again": "Order {order} asks for its units again: nothing holds it any more.",
     "units_unallocated": "No location has {quantity:unit|units} of {sku} for order {order}; "
     "they are taken off every channel and served first.",
     "allocated_nothing": "Nothing is left to allocate.",
@@ -94,18 +97,36 @@ SENTENCES: Final[dict[str, str]] = {
     # --- stock figures from remotes ---
     "snapshot_applied": "Stock of {location} taken from {name}: {rows:row|rows}, {changed} changed.",
     "snapshot_quarantined": "Stock file {name} for {location} is not believed ({doubts}): {rows:row|rows}, "
-    "{units:unit|units}. The last good one stays in force until a person decides.",
+    "{units:unit|units}, {zeros} at zero, {unknown} of unknown Skus, {unreadable} odd; in force are {before:row|rows}, "
+    "{units_before:unit|units}. It begins: {head}. The last good one stays in force until a person decides: "
+    "`lockstep case approve` takes this one as it is.",
     "snapshot_empty": "The file has no rows.",
     "snapshot_old": "The figure is {hours:hour|hours} old (as of {as_of}).",
     "snapshot_ahead": "The figure speaks of a moment {minutes:minute|minutes} ahead of now ({as_of}); "
     "check the time zone.",
     "snapshot_absurd": "{count:row has an absurd quantity|rows have absurd quantities}; first: {sku} with {quantity}.",
     "snapshot_repeats": "{count:row repeats|rows repeat} a Sku that is in the file already.",
+    "snapshot_named_twice": "{count} of {lines:line names|lines name} a Sku a second time.",
+    "snapshot_negative": "{count} of {lines:line says|lines say} less than nothing.",
+    "snapshot_unknown": "{count} of {lines:line has|lines have} a Sku that nobody here knows; before, {before} had.",
+    "snapshot_all_unknown": "Not one of its {count:row has|rows has} a Sku that is known here.",
+    "feed_fresh": "The figures of {location} come as they should; the next is due by {due}.",
+    "feed_silent": "No stock figure of {location} came although one was due by {due}. Ask who sends it.",
+    "feed_never": "No stock figure of {location} ever came; the first was due by {due}. Ask who sends it.",
+    "feed_stale": "The stock of {location} is stale: the figure in force is of {as_of}. What may be shown of it "
+    "is decided by your policy; ask who sends it, or approve a file that waits.",
+    "feed_stale_never": "The stock of {location} counts as stale: it never sent a figure that could be believed.",
     "snapshot_unreadable": "{count} of {lines:line|lines} cannot be read.",
     "snapshot_rows_gone": "{gone} of {known:known Sku is|known Skus are} missing, more than {percent} %.",
     "snapshot_units_fallen": "The total fell from {before} to {units:unit|units}, more than {percent} %.",
     "snapshot_zeros": "{zeros} of {rows:row is|rows are} zero; before, {before} were.",
     "unreadable_record": "{source}: {kind} {record} cannot be read: {problem}. It is kept as it came.",
+    # --- the ledger: counts, and what people move ---
+    "count_variance": "Count {plan} of {location} differs from the ledger by {units:unit|units} of {ledger} "
+    "(limit {percent} %), worth {value}. Count the large differences again, then approve or reject it.",
+    "cannot_take_more": "{units:unit|units} of {sku} cannot leave {location}: {on_hand} are there.",
+    "cannot_take_promised": "{units:unit|units} of {sku} cannot leave {location}: of the {on_hand} there, "
+    "{committed} are held for orders.",
     # --- writes that happen once ---
     "effect_planned": "Decided and not sent yet.",
     "effect_settled": "Nothing to do: {state}.",
@@ -174,6 +195,9 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_confirmation_refused": "Shipment confirmations the channel refused",
     "group_case_request_refused": "Requests a place refused",
     "group_case_effect_parked": "Writes that may or may not have landed",
+    "group_feed_silent": "Stock figures that did not come",
+    "group_feed_stale": "Locations whose stock is stale",
+    "group_case_count_variance": "Counts that differ a lot from the ledger",
     "group_case_unsafe_plan": "Pushes that would change too much",
     "group_case_offer_refused": "Quantities the channel refused",
     "group_case_request_overdue": "Requests without an answer",
@@ -245,6 +269,10 @@ WORDS: Final[dict[str, str]] = {
     "snapshot_absurd": "absurd quantity",
     "snapshot_repeats": "repeated rows",
     "snapshot_unreadable": "unreadable lines",
+    "snapshot_named_twice": "Skus named twice",
+    "snapshot_negative": "negative quantities",
+    "snapshot_unknown": "unknown Skus",
+    "snapshot_all_unknown": "only unknown Skus",
     "snapshot_rows_gone": "rows missing",
     "snapshot_units_fallen": "total fallen",
     "snapshot_zeros": "too many zeros",

@@ -27,6 +27,8 @@ SENTENCES: Final[dict[str, str]] = {
     "order_released": "订单 {order} 的暂停已解除：{hold}。",
     # --- 订单：库存与发货地 ---
     "units_reserved": "已在 {location} 为订单 {order} 预留 {sku} {quantity} 件。",
+    "units_expired": "订单 {order} 不再保留 {units} 件：已暂停超过 {hours} 小时（{hold}）。暂停解除后会重新申请。",
+    "units_asked_again": "订单 {order} 已不再暂停，重新申请所需商品。",
     "units_unallocated": "没有任何库位能为订单 {order} 提供 {sku} {quantity} 件；"
     "这些数量已从所有渠道的可售数中扣除，到货后优先分配。",
     "allocated_nothing": "没有需要分配的商品。",
@@ -90,18 +92,34 @@ SENTENCES: Final[dict[str, str]] = {
     "unsafe_plan": "{channel} 的计划将把 {live} 个在售商品中的 {zeroed} 个数量设为 0，超过 {percent}%，须由人工批准。",
     # --- 外部库存数据 ---
     "snapshot_applied": "已从 {name} 更新 {location} 的库存：共 {rows} 行，{changed} 行有变化。",
-    "snapshot_quarantined": "{location} 的库存文件 {name} 不可信（{doubts}）：{rows} 行，共 {units} 件。"
-    "在人工处理之前，继续使用上一份正常的数据。",
+    "snapshot_quarantined": "{location} 的库存文件 {name} 不可信（{doubts}）：{rows} 行，共 {units} 件，其中 {zeros} 行为零，"
+    "{unknown} 行的 SKU 未知，{unreadable} 行异常；现行数据为 {before} 行，共 {units_before} 件。文件开头：{head}。"
+    "人工决定之前沿用上一份可信数据；执行 `lockstep case approve` 即按原样采用此文件。",
     "snapshot_empty": "文件中没有任何数据行。",
     "snapshot_old": "数据已是 {hours} 小时前的（截至 {as_of}）。",
     "snapshot_ahead": "数据的时间比现在还晚 {minutes} 分钟（{as_of}）；请检查时区。",
     "snapshot_absurd": "{count} 行的数量不合常理；第一处：{sku}，数量 {quantity}。",
     "snapshot_repeats": "{count} 行的 SKU 与文件中其他行重复。",
+    "snapshot_named_twice": "{lines} 行中有 {count} 行重复列出同一 SKU。",
+    "snapshot_negative": "{lines} 行中有 {count} 行的数量小于零。",
+    "snapshot_unknown": "{lines} 行中有 {count} 行的 SKU 在此未知；此前为 {before} 行。",
+    "snapshot_all_unknown": "全部 {count} 行的 SKU 在此均未知。",
+    "feed_fresh": "{location} 的库存数据按时到达；下一份应于 {due} 前到达。",
+    "feed_silent": "{location} 的库存数据应于 {due} 前到达，但至今未收到。请联系发送方。",
+    "feed_never": "从未收到 {location} 的库存数据；第一份应于 {due} 前到达。请联系发送方。",
+    "feed_stale": "{location} 的库存已过时：现行数据的时间为 {as_of}。可展示多少由您的策略决定；"
+    "请联系发送方，或批准待审的文件。",
+    "feed_stale_never": "{location} 的库存按过时处理：从未收到过可信的数据。",
     "snapshot_unreadable": "{lines} 行中有 {count} 行无法读取。",
     "snapshot_rows_gone": "{known} 个已知 SKU 中缺少 {gone} 个，超过 {percent}%。",
     "snapshot_units_fallen": "总数从 {before} 件降至 {units} 件，降幅超过 {percent}%。",
     "snapshot_zeros": "{rows} 行中有 {zeros} 行为零；此前为 {before} 行。",
     "unreadable_record": "{source}：无法读取{kind} {record}：{problem}。原始记录已保留。",
+    # --- 库存账：盘点与人工变动 ---
+    "count_variance": "{location} 的盘点 {plan} 与账面相差 {units} 件（账面 {ledger} 件，上限 {percent}%），"
+    "价值 {value}。请复点差异大的商品，再批准或驳回。",
+    "cannot_take_more": "{location} 无法移出 {sku} {units} 件：账面仅有 {on_hand} 件。",
+    "cannot_take_promised": "{location} 无法移出 {sku} {units} 件：现有 {on_hand} 件中有 {committed} 件已为订单预留。",
     # --- 只能发生一次的写入 ---
     "effect_planned": "已决定，尚未发送。",
     "effect_settled": "无需操作：{state}。",
@@ -167,6 +185,9 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_confirmation_refused": "被渠道拒绝的发货确认",
     "group_case_request_refused": "被发货方拒绝的请求",
     "group_case_effect_parked": "不确定是否已生效的写入",
+    "group_feed_silent": "未按时到达的库存数据",
+    "group_feed_stale": "库存已过时的库位",
+    "group_case_count_variance": "与账面相差较大的盘点",
     "group_case_unsafe_plan": "改动过大的推送",
     "group_case_offer_refused": "被渠道拒绝的数量",
     "group_case_request_overdue": "未获答复的请求",
@@ -236,6 +257,10 @@ WORDS: Final[dict[str, str]] = {
     "snapshot_absurd": "数量不合常理",
     "snapshot_repeats": "行重复",
     "snapshot_unreadable": "有无法读取的行",
+    "snapshot_named_twice": "SKU 重复",
+    "snapshot_negative": "数量为负",
+    "snapshot_unknown": "SKU 未知",
+    "snapshot_all_unknown": "SKU 全部未知",
     "snapshot_rows_gone": "缺少行",
     "snapshot_units_fallen": "总数骤降",
     "snapshot_zeros": "零值过多",

@@ -40,6 +40,7 @@ from tests.jobs.builders import (
     record,
     rows,
     together,
+    unlock_ledger,
 )
 from tests.jobs.conftest import Open
 
@@ -391,6 +392,7 @@ def machine(store: Store) -> type[RuleBasedStateMachine]:
         def __init__(self) -> None:
             super().__init__()
             with store.database.write() as connection:
+                unlock_ledger(connection)
                 for table in (reservation, movement, stock_level, snapshot, dirty_sku):
                     connection.execute(delete(table))
             record(store, order())
