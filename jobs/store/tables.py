@@ -214,6 +214,7 @@ snapshot = Table(
     Column("reasons", Json, nullable=False),
     Column("content", Json, comment="the rows, kept while quarantined"),
     UniqueConstraint("location", "name", "digest", "as_of"),
+    Index("ix_snapshot_location_state_as_of", "location", "state", "as_of"),
 )
 
 reservation = Table(
