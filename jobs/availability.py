@@ -26,10 +26,11 @@ def recompute(tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> int:
 
     Returns how many changed.
     """
-    offers = Offers(tx)
-    work = _Work(tx, wiring, moment(tx, wiring), _Places(wiring, offers.remote_locations()))
-    work.gather(skus)
-    changed = offers.want(list(work.wanted()))
+    work = _Work.of(tx, wiring, skus)
+    changed = Offers(tx).want(list(work.wanted()))
+    for reason in work.failures:
+        # What was wanted before stays wanted; the other Skus go on.
+        tx.open_case(Case("rule_failed", f"rule {reason.args['rule']}", reason))
     for row in changed:
         tx.decide(
             f"sku {row.sku}",
@@ -37,6 +38,11 @@ def recompute(tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> int:
         )
     tx.wake("core/alerts", *{f"{row.channel}/offers" for row in changed})
     return len(changed)
+
+
+def worked_out(tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> list[Wanted]:
+    """The same numbers as of now, with their steps; nothing is written."""
+    return list(_Work.of(tx, wiring, skus).wanted())
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +68,18 @@ class _Work:
         self._levels: dict[Sku, list[tuple[LocationId, int]]] = {}
         self._unallocated: Mapping[Sku, int] = {}
         self._rates: Mapping[tuple[Sku, ChannelId], DemandRate] = {}
+        #: rules that could not be evaluated; their Skus are left as they are
+        self.failures: list[Reason] = []
 
-    def gather(self, skus: Sequence[Sku]) -> None:
-        """Read what the numbers of these Skus rest on."""
+    @classmethod
+    def of(cls, tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> _Work:
+        """Everything the numbers of these Skus rest on, read."""
+        places = _Places(wiring, Offers(tx).remote_locations())
+        work = cls(tx, wiring, moment(tx, wiring), places)
+        work._gather(skus)
+        return work
+
+    def _gather(self, skus: Sequence[Sku]) -> None:
         catalog = self._wiring.loaded.catalog
         affected = {*skus, *(kit for sku in skus for kit in catalog.kits_with(sku))}
         self._sold = self._listings(affected)
@@ -82,16 +97,14 @@ class _Work:
             self._rates = Demands(self._tx).rates(parts)
 
     def _listings(self, skus: Iterable[Sku]) -> list[_Sold]:
-        """Listings of these Skus that we fulfill. One whose rule fails is left as it is, and told."""
+        """Listings of these Skus that we fulfill."""
         found = []
         for row in Offers(self._tx).listings_of(sorted(skus)):
             try:
                 policy = self._policies.policy_for(row.sku, row.channel, today=self._at.today)
             except RuleFailed as failure:
-                # What was wanted before stays wanted; the other Skus go on.
                 args = {"rule": failure.rule, "sku": row.sku, "why": failure.why}
-                reason = Reason("rule_failed", args)
-                self._tx.open_case(Case("rule_failed", f"rule {failure.rule}", reason))
+                self.failures.append(Reason("rule_failed", args))
                 continue
             if row.sku not in self._parts:
                 self._parts[row.sku] = self._wiring.components(row.sku, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -13,12 +13,14 @@ from rich.text import Text
 from sqlalchemy import Row, func, select
 
 from config.expressions import RuleFailed
-from core.model.catalog import Sku
+from core.model.catalog import OfferKey, Sku
 from core.model.reasons import Reason
 from core.rules.sentences import render
+from jobs.availability import worked_out
 from jobs.bootstrap import Application
 from jobs.cli.shared import ConfigOption, JsonOption, application, console, harmless
 from jobs.places import shop_day
+from jobs.store.offers import Wanted
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
 from jobs.store.tables import offer, reservation
@@ -67,6 +69,7 @@ def _told(app: Application, tx: Tx, sku: Sku, channel: str | None) -> dict[str, 
         query = query.where(offer.c.channel == channel)
     parts = list(app.wiring.components(sku, 1))
     levels = Stock(tx).levels(parts)
+    fresh = {one.key: one for one in worked_out(tx, app.wiring, [sku])}
     held = select(func.count()).where(reservation.c.sku.in_(parts), reservation.c.state == "open")
     return {
         "sku": sku,
@@ -83,16 +86,24 @@ def _told(app: Application, tx: Tx, sku: Sku, channel: str | None) -> dict[str, 
         ],
         "reservations": tx.connection.execute(held).scalar_one(),
         "unallocated": sum(Stock(tx).unallocated(parts).values()),
-        "offers": [_offer(app, tx, row) for row in tx.rows(query)],
+        "offers": [_offer(app, tx, row, fresh) for row in tx.rows(query)],
     }
 
 
-def _offer(app: Application, tx: Tx, row: Row[Any]) -> dict[str, Any]:
+def _offer(
+    app: Application, tx: Tx, row: Row[Any], fresh: Mapping[OfferKey, Wanted]
+) -> dict[str, Any]:
+    """An offer with its sum as of now; where that comes to another number, the one it was decided by."""
     language = app.wiring.config.shop.language
     rules: Sequence[str] = ()
     with contextlib.suppress(RuleFailed):
         today = shop_day(app.wiring.config, tx.now)
         rules = app.wiring.loaded.policies.rules_for(row.sku, row.channel, today=today)
+    now = fresh.get(OfferKey(row.channel, row.remote_id, row.remote_location))
+    same = now is not None and now.quantity == row.wanted
+    steps = (
+        now.steps if now is not None and same else [(one, args) for one, args in row.steps or ()]
+    )
     return {
         "channel": row.channel,
         "listing": row.remote_id,
@@ -102,7 +113,7 @@ def _offer(app: Application, tx: Tx, row: Row[Any]) -> dict[str, Any]:
         "shown": row.shown,
         "refused": row.refused if row.refused_version == row.wanted_version else None,
         "rules": list(rules),
-        "steps": list(_lines([(code, args) for code, args in row.steps or ()], language)),
+        "steps": list(_lines(steps, language)),
     }
 
 
