@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from config.model import OfferPolicy, SkuSettings
+from config.model import SkuSettings
+from config.offers import OfferPolicy
 from core.model.catalog import Sku
 
 NO_POLICY = OfferPolicy()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from config.catalog import CatalogSku, cycle
 from config.model import Config
 from config.nodes import Node, Sheet, Trouble
+from config.places import expanded
 from config.problems import Path, Position
 from config.table import SkuTable
 from config.validation import near
@@ -43,17 +44,25 @@ class _Reference:
     besides: tuple[str, ...] = ()
     #: the keys are the names, not the values
     keys: bool = False
+    #: another group they may name something in
+    also: str = ""
 
 
 _REFERENCES = (
     _Reference(("channels", "*", "connection"), "connections", "sells"),
-    _Reference(("channels", "*", "sells_from", "*"), "locations"),
+    _Reference(("channels", "*", "sells_from", "*"), "locations", also="location_groups"),
+    _Reference(("location_groups", "*", "*"), "locations"),
     _Reference(("channels", "*", "twins", "*", "*"), "locations"),
     _Reference(("locations", "*", "counted_by"), "connections", "counts", ("lockstep",)),
     _Reference(("locations", "*", "ships_through"), "connections", "ships", ("",)),
     _Reference(("locations", "*", "channels", "*"), "channels"),
     _Reference(("locations", "*", "calendar"), "calendars", besides=("",)),
     _Reference(("policies", "*", "channels", "*"), "channels"),
+    _Reference(("policies", "*", "locations", "*"), "locations", also="location_groups"),
+    _Reference(("seasons", "*", "policies", "*", "channels", "*"), "channels"),
+    _Reference(
+        ("seasons", "*", "policies", "*", "locations", "*"), "locations", also="location_groups"
+    ),
     _Reference(("skus", "units_per_sale", "*"), "channels", keys=True),
     _Reference(("alerts", "through"), "connections", "mails", ("",)),
 )
@@ -90,8 +99,10 @@ def _matching(node: Node, pattern: Path, path: Path) -> Iterator[tuple[Path, Nod
 def _named(
     sheet: Sheet, reference: _Reference, name: str, path: Path, node: Node
 ) -> Iterator[Trouble]:
-    group = sheet.find((reference.to,))
-    known = list(group.value) if group and isinstance(group.value, dict) else []
+    groups = [sheet.find((to,)) for to in (reference.to, reference.also) if to]
+    known = [
+        one for group in groups if group and isinstance(group.value, dict) for one in group.value
+    ]
     at = sheet.key(path) if reference.keys else node.at
     if name not in known:
         one = reference.to.removesuffix("s")
@@ -113,6 +124,7 @@ def sense(config: Config, sheet: Sheet) -> Iterator[Trouble]:
     yield from _shown_twice(config, sheet)
     yield from _sold_behind_the_counter(config, sheet)
     yield from _mails_nobody_sends(config, sheet)
+    yield from _places(config, sheet)
 
 
 def _stock_files(config: Config, sheet: Sheet) -> Iterator[Trouble]:
@@ -157,7 +169,8 @@ def _sold_behind_the_counter(config: Config, sheet: Sheet) -> Iterator[Trouble]:
         if counter is None or counter.type not in _SELLS:
             continue
         for channel, described in config.channels.items():
-            sells = not described.sells_from or name in described.sells_from
+            sold = expanded(described.sells_from, config.location_groups)
+            sells = not sold or name in sold
             serves = not location.channels or channel in location.channels
             if sells and serves and described.connection != location.counted_by:
                 path: Path = ("channels", channel)
@@ -170,6 +183,25 @@ def _sold_behind_the_counter(config: Config, sheet: Sheet) -> Iterator[Trouble]:
                     f"list its other locations in `sells_from`, or let {name!r} be counted by "
                     "`lockstep`",
                 )
+
+
+def _places(config: Config, sheet: Sheet) -> Iterator[Trouble]:
+    """A figure that never comes cannot be late, and without a calendar nothing closes."""
+    for name in config.location_groups:
+        if name in config.locations:
+            path: Path = ("location_groups", name)
+            wrong = f"{name!r} is a location already"
+            yield Trouble(sheet.key(path), path, wrong, "", "give the group a name of its own")
+    for name, location in config.locations.items():
+        if location.stale and location.counted_by == "lockstep":
+            path = ("locations", name, "stale")
+            wrong = "its units are counted here: no figure of it can be late"
+            fix = "leave it out, or let a connection count this location"
+            yield Trouble(sheet.key(path), path, wrong, "", fix)
+        if location.closing and not location.calendar:
+            path = ("locations", name, "closing")
+            wrong = "nobody knows when it closes"
+            yield Trouble(sheet.key(path), path, wrong, "", "name its `calendar`")
 
 
 def _mails_nobody_sends(config: Config, sheet: Sheet) -> Iterator[Trouble]:

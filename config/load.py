@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path as File
@@ -40,6 +41,8 @@ class Loaded:
     files: tuple[File, ...]
     #: SHA-256 over the text of all files but secret ones, in hexadecimal
     digest: str
+    #: the same over what decides the quantities that channels show
+    policy_digest: str
 
 
 def load(
@@ -71,6 +74,18 @@ def reload(
     return previous if same else now
 
 
+#: The parts of the configuration that decide what channels show.
+_SHOWN_BY = frozenset(
+    {"shop", "channels", "locations", "location_groups", "skus", "policies", "seasons", "calendars"}
+)
+
+
+def _policy_digest(config: Config, table: bytes) -> str:
+    return hashlib.sha256(
+        config.model_dump_json(include=set(_SHOWN_BY)).encode() + table
+    ).hexdigest()
+
+
 #: Shorter values cannot be told from the words around them.
 _SHORTEST_SECRET = 4
 
@@ -95,6 +110,10 @@ class _Reading:
         table = self._table()
         skus = self._skus(table)
         picks = self._conditions(("policies",), sku_predicate)
+        seasonal = [
+            self._conditions(("seasons", index, "policies"), sku_predicate)
+            for index in range(self._count(("seasons",)))
+        ]
         holds = self._conditions(("review", "rules"), order_predicate)
         problems = self._problems(table)
         if problems or config is None:
@@ -103,7 +122,7 @@ class _Reading:
         return Loaded(
             config=config,
             catalog=catalog,
-            policies=Policies(config, catalog, picks),
+            policies=Policies(config, catalog, picks, seasonal),
             hold_rules=HoldRules(tuple(one for one in holds if one), catalog),
             calendars={
                 name: calendar_of(one, first_year=config.orders.route_from.year - 1)
@@ -111,11 +130,16 @@ class _Reading:
             },
             files=(*self._tree.files, *((self._table_file,) if self._table_file else ())),
             digest=self._tree.digest(self._table_content),
+            policy_digest=_policy_digest(config, self._table_content),
         )
 
     def _text(self, path: Path) -> object:
         node = self._sheet.find(path)
         return node.value if node and not isinstance(node.value, dict | list) else None
+
+    def _count(self, path: Path) -> int:
+        node = self._sheet.find(path)
+        return len(node.value) if node and isinstance(node.value, list) else 0
 
     # Skus
 

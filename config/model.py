@@ -7,27 +7,18 @@ connector's folder (connectors.registry), so a new connector needs no change her
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, SecretStr
 
 from config.calendars import Calendars
 from config.durations import Duration
 from config.ledger import Feed, Ledger, Shadow, SnapshotGuard
-from config.part import Instant, Part, Units
+from config.offers import OfferPolicy, PolicyRule, Season
+from config.part import Instant, Part, TimeZone, Units
+from config.places import Closing, LocationGroups, Stale
 
 Language = Literal["en", "zh"]
 ModeName = Literal["observe", "propose", "act"]
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(
-            f"there is no time zone {name!r}; write an IANA name such as America/New_York"
-        ) from None
-    return name
 
 
 def _database(url: SecretStr) -> SecretStr:
@@ -51,7 +42,7 @@ class Shop(Part):
     """The seller."""
 
     name: str = Field(description="how mails and pages call the shop")
-    time_zone: Annotated[str, AfterValidator(_zone)] = Field(
+    time_zone: TimeZone = Field(
         "America/New_York", description="IANA name; days and hours are meant in it"
     )
     currency: str = Field("USD", pattern="^[A-Z]{3}$", description="ISO 4217")
@@ -111,31 +102,6 @@ class Asking(Part):
     )
 
 
-class OfferPolicy(Part):
-    """How much of what is there a channel may show. Unset fields fall through to the wider policy."""
-
-    sell: bool | None = Field(None, description="false: not sold here, the channel shows 0")
-    percent: int | None = Field(
-        None, ge=0, le=100, description="share of the available units, rounded down"
-    )
-    buffer: int | None = Field(None, ge=0, description="units held back")
-    cap: int | None = Field(None, ge=0, description="never show more than this")
-    hide_below: int | None = Field(
-        None, ge=0, description="show 0 when fewer than this would be shown"
-    )
-    fixed: int | None = Field(None, ge=0, description="always show this number, whatever the stock")
-
-
-class PolicyRule(OfferPolicy):
-    """A policy for the Skus its condition picks. Later rules win field by field."""
-
-    name: str = Field(description="shown in explanations")
-    when: str | None = Field(
-        None, description="CEL over `sku`: '\"fragile\" in sku.tags'; unset: every Sku"
-    )
-    channels: tuple[str, ...] = Field((), description="empty: every channel")
-
-
 class Channel(Part):
     """A place that sells."""
 
@@ -148,7 +114,7 @@ class Channel(Part):
         description="remote location id -> our locations it shows; empty: the channel's first location shows all",
     )
     sells_from: tuple[str, ...] = Field(
-        (), description="our locations it may sell from; empty: all"
+        (), description="our locations, or groups of them, it may sell from; empty: all"
     )
     settle: Duration = Field(
         Duration(minutes=3),
@@ -175,6 +141,12 @@ class Location(Part):
     )
     channels: tuple[str, ...] = Field((), description="channels whose orders it ships; empty: all")
     calendar: str = Field("", description="the days it is open; empty: every day")
+    stale: Stale | None = Field(
+        None, description="what is shown of its units when its figures stop; unset: all of them"
+    )
+    closing: Closing | None = Field(
+        None, description="what is shown of its units around closures; unset: all of them"
+    )
     acknowledge_within: Duration = Field(
         Duration(hours=24), description="a request without an answer becomes a Case"
     )
@@ -206,7 +178,8 @@ class Skus(Part):
     table: str = Field(
         "",
         description="a CSV or XLSX file, relative to the main YAML file; columns: sku title tags "
-        "low_stock sell percent buffer cap hide_below fixed components aliases",
+        "low_stock sell percent buffer buffer_days cap hide_below fixed preorder backorder "
+        "share_components components aliases",
     )
     items: dict[str, SkuSettings] = Field(
         {}, description="Sku -> its settings; a Sku stands here or in the table, not in both"
@@ -308,9 +281,15 @@ class Config(Part):
     locations: dict[str, Location] = Field(
         {}, description="name -> a place that holds and ships stock"
     )
+    location_groups: LocationGroups = Field(
+        {}, description="name -> locations that policies and channels name together"
+    )
     skus: Skus = Skus()
     policies: tuple[PolicyRule, ...] = Field(
         (), description="what channels may show, by condition; later rules win field by field"
+    )
+    seasons: tuple[Season, ...] = Field(
+        (), description="days on which other policies win; later seasons win over earlier ones"
     )
     review: Review = Review()
     alerts: Alerts = Alerts()

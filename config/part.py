@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -30,6 +31,18 @@ def _day(value: Any) -> Any:
     return value
 
 
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            f"there is no time zone {name!r}; write an IANA name such as America/New_York"
+        ) from None
+    return name
+
+
+#: an IANA name
+TimeZone = Annotated[str, AfterValidator(_zone)]
 #: a day of the shop's (or the place's own) calendar
 Day = Annotated[date, BeforeValidator(_day)]
 Instant = Annotated[datetime, BeforeValidator(_written), AfterValidator(_aware)]

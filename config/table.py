@@ -12,10 +12,11 @@ from typing import Any
 from python_calamine import CalamineError, CalamineWorkbook
 
 from config.catalog import NO_POLICY, CatalogSku
-from config.model import OfferPolicy
+from config.offers import Beyond, OfferPolicy
 from config.problems import Problem
 from config.validation import near
 from core.model.catalog import Sku
+from core.rules.availability import Sharing
 
 #: Cells as they come: text from CSV; text, numbers and booleans from XLSX.
 Cell = Any
@@ -159,7 +160,7 @@ def _keep(number: int, values: dict[str, Any], table: SkuTable, interned: dict[A
 def _made(values: dict[str, Any], interned: dict[Any, Any]) -> CatalogSku:
     """Equal tags and policies are shared: most rows have the same few."""
     offers = {name: values[name] for name in OfferPolicy.model_fields if name in values}
-    key = tuple(sorted(offers.items()))
+    key = tuple(offers.items())
     policy = (
         interned.setdefault(key, OfferPolicy(**offers)) if key not in interned else interned[key]
     )
@@ -228,6 +229,23 @@ def _truth(cell: Cell) -> bool:
     raise _Bad(f"{_text(cell)!r} is neither yes nor no", "expected yes or no")
 
 
+def _beyond(cell: Cell) -> Beyond:
+    units, _, day = _text(cell).partition(" until ")
+    try:
+        return Beyond.model_validate({"units": _whole(units.strip()), "until": day.strip()})
+    except ValueError:
+        raise _Bad(
+            f"{_text(cell)!r} is no number of units until a day", "expected 20 until 2027-03-01"
+        ) from None
+
+
+def _sharing(cell: Cell) -> str:
+    word = _text(cell).lower()
+    if word not in tuple(Sharing):
+        raise _Bad(f"{_text(cell)!r} is no way to share", f"expected {', '.join(Sharing)}")
+    return word
+
+
 def _parts(cell: Cell) -> dict[Sku, int]:
     parts: dict[Sku, int] = {}
     for word in _words(cell):
@@ -249,9 +267,13 @@ COLUMNS: dict[str, Callable[[Cell], Any]] = {
     "sell": _truth,
     "percent": _percent,
     "buffer": _whole,
+    "buffer_days": _whole,
     "cap": _whole,
     "hide_below": _whole,
     "fixed": _whole,
+    "preorder": _beyond,
+    "backorder": _beyond,
+    "share_components": _sharing,
     "components": _parts,
     "aliases": _words,
 }

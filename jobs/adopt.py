@@ -23,8 +23,8 @@ from core.model.orders import OrderStage
 from core.model.reasons import Reason
 from core.model.stock import MovementKind, StockMovement
 from core.rules.effects import request_key
+from jobs.availability import recompute
 from jobs.claims import ELSEWHERE, needs
-from jobs.decide import recompute
 from jobs.store.orders import OrderRecord, Orders
 from jobs.store.parcels import Parcels, Requested
 from jobs.store.plans import Plans

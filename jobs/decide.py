@@ -5,28 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from config.expressions import RuleFailed
 from core.model.cases import Case, Severity
-from core.model.catalog import OfferKey, Sku
+from core.model.catalog import Sku
 from core.model.fulfillment import FulfillmentState, TrackingStatus
 from core.model.orders import Hold, OrderStage
 from core.model.reasons import Reason
 from core.rules.allocation import Allocation
-from core.rules.availability import sellable
 from core.rules.changes import FulfillmentFacts, on_surplus
 from core.rules.effects import request_key
 from core.rules.modes import Mode, Permission, Scope, may_write
 from core.rules.review import ReviewSettings, Verdict, review
+from jobs.availability import recompute
 from jobs.claims import ELSEWHERE, Claims, asked_for, needs
 from jobs.run import Run
 from jobs.store.effects import Effects, Intent
-from jobs.store.offers import Offers, Wanted
 from jobs.store.orders import OrderRecord, Orders
 from jobs.store.permissions import Permissions
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
 from jobs.store.types import json_text
-from jobs.wiring import Wiring
 
 #: Orders decided in one transaction: a page of work that holds the write lock for some 100 ms.
 ORDERS_AT_ONCE = 200
@@ -356,58 +353,3 @@ def _serve_waiting(tx: Tx, skus: Sequence[Sku]) -> None:
     if waiting:
         orders.decide_again(waiting)
         tx.wake("core/orders")
-
-
-def recompute(tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> int:
-    """Wanted quantities of these Skus and of the kits they are in; returns how many changed."""
-    catalog = wiring.loaded.catalog
-    affected = sorted({*skus, *(kit for sku in skus for kit in catalog.kits_with(sku))})
-    offers, stock = Offers(tx), Stock(tx)
-    listings = offers.listings_of(affected)
-    parts = {sku: wiring.components(sku, 1) for sku in {one.sku for one in listings}}
-    touched = {part for components in parts.values() for part in components}
-    levels = {
-        sku: [(level.location, level.available) for level in found]
-        for sku, found in stock.levels(touched).items()
-    }
-    unallocated = stock.unallocated(touched)
-    places = {
-        channel: wiring.shown_places(channel, remote)
-        for channel, remote in offers.remote_locations().items()
-    }
-    wanted = []
-    for listing in listings:
-        try:
-            policy = wiring.loaded.policies.policy_for(listing.sku, listing.channel)
-        except RuleFailed as failure:
-            # What was wanted before stays wanted; the other Skus go on.
-            reason = Reason.of("rule_failed", rule=failure.rule, sku=listing.sku, why=failure.why)
-            tx.open_case(Case("rule_failed", f"rule {failure.rule}", reason))
-            continue
-        for remote_location, ours in places.get(listing.channel, {}).items():
-            result = sellable(
-                components=parts[listing.sku],
-                units_per_sale=listing.units_per_sale,
-                available={
-                    part: [pair for pair in levels.get(part, ()) if pair[0] in ours]
-                    for part in parts[listing.sku]
-                },
-                unallocated=unallocated,
-                policy=policy,
-            )
-            wanted.append(
-                Wanted(
-                    OfferKey(listing.channel, listing.remote_id, remote_location),
-                    listing.sku,
-                    result.quantity,
-                    tuple((step.code, dict(step.args)) for step in result.steps),
-                )
-            )
-    changed = offers.want(wanted)
-    for row in changed:
-        tx.decide(
-            f"sku {row.sku}",
-            Reason.of("offer_wanted", sku=row.sku, channel=row.channel, quantity=row.wanted),
-        )
-    tx.wake("core/alerts", *{f"{row.channel}/offers" for row in changed})
-    return len(changed)

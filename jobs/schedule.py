@@ -16,7 +16,7 @@ from core.ports import (
     StockSource,
     TrackingSource,
 )
-from jobs import decide, publish, pull, push, tell, upkeep
+from jobs import dates, decide, publish, pull, push, tell, upkeep
 from jobs.run import Run
 from jobs.wiring import Wiring
 
@@ -45,6 +45,7 @@ def _core_units(wiring: Wiring) -> list[Unit]:
     return [
         Unit("core/orders", timedelta(minutes=1), decide.decide_orders),
         Unit("core/offers", timedelta(minutes=1), decide.decide_offers),
+        Unit("core/dates", dates.EVERY, dates.follow_dates),
         Unit("core/alerts", timedelta(seconds=15), tell.decide_alerts),
         Unit("core/mail", pace.mail, tell.send_mails),
         Unit("core/upkeep", timedelta(minutes=5), upkeep.look_after),

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from config.load import Loaded
 from config.model import Config
+from config.places import expanded
 from core.errors import ConfigError
 from core.model.catalog import ChannelId, LocationId, Sku
 from core.model.stock import CountedBy, SnapshotBasis, StockLocation
@@ -48,7 +49,9 @@ class Wiring:
 
     def eligible(self, channel: ChannelId, *, routing: bool) -> tuple[StockLocation, ...]:
         """Locations this channel may sell from (and, for routing, that can be asked to ship)."""
-        sells_from = self.loaded.config.channels[channel].sells_from
+        sells_from = expanded(
+            self.loaded.config.channels[channel].sells_from, self.loaded.config.location_groups
+        )
         return tuple(
             one
             for one in self.locations

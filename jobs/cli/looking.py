@@ -15,6 +15,7 @@ from core.errors import ConnectorError, Unauthorized
 from core.model.reasons import Reason
 from core.rules.sentences import render
 from jobs.bootstrap import Application
+from jobs.cli.explaining import explain_sku
 from jobs.cli.shared import ConfigOption, JsonOption, application, console, show
 from jobs.daemon import heartbeat_file
 from jobs.store.offers import Offers
@@ -28,10 +29,8 @@ from jobs.store.tables import (
     effect,
     hold,
     mail,
-    offer,
     order_line,
     orders,
-    reservation,
     shipment,
     stock_level,
 )
@@ -425,59 +424,6 @@ def _print_order(one: dict[str, Any]) -> None:
         out.print(Text(f"  parcel {parcel['carrier']} {parcel['number']}: {parcel['status']}"))
     for reason in one["reasons"]:
         out.print(Text(f"  {reason['at'][:19]}  {reason['text']}"))
-
-
-def explain_sku(
-    sku: Annotated[str, typer.Argument()],
-    config: ConfigOption = None,
-    channel: Annotated[str | None, typer.Option(help="one channel only")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Why each channel shows the number it shows, as a small sum."""
-    with application(config) as app, app.store.reading() as tx:
-        language = app.wiring.config.shop.language
-        query = select(offer).where(offer.c.sku == sku).order_by(offer.c.channel)
-        if channel:
-            query = query.where(offer.c.channel == channel)
-        told = [
-            {
-                "channel": row.channel,
-                "listing": row.remote_id,
-                "place": row.remote_location,
-                "wanted": row.wanted,
-                "sent": row.sent,
-                "shown": row.shown,
-                "refused": row.refused if row.refused_version == row.wanted_version else None,
-                "steps": [render(Reason(code, args), language) for code, args in row.steps or ()],
-            }
-            for row in tx.connection.execute(query)
-        ]
-        levels = Stock(tx).levels([sku]).get(sku, [])
-        waiting = Stock(tx).unallocated([sku])[sku]
-        held = tx.connection.execute(
-            select(func.count()).where(reservation.c.sku == sku, reservation.c.state == "open")
-        ).scalar_one()
-    if as_json:
-        print(json.dumps({"sku": sku, "offers": told, "unallocated": waiting}, ensure_ascii=False))
-        return
-    out = console()
-    for level in levels:
-        out.print(
-            Text(
-                f"{level.location}: {level.on_hand} on hand, {level.committed} held, {level.available} free"
-            )
-        )
-    out.print(Text(f"{held} reservations open, {waiting} units promised that no place has"))
-    for one in told:
-        out.print(Text(f"\n{one['channel']} {one['listing']} {one['place']}".rstrip()))
-        for step in one["steps"]:
-            out.print(Text(f"  {step}"))
-        out.print(Text(f"  wanted {one['wanted']}, sent {one['sent']}, shown {one['shown']}"))
-        if one["refused"]:
-            out.print(Text(f"  refused: {one['refused']}"))
-    if not levels and not told:
-        out.print(Text(f"nothing is known of {sku!r}"))
-        raise typer.Exit(1)
 
 
 def verify(config: ConfigOption = None, as_json: JsonOption = False) -> None:

@@ -320,6 +320,8 @@ class Stock:
             .where(stock_level.c.location == taken.location)
             .values(as_of=taken.as_of)
         )
+        # What was held back because the place was silent may be shown again.
+        self._tx.wake("core/dates")
         self.release(
             list(
                 self._connection.execute(

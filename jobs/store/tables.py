@@ -269,6 +269,7 @@ snapshot = Table(
         comment="rows whose Sku nobody here knows",
     ),
     UniqueConstraint("location", "name", "digest", "as_of"),
+    Index("ix_snapshot_location_state_as_of", "location", "state", "as_of"),
 )
 
 reservation = Table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -29,9 +30,10 @@ def _with_table(folder: Folder, table: str, more: str = "") -> Folder:
 def test_a_table_says_what_the_yaml_could(folder: Folder) -> None:
     _with_table(
         folder,
-        "\ufeffSKU;Title;tags;low_stock;sell;percent;buffer;cap;hide_below;fixed;components;aliases\n"
-        "A;Mug;x y;5;no;50%;1;2;3;4;;a1 a2\n"
-        "K;Set;;;;;;;;;A:2 B:1;\n",
+        "\ufeffSKU;Title;tags;low_stock;sell;percent;buffer;buffer_days;cap;hide_below;fixed;preorder;"
+        "backorder;share_components;components;aliases\n"
+        "A;Mug;x y;5;no;50%;1;7;2;3;4;20 until 2027-03-01;5 until 2027-12-31;split;;a1 a2\n"
+        "K;Set;;;;;;;;;;;;;A:2 B:1;\n",
     )
 
     catalog = folder.load().catalog
@@ -39,7 +41,9 @@ def test_a_table_says_what_the_yaml_could(folder: Folder) -> None:
     mug = catalog.settings("A")
     assert (mug.title, mug.tags, mug.low_stock, mug.aliases) == ("Mug", ("x", "y"), 5, ("a1", "a2"))
     assert mug.offers.model_dump() == {
-        "sell": False, "percent": 50, "buffer": 1, "cap": 2, "hide_below": 3, "fixed": 4,
+        "sell": False, "percent": 50, "buffer": 1, "buffer_days": 7, "cap": 2, "hide_below": 3,
+        "fixed": 4, "preorder": {"units": 20, "until": date(2027, 3, 1)},
+        "backorder": {"units": 5, "until": date(2027, 12, 31)}, "share_components": "split",
     }  # fmt: skip
     assert catalog.components_of("K") == {"A": 2, "B": 1}
 
@@ -52,6 +56,19 @@ def test_a_table_says_what_the_yaml_could(folder: Folder) -> None:
         ("low_stock", "1.5", "'1.5' is no whole number"),
         ("percent", "101", "101 is too large"),
         ("sell", "maybe", "'maybe' is neither yes nor no"),
+        ("preorder", "20", "'20' is no number of units until a day"),
+        (
+            "preorder",
+            "0 until 2027-03-01",
+            "'0 until 2027-03-01' is no number of units until a day",
+        ),
+        (
+            "backorder",
+            "x until 2027-03-01",
+            "'x until 2027-03-01' is no number of units until a day",
+        ),
+        ("backorder", "2 until spring", "'2 until spring' is no number of units until a day"),
+        ("share_components", "fairly", "'fairly' is no way to share"),
         ("components", "A", "'A' is no component"),
         ("components", "A:0", "'A:0' is no component"),
         ("components", "A:1 A:2", "'A' stands there twice"),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.rules.availability import Policy, sellable
+from core.model.reasons import Reason
+from core.rules.availability import Beyond, PlacePolicy, Policy, most_needed, sellable
+from core.rules.places import Term, narrowed
+from core.rules.sharing import Part
 from tests.core.strategies import components as some_components
 from tests.core.strategies import places, skus
 
@@ -19,13 +23,37 @@ policies = st.builds(
     sell=st.just(True),
     percent=st.integers(0, 100),
     buffer=st.integers(0, 10),
+    buffer_days=st.integers(0, 5),
     cap=st.none() | st.integers(0, 30),
     hide_below=st.integers(0, 6),
 )
+WORD = Reason.of("place_policy", location="acme", quantity=0)
+terms = st.dictionaries(
+    places,
+    st.lists(
+        st.builds(
+            Term,
+            st.just(WORD),
+            percent=st.integers(0, 100),
+            buffer=st.integers(0, 5),
+            cap=st.none() | st.integers(0, 20),
+        ),
+        max_size=2,
+    ),
+)
+rates = st.none() | st.floats(0, 20)
+SPRING = date(2027, 3, 1)
 
 
 def show(
-    stock=60, *, policy=Policy(), components=None, units_per_sale=1, promised=0, available=None
+    stock=60,
+    *,
+    policy=Policy(),
+    components=None,
+    units_per_sale=1,
+    promised=0,
+    available=None,
+    **more,
 ):
     return sellable(
         components=components or {"MUG": 1},
@@ -33,6 +61,7 @@ def show(
         available=available or {"MUG": [("east", stock)]},
         unallocated={"MUG": promised},
         policy=policy,
+        **more,
     )
 
 
@@ -182,12 +211,171 @@ def test_a_listing_with_nothing_of_ours_behind_it_shows_nothing():
     assert result.steps[0].args == {"left": 0}
 
 
+# --- single places -------------------------------------------------------------------------------
+
+
+def test_what_one_place_holds_back_is_told_with_its_units():
+    result = show(
+        available={"MUG": [("east", 40), ("acme", 20)]},
+        terms={"acme": [PlacePolicy(percent=80, buffer=1).term("acme")]},
+        promised=5,
+    )
+
+    assert result.quantity == 50
+    assert [(step.code, step.args["left"]) for step in result.steps] == [
+        ("units_available", 60),
+        ("place_policy", 55),
+        ("units_promised", 50),
+    ]
+    assert result.steps[1].args["quantity"] == 5
+
+
+def test_a_place_that_may_not_sell_here_gives_nothing():
+    result = show(
+        available={"MUG": [("east", 40), ("acme", 20)]},
+        terms={"acme": [PlacePolicy(sell=False).term("acme")]},
+    )
+
+    assert result.quantity == 40
+    assert result.steps[-1].code == "place_not_sold"
+
+
+def test_a_place_that_holds_nothing_back_needs_no_word():
+    result = show(
+        available={"MUG": [("east", 40), ("acme", -3)]},
+        terms={"acme": [Term(WORD, buffer=5)], "east": [Term(WORD, cap=40)]},
+    )
+
+    assert result.quantity == 40
+    assert [step.code for step in result.steps] == ["units_available"]
+
+
+# --- days of cover -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("per_day", "buffer", "packs", "quantity", "last"),
+    [
+        (2.5, 0, 1, 52, "cover_kept"),
+        (2.5, 8, 1, 52, "buffer_kept"),
+        (2.5, 9, 1, 51, "buffer_kept"),
+        (2.5, 0, 4, 13, "cover_kept"),
+        (25.0, 0, 1, 0, "cover_kept"),
+        (0.0, 0, 1, 60, "units_available"),
+        (None, 0, 1, 60, "cover_unknown"),
+        (None, 2, 1, 58, "buffer_kept"),
+    ],
+)
+def test_days_of_cover_are_held_back_where_the_demand_is_known(
+    per_day, buffer, packs, quantity, last
+):
+    policy = Policy(buffer=buffer, buffer_days=3)
+
+    result = show(60, policy=policy, per_day=per_day, units_per_sale=packs)
+
+    assert result.quantity == quantity
+    assert result.steps[-1].code == last
+
+
+def test_an_unknown_demand_is_told_before_the_buffer_that_applies():
+    result = show(60, policy=Policy(buffer=2, buffer_days=3))
+
+    assert [step.code for step in result.steps[1:]] == ["cover_unknown", "buffer_kept"]
+
+
+# --- units that are not there yet ----------------------------------------------------------------
+
+
+def beyond(kind, stock, promised=0, *, on=SPRING - timedelta(days=1), packs=1, **policy):
+    policy = Policy(**{kind: Beyond(20, SPRING)}, **policy)
+    return show(stock, policy=policy, promised=promised, today=on, units_per_sale=packs)
+
+
+@pytest.mark.parametrize(
+    ("kind", "stock", "promised", "quantity"),
+    [
+        ("preorder", 0, 0, 20),
+        ("preorder", 0, 7, 13),
+        ("preorder", 0, 99, 0),
+        ("preorder", 30, 7, 23),  # they have arrived
+        ("preorder", 7, 7, 20),  # just enough for those who wait
+        ("backorder", 0, 0, 20),
+        ("backorder", 3, 0, 23),
+        ("backorder", 3, 10, 13),
+        ("backorder", 3, 99, 0),
+    ],
+)
+def test_more_is_shown_than_there_is_less_what_waiting_orders_took(kind, stock, promised, quantity):
+    assert beyond(kind, stock, promised).quantity == quantity
+
+
+@pytest.mark.parametrize("kind", ["preorder", "backorder"])
+def test_on_its_day_it_is_over(kind):
+    assert beyond(kind, 0, on=SPRING).quantity == 0
+
+
+def test_no_buffer_is_kept_of_what_is_not_there_but_a_cap_holds():
+    assert beyond("backorder", 10, percent=50, buffer=2).quantity == 23
+    assert beyond("backorder", 10, cap=8).quantity == 8
+
+
+def test_a_pack_of_what_is_not_there_takes_several_units():
+    result = beyond("preorder", 0, 5, packs=4)
+
+    assert result.quantity == 3
+    assert result.steps[-1].args == {
+        "quantity": 3, "taken": 2, "until": "2027-03-01", "left": 3,
+    }  # fmt: skip
+
+
+def test_a_kit_may_be_sold_before_the_component_that_lacks_arrives():
+    policy = Policy(preorder=Beyond(20, SPRING))
+
+    result = sellable(
+        components={"MUG": 2, "TEE": 1},
+        units_per_sale=1,
+        available={"TEE": [("east", 9)]},
+        unallocated={"MUG": 6},
+        policy=policy,
+    )
+
+    assert result.quantity == 17
+
+
+# --- sharing -------------------------------------------------------------------------------------
+
+
+def test_what_others_are_promised_is_a_step_of_the_sum():
+    result = show(60, part=Part(25, 2), policy=Policy(buffer=5))
+
+    assert result.quantity == 20
+    assert result.steps[1].args == {"listings": 2, "left": 25}
+
+
+def test_a_share_of_everything_needs_no_word():
+    result = show(60, part=Part(60, 2))
+
+    assert [step.code for step in result.steps] == ["units_available"]
+
+
+@given(policies, st.integers(0, 200), st.integers(1, 4), rates)
+def test_more_than_is_needed_would_never_show_more(policy, units, packs, per_day):
+    most = most_needed(policy, per_day=per_day, units_per_sale=packs)
+
+    there = show(units, policy=policy, units_per_sale=packs, per_day=per_day)
+    if most is None:
+        assert policy.cap is None
+        return
+    least = show(units, policy=policy, units_per_sale=packs, per_day=per_day, part=Part(most, 1))
+    assert least.quantity == there.quantity
+
+
 # --- properties ----------------------------------------------------------------------------------
 
 
-@given(some_components, st.integers(1, 4), stocks, promises, policies)
+@given(some_components, st.integers(1, 4), stocks, promises, policies, terms, rates)
 def test_never_more_is_shown_than_is_there_nor_less_than_none(
-    parts, per_sale, stock, promised, policy
+    parts, per_sale, stock, promised, policy, narrowing, per_day
 ):
     result = sellable(
         components=parts,
@@ -195,10 +383,14 @@ def test_never_more_is_shown_than_is_there_nor_less_than_none(
         available=stock,
         unallocated=promised,
         policy=policy,
+        terms=narrowing,
+        per_day=per_day,
     )
 
     for sku, per_kit in parts.items():
-        there = sum(max(units, 0) for _, units in stock.get(sku, []))
+        there = sum(
+            narrowed(units, narrowing.get(place, ())) for place, units in stock.get(sku, [])
+        )
         needed = result.quantity * per_sale * per_kit
         assert needed <= max(0, there - promised.get(sku, 0))
     assert result.quantity >= 0
@@ -206,11 +398,23 @@ def test_never_more_is_shown_than_is_there_nor_less_than_none(
     assert result.quantity == 0 or result.quantity >= policy.hide_below
 
 
-@given(some_components, st.integers(1, 4), stocks, promises, policies, skus, places)
+@given(
+    some_components,
+    st.integers(1, 4),
+    stocks,
+    promises,
+    policies,
+    skus,
+    places,
+    terms,
+    st.none() | st.integers(0, 20),
+)
 def test_one_more_unit_in_stock_never_shows_less(
-    parts, per_sale, stock, promised, policy, sku, place
+    parts, per_sale, stock, promised, policy, sku, place, narrowing, backorder
 ):
     more = {**stock, sku: [*stock.get(sku, []), (place, 1)]}
+    if backorder:
+        policy = replace(policy, backorder=Beyond(backorder, SPRING))
 
     before, after = (
         sellable(
@@ -219,6 +423,8 @@ def test_one_more_unit_in_stock_never_shows_less(
             available=available,
             unallocated=promised,
             policy=policy,
+            terms=narrowing,
+            today=SPRING - timedelta(days=1),
         ).quantity
         for available in (stock, more)
     )
@@ -226,14 +432,15 @@ def test_one_more_unit_in_stock_never_shows_less(
     assert before <= after
 
 
-@given(some_components, st.integers(1, 4), stocks, promises, policies)
-def test_the_last_step_says_the_number(parts, per_sale, stock, promised, policy):
+@given(some_components, st.integers(1, 4), stocks, promises, policies, terms)
+def test_the_last_step_says_the_number(parts, per_sale, stock, promised, policy, narrowing):
     result = sellable(
         components=parts,
         units_per_sale=per_sale,
         available=stock,
         unallocated=promised,
         policy=policy,
+        terms=narrowing,
     )
 
     assert result.steps[-1].args["left"] == result.quantity

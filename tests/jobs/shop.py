@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -265,10 +265,16 @@ class Shop:
             pull.pull_listings(run, channel)
 
 
-def open_shop(store: Store, clock: ManualClock, folder: Path) -> Shop:
-    """In the mode `act`, empty."""
+def open_shop(
+    store: Store, clock: ManualClock, folder: Path, *, changes: Mapping[str, str] = {}
+) -> Shop:
+    """In the mode `act`, empty. `changes` stand in its configuration for what was there."""
     path = folder / "lockstep.yaml"
-    path.write_text(_CONFIG.format(folder=folder, secret="${env:SECRET}"))
+    text = _CONFIG.format(folder=folder, secret="${env:SECRET}")
+    for old, new in changes.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    path.write_text(text)
     loaded = load(path, environment={"SECRET": "hush"})
     wiring = wire(loaded, store)
     channels = {name: Remote(name, clock) for name in ("shopify-us", "amazon-us")}

@@ -1,0 +1,238 @@
+"""What channels should show: stock, waiting orders, policies and dates in, numbers with reasons out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from config.expressions import RuleFailed
+from core.model.cases import Case
+from core.model.catalog import ChannelId, LocationId, OfferKey, Sku
+from core.model.reasons import Reason
+from core.rules.availability import Policy, Sharing, Terms, most_needed, sellable
+from core.rules.places import Term, narrowed
+from core.rules.sharing import Part, Wish, share_out
+from jobs.places import Moment, moment
+from jobs.store.demand import EVERYWHERE, DemandRate, Demands
+from jobs.store.offers import ListingRow, Offers, Wanted
+from jobs.store.stock import Stock
+from jobs.store.store import Tx
+from jobs.wiring import Wiring
+
+#: channel -> remote location -> our locations it shows
+Places = Mapping[ChannelId, Mapping[str, frozenset[LocationId]]]
+
+
+def recompute(tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> int:
+    """Wanted quantities of these Skus, of the kits they are in, and of what shares units with those.
+
+    Returns how many changed.
+    """
+    work = _Work.of(tx, wiring, skus)
+    changed = Offers(tx).want(list(work.wanted()))
+    for reason in work.failures:
+        # What was wanted before stays wanted; the other Skus go on.
+        tx.open_case(Case("rule_failed", f"rule {reason.args['rule']}", reason))
+    for row in changed:
+        tx.decide(
+            f"sku {row.sku}",
+            Reason.of("offer_wanted", sku=row.sku, channel=row.channel, quantity=row.wanted),
+        )
+    tx.wake("core/alerts", *{f"{row.channel}/offers" for row in changed})
+    return len(changed)
+
+
+def worked_out(tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> list[Wanted]:
+    """The same numbers as of now, with their steps; nothing is written."""
+    return list(_Work.of(tx, wiring, skus).wanted())
+
+
+@dataclass(frozen=True, slots=True)
+class _Sold:
+    """A listing and the policy that holds for it today."""
+
+    row: ListingRow
+    policy: Policy
+
+
+class _Work:
+    """The listings of one recompute, and what their numbers rest on."""
+
+    def __init__(self, tx: Tx, wiring: Wiring, at: Moment, places: Places) -> None:
+        self._tx = tx
+        self._wiring = wiring
+        self._policies = wiring.loaded.policies
+        self._at = at
+        self._places = places
+        self._terms_of: dict[tuple[tuple[LocationId, object], ...], Terms] = {}
+        self._parts: dict[Sku, dict[Sku, int]] = {}
+        self._sold: list[_Sold] = []
+        self._levels: dict[Sku, list[tuple[LocationId, int]]] = {}
+        self._unallocated: Mapping[Sku, int] = {}
+        self._rates: Mapping[tuple[Sku, ChannelId], DemandRate] = {}
+        #: rules that could not be evaluated; their Skus are left as they are
+        self.failures: list[Reason] = []
+
+    @classmethod
+    def of(cls, tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> _Work:
+        """Everything the numbers of these Skus rest on, read."""
+        places = {
+            channel: wiring.shown_places(channel, remote)
+            for channel, remote in Offers(tx).remote_locations().items()
+        }
+        work = cls(tx, wiring, moment(tx, wiring), places)
+        work._gather(skus)
+        return work
+
+    def _gather(self, skus: Sequence[Sku]) -> None:
+        catalog = self._wiring.loaded.catalog
+        affected = {*skus, *(kit for sku in skus for kit in catalog.kits_with(sku))}
+        self._sold = self._listings(affected)
+        if self._policies.shares:
+            self._sold.extend(self._sharing_with(skus, affected))
+        parts = self._parts
+        touched = {part for one in self._sold for part in parts[one.row.sku]}
+        stock = Stock(self._tx)
+        self._levels = {
+            sku: [(level.location, level.available) for level in found]
+            for sku, found in stock.levels(touched).items()
+        }
+        self._unallocated = stock.unallocated(touched)
+        if self._policies.shares or self._policies.covers:
+            self._rates = Demands(self._tx).rates(parts)
+
+    def _listings(self, skus: Iterable[Sku]) -> list[_Sold]:
+        """Listings of these Skus that we fulfill."""
+        found = []
+        for row in Offers(self._tx).listings_of(sorted(skus)):
+            try:
+                policy = self._policies.policy_for(row.sku, row.channel, today=self._at.today)
+            except RuleFailed as failure:
+                args = {"rule": failure.rule, "sku": row.sku, "why": failure.why}
+                self.failures.append(Reason("rule_failed", args))
+                continue
+            if row.sku not in self._parts:
+                self._parts[row.sku] = self._wiring.components(row.sku, 1)
+            found.append(_Sold(row, policy))
+        return found
+
+    def _sharing_with(self, skus: Sequence[Sku], seen: set[Sku]) -> list[_Sold]:
+        """Listings that share units with these, and with those again: their numbers move together.
+
+        Never further than that, so the cost does not depend on the size of the catalog.
+        """
+        catalog = self._wiring.loaded.catalog
+        found: list[_Sold] = []
+        # From the Skus themselves too: one of them may just have lost the listing that shared.
+        reached = {part for sku in skus for part in self._wiring.components(sku, 1)}
+        reached |= self._shared_parts(self._sold)
+        followed: set[Sku] = set()
+        while more := reached - followed:
+            followed |= more
+            near = {sku for part in more for sku in (part, *catalog.kits_with(part))} - seen
+            seen |= near
+            listed = [one for one in self._listings(near) if _shares(one.policy)]
+            found.extend(listed)
+            reached |= self._shared_parts(listed)
+        return found
+
+    def _shared_parts(self, sold: Iterable[_Sold]) -> set[Sku]:
+        return {part for one in sold if _shares(one.policy) for part in self._parts[one.row.sku]}
+
+    def wanted(self) -> Iterator[Wanted]:
+        """The number of each offer, and the steps that led to it."""
+        shared = self._shared() if self._policies.shares else {}
+        for one in self._sold:
+            row, parts = one.row, self._parts[one.row.sku]
+            terms = self._terms(one.policy)
+            per_day = self._per_day(row.sku, row.channel) if one.policy.buffer_days else None
+            for remote_location, ours in self._places.get(row.channel, {}).items():
+                key = OfferKey(row.channel, row.remote_id, remote_location)
+                result = sellable(
+                    components=parts,
+                    units_per_sale=row.units_per_sale,
+                    available={part: self._at_places(part, ours) for part in parts},
+                    unallocated=self._unallocated,
+                    policy=one.policy,
+                    terms=terms,
+                    part=shared.get(key),
+                    per_day=per_day,
+                    today=self._at.today,
+                )
+                steps = tuple((step.code, dict(step.args)) for step in result.steps)
+                yield Wanted(key, row.sku, result.quantity, steps)
+
+    def _at_places(self, part: Sku, ours: frozenset[str]) -> list[tuple[LocationId, int]]:
+        return [pair for pair in self._levels.get(part, ()) if pair[0] in ours]
+
+    def _terms(self, policy: Policy) -> Terms:
+        """What narrows each location for a listing of this policy: the policy's own word first."""
+        found = self._terms_of.get(policy.places)
+        if found is None:
+            made: dict[LocationId, list[Term]] = {
+                location: [said.term(location)] for location, said in policy.places
+            }
+            for location, terms in self._at.terms().items():
+                made.setdefault(location, []).extend(terms)
+            found = self._terms_of[policy.places] = made
+        return found
+
+    def _per_day(self, sku: Sku, channel: ChannelId) -> float | None:
+        """Units sold a day on all channels; of this channel, where nothing else is known."""
+        rate = self._rates.get((sku, EVERYWHERE)) or self._rates.get((sku, channel))
+        return rate.per_day if rate else None
+
+    def _shared(self) -> dict[OfferKey, Part]:
+        """What is left for each listing that shares."""
+        by_scope: dict[ChannelId, list[Wish]] = {}
+        pages = Counter(
+            (one.row.sku, one.row.channel)
+            for one in self._sold
+            for _ in self._places.get(one.row.channel, {}).items()
+        )
+        for one in self._sold:
+            policy = one.policy
+            if not _shares(policy) or not policy.sell or policy.fixed is not None:
+                continue
+            within = one.row.channel if policy.share_components is Sharing.SPLIT else EVERYWHERE
+            for remote_location, ours in self._places.get(one.row.channel, {}).items():
+                wish = self._wish(one, remote_location, ours, pages)
+                by_scope.setdefault(within, []).append(wish)
+        parts: dict[OfferKey, Part] = {}
+        for wishes in by_scope.values():
+            parts |= share_out(wishes, promised=self._unallocated)
+        return parts
+
+    def _wish(
+        self,
+        one: _Sold,
+        remote_location: str,
+        ours: frozenset[str],
+        pages: Counter[tuple[Sku, ChannelId]],
+    ) -> Wish:
+        row, terms = one.row, self._terms(one.policy)
+        components = self._parts[row.sku]
+        rate = self._rates.get((row.sku, row.channel)) or self._rates.get((row.sku, EVERYWHERE))
+        return Wish(
+            key=OfferKey(row.channel, row.remote_id, remote_location),
+            components={part: units * row.units_per_sale for part, units in components.items()},
+            views={
+                part: {
+                    location: narrowed(units, terms.get(location, ()))
+                    for location, units in self._at_places(part, ours)
+                }
+                for part in components
+            },
+            # One Sku's demand is met by all of its pages together.
+            rate=rate.per_day / row.units_per_sale / pages[row.sku, row.channel] if rate else None,
+            most=most_needed(
+                one.policy,
+                per_day=self._per_day(row.sku, row.channel),
+                units_per_sale=row.units_per_sale,
+            ),
+        )
+
+
+def _shares(policy: Policy) -> bool:
+    return policy.share_components is not Sharing.OVERLAP

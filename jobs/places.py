@@ -1,0 +1,118 @@
+"""What the units of each location count for at this moment: it may be silent, or about to close."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from config.model import Config, Location
+from core.model.calendars import Calendar, Closure
+from core.model.catalog import LocationId
+from core.rules.places import (
+    ClosingRule,
+    StaleRule,
+    Term,
+    closed,
+    closing,
+    staleness,
+)
+from jobs.store.dates import Dates
+from jobs.store.store import Tx
+from jobs.wiring import Wiring
+
+
+@dataclass(frozen=True)
+class Shutting:
+    """A location that is closed, or closes so soon that it counts."""
+
+    closure: Closure
+    #: of its own time zone
+    today: date
+    #: its units are shown with a longer handling time where the channel can say so
+    longer_handling: bool
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What the clock and the calendars say: an argument of every number shown."""
+
+    #: the shop's day
+    today: date
+    stale: Mapping[LocationId, Term]
+    shutting: Mapping[LocationId, Shutting]
+    #: when time alone will make another moment of it; None: not before midnight somewhere
+    changes_at: datetime | None
+
+    def terms(self, *, carries: int = 0) -> dict[LocationId, list[Term]]:
+        """What narrows the units of each location. `carries`: the longest handling time in days
+        for which a closing location's units may still be shown."""
+        found = {location: [term] for location, term in self.stale.items()}
+        for location, one in self.shutting.items():
+            if not self.handled(one, carries):
+                found.setdefault(location, []).append(closed(location, one.closure))
+        return found
+
+    @staticmethod
+    def handled(one: Shutting, carries: int) -> bool:
+        return one.longer_handling and (one.closure.last - one.today).days + 1 <= carries
+
+
+def moment(tx: Tx, wiring: Wiring) -> Moment:
+    """The moment of this transaction."""
+    config, now = wiring.config, tx.now
+    silent = {name: one.stale for name, one in config.locations.items() if one.stale}
+    stale: dict[LocationId, Term] = {}
+    changes: list[datetime] = []
+    for location, as_of in Dates(tx).last_figures(silent).items():
+        described = silent[location]
+        percent = described.grows if described.show == "buffer" else 100
+        worth = staleness(location, as_of=as_of, now=now, rule=StaleRule(described.after, percent))
+        if worth.term:
+            stale[location] = worth.term
+        if worth.changes_at:
+            changes.append(worth.changes_at)
+    shutting: dict[LocationId, Shutting] = {}
+    for location, one in config.locations.items():
+        if found := _shutting(config, one, wiring.loaded.calendars, now):
+            shutting[location] = found
+    return Moment(shop_day(config, now), stale, shutting, min(changes, default=None))
+
+
+def shop_day(config: Config, now: datetime) -> date:
+    return now.astimezone(ZoneInfo(config.shop.time_zone)).date()
+
+
+def _shutting(
+    config: Config, location: Location, calendars: Mapping[str, Calendar], now: datetime
+) -> Shutting | None:
+    described = location.closing
+    if described is None:
+        return None
+    today = now.astimezone(ZoneInfo(described.time_zone or config.shop.time_zone)).date()
+    rule = ClosingRule(described.notice, described.at_least)
+    closure = closing(calendars[location.calendar], today=today, rule=rule)
+    if closure is None:
+        return None
+    return Shutting(closure, today, described.show == "longer_handling")
+
+
+def midnights(config: Config, now: datetime) -> list[datetime]:
+    """When the next day begins where the shop is, and where each closing location is."""
+    zones: Sequence[str] = sorted(
+        {
+            config.shop.time_zone,
+            *(
+                one.closing.time_zone
+                for one in config.locations.values()
+                if one.closing and one.closing.time_zone
+            ),
+        }
+    )
+    return [_midnight(now, ZoneInfo(zone)) for zone in zones]
+
+
+def _midnight(now: datetime, zone: ZoneInfo) -> datetime:
+    tomorrow = now.astimezone(zone).date() + timedelta(days=1)
+    return datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=zone)
