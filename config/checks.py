@@ -54,6 +54,7 @@ _REFERENCES = (
     _Reference(("locations", "*", "channels", "*"), "channels"),
     _Reference(("locations", "*", "calendar"), "calendars", besides=("",)),
     _Reference(("policies", "*", "channels", "*"), "channels"),
+    _Reference(("publishing", "risk", "channels", "*"), "channels", keys=True),
     _Reference(("skus", "units_per_sale", "*"), "channels", keys=True),
     _Reference(("alerts", "through"), "connections", "mails", ("",)),
 )

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from config.calendars import Calendars
 from config.durations import Duration
 from config.part import Instant, Part, Units
+from config.publishing import Publishing
 
 Language = Literal["en", "zh"]
 ModeName = Literal["observe", "propose", "act"]
@@ -329,6 +330,7 @@ class Config(Part):
     review: Review = Review()
     alerts: Alerts = Alerts()
     plan: Plan = Plan()
+    publishing: Publishing = Publishing()
     pace: Pace = Pace()
     asking: Asking = Asking()
     running: Running = Running()

@@ -18,6 +18,7 @@ from core.rules.effects import request_key
 from core.rules.modes import Mode, Permission, Scope, may_write
 from core.rules.review import ReviewSettings, Verdict, review
 from jobs.claims import ELSEWHERE, Claims, asked_for, needs
+from jobs.exposure import Exposure
 from jobs.run import Run
 from jobs.store.effects import Effects, Intent
 from jobs.store.offers import Offers, Wanted
@@ -358,6 +359,7 @@ def recompute(tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> int:
     }
     unallocated = stock.unallocated(touched)
     places = _Places(wiring, offers.remote_locations())
+    exposure = Exposure(tx, wiring, listings, levels=levels, unallocated=unallocated)
     wanted = []
     for listing in listings:
         try:
@@ -378,6 +380,7 @@ def recompute(tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> int:
                 unallocated=unallocated,
                 policy=policy,
             )
+            result = exposure.narrow(listing, result, at=ours)
             wanted.append(
                 Wanted(
                     OfferKey(listing.channel, listing.remote_id, remote_location),

@@ -9,6 +9,7 @@ from core.model.catalog import Sku
 from core.model.fulfillment import FulfillmentState
 from core.model.orders import OrderStage
 from core.model.reasons import Reason
+from jobs.exposure import reckon_again
 from jobs.run import Run
 from jobs.store.orders import Orders
 from jobs.store.stock import Stock
@@ -26,6 +27,8 @@ def look_after(run: Run) -> None:
         with run.transaction() as tx:
             _name_again(tx, run)
             tx.advance(run.wiring.loaded.digest)
+    with run.transaction() as tx:
+        reckon_again(tx, run.wiring)
     with run.transaction() as tx:
         _overdue(tx, run)
     with run.transaction() as tx:
