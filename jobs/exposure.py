@@ -24,7 +24,7 @@ from jobs.store.demand import EVERYWHERE, DemandRate, Demands
 from jobs.store.lags import PRIOR, Kind, Lags
 from jobs.store.offers import ListingRow, OfferRow, Offers
 from jobs.store.store import Tx
-from jobs.store.tables import demand, offer, stock_level, unit
+from jobs.store.tables import demand, offer, snapshot, unit
 from jobs.wiring import Wiring
 
 #: Of the measured delays, so many percent were no longer.
@@ -305,7 +305,7 @@ def reckon_again(tx: Tx, wiring: Wiring) -> None:
     lags = Lags(tx)
     known = {(row.kind, row.place): row for row in lags.rows()}
     found = []
-    for kind, place, age in _watched(tx, wiring):
+    for kind, place, age in watched(tx, wiring):
         row = known.get((kind, place))
         usual = assumed(wiring, kind, place)
         before = row.in_force if row and row.in_force is not None else usual
@@ -319,8 +319,8 @@ def reckon_again(tx: Tx, wiring: Wiring) -> None:
         tx.mark_dirty(_shallow(tx, wiring))
 
 
-def _watched(tx: Tx, wiring: Wiring) -> list[tuple[Kind, str, timedelta]]:
-    """(kind, place, how long it takes just now) of everything that risk depends on."""
+def watched(tx: Tx, wiring: Wiring) -> list[tuple[Kind, str, timedelta]]:
+    """(kind, place, how long it takes just now) of every delay that quantities depend on."""
     found: list[tuple[Kind, str, timedelta]] = []
     complete = {row.id: row.complete_to for row in tx.rows(select(unit.c.id, unit.c.complete_to))}
     for channel in wiring.config.channels:
@@ -331,9 +331,9 @@ def _watched(tx: Tx, wiring: Wiring) -> list[tuple[Kind, str, timedelta]]:
     ages = {
         row.location: tx.now - row.as_of
         for row in tx.rows(
-            select(stock_level.c.location, func.max(stock_level.c.as_of).label("as_of"))
-            .where(stock_level.c.as_of.is_not(None))
-            .group_by(stock_level.c.location)
+            select(snapshot.c.location, func.max(snapshot.c.as_of).label("as_of"))
+            .where(snapshot.c.state == "applied")
+            .group_by(snapshot.c.location)
         )
     }
     for place in wiring.locations:

@@ -16,8 +16,8 @@ HALF_LIFE = timedelta(days=7)
 MOST_WEIGHT = 200.0
 #: What is assumed weighs this many observations.
 PRIOR_WEIGHT = 3.0
-#: An estimate in force stays until a new one differs by more than this factor.
-MOVES = 1.5
+#: An estimate in force stays until a new one differs by more than this factor: two buckets.
+MOVES = 1.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +44,30 @@ class Lag:
 
     def quantile(self, share: float, *, prior: timedelta) -> timedelta:
         """A time within which this share of it happened; `prior` is what is assumed beforehand."""
-        counts = list(self.counts)
-        counts[_bucket(prior.total_seconds())] += PRIOR_WEIGHT
-        wanted, found = share * sum(counts), 0.0
-        for number, count in enumerate(counts):
-            found += count
-            if found >= wanted - 1e-9:
-                return _end(number)
-        return _end(BUCKETS - 1)
+        assumed = [0.0] * BUCKETS
+        assumed[_bucket(prior.total_seconds())] = PRIOR_WEIGHT
+        return _quantile([a + b for a, b in zip(self.counts, assumed, strict=True)], share)
+
+    @property
+    def median(self) -> timedelta:
+        """Half of what was seen took no longer; nothing is assumed."""
+        return _quantile(self.counts, 0.5)
+
+    @property
+    def ninth(self) -> timedelta:
+        """Nine in ten took no longer."""
+        return _quantile(self.counts, 0.9)
+
+
+def _quantile(counts: Sequence[float], share: float) -> timedelta:
+    """The end of the bucket in which this share is reached."""
+    wanted, reached = share * sum(counts) - 1e-9, 0.0
+    bucket = 0
+    for number, count in enumerate(counts):
+        if reached < wanted:
+            bucket = number
+        reached += count
+    return timedelta(seconds=round(_STEP**bucket, 1))
 
 
 def moved(before: timedelta | None, now: timedelta) -> bool:
@@ -71,7 +87,3 @@ def _bucket(seconds: float) -> int:
     if seconds <= 1.0:
         return 0
     return min(BUCKETS - 1, math.ceil(math.log(seconds, _STEP) - 1e-9))
-
-
-def _end(bucket: int) -> timedelta:
-    return timedelta(seconds=round(_STEP**bucket, 1))
