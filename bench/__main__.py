@@ -1,4 +1,4 @@
-"""`python -m bench [orders|reservations|offers|starting ...] [--seed N] [--small] [--json]`."""
+"""`python -m bench [orders|reservations|offers|oversell|starting ...] [--seed N] [--small] [--json]`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from bench import figures, offers, orders, reservations, starting
+from bench import figures, offers, orders, oversell, reservations, starting
 
 MEASUREMENTS: dict[str, Callable[..., figures.Figures]] = {
     "orders": orders.measure,
     "reservations": reservations.measure,
     "offers": offers.measure,
+    "oversell": oversell.measure,
     "starting": starting.measure,
 }
 #: The smallest sizes, to see that everything runs.
@@ -20,6 +21,7 @@ SMALL: dict[str, dict[str, object]] = {
     "orders": {"sizes": (200,)},
     "reservations": {"sizes": (200,)},
     "offers": {"sizes": (2_000,)},
+    "oversell": {"skus": 5, "seeds": 1, "scenarios": (oversell.Lags(300, 3_600),)},
     "starting": {"idle_after": 3.0},
 }
 

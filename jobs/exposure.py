@@ -19,7 +19,7 @@ from core.model.reasons import Reason
 from core.ports import OfferTarget, OrderSource
 from core.rules.availability import Sellable
 from core.rules.lags import moved
-from core.rules.risk import NONE, Amount, Rate, Situation, withheld
+from core.rules.risk import NONE, Amount, Rate, Situation, kept, withheld
 from jobs.store.demand import EVERYWHERE, DemandRate, Demands
 from jobs.store.lags import PRIOR, Kind, Lags
 from jobs.store.offers import ListingRow, OfferRow, Offers
@@ -147,19 +147,19 @@ class Exposure:
         if key not in behind.listings:
             return result
         index = behind.listings.index(key)
-        race = withheld(behind.ours, units=units)[index]
         counted = sum(found for place, found in here if place in self._counted and found > 0)
-        old = min(counted, withheld(behind.theirs, units=units)[index]) if counted else 0
-        quantity = max(0, units - max(race, old)) // per
+        held = kept(behind.ours, behind.theirs, units=units, counted=counted)[index]
+        quantity = max(0, units - held.units) // per
         if quantity >= result.quantity:
             return result
-        if old > race:
+        less = result.quantity - quantity
+        if held.figure:
             hours = max(1, round(behind.age / timedelta(hours=1)))
-            args = {"quantity": result.quantity - quantity, "hours": hours, "left": quantity}
-            return Sellable(quantity, (*result.steps, Reason("risk_old_figure", args)))
-        minutes = max(1, round(behind.window / timedelta(minutes=1)))
-        args = {"quantity": result.quantity - quantity, "minutes": minutes, "left": quantity}
-        return Sellable(quantity, (*result.steps, Reason("risk_sold_elsewhere", args)))
+            step = Reason.of("risk_old_figure", quantity=less, hours=hours, left=quantity)
+        else:
+            minutes = max(1, round(behind.window / timedelta(minutes=1)))
+            step = Reason.of("risk_sold_elsewhere", quantity=less, minutes=minutes, left=quantity)
+        return Sellable(quantity, (*result.steps, step))
 
     def _of(self, part: Sku, places: frozenset[LocationId]) -> _Behind:
         found = self._behind.get((part, places))

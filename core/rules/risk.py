@@ -123,6 +123,29 @@ def withheld(situation: Situation, *, units: int) -> tuple[int, ...]:
     return levels[units - 1] if units <= len(levels) else nothing
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Units one offer does not show."""
+
+    units: int
+    #: because the figure behind them is old, and not because another offer may have sold them
+    figure: bool
+
+
+def kept(ours: Situation, theirs: Situation, *, units: int, counted: int) -> tuple[Kept, ...]:
+    """What each offer must not show of `units`, of which others count and take `counted`.
+
+    `ours`: nobody but our offers takes any. `theirs`: the same with what others may have taken;
+    never more is held back for them than there is where they take it.
+    """
+    race = withheld(ours, units=units)
+    old = withheld(theirs, units=units) if counted > 0 else race
+    return tuple(
+        Kept(max(sold, min(taken, counted)), min(taken, counted) > sold)
+        for sold, taken in zip(race, old, strict=True)
+    )
+
+
 def depth(situation: Situation) -> int:
     """The highest level at which anything is withheld: all above it is shown whole."""
     return next(
