@@ -13,6 +13,7 @@ import heapq
 import math
 import random
 import statistics
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,11 +34,12 @@ SHOP, MARKET = 0, 1
 SHOP_SHARE = 0.6
 #: Days of sales the rates are estimated from, and days that are simulated.
 HISTORY, DAYS = 60, 120
-#: Days until a restock arrives, and that it lasts on average.
-LEAD, LASTS = 7, 30
+#: Days until a restock arrives, and that it lasts on average. It is ordered too late: what is there
+#: sells out each time, which is where units are oversold.
+LEAD, LASTS = 7, 21
 #: Units in one order, and how often.
 SIZES, WEIGHTS = (1, 2, 3, 5), (85, 10, 3, 2)
-BUSIEST, RUNS_LOW, TARGET = 2.0, 14.0, 1.0
+BUSIEST, RUNS_LOW, TARGET = 1.5, 14.0, 1.0
 #: A fixed buffer is searched up to here.
 MOST_FIXED = 4_096
 
@@ -54,7 +56,7 @@ class Lags:
 #: API lag at stock of our own, then the age of a supplier's file at an API lag of 5 minutes.
 SCENARIOS = (
     Lags(5, 0), Lags(60, 0), Lags(300, 0), Lags(1_200, 0),
-    Lags(300, 3_600), Lags(300, 6 * 3_600), Lags(300, 24 * 3_600), Lags(1_200, 24 * 3_600),
+    Lags(300, 3_600), Lags(300, 6 * 3_600), Lags(300, 24 * 3_600),
 )  # fmt: skip
 
 
@@ -196,20 +198,19 @@ def _sellable(units: int, policy: Policy) -> int:
 
 
 def risk(good: Good, lags: Lags) -> tuple[Shows, Hidden]:
-    """The risk rule, with the delays as they would have been measured (eight in ten are shorter)."""
-    mostly = 1.3 * lags.api
+    """The risk rule, with the averages of the delays as they would have been measured."""
     order = sorted((SHOP, MARKET), key=lambda one: -good.rates[one].per_day)
-    window = timedelta(seconds=2 * mostly + mostly + 2)
+    window = timedelta(seconds=3 * lags.api + 2)
     per_day = sum(one.per_day for one in good.rates)
     offers = tuple(good.rates[one].within(window * BUSIEST) for one in order)
     ours = Situation(offers, NONE, per_day * RUNS_LOW, TARGET / 2)
     everything = Rate(per_day, sum(one.variance for one in good.rates), HISTORY)
-    age = timedelta(seconds=1.5 * lags.file)
+    age = timedelta(seconds=lags.file + lags.api)
     even = BUSIEST if age < timedelta(hours=6) else 1.0
     theirs = replace(ours, taken=everything.within(age * even)) if lags.file else ours
     shown: dict[tuple[int, int], tuple[int, int]] = {}
     market = good.rates[MARKET]
-    soon = market.within(timedelta(seconds=2 * mostly) * BUSIEST)
+    soon = market.within(timedelta(seconds=2 * lags.api) * BUSIEST)
     hidden: dict[tuple[int, Amount], int] = {}
 
     def shows(units: int, counted: int) -> tuple[int, int]:
@@ -225,7 +226,7 @@ def risk(good: Good, lags: Lags) -> tuple[Shows, Hidden]:
         taken = market.within(timedelta(seconds=age) * BUSIEST).coarse()
         key = (quantity, taken)
         if key not in hidden:
-            one = Situation((soon,), taken, market.per_day * RUNS_LOW, TARGET / 2)
+            one = Situation((soon,), taken, market.per_day * RUNS_LOW, TARGET / 2, once=True)
             hidden[key] = withheld(one, units=quantity)[0]
         return hidden[key]
 
@@ -251,7 +252,7 @@ class World:
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
         self.batch = max(3, round(self.good.per_day * LASTS * (2 if self.lags.file else 1)))
-        self.low = round(self.batch / LASTS * LEAD)
+        self.low = round(self.batch / LASTS * LEAD / 2)
         self.pool = self.batch
         #: what we believe is there
         self.known = self.batch
@@ -423,12 +424,19 @@ class World:
 # --- measuring -----------------------------------------------------------------------------------
 
 
-def _simulate(goods: Sequence[Good], lags: Lags, policy: Callable[[Good], tuple[Shows, Hidden | None]],
-              *, seed: int) -> Told:  # fmt: skip
+Chooses = Callable[[Good], tuple[Shows, Hidden | None]]
+
+
+def _simulate(
+    goods: Sequence[Good], lags: Lags, policy: Chooses, *, seed: int, most: float = math.inf
+) -> Told:
+    """All Skus one by one; given up once more than `most` units are oversold."""
     told = Told()
     for number, good in enumerate(goods):
         shows, hidden = policy(good)
         told.add(World(good, lags, shows, hidden, random.Random(seed * 100_003 + number)).run())
+        if told.oversold > most:
+            break
     return told
 
 
@@ -439,8 +447,11 @@ def _per_10_000(told: Told) -> float:
 def _smallest_fixed(goods: Sequence[Good], lags: Lags, *, seed: int) -> tuple[int | None, Told]:
     """The smallest fixed buffer that reaches the target, by halving; None: none up to the most."""
 
+    # Every buyer served, and still more than the target.
+    most = sum(len(good.buyers) for good in goods) * TARGET / 10_000
+
     def told_of(buffer: int) -> Told:
-        return _simulate(goods, lags, lambda good: (fixed(buffer), None), seed=seed)
+        return _simulate(goods, lags, lambda good: (fixed(buffer), None), seed=seed, most=most)
 
     high = 1
     found = told_of(high)
@@ -461,7 +472,7 @@ def _smallest_fixed(goods: Sequence[Good], lags: Lags, *, seed: int) -> tuple[in
 
 
 def measure(
-    *, seed: int, skus: int = 150, seeds: int = 3, scenarios: Sequence[Lags] = SCENARIOS
+    *, seed: int, skus: int = 40, seeds: int = 3, scenarios: Sequence[Lags] = SCENARIOS
 ) -> Figures:
     found = Figures(
         "oversell: two channels, one stock",
@@ -472,11 +483,12 @@ def measure(
     if REFERENCE.exists():
         sources.append(("online retail", real))
     else:
-        print(f"no {REFERENCE}: only generated buyers")
+        print(f"no {REFERENCE}: only generated buyers", file=sys.stderr)
     for name, source in sources:
         goods = [good for number in range(seeds) for good in source(skus, seed=seed + number)]
         for lags in scenarios:
             least, told = _smallest_fixed(goods, lags, seed=seed)
+            print(f"{name}, {lags}: the smallest fixed buffer is {least}", file=sys.stderr)
             for policy, result in (
                 ("plain push", _simulate(goods, lags, lambda good: (fixed(0), None), seed=seed)),
                 (f"fixed {least}" if least else f"fixed {MOST_FIXED} misses", told),

@@ -28,7 +28,10 @@ class Risk(Part):
         "is spent while it is low",
     )
     busiest: float = Field(
-        2.0, ge=1, le=24, description="demand of the busiest hours against the day's mean"
+        1.5,
+        ge=1,
+        le=24,
+        description="demand of the hour in which the average order comes, against the day's mean",
     )
     unknown: float = Field(
         1.0, ge=0, description="units a day taken for a Sku on a channel without a known rate"

@@ -27,9 +27,7 @@ from jobs.store.store import Tx
 from jobs.store.tables import demand, offer, snapshot, unit
 from jobs.wiring import Wiring
 
-#: Of the measured delays, so many percent were no longer.
-MOSTLY = 0.8
-#: A figure is as old as it usually gets; it is younger most of the time.
+#: A figure counts as old as half of them get before the next one; it is younger most of the time.
 USUALLY = 0.5
 #: Over longer spans busy hours and quiet ones even out.
 EVENS_OUT = timedelta(hours=6)
@@ -289,6 +287,7 @@ def unseen(
             _busy(rate, age, risk),
             rate.per_day * (risk.runs_low_every / timedelta(days=1)),
             target_of(wiring, {channel}),
+            once=True,
         )
         found[row.change.key] = withheld(situation, units=row.change.quantity)[0]
     return found
@@ -310,7 +309,11 @@ def reckon_again(tx: Tx, wiring: Wiring) -> None:
         usual = assumed(wiring, kind, place)
         before = row.in_force if row and row.in_force is not None else usual
         if row is not None:
-            usual = row.lag.quantile(USUALLY if kind is Kind.FIGURE else MOSTLY, prior=usual)
+            # What is sold twice within a delay grows with the delay: its average is what counts.
+            if kind is Kind.FIGURE:
+                usual = row.lag.quantile(USUALLY, prior=usual)
+            else:
+                usual = row.lag.mean(prior=usual)
         now = max(usual, age)
         if moved(before, now):
             found.append((kind, place, now))

@@ -48,6 +48,14 @@ class Lag:
         assumed[_bucket(prior.total_seconds())] = PRIOR_WEIGHT
         return _quantile([a + b for a, b in zip(self.counts, assumed, strict=True)], share)
 
+    def mean(self, *, prior: timedelta) -> timedelta:
+        """The average, as far as buckets tell; `prior` is what is assumed beforehand."""
+        total = prior.total_seconds() * PRIOR_WEIGHT
+        for bucket, count in enumerate(self.counts):
+            # The middle of the bucket, on the scale on which buckets are equal.
+            total += count * _STEP ** (bucket - 0.5)
+        return timedelta(seconds=round(total / (self.weight + PRIOR_WEIGHT), 1))
+
     @property
     def median(self) -> timedelta:
         """Half of what was seen took no longer; nothing is assumed."""

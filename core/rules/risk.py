@@ -23,9 +23,11 @@ _NEVER = 1e-12
 #: A distribution ends here at the latest; what is left stands at its end.
 _LONGEST = 4_000
 #: Amounts are rounded up to powers of these: a small change moves no quantity.
-_STEP = 1.5
-_TAKEN_STEP = 1.25
+_STEP = 1.25
 _VARIANCE_STEP = 1.1
+#: Days differ by about half of their mean (0.5 squared): variance up to there comes from uneven days
+#: and hardly shows within minutes. Variance beyond comes from orders of several units and does.
+_UNEVEN = 0.25
 #: Levels whose risk is below this part of the budget count as deep.
 _NOTHING = 1e-3
 
@@ -46,9 +48,11 @@ class Rate:
         mean = self.per_day * (span / _DAY)
         if mean <= 0:
             return NONE
+        beyond = max(0.0, self.variance - self.per_day)
+        uneven = min(_UNEVEN, beyond / self.per_day**2)
+        bulk = (beyond - uneven * self.per_day**2) / self.per_day
         unsure = self.variance / max(1, self.days) / self.per_day**2
-        each = max(1.0, self.variance / self.per_day)
-        return Amount(mean, mean * each + mean * mean * unsure)
+        return Amount(mean, mean * (1.0 + bulk) + mean * mean * (uneven + unsure))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +62,11 @@ class Amount:
     mean: float
     variance: float
 
-    def coarse(self, step: float = _STEP) -> Amount:
+    def coarse(self) -> Amount:
         """The same or a little more: one of few values, so that tables are made once."""
         if self.mean <= 0:
             return NONE
-        mean = coarse(self.mean, step)
+        mean = coarse(self.mean)
         return Amount(mean, mean * coarse(max(1.0, self.variance / self.mean), _VARIANCE_STEP))
 
 
@@ -81,15 +85,18 @@ class Situation:
     sold: float
     #: oversold units allowed among 10,000 sold
     target: float
+    #: one write is at stake, which happens once at a level; else it is risked with every sale there
+    once: bool = False
 
     @property
     def coarse(self) -> Situation:
         """Rounded to the safe side; situations that are nearly the same become the same."""
         return Situation(
             tuple(one.coarse() for one in self.offers),
-            self.taken.coarse(_TAKEN_STEP),
+            self.taken.coarse(),
             max(1.0, coarse(self.sold) / _STEP),
             self.target,
+            self.once,
         )
 
     @property
@@ -208,6 +215,7 @@ class _Risk:
         self.count = len(situation.offers)
         self._sales = [chances(one) for one in situation.offers]
         self._sold = sum(one.mean for one in situation.offers)
+        self._per = 1.0 if situation.once else self._sold
         taken = chances(situation.taken)
         self._beyond = _beyond(taken)
         self._most = len(taken) - 1 + sum(len(one) - 1 for one in self._sales)
@@ -225,7 +233,7 @@ class _Risk:
         return max(0, first_deep - 1)
 
     def per_unit(self, units: int, shown: Sequence[int]) -> float:
-        """Expected oversold units for each unit sold, with these `units` there and this shown."""
+        """Expected oversold units for each unit sold here, with these `units` there and this shown."""
         if all(one >= len(sales) - 1 for one, sales in zip(shown, self._sales, strict=True)):
             total = self._whole
         else:
@@ -236,7 +244,7 @@ class _Risk:
         found = sum(
             chance * (self._lacking(units - sold) - before) for sold, chance in enumerate(total)
         )
-        return found / self._sold
+        return found / self._per
 
     def _lacking(self, units: int) -> float:
         """Expected units that others took beyond these."""

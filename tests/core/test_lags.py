@@ -28,6 +28,14 @@ def test_what_is_seen_outweighs_what_was_assumed():
     assert MINUTE <= found < 1.5 * MINUTE
 
 
+def test_the_average_leans_on_what_is_assumed_until_enough_is_seen():
+    lag = Lag().seen([MINUTE] * 97, since=NOW)
+
+    assert Lag().mean(prior=5 * MINUTE) == 5 * MINUTE
+    assert 0.7 * MINUTE < lag.mean(prior=MINUTE) < 1.3 * MINUTE
+    assert lag.mean(prior=timedelta(hours=10)) > 15 * MINUTE
+
+
 def test_what_was_seen_long_ago_gives_way():
     old = Lag().seen([timedelta(hours=2)] * 40, since=NOW)
 

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.rules import risk
-from core.rules.risk import NONE, Amount, Rate, Situation, chances, coarse, depth, withheld
+from core.rules.risk import (
+    NONE,
+    Amount,
+    Kept,
+    Rate,
+    Situation,
+    chances,
+    coarse,
+    depth,
+    kept,
+    withheld,
+)
 
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
@@ -93,14 +106,40 @@ def test_a_rate_with_little_history_is_less_sure():
     assert long.variance < short.variance
 
 
+def test_uneven_days_hardly_show_within_minutes_but_orders_of_many_units_do():
+    uneven, bulk = Rate(20.0, 20.0 + 0.25 * 400, 1_000), Rate(0.2, 0.2 * 6, 1_000)
+
+    within = [one.within(5 * MINUTE) for one in (uneven, bulk)]
+
+    assert within[0].variance / within[0].mean < 1.1
+    assert within[1].variance / within[1].mean > 5
+
+
+def test_what_is_risked_once_may_be_shown_where_what_is_risked_with_every_sale_may_not():
+    always = Situation((Amount(0.02, 0.02),), Amount(0.02, 0.02), 14.0, 1.0)
+
+    assert withheld(always, units=1) == (1,)
+    assert withheld(replace(always, once=True), units=1) == (0,)
+
+
+def test_no_more_is_held_back_for_others_than_there_is_where_they_take_it():
+    ours, theirs = situation(3.0, 2.0), situation(3.0, 2.0, age=DAY)
+    ask = partial(kept, ours, theirs, units=5)
+
+    assert ask(counted=5) == (Kept(5, True), Kept(5, True))
+    assert ask(counted=2) == (Kept(2, True), Kept(2, True))
+    assert ask(counted=0) == (Kept(0, False), Kept(0, False))
+    assert kept(ours, theirs, units=1, counted=0) == (Kept(0, False), Kept(1, False))
+
+
 def test_a_rate_of_nothing_has_no_units():
     assert Rate(0.0, 0.0, 9).within(DAY) == NONE
 
 
 def test_small_moves_of_a_rate_move_nothing():
-    assert coarse(1.01) == coarse(1.4) == 1.5
+    assert coarse(1.01) == coarse(1.2) == 1.25
     assert coarse(0) == 0
-    assert Amount(1.02, 1.02).coarse() == Amount(1.3, 1.3).coarse()
+    assert Amount(1.02, 1.02).coarse() == Amount(1.2, 1.2).coarse()
 
 
 def test_a_distribution_that_never_ends_is_cut():
