@@ -1,4 +1,4 @@
-"""`python -m bench [orders|reservations|offers|starting|race ...] [--seed N] [--small] [--json]`."""
+"""`python -m bench [orders|reservations|offers|oversell|starting|race ...] [--seed N] [--small] [--json]`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from bench import figures, offers, orders, race, reservations, starting
+from bench import figures, offers, orders, oversell, race, reservations, starting
 
 MEASUREMENTS: dict[str, Callable[..., figures.Figures]] = {
     "orders": orders.measure,
     "reservations": reservations.measure,
     "offers": offers.measure,
+    "oversell": oversell.measure,
     "starting": starting.measure,
     "race": race.measure,
 }
@@ -21,6 +22,7 @@ SMALL: dict[str, dict[str, object]] = {
     "orders": {"sizes": (200,)},
     "reservations": {"sizes": (200,)},
     "offers": {"sizes": (2_000,)},
+    "oversell": {"skus": 5, "seeds": 1, "scenarios": (oversell.Lags(300, 3_600),)},
     "starting": {"idle_after": 3.0},
     "race": {"rounds": 10},
 }

@@ -16,6 +16,7 @@ from config.ledger import Feed, Ledger, Shadow, SnapshotGuard
 from config.offers import OfferPolicy, PolicyRule, Season
 from config.part import Instant, Part, TimeZone, Units
 from config.places import Closing, LocationGroups, Stale
+from config.publishing import Publishing
 
 Language = Literal["en", "zh"]
 ModeName = Literal["observe", "propose", "act"]
@@ -294,6 +295,7 @@ class Config(Part):
     review: Review = Review()
     alerts: Alerts = Alerts()
     plan: Plan = Plan()
+    publishing: Publishing = Publishing()
     pace: Pace = Pace()
     asking: Asking = Asking()
     running: Running = Running()

@@ -13,6 +13,7 @@ from core.model.reasons import Reason
 from core.rules.availability import Policy, Sharing, Terms, most_needed, sellable
 from core.rules.places import Term, narrowed
 from core.rules.sharing import Part, Wish, share_out
+from jobs.exposure import Exposure
 from jobs.places import Moment, moment
 from jobs.store.demand import EVERYWHERE, DemandRate, Demands
 from jobs.store.offers import ListingRow, Offers, Wanted
@@ -99,6 +100,13 @@ class _Work:
             for sku, found in stock.levels(touched).items()
         }
         self._unallocated = stock.unallocated(touched)
+        self._exposure = Exposure(
+            self._tx,
+            self._wiring,
+            [one.row for one in self._sold],
+            levels=self._levels,
+            unallocated=self._unallocated,
+        )
         if self._policies.shares or self._policies.covers:
             self._rates = Demands(self._tx).rates(parts)
 
@@ -160,6 +168,7 @@ class _Work:
                     per_day=per_day,
                     today=self._at.today,
                 )
+                result = self._exposure.narrow(row, result, at=ours)
                 steps = tuple((step.code, dict(step.args)) for step in result.steps)
                 yield Wanted(key, row.sku, result.quantity, steps)
 

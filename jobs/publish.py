@@ -6,18 +6,28 @@ An unknown outcome is read back and planned again (I5); lowering never waits, ra
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from core.errors import ConnectorError, LeaseLost
 from core.model.cases import Case, Severity
-from core.model.catalog import ChannelId, OfferOutcome, OfferResult
+from core.model.catalog import (
+    ChannelId,
+    OfferKey,
+    OfferOutcome,
+    OfferReading,
+    OfferResult,
+    Sku,
+)
 from core.model.reasons import Reason
 from core.ports import OfferTarget
 from core.rules.modes import Scope, may_write
 from core.rules.plans import unsafe
 from core.rules.publishing import Move, Pace, next_step
+from jobs.exposure import unseen
 from jobs.run import Run
+from jobs.store.lags import Kind, Lags
 from jobs.store.offers import OfferRow, Offers
 from jobs.store.permissions import Permissions
 from jobs.store.plans import Plans
@@ -32,6 +42,8 @@ CALL = timedelta(seconds=60)
 #: How soon an offer is looked at again that waits for its channel's orders, or for a person.
 WHILE_BEHIND = timedelta(seconds=15)
 WHILE_UNSAFE = timedelta(minutes=5)
+#: The longest that raising one offer waits for another one of the same Sku to be lowered.
+OTHERS_WAIT = timedelta(minutes=30)
 
 
 def push_offers(run: Run, channel: ChannelId) -> timedelta | None:
@@ -43,6 +55,7 @@ def push_offers(run: Run, channel: ChannelId) -> timedelta | None:
         due = offers.to_look_at(channel, limit=OFFERS_AT_ONCE)
         complete_to = run.store.units.complete_to(tx.connection, f"{channel}/orders")
         scope = Permissions(tx).scope(channel, "offers")
+        due, taken_off = _aim(tx, run, channel, due, complete_to)
         zeroed, live = offers.zeroing(channel)
         approved = Plans(tx).approved("offers", channel)
     guard = run.wiring.config.plan
@@ -72,6 +85,9 @@ def push_offers(run: Run, channel: ChannelId) -> timedelta | None:
             pushing.append(row)
         elif step.move is Move.WAIT:
             waiting.append((row, step.not_before or run.clock.now() + WHILE_BEHIND))
+        elif row.change.key in taken_off:
+            # As much as may be shown now, and more once we have heard of every order.
+            waiting.append((row, run.clock.now() + pace.verify_after))
         else:
             waiting.append((row, step.not_before))
     with run.transaction() as tx:
@@ -80,17 +96,81 @@ def push_offers(run: Run, channel: ChannelId) -> timedelta | None:
             offers.wait([row], until=until)
         _tell_danger(tx, channel, danger)
     _read(run, channel, target, reading, pace)
+    _tell_unseen(run, channel, pushing, taken_off, complete_to)
     # Lower before anything is raised: the other order can sell what is gone.
-    lowering = [row for row in pushing if _lowers(row)]
-    raising = [row for row in pushing if not _lowers(row)]
+    lowering = [row for row in pushing if row.state.lowers]
+    raising = [row for row in pushing if not row.state.lowers]
     for group in (lowering, raising):
         for start in range(0, len(group), OFFERS_PER_CALL):
             _push(run, channel, target, group[start : start + OFFERS_PER_CALL], pace)
     return timedelta(0) if len(due) == OFFERS_AT_ONCE else None
 
 
-def _lowers(row: OfferRow) -> bool:
-    return row.change.shown is None or row.change.quantity < row.change.shown
+def _aim(
+    tx: Tx,
+    run: Run,
+    channel: ChannelId,
+    due: Sequence[OfferRow],
+    complete_to: datetime | None,
+) -> tuple[list[OfferRow], dict[OfferKey, int]]:
+    """The offers as they are to be written now, and what that is less than wanted.
+
+    Less by orders that exist there and are not recorded yet; and raised only after the other offers
+    of the same units are lowered, on whatever channel.
+    """
+    rows = [row for row in due if row.state.wanted is not None]
+    hidden = unseen(tx, run.wiring, channel, rows, complete_to=complete_to)
+    raising = {row.sku for row in rows if not row.state.lowers}
+    behind = _still_high(tx, run, raising)
+    found: list[OfferRow] = []
+    taken_off: dict[OfferKey, int] = {}
+    for row in due:
+        key = row.change.key
+        state = row.state.less(hidden.get(key, 0))
+        if row.sku in behind:
+            state = replace(state, others_lower=bool(behind[row.sku] - {key}))
+        if state.wanted is not None and state.wanted != row.state.wanted:
+            taken_off[key] = row.change.quantity - state.wanted
+            row = replace(row, change=replace(row.change, quantity=state.wanted))
+        found.append(replace(row, state=state))
+    return found, taken_off
+
+
+def _still_high(tx: Tx, run: Run, skus: Iterable[Sku]) -> dict[Sku, set[OfferKey]]:
+    """Offers of these Skus that show more than they should, where we may write and just have to.
+
+    What a channel refuses, or what it does not take for a long time, keeps nobody waiting.
+    """
+    permissions = Permissions(tx)
+    found: dict[Sku, set[OfferKey]] = {}
+    for sku, key in Offers(tx).lowering(skus, since=tx.now - OTHERS_WAIT):
+        if key.channel in run.wiring.config.channels:
+            scope = permissions.scope(key.channel, "offers")
+            if may_write(scope, sku=sku).allowed:
+                found.setdefault(sku, set()).add(key)
+    return found
+
+
+def _tell_unseen(
+    run: Run,
+    channel: ChannelId,
+    pushing: Sequence[OfferRow],
+    taken_off: Mapping[OfferKey, int],
+    complete_to: datetime | None,
+) -> None:
+    told = [row for row in pushing if row.change.key in taken_off]
+    if not told or complete_to is None:
+        return
+    with run.transaction() as tx:
+        minutes = max(1, round((tx.now - complete_to) / timedelta(minutes=1)))
+        for row in told:
+            units = taken_off[row.change.key]
+            tx.decide(
+                f"sku {row.sku}",
+                Reason.of(
+                    "unseen_orders", sku=row.sku, channel=channel, quantity=units, minutes=minutes
+                ),
+            )
 
 
 def _barred(row: OfferRow, scope: Scope) -> bool:
@@ -131,6 +211,7 @@ def _read(
         readings = target.read_offers([row.change for row in part])
         with run.transaction() as tx:
             lost = Offers(tx).read(readings, look_at=tx.now)
+            Lags(tx).seen(Kind.OFFERS, channel, _until_shown(part, readings))
             answered = {one.key for one in readings}
             silent = [row for row in part if row.change.key not in answered]
             Offers(tx).wait(silent, until=tx.now + max(pace.settle, WHILE_BEHIND))
@@ -144,12 +225,28 @@ def _read(
             tx.wake(f"{channel}/offers")
 
 
+def _until_shown(rows: Sequence[OfferRow], readings: Sequence[OfferReading]) -> list[timedelta]:
+    """How long the numbers took that were sent and are read back now for the first time."""
+    sent = {
+        row.change.key: (row.state.sent, row.state.sent_at)
+        for row in rows
+        if row.state.sent is not None
+    }
+    found = []
+    for one in readings:
+        quantity, at = sent.get(one.key, (None, None))
+        if at is not None and quantity == one.quantity:
+            found.append(one.read_at - at)
+    return found
+
+
 def _push(
     run: Run, channel: ChannelId, target: OfferTarget, rows: Sequence[OfferRow], pace: Pace
 ) -> None:
     with run.transaction() as tx:
         Offers(tx).sending(rows, look_at=tx.now + CALL)
     run.before_write(channel, "offers")
+    began = run.clock.now()
     by_key = {row.change.key: row for row in rows}
     try:
         results = target.push_offers([row.change for row in rows], attempt=uuid.uuid4().hex)
@@ -163,6 +260,8 @@ def _push(
     with run.transaction() as tx:
         for result in results:
             _record_result(tx, channel, by_key[result.key], result, pace)
+        if any(result.outcome is OfferOutcome.SHOWN for result in results):
+            Lags(tx).seen(Kind.OFFERS, channel, [tx.now - began])
 
 
 def _record_result(

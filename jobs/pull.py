@@ -34,6 +34,7 @@ from core.rules.snapshots import Guard, Previous, suspicions
 from jobs.claims import hold_units, ship_external
 from jobs.run import Run
 from jobs.store.feeds import Feeds
+from jobs.store.lags import Kind, Lags
 from jobs.store.offers import Offers
 from jobs.store.orders import Orders, Resolved
 from jobs.store.parcels import Parcel, Parcels, Requested
@@ -80,6 +81,10 @@ def record_orders(
     if shipped_by_others:
         records = orders.load(changed)
     allocations = hold_units(tx, run.wiring, records)
+    if run.store.units.complete_to(tx.connection, f"{channel}/orders") is not None:
+        # Not while a channel's old orders come in for the first time: they were not waited for.
+        new_ones = [record for record in records if record.recorded_at == tx.now]
+        Lags(tx).seen(Kind.ORDERS, channel, [tx.now - one.order.placed_at for one in new_ones])
     for record in records:
         allocation = allocations[record.id]
         new = record.recorded_at == tx.now
@@ -259,6 +264,9 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
     watched = Feeds(tx).state_of(snapshot.location)
     if watched is not None and watched.state is not Freshness.FRESH:
         tx.wake("core/upkeep")
+    Lags(tx).seen(Kind.SNAPSHOT, snapshot.location, [tx.now - snapshot.as_of])
+    if as_of is not None:
+        Lags(tx).seen(Kind.FIGURE, snapshot.location, [tx.now - as_of])
     tx.close_case("snapshot_quarantined", subject)
     tx.decide(
         subject,

@@ -9,6 +9,7 @@ from core.model.catalog import Sku
 from core.model.fulfillment import FulfillmentState
 from core.model.orders import OrderStage
 from core.model.reasons import Reason
+from jobs.exposure import reckon_again
 from jobs.run import Run
 from jobs.store.offers import Offers
 from jobs.store.orders import Orders
@@ -29,6 +30,8 @@ def look_after(run: Run) -> None:
             _name_again(tx, run)
             _decide_afresh(tx, run)
             tx.advance(run.wiring.loaded.digest)
+    with run.transaction() as tx:
+        reckon_again(tx, run.wiring)
     with run.transaction() as tx:
         _overdue(tx, run)
     with run.transaction() as tx:

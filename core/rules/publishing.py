@@ -1,12 +1,13 @@
 """The next step for one shown quantity: read, write, wait, or nothing (I5, I6).
 
 A quantity is a level: wanted, sent, shown. Lowering is always safe and never waits. Raising waits
-until every order that the last reading may hide is known, or it would sell units twice.
+until every order that the last reading may hide is known, and until no other offer shows units of
+the same Sku that it must not show any more; it would sell units twice.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -34,6 +35,33 @@ class OfferState:
     read_due: bool
     #: a bulk feed that holds it is not terminal
     held_by_feed: bool = False
+    #: another offer of the same units is still to be lowered
+    others_lower: bool = False
+
+    @property
+    def before(self) -> int | None:
+        """What the channel shows if nothing more is written: what was sent counts as shown."""
+        return self.shown if self.sent is None else self.sent
+
+    @property
+    def lowers(self) -> bool:
+        """Whether what is wanted takes units away; where nobody knows, it might."""
+        if self.wanted is None or self.wanted == 0:
+            return True
+        return self.before is None or self.wanted < self.before
+
+    def less(self, unseen: int) -> OfferState:
+        """Aiming lower by units the channel may have sold that we have not heard of.
+
+        The channel took those off its own number already: one that is as wanted, or lower, is left
+        alone. Only a write, which would put them back, is lower by them.
+        """
+        if self.wanted is None or unseen <= 0 or self.before == self.wanted:
+            return self
+        least = max(0, self.wanted - unseen)
+        if self.before is not None and self.before < self.wanted:
+            least = max(least, self.before)
+        return replace(self, wanted=least)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +146,8 @@ def _raise_waits_for(
     """What keeps a higher number from being written now."""
     if offer.held_by_feed:
         return "feed_running"
+    if offer.others_lower:
+        return "others_lower_first"
     if offer.shown_at is None or orders_complete_to is None:
         return "orders_behind"
     if orders_complete_to < offer.shown_at + pace.index_lag:

@@ -16,6 +16,7 @@ from core.model.reasons import Reason
 from core.rules.sentences import render
 from jobs.bootstrap import Application
 from jobs.cli.explaining import explain_sku
+from jobs.cli.lags import lags_of, print_lags
 from jobs.cli.shared import ConfigOption, JsonOption, application, console, show
 from jobs.daemon import heartbeat_file
 from jobs.store.offers import Offers
@@ -200,6 +201,7 @@ def _status(app: Application) -> dict[str, Any]:
             "mails": _counts(tx, mail.c.state),
             "offers_differing": len(Offers(tx).differing()),
             "open_cases": _counts(tx, cases.c.kind, cases.c.state == "open"),
+            "lags": lags_of(tx, app.wiring),
         }
 
 
@@ -248,6 +250,7 @@ def _print_status(told: dict[str, Any], zone: str) -> None:
         empty="No units yet: `lockstep run` makes them.",
         zone=zone,
     )
+    print_lags(told["lags"])
     for label in ("modes", "orders", "effects", "mails", "open_cases"):
         pairs = ", ".join(f"{name}: {value}" for name, value in told[label].items()) or "none"
         out.print(Text(f"{label.replace('_', ' ')}: {pairs}"))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import select
 
 from core.model.catalog import ChannelId, Sku
 from core.model.money import Money
 from core.model.purchasing import SupplierItem
+from core.rules.risk import Rate
 from jobs.store.bulk import chunks, upsert
 from jobs.store.store import Tx
 from jobs.store.tables import demand, supplier_item
@@ -31,6 +33,17 @@ class DemandRate:
     days: int
 
 
+def _moved(before: DemandRate | None, now: DemandRate) -> bool:
+    """Whether the amounts that risk reckons with are others: they come in steps."""
+    if before is None:
+        return True
+    day = timedelta(days=1)
+    old, new = (
+        Rate(one.per_day, one.variance, one.days).within(day).coarse() for one in (before, now)
+    )
+    return old != new
+
+
 class Demands:
     """Statements about demand and supply, within one transaction."""
 
@@ -47,7 +60,14 @@ class Demands:
         return found
 
     def set_rates(self, rates: Sequence[DemandRate]) -> set[Sku]:
-        """Put new rates in place; the Skus whose rate changed."""
+        """Put new rates in place; the Skus whose rate changed.
+
+        Where one moved so much that a risk buffer may, what channels show is decided again.
+        """
+        before = self.rates({one.sku for one in rates})
+        self._tx.mark_dirty(
+            one.sku for one in rates if _moved(before.get((one.sku, one.channel)), one)
+        )
         rows = [
             {
                 "sku": one.sku,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -261,9 +261,8 @@ class Offers:
 
     def to_look_at(self, channel: ChannelId, *, limit: int) -> list[OfferRow]:
         """Offers whose time has come; lowering ones first, then the oldest."""
-        lowering = case(
-            (and_(offer.c.shown.is_not(None), offer.c.wanted < offer.c.shown), 0), else_=1
-        )
+        before = func.coalesce(offer.c.sent, offer.c.shown)
+        lowering = case((and_(before.is_not(None), offer.c.wanted < before), 0), else_=1)
         rows = self._connection.execute(
             select(offer, listing.c.inventory_id, listing.c.attributes)
             .join(
@@ -277,6 +276,28 @@ class Offers:
             .limit(limit)
         )
         return [_offer(row) for row in rows]
+
+    def lowering(self, skus: Iterable[Sku], *, since: datetime) -> Iterator[tuple[Sku, OfferKey]]:
+        """Offers of these Skus that show more than was wanted after `since` and is not refused.
+
+        A number that was sent and not read back yet may not be there: it counts as what was shown.
+        """
+        for chunk in chunks(sorted(set(skus)), 500):
+            for row in self._connection.execute(
+                select(
+                    offer.c.sku, offer.c.channel, offer.c.remote_id, offer.c.remote_location
+                ).where(
+                    offer.c.sku.in_(chunk),
+                    offer.c.shown > offer.c.wanted,
+                    offer.c.wanted_at >= since,
+                    or_(
+                        offer.c.refused_version.is_(None),
+                        offer.c.refused_version != offer.c.wanted_version,
+                    ),
+                )
+            ):
+                key = OfferKey(row.channel, row.remote_id, row.remote_location)
+                yield row.sku, key
 
     def wait(self, rows: Sequence[OfferRow], *, until: datetime | None) -> None:
         """Nothing to do for these before `until` (None: until something changes).

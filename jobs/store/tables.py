@@ -169,6 +169,18 @@ dirty_sku = Table(
     Column("sku", Text, primary_key=True, comment="its wanted quantities must be decided again"),
 )
 
+lag = Table(
+    "lag",
+    metadata,
+    Column("kind", Text, primary_key=True, comment="orders, offers, snapshot, figure"),
+    Column("place", Text, primary_key=True, comment="the channel or location it was measured at"),
+    Column("counts", Json, nullable=False, comment="observations by bucket, see core.rules.lags"),
+    Column("at", Instant, nullable=False, comment="of the last observation"),
+    Column(
+        "in_force", Float, comment="seconds that risk buffers reckon with; null: what is assumed"
+    ),
+)
+
 # --- stock ---------------------------------------------------------------------------------------
 
 stock_level = Table(

@@ -1,0 +1,377 @@
+"""What offers must not show of the last units: the risk rule, fed from the store.
+
+Rates of sale come from `demand`, delays from `lag`, both with what is assumed where nothing is known.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+
+from config.expressions import RuleFailed
+from config.publishing import Risk
+from core.model.catalog import ChannelId, LocationId, OfferKey, Sku
+from core.model.reasons import Reason
+from core.ports import OfferTarget, OrderSource
+from core.rules.availability import Sellable
+from core.rules.lags import moved
+from core.rules.risk import NONE, Amount, Rate, Situation, kept, withheld
+from jobs.store.demand import EVERYWHERE, DemandRate, Demands
+from jobs.store.lags import PRIOR, Kind, Lags
+from jobs.store.offers import ListingRow, OfferRow, Offers
+from jobs.store.store import Tx
+from jobs.store.tables import demand, offer, snapshot, unit
+from jobs.wiring import Wiring
+
+#: A figure counts as old as half of them get before the next one; it is younger most of the time.
+USUALLY = 0.5
+#: Over longer spans busy hours and quiet ones even out.
+EVENS_OUT = timedelta(hours=6)
+#: Numbers that never change with the risk.
+_FIXED = ("fixed_quantity", "not_sold_here", "no_components")
+
+
+def assumed(wiring: Wiring, kind: Kind, place: str) -> timedelta:
+    """What a delay is taken to be before it was measured: the pace of the pulls, the remote's own lag."""
+    described = wiring.config.channels.get(place)
+    if described is None or kind not in (Kind.ORDERS, Kind.OFFERS):
+        return PRIOR[kind]
+    target = wiring.connectors.get(described.connection)
+    if not isinstance(target, OfferTarget):
+        return PRIOR[kind]
+    if kind is Kind.ORDERS:
+        return wiring.config.pace.orders + timedelta(seconds=target.order_lag)
+    return timedelta(seconds=5) if target.compare_and_set else described.verify_after
+
+
+@dataclass(frozen=True, slots=True)
+class _Behind:
+    """The units of one component Sku, and the listings that sell them."""
+
+    #: in the order in which they keep the last units
+    listings: tuple[tuple[ChannelId, str], ...]
+    #: nobody but our channels takes units
+    ours: Situation
+    #: others do too, from a figure that is as old as `age`
+    theirs: Situation
+    window: timedelta
+    age: timedelta
+
+
+class Exposure:
+    """Narrows quantities by their risk, for the Skus of one transaction."""
+
+    def __init__(
+        self,
+        tx: Tx,
+        wiring: Wiring,
+        listings: Sequence[ListingRow],
+        *,
+        levels: Mapping[Sku, Sequence[tuple[LocationId, int]]],
+        unallocated: Mapping[Sku, int],
+    ) -> None:
+        self._wiring = wiring
+        self._risk = wiring.config.publishing.risk
+        self._levels, self._unallocated = levels, unallocated
+        self._behind: dict[tuple[Sku, frozenset[LocationId]], _Behind] = {}
+        if self._risk.oversold is None:
+            return
+        self._counted = {one.id: one for one in wiring.locations if one.basis is not None}
+        self._lags = Lags(tx).in_force()
+        self._sharing = self._who_shares(tx, listings)
+        selling = {one for sharing in self._sharing.values() for one in sharing}
+        self._rates = Demands(tx).rates(one.sku for one in selling)
+        self._per_channel = Counter((one.sku, one.channel) for one in selling)
+        self._channels = Counter(sku for sku, _ in self._per_channel)
+        self._sells_from = {
+            channel: frozenset(one.id for one in wiring.eligible(channel, routing=False))
+            for channel in {one.channel for one in selling}
+        }
+
+    def _who_shares(self, tx: Tx, listings: Sequence[ListingRow]) -> dict[Sku, list[ListingRow]]:
+        """Component -> every listing that sells it, kits included."""
+        catalog = self._wiring.loaded.catalog
+        known = {one.sku for one in listings}
+        parts = {part for sku in known for part in self._wiring.components(sku, 1)}
+        more = {sku for part in parts for sku in (part, *catalog.kits_with(part))} - known
+        found: dict[Sku, list[ListingRow]] = {}
+        for one in [*listings, *(Offers(tx).listings_of(more) if more else ())]:
+            if not self._sells(one):
+                continue
+            for part in self._wiring.components(one.sku, 1):
+                found.setdefault(part, []).append(one)
+        return found
+
+    def _sells(self, one: ListingRow) -> bool:
+        if one.channel not in self._wiring.config.channels:
+            return False
+        try:
+            return self._wiring.loaded.policies.policy_for(one.sku, one.channel).sell
+        except RuleFailed:
+            return True
+
+    def narrow(self, one: ListingRow, result: Sellable, *, at: Iterable[LocationId]) -> Sellable:
+        """The same quantity, or what may be shown of it with a reason more. Never more."""
+        if (
+            self._risk.oversold is None
+            or result.quantity <= 0
+            or any(step.code in _FIXED for step in result.steps)
+        ):
+            return result
+        places = frozenset(at)
+        for part, per in self._wiring.components(one.sku, one.units_per_sale).items():
+            result = self._narrow_by(one, result, part, per, places)
+        return result
+
+    def _narrow_by(
+        self,
+        one: ListingRow,
+        result: Sellable,
+        part: Sku,
+        per: int,
+        places: frozenset[LocationId],
+    ) -> Sellable:
+        here = [(place, units) for place, units in self._levels.get(part, ()) if place in places]
+        units = sum(units for _, units in here if units > 0) - self._unallocated.get(part, 0)
+        if units // per < result.quantity:
+            # More is shown than is there, on purpose: it is promised for later.
+            return result
+        behind = self._of(part, places)
+        key = (one.channel, one.remote_id)
+        if key not in behind.listings:
+            return result
+        index = behind.listings.index(key)
+        counted = sum(found for place, found in here if place in self._counted and found > 0)
+        held = kept(behind.ours, behind.theirs, units=units, counted=counted)[index]
+        quantity = max(0, units - held.units) // per
+        if quantity >= result.quantity:
+            return result
+        less = result.quantity - quantity
+        if held.figure:
+            hours = max(1, round(behind.age / timedelta(hours=1)))
+            step = Reason.of("risk_old_figure", quantity=less, hours=hours, left=quantity)
+        else:
+            minutes = max(1, round(behind.window / timedelta(minutes=1)))
+            step = Reason.of("risk_sold_elsewhere", quantity=less, minutes=minutes, left=quantity)
+        return Sellable(quantity, (*result.steps, step))
+
+    def _of(self, part: Sku, places: frozenset[LocationId]) -> _Behind:
+        found = self._behind.get((part, places))
+        if found is None:
+            found = self._behind[part, places] = self._work_out(part, places)
+        return found
+
+    def _work_out(self, part: Sku, places: frozenset[LocationId]) -> _Behind:
+        sharing = [
+            one for one in self._sharing.get(part, ()) if places & self._sells_from[one.channel]
+        ]
+        rates = {(one.channel, one.remote_id): self._rate_of(one, part) for one in sharing}
+        # The one that sells most keeps the last units; the name decides between equals.
+        order = sorted(rates, key=lambda key: (-rates[key].per_day, key))
+        waits = sorted((self._wait(channel) for channel, _ in order), reverse=True)
+        window = sum(waits[:2], timedelta(0))
+        age = max(
+            (self._lag(Kind.FIGURE, place) for place in places if place in self._counted),
+            default=timedelta(0),
+        )
+        offers = tuple(_busy(rates[key], window, self._risk) for key in order)
+        per_day = sum(one.per_day for one in rates.values())
+        everything = Rate(
+            per_day * self._risk.others,
+            sum(one.variance for one in rates.values()) * self._risk.others,
+            min((one.days for one in rates.values()), default=1),
+        )
+        ours = Situation(
+            offers,
+            NONE,
+            per_day * (self._risk.runs_low_every / timedelta(days=1)),
+            target_of(self._wiring, {channel for channel, _ in order}),
+        )
+        taken = _busy(everything, age, self._risk)
+        return _Behind(tuple(order), ours, replace(ours, taken=taken), window, age)
+
+    def _rate_of(self, one: ListingRow, part: Sku) -> Rate:
+        """Units of the component this listing sells a day."""
+        channels = self._channels[one.sku]
+        found = rate_of(self._rates, one.sku, one.channel, self._risk, channels=channels)
+        kit = self._wiring.components(one.sku, 1).get(part, 1)
+        share = self._per_channel[one.sku, one.channel]
+        return Rate(found.per_day * kit / share, found.variance * kit * kit / share, found.days)
+
+    def _wait(self, channel: ChannelId) -> timedelta:
+        return self._lag(Kind.ORDERS, channel) + self._lag(Kind.OFFERS, channel)
+
+    def _lag(self, kind: Kind, place: str) -> timedelta:
+        found = self._lags.get((kind, place))
+        return assumed(self._wiring, kind, place) if found is None else found
+
+
+def _busy(rate: Rate, span: timedelta, risk: Risk) -> Amount:
+    busiest = risk.busiest if span < EVENS_OUT else 1.0
+    return rate.within(span * busiest)
+
+
+def rate_of(
+    rates: Mapping[tuple[Sku, ChannelId], DemandRate],
+    sku: Sku,
+    channel: ChannelId,
+    risk: Risk,
+    *,
+    channels: int = 1,
+) -> Rate:
+    """What one channel sells of a Sku a day. Nothing sold in n days may still be half a unit in n."""
+    found = rates.get((sku, channel))
+    share = 1
+    if found is None:
+        found, share = rates.get((sku, EVERYWHERE)), max(1, channels)
+    if found is None:
+        return Rate(risk.unknown, risk.unknown, 1)
+    days = max(1, found.days)
+    least = 0.5 / days
+    per_day = max(found.per_day / share, least)
+    return Rate(per_day, max(found.variance / share, per_day), days)
+
+
+def target_of(wiring: Wiring, channels: Iterable[ChannelId]) -> float:
+    """The strictest target of these channels. Half of it is for what a push finds out (`unseen`),
+    where any of them overwrites without comparing."""
+    risk = wiring.config.publishing.risk
+    assert risk.oversold is not None, "asked only where there is a target"
+    names = set(channels)
+    found = min((risk.channels.get(name, risk.oversold) for name in names), default=risk.oversold)
+    return found if all(_compares(wiring, name) for name in names) else found / 2
+
+
+def _compares(wiring: Wiring, channel: ChannelId) -> bool:
+    target = wiring.connectors.get(wiring.connection_of[channel])
+    return isinstance(target, OfferTarget) and target.compare_and_set
+
+
+# --- what a push takes off ------------------------------------------------------------------------
+
+
+def unseen(
+    tx: Tx,
+    wiring: Wiring,
+    channel: ChannelId,
+    rows: Sequence[OfferRow],
+    *,
+    complete_to: datetime | None,
+) -> dict[OfferKey, int]:
+    """Units the channel may have sold that we have not heard of: its last complete pull is that old.
+
+    Only where a write overwrites whatever is there; a channel that compares refuses instead.
+    """
+    risk = wiring.config.publishing.risk
+    if risk.oversold is None or complete_to is None or _compares(wiring, channel):
+        return {}
+    age = max(tx.now - complete_to, timedelta(0))
+    rates = Demands(tx).rates({row.sku for row in rows})
+    lags = Lags(tx).in_force()
+    window = sum(
+        (
+            lags.get((kind, channel), assumed(wiring, kind, channel))
+            for kind in (Kind.ORDERS, Kind.OFFERS)
+        ),
+        timedelta(0),
+    )
+    found = {}
+    for row in rows:
+        rate = rate_of(rates, row.sku, channel, risk)
+        situation = Situation(
+            (_busy(rate, window, risk),),
+            _busy(rate, age, risk),
+            rate.per_day * (risk.runs_low_every / timedelta(days=1)),
+            target_of(wiring, {channel}),
+            once=True,
+        )
+        found[row.change.key] = withheld(situation, units=row.change.quantity)[0]
+    return found
+
+
+# --- delays that moved ----------------------------------------------------------------------------
+
+
+def reckon_again(tx: Tx, wiring: Wiring) -> None:
+    """Let quantities follow delays that moved much; small moves change nothing, or they would flap.
+
+    A pull that stands still counts with its age, before the first late order tells of it.
+    """
+    lags = Lags(tx)
+    known = {(row.kind, row.place): row for row in lags.rows()}
+    found = []
+    for kind, place, age in watched(tx, wiring):
+        row = known.get((kind, place))
+        usual = assumed(wiring, kind, place)
+        before = row.in_force if row and row.in_force is not None else usual
+        if row is not None:
+            # What is sold twice within a delay grows with the delay: its average is what counts.
+            if kind is Kind.FIGURE:
+                usual = row.lag.quantile(USUALLY, prior=usual)
+            else:
+                usual = row.lag.mean(prior=usual)
+        now = max(usual, age)
+        if moved(before, now):
+            found.append((kind, place, now))
+    if found:
+        lags.reckon_with(found)
+        tx.mark_dirty(_shallow(tx, wiring))
+
+
+def watched(tx: Tx, wiring: Wiring) -> list[tuple[Kind, str, timedelta]]:
+    """(kind, place, how long it takes just now) of every delay that quantities depend on."""
+    found: list[tuple[Kind, str, timedelta]] = []
+    complete = {row.id: row.complete_to for row in tx.rows(select(unit.c.id, unit.c.complete_to))}
+    for channel in wiring.config.channels:
+        complete_to = complete.get(f"{channel}/orders")
+        sells = isinstance(wiring.connectors.get(wiring.connection_of[channel]), OrderSource)
+        still = tx.now - complete_to if sells and complete_to else timedelta(0)
+        found += [(Kind.ORDERS, channel, still), (Kind.OFFERS, channel, timedelta(0))]
+    ages = {
+        row.location: tx.now - row.as_of
+        for row in tx.rows(
+            select(snapshot.c.location, func.max(snapshot.c.as_of).label("as_of"))
+            .where(snapshot.c.state == "applied")
+            .group_by(snapshot.c.location)
+        )
+    }
+    for place in wiring.locations:
+        if place.basis is not None:
+            found.append((Kind.FIGURE, place.id, ages.get(place.id, timedelta(0))))
+    return found
+
+
+def _shallow(tx: Tx, wiring: Wiring) -> set[Sku]:
+    """Skus so low that a risk buffer may hold some of them, however fast anything sells."""
+    risk = wiring.config.publishing.risk
+    if risk.oversold is None:
+        return set()
+    (fastest,) = tx.rows(
+        select(
+            func.max(demand.c.per_day).label("per_day"),
+            func.max(demand.c.variance).label("variance"),
+        )
+    )
+    rates = [
+        Rate(risk.unknown, risk.unknown, 1),
+        Rate(fastest.per_day or 0.0, fastest.variance or 0.0, 28),
+    ]
+    longest = dict(PRIOR)
+    for (kind, _), delay in Lags(tx).in_force().items():
+        longest[kind] = max(longest[kind], delay)
+    window = 2 * (longest[Kind.ORDERS] + longest[Kind.OFFERS])
+    channels = max(1, len(wiring.config.channels))
+    most = max(
+        Situation(
+            (_busy(rate, window, risk),) * channels,
+            _busy(rate, longest[Kind.FIGURE] * channels * risk.others, risk),
+            1.0,
+            risk.oversold,
+        ).far
+        for rate in rates
+    )
+    return {row.sku for row in tx.rows(select(offer.c.sku).where(offer.c.wanted < most).distinct())}
