@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, SecretStr
 
 from config.calendars import Calendars
+from config.drift import Bulk, Drift
 from config.durations import Duration
 from config.part import Instant, Part, Units
 
@@ -156,6 +157,7 @@ class Channel(Part):
     verify_after: Duration = Field(
         Duration(minutes=5), description="a sent quantity is read back after this"
     )
+    bulk: Bulk = Field(Bulk(), description="when many quantities leave as one file")
 
 
 class Location(Part):
@@ -332,6 +334,7 @@ class Config(Part):
     pace: Pace = Pace()
     asking: Asking = Asking()
     running: Running = Running()
+    drift: Drift = Drift()
     calendars: Calendars = Field({}, description="name -> the days a place is open")
 
 

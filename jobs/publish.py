@@ -17,6 +17,7 @@ from core.ports import OfferTarget
 from core.rules.modes import Scope, may_write
 from core.rules.plans import unsafe
 from core.rules.publishing import Move, Pace, next_step
+from jobs.readings import take, trusted_for
 from jobs.run import Run
 from jobs.store.offers import OfferRow, Offers
 from jobs.store.permissions import Permissions
@@ -108,7 +109,7 @@ def _pace(run: Run, channel: ChannelId) -> Pace:
     return Pace(
         settle=described.settle,
         verify_after=described.verify_after,
-        read_every=run.wiring.config.pace.offers_read,
+        read_every=trusted_for(run, channel),
         compare_and_set=target.compare_and_set,
         index_lag=timedelta(seconds=target.order_lag),
     )
@@ -130,7 +131,7 @@ def _read(
         part = rows[start : start + OFFERS_PER_CALL]
         readings = target.read_offers([row.change for row in part])
         with run.transaction() as tx:
-            lost = Offers(tx).read(readings, look_at=tx.now)
+            lost = take(tx, run, channel, readings)
             answered = {one.key for one in readings}
             silent = [row for row in part if row.change.key not in answered]
             Offers(tx).wait(silent, until=tx.now + max(pace.settle, WHILE_BEHIND))

@@ -12,11 +12,13 @@ from core.ports import (
     OfferTarget,
     OrderSource,
     RequestTarget,
+    ShelfReport,
+    ShelfSource,
     ShipmentTarget,
     StockSource,
     TrackingSource,
 )
-from jobs import decide, publish, pull, push, tell, upkeep
+from jobs import decide, drift, publish, pull, push, tell, upkeep
 from jobs.run import Run
 from jobs.wiring import Wiring
 
@@ -67,6 +69,12 @@ def _channel_units(wiring: Wiring, channel: str) -> list[Unit]:
         made.append(
             Unit(f"{channel}/offers", pace.offers, lambda run: publish.push_offers(run, channel))
         )
+    if isinstance(connector, ShelfSource):
+        every = wiring.config.drift.every
+        made.append(Unit(f"{channel}/drift", every, lambda run: drift.read_slice(run, channel)))
+    if isinstance(connector, ShelfReport):
+        whole = wiring.config.drift.whole
+        made.append(Unit(f"{channel}/shelf", whole, lambda run: drift.read_report(run, channel)))
     if isinstance(connector, ShipmentTarget):
         made.append(
             Unit(
