@@ -17,6 +17,7 @@ from core.ports import OfferTarget
 from core.rules.modes import Scope, may_write
 from core.rules.plans import unsafe
 from core.rules.publishing import Move, Pace, next_step
+from jobs.bulk import gather
 from jobs.readings import take, trusted_for
 from jobs.run import Run
 from jobs.store.offers import OfferRow, Offers
@@ -81,6 +82,7 @@ def push_offers(run: Run, channel: ChannelId) -> timedelta | None:
             offers.wait([row], until=until)
         _tell_danger(tx, channel, danger)
     _read(run, channel, target, reading, pace)
+    pushing = gather(run, channel, target, pushing)
     # Lower before anything is raised: the other order can sell what is gone.
     lowering = [row for row in pushing if _lowers(row)]
     raising = [row for row in pushing if not _lowers(row)]

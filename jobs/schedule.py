@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from core.ports import (
+    BulkOfferTarget,
     FulfillmentSource,
     ListingSource,
     OfferTarget,
@@ -18,7 +19,7 @@ from core.ports import (
     StockSource,
     TrackingSource,
 )
-from jobs import decide, drift, publish, pull, push, tell, upkeep
+from jobs import bulk, decide, drift, publish, pull, push, tell, upkeep
 from jobs.run import Run
 from jobs.wiring import Wiring
 
@@ -69,6 +70,8 @@ def _channel_units(wiring: Wiring, channel: str) -> list[Unit]:
         made.append(
             Unit(f"{channel}/offers", pace.offers, lambda run: publish.push_offers(run, channel))
         )
+    if isinstance(connector, BulkOfferTarget):
+        made.append(Unit(f"{channel}/bulk", pace.offers, lambda run: bulk.carry(run, channel)))
     if isinstance(connector, ShelfSource):
         every = wiring.config.drift.every
         made.append(Unit(f"{channel}/drift", every, lambda run: drift.read_slice(run, channel)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -11,6 +11,7 @@ from typing import Any
 
 from connectors.amazon import checks, listings, mapping
 from connectors.amazon.client import NotThere, SellingPartner
+from connectors.amazon.feeds import MOST_MESSAGES, Feeds
 from connectors.amazon.fields import Record, Unreadable, instant_from, instant_text, text
 from connectors.amazon.operations import (
     CONFIRM_SHIPMENT,
@@ -35,12 +36,13 @@ from core.model.fulfillment import Shipment
 from core.model.orders import Order
 from core.ports import (
     Batch,
+    BulkOfferTarget,
+    BulkProgress,
     CheckReport,
     Cursor,
     Inside,
     Key,
     ListingSource,
-    OfferTarget,
     OrderSource,
     Reject,
     RemoteRef,
@@ -66,7 +68,7 @@ def connect(name: str, settings: Settings, inside: Inside) -> Amazon:
     return Amazon(name, settings, inside)
 
 
-class Amazon(OrderSource, ListingSource, OfferTarget, ShelfSource, ShelfReport, ShipmentTarget):
+class Amazon(OrderSource, ListingSource, BulkOfferTarget, ShelfSource, ShelfReport, ShipmentTarget):
     """One marketplace of one seller account."""
 
     def __init__(self, name: str, settings: Settings, inside: Inside) -> None:
@@ -74,6 +76,7 @@ class Amazon(OrderSource, ListingSource, OfferTarget, ShelfSource, ShelfReport, 
         self._settings = settings
         self._clock = inside.clock
         self._amazon = SellingPartner(name, settings, inside)
+        self._feeds = Feeds(name, self._amazon, settings)
         self._reports = Reports(name, self._amazon, settings, clock=inside.clock)
 
     def close(self) -> None:
@@ -359,6 +362,33 @@ class Amazon(OrderSource, ListingSource, OfferTarget, ShelfSource, ShelfReport, 
             )
         except NotThere:
             return None
+
+    # Offers by feed
+
+    @property
+    def bulk_most(self) -> int:
+        return MOST_MESSAGES
+
+    def stage_bulk(self, changes: Sequence[OfferChange], *, key: Key) -> str:
+        """The id of the feed's document. What Amazon fulfills has no place in `changes`."""
+        return self._feeds.stage(changes)
+
+    def submit_bulk(self, staged: str, *, key: Key) -> RemoteRef:
+        return self._feeds.submit(staged)
+
+    def find_bulk(
+        self, *, key: Key, since: datetime, known: Collection[RemoteRef]
+    ) -> RemoteRef | None:
+        return self._feeds.find(since=since, known=known)
+
+    def look_at_bulk(self, ref: RemoteRef) -> BulkProgress:
+        return self._feeds.look(ref)
+
+    def cancel_bulk(self, ref: RemoteRef) -> None:
+        self._feeds.cancel(ref)
+
+    def bulk_results(self, ref: RemoteRef, changes: Sequence[OfferChange]) -> Sequence[OfferResult]:
+        return self._feeds.results(ref, changes)
 
     # Shipments
 

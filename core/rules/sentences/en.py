@@ -84,6 +84,12 @@ SENTENCES: Final[dict[str, str]] = {
     "offer_raises": "To be raised from {before} to {wanted}.",
     "orders_behind": "Raising from {before} to {wanted} waits until all orders up to the last reading are in.",
     "feed_running": "Raising from {before} to {wanted} waits until the bulk feed has ended.",
+    "bulk_sent": "A bulk file with {offers:offer|offers} was sent to {channel}.",
+    "bulk_ended": "{channel} has ended bulk file {submission}: {taken} of {offers} taken, {refused} refused.",
+    "bulk_stuck": "{channel} has not ended bulk file {submission} ({progress}), sent {since}. Its offers are "
+    "lowered one by one where needed, and raised only once it has. Ask the channel's support if it stays so.",
+    "bulk_failed": "{channel} gave up bulk file {submission} with {offers:offer|offers}: {words}. They are "
+    "read back and sent again; close this Case when you have seen it.",
     "in_feed": "{sent} is in a bulk file that has not ended; it is read back when it has.",
     "repair_stopped": "{before} stays although {wanted} is wanted: repair of this offer is stopped.",
     "drift_channel_sale": "{sku} on {channel} shows {found} instead of {expected}: its orders took "

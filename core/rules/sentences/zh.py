@@ -82,6 +82,12 @@ SENTENCES: Final[dict[str, str]] = {
     "offer_raises": "需要从 {before} 调高到 {wanted}。",
     "orders_behind": "从 {before} 调高到 {wanted} 需等待：上次读数之前的订单尚未全部拉取。",
     "feed_running": "从 {before} 调高到 {wanted} 需等待批量任务结束。",
+    "bulk_sent": "已向 {channel} 发送包含 {offers} 个商品的批量文件。",
+    "bulk_ended": "{channel} 已处理完批量文件 {submission}：共 {offers} 个，接受 {taken} 个，拒绝 {refused} 个。",
+    "bulk_stuck": "{channel} 自 {since} 起仍未处理完批量文件 {submission}（{progress}）。其中商品如需调低会逐个修改，"
+    "调高则须等其结束。若持续如此，请联系渠道客服。",
+    "bulk_failed": "{channel} 放弃了包含 {offers} 个商品的批量文件 {submission}：{words}。"
+    "这些商品将回读并重新发送；知悉后请关闭此事项。",
     "in_feed": "{sent} 在尚未结束的批量文件中；结束后再回读确认。",
     "repair_stopped": "当前为 {before}，应为 {wanted}，但此数量的修复已停止，保持不变。",
     "drift_channel_sale": "{channel} 上 {sku} 展示 {found}，而非 {expected}：订单占用 {sold} 件，退回 {returned} 件。",
