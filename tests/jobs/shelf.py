@@ -49,7 +49,7 @@ def put_shelf(shop: Shop, shelf: Remote) -> None:
 
 
 def configure(shop: Shop, **changes: object) -> None:
-    """Other settings of drift."""
+    """Other settings of drift; an offer may be read again at once."""
     loaded = shop.wiring.loaded
     config = loaded.config.model_copy(
         update={"drift": loaded.config.drift.model_copy(update=changes)}
