@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, SecretStr
 
 from config.calendars import Calendars
+from config.drift import Bulk, Drift
 from config.durations import Duration
 from config.ledger import Feed, Ledger, Shadow, SnapshotGuard
 from config.offers import OfferPolicy, PolicyRule, Season
@@ -124,6 +125,7 @@ class Channel(Part):
     verify_after: Duration = Field(
         Duration(minutes=5), description="a sent quantity is read back after this"
     )
+    bulk: Bulk = Field(Bulk(), description="when many quantities leave as one file")
 
 
 class Location(Part):
@@ -299,6 +301,7 @@ class Config(Part):
     pace: Pace = Pace()
     asking: Asking = Asking()
     running: Running = Running()
+    drift: Drift = Drift()
     calendars: Calendars = Field({}, description="name -> the days a place is open")
     ledger: Ledger = Ledger()
     shadow: Shadow = Shadow()

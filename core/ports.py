@@ -8,7 +8,7 @@ errors of core/errors.py and nothing else.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -153,6 +153,89 @@ class OfferTarget(Connector):
     @abstractmethod
     def remote_locations(self) -> Sequence[tuple[str, str]]:
         """(remote id, name) of the places the channel keeps numbers for; empty: one number each."""
+
+
+class ShelfSource(Connector):
+    """A remote whose shown quantities can be read again and again (see OfferTarget.read_offers)."""
+
+    @property
+    @abstractmethod
+    def offers_per_second(self) -> float:
+        """How many offers `read_offers` may read a second, were nothing else asked of the remote."""
+
+
+class ShelfReport(Connector):
+    """A remote that tells all its shown quantities at once, in a report it takes time to make."""
+
+    @abstractmethod
+    def pull_shown(self, *, since: Cursor | None) -> Iterator[Batch[OfferReading]]:
+        """Walk what all offers showed at one instant, the readings' `read_at`.
+
+        A run that finds the report not ready ends with an empty batch whose cursor waits for it.
+        """
+
+
+class BulkStage(StrEnum):
+    """Where a bulk submission is at the remote."""
+
+    #: not begun; may be canceled
+    QUEUED = "queued"
+    RUNNING = "running"
+    #: over, and every change has a result
+    ENDED = "ended"
+    #: over without a word about the changes: some may have come true
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class BulkProgress:
+    stage: BulkStage
+    #: the remote's own words, and why it failed
+    words: str = ""
+
+
+class BulkOfferTarget(OfferTarget):
+    """A remote that takes many quantities as one file and applies them later.
+
+    Three steps with a commit between each, so that a crash can tell them apart: `stage_bulk` may be
+    repeated freely (nothing is applied); `submit_bulk` starts it, and an unknown outcome is asked
+    about with `find_bulk` before it is repeated; results are read once it is over.
+    """
+
+    @property
+    @abstractmethod
+    def bulk_most(self) -> int:
+        """The most changes one file may hold."""
+
+    @abstractmethod
+    def stage_bulk(self, changes: Sequence[OfferChange], *, key: Key) -> str:
+        """Upload the changes; the name they have there. Nothing is applied."""
+
+    @abstractmethod
+    def submit_bulk(self, staged: str, *, key: Key) -> RemoteRef:
+        """Start what was staged. Raises UnknownOutcome when it may have begun, Rejected."""
+
+    @abstractmethod
+    def find_bulk(
+        self, *, key: Key, since: datetime, known: Collection[RemoteRef]
+    ) -> RemoteRef | None:
+        """What `submit_bulk` began under this key after `since`; None: it never landed.
+
+        `known` are begun under other keys. Where the remote keeps no key, everything else that
+        began since then is taken for ours: it is waited for, and then read back.
+        """
+
+    @abstractmethod
+    def look_at_bulk(self, ref: RemoteRef) -> BulkProgress:
+        """Where it is now."""
+
+    @abstractmethod
+    def cancel_bulk(self, ref: RemoteRef) -> None:
+        """Ask the remote to drop one that is QUEUED. Raises Rejected when it is too late."""
+
+    @abstractmethod
+    def bulk_results(self, ref: RemoteRef, changes: Sequence[OfferChange]) -> Sequence[OfferResult]:
+        """One result per change of one that ENDED, in the order they were staged in."""
 
 
 class ShipmentTarget(Connector):
@@ -325,6 +408,9 @@ __all__ = [
     "Acknowledgment",
     "AlertTarget",
     "Batch",
+    "BulkOfferTarget",
+    "BulkProgress",
+    "BulkStage",
     "CheckReport",
     "Clock",
     "Connector",
@@ -348,6 +434,8 @@ __all__ = [
     "RemoteRef",
     "RequestTarget",
     "Right",
+    "ShelfReport",
+    "ShelfSource",
     "Shipment",
     "ShipmentTarget",
     "StockSource",

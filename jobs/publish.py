@@ -25,7 +25,9 @@ from core.ports import OfferTarget
 from core.rules.modes import Scope, may_write
 from core.rules.plans import unsafe
 from core.rules.publishing import Move, Pace, next_step
+from jobs.bulk import gather
 from jobs.exposure import unseen
+from jobs.readings import take, trusted_for
 from jobs.run import Run
 from jobs.store.lags import Kind, Lags
 from jobs.store.offers import OfferRow, Offers
@@ -97,6 +99,7 @@ def push_offers(run: Run, channel: ChannelId) -> timedelta | None:
         _tell_danger(tx, channel, danger)
     _read(run, channel, target, reading, pace)
     _tell_unseen(run, channel, pushing, taken_off, complete_to)
+    pushing = gather(run, channel, target, pushing)
     # Lower before anything is raised: the other order can sell what is gone.
     lowering = [row for row in pushing if row.state.lowers]
     raising = [row for row in pushing if not row.state.lowers]
@@ -188,7 +191,7 @@ def _pace(run: Run, channel: ChannelId) -> Pace:
     return Pace(
         settle=described.settle,
         verify_after=described.verify_after,
-        read_every=run.wiring.config.pace.offers_read,
+        read_every=trusted_for(run, channel),
         compare_and_set=target.compare_and_set,
         index_lag=timedelta(seconds=target.order_lag),
     )
@@ -210,7 +213,7 @@ def _read(
         part = rows[start : start + OFFERS_PER_CALL]
         readings = target.read_offers([row.change for row in part])
         with run.transaction() as tx:
-            lost = Offers(tx).read(readings, look_at=tx.now)
+            lost = take(tx, run, channel, readings)
             Lags(tx).seen(Kind.OFFERS, channel, _until_shown(part, readings))
             answered = {one.key for one in readings}
             silent = [row for row in part if row.change.key not in answered]

@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from core.ports import (
+    BulkOfferTarget,
     FulfillmentSource,
     ListingSource,
     OfferTarget,
     OrderSource,
     RequestTarget,
+    ShelfReport,
+    ShelfSource,
     ShipmentTarget,
     StockSource,
     TrackingSource,
 )
-from jobs import dates, decide, publish, pull, push, tell, upkeep
+from jobs import bulk, dates, decide, drift, publish, pull, push, tell, upkeep
 from jobs.run import Run
 from jobs.wiring import Wiring
 
@@ -68,6 +71,14 @@ def _channel_units(wiring: Wiring, channel: str) -> list[Unit]:
         made.append(
             Unit(f"{channel}/offers", pace.offers, lambda run: publish.push_offers(run, channel))
         )
+    if isinstance(connector, BulkOfferTarget):
+        made.append(Unit(f"{channel}/bulk", pace.offers, lambda run: bulk.carry(run, channel)))
+    if isinstance(connector, ShelfSource):
+        every = wiring.config.drift.every
+        made.append(Unit(f"{channel}/drift", every, lambda run: drift.read_slice(run, channel)))
+    if isinstance(connector, ShelfReport):
+        whole = wiring.config.drift.whole
+        made.append(Unit(f"{channel}/shelf", whole, lambda run: drift.read_report(run, channel)))
     if isinstance(connector, ShipmentTarget):
         made.append(
             Unit(

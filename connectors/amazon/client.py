@@ -156,16 +156,15 @@ class SellingPartner:
 
         return once() if operation.writes else retrying(self._inside.clock, once)
 
-    def download(self, url: str, *, compression: str | None) -> tuple[bytes, str]:
-        """A report's bytes and their content type, from its presigned address.
+    def download(
+        self, url: str, *, compression: str | None, operation: str = GET_REPORT_DOCUMENT.name
+    ) -> tuple[bytes, str]:
+        """A document's bytes and their content type, from its presigned address.
 
         Without our token: the address is another host's. Raises Unavailable (the address lives for
         5 minutes; the next run asks for a new one) and Rejected.
         """
-        operation = GET_REPORT_DOCUMENT.name
-        secure = urlsplit(url).scheme == "https"
-        if not secure and not (on_loopback(url) and on_loopback(self._settings.api_url)):
-            raise self._error(Rejected, operation, "the report's address is not https")
+        self._check_address(url, operation)
         if compression not in (None, "GZIP"):
             raise self._error(Rejected, operation, f"unknown compression {excerpt(compression)}")
         try:
@@ -175,12 +174,39 @@ class SellingPartner:
         except (Rejected, Unauthorized):
             # The storage's refusal says nothing about our credential: the address expired. Its
             # words are left out: they repeat the signed address.
-            raise self._error(Unavailable, operation, "the report's address was refused") from None
+            raise self._error(
+                Unavailable, operation, "the document's address was refused"
+            ) from None
         try:
             content = gzip.decompress(answer.body) if compression else answer.body
         except (OSError, EOFError, zlib.error):
-            raise self._error(Unavailable, operation, "the report is not whole") from None
+            raise self._error(Unavailable, operation, "the document is not whole") from None
         return content, answer.headers.get("content-type", "")
+
+    def upload(self, url: str, content: bytes, *, content_type: str, operation: str) -> None:
+        """Put a document at its presigned address, with the content type the address was made for.
+
+        Nothing comes of it until it is named in a call, so trouble is Unavailable: upload again.
+        """
+        self._check_address(url, operation)
+        try:
+            self._documents.call(
+                "PUT",
+                url,
+                operation=operation,
+                write=False,
+                expect_json=False,
+                content=content,
+                headers={"content-type": content_type},
+            )
+        except (Rejected, Unauthorized):
+            # The storage's words repeat the signed address.
+            raise self._error(Unavailable, operation, "the upload's address was refused") from None
+
+    def _check_address(self, url: str, operation: str) -> None:
+        secure = urlsplit(url).scheme == "https"
+        if not secure and not (on_loopback(url) and on_loopback(self._settings.api_url)):
+            raise self._error(Rejected, operation, "the document's address is not https")
 
     def _authorized(
         self, operation: Operation, parts: tuple[str, ...], query: Mapping[str, str], body: Any

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -11,17 +11,17 @@ from typing import Any
 
 from connectors.amazon import checks, listings, mapping
 from connectors.amazon.client import NotThere, SellingPartner
+from connectors.amazon.feeds import MOST_MESSAGES, Feeds
 from connectors.amazon.fields import Record, Unreadable, instant_from, instant_text, text
 from connectors.amazon.operations import (
     CONFIRM_SHIPMENT,
-    CREATE_REPORT,
     GET_LISTINGS_ITEM,
     GET_ORDER,
     GET_REPORT,
-    GET_REPORT_DOCUMENT,
     PATCH_LISTINGS_ITEM,
     SEARCH_ORDERS,
 )
+from connectors.amazon.reports import REPORT_TYPE, Reports
 from connectors.amazon.settings import Settings
 from connectors.amazon.walks import BEFORE_NOW, OrderWalk, ReportWalk
 from core.errors import (
@@ -36,22 +36,24 @@ from core.model.fulfillment import Shipment
 from core.model.orders import Order
 from core.ports import (
     Batch,
+    BulkOfferTarget,
+    BulkProgress,
     CheckReport,
     Cursor,
     Inside,
     Key,
     ListingSource,
-    OfferTarget,
     OrderSource,
     Reject,
     RemoteRef,
+    ShelfReport,
+    ShelfSource,
     ShipmentTarget,
 )
 
 #: Only what orders are recorded with: no buyer block, whose e-mail we have no use for.
 ORDER_PARTS = "RECIPIENT,PROCEEDS,CANCELLATION,FULFILLMENT"
 PAGE_SIZE = 100
-REPORT_TYPE = "GET_MERCHANT_LISTINGS_ALL_DATA"
 #: Listings saved in one transaction.
 LISTINGS_PER_BATCH = 5000
 #: Unknown outcomes in a row after which a push stops trying: each may cost a whole time-out.
@@ -66,7 +68,7 @@ def connect(name: str, settings: Settings, inside: Inside) -> Amazon:
     return Amazon(name, settings, inside)
 
 
-class Amazon(OrderSource, ListingSource, OfferTarget, ShipmentTarget):
+class Amazon(OrderSource, ListingSource, BulkOfferTarget, ShelfSource, ShelfReport, ShipmentTarget):
     """One marketplace of one seller account."""
 
     def __init__(self, name: str, settings: Settings, inside: Inside) -> None:
@@ -74,6 +76,8 @@ class Amazon(OrderSource, ListingSource, OfferTarget, ShipmentTarget):
         self._settings = settings
         self._clock = inside.clock
         self._amazon = SellingPartner(name, settings, inside)
+        self._feeds = Feeds(name, self._amazon, settings)
+        self._reports = Reports(name, self._amazon, settings, clock=inside.clock)
 
     def close(self) -> None:
         self._amazon.close()
@@ -197,9 +201,9 @@ class Amazon(OrderSource, ListingSource, OfferTarget, ShipmentTarget):
         """
         walk = ReportWalk.parse(since)
         if not walk.report or walk.late(now=self._clock.now()):
-            walk = self._ask_for_report()
+            walk = self._reports.ask()
             yield Batch((), walk.cursor)
-        found = self._report(walk)
+        found = self._reports.find(walk)
         status = text(found, "processingStatus")
         if status == "DONE":
             yield from self._listings_of(walk, text(found, "reportDocumentId"))
@@ -227,35 +231,10 @@ class Amazon(OrderSource, ListingSource, OfferTarget, ShipmentTarget):
             return Batch((), "", (Reject("listing", sku, str(error), raw),))
         return Batch((listing,), "", raw=((listing.remote_id, raw),))
 
-    def _ask_for_report(self) -> ReportWalk:
-        asked_at = self._clock.now()
-        answer = self._amazon.call(
-            CREATE_REPORT,
-            body={
-                "reportType": REPORT_TYPE,
-                "marketplaceIds": [self._settings.marketplace_id],
-            },
-        )
-        report = text(answer, "reportId")
-        if not report:
-            raise self._unavailable(CREATE_REPORT.name, "an answer without a reportId")
-        return ReportWalk(report, asked_at)
-
-    def _report(self, walk: ReportWalk) -> dict[str, Any] | None:
-        """None where Amazon no longer knows it."""
-        try:
-            return self._amazon.call(GET_REPORT, walk.report)
-        except Rejected:
-            return None
-
     def _listings_of(self, walk: ReportWalk, document: str) -> Iterator[Batch[Listing]]:
         """The report's rows in batches; those saved by an earlier run are passed over."""
-        answer = self._amazon.call(GET_REPORT_DOCUMENT, document)
-        content, content_type = self._amazon.download(
-            text(answer, "url"), compression=answer.get("compressionAlgorithm")
-        )
+        rows = self._reports.rows(document)
         try:
-            rows = listings.report_rows(listings.report_text(content, content_type))
             read = self._read_rows(rows)
             first = list(islice(read, walk.rows, walk.rows + LISTINGS_PER_BATCH))
         except Unreadable as error:
@@ -317,6 +296,15 @@ class Amazon(OrderSource, ListingSource, OfferTarget, ShipmentTarget):
             readings.append(OfferReading(change.key, quantity, self._clock.now()))
         return readings
 
+    @property
+    def offers_per_second(self) -> float:
+        """getListingsItem reads one listing."""
+        return GET_LISTINGS_ITEM.rate
+
+    def pull_shown(self, *, since: Cursor | None) -> Iterator[Batch[OfferReading]]:
+        """By a listings report of its own."""
+        return self._reports.shown(since)
+
     def push_offers(self, changes: Sequence[OfferChange], *, attempt: str) -> Sequence[OfferResult]:
         """Patch quantities one by one. ACCEPTED is `sent`: only a reading makes it `shown`.
 
@@ -374,6 +362,33 @@ class Amazon(OrderSource, ListingSource, OfferTarget, ShipmentTarget):
             )
         except NotThere:
             return None
+
+    # Offers by feed
+
+    @property
+    def bulk_most(self) -> int:
+        return MOST_MESSAGES
+
+    def stage_bulk(self, changes: Sequence[OfferChange], *, key: Key) -> str:
+        """The id of the feed's document. What Amazon fulfills has no place in `changes`."""
+        return self._feeds.stage(changes)
+
+    def submit_bulk(self, staged: str, *, key: Key) -> RemoteRef:
+        return self._feeds.submit(staged)
+
+    def find_bulk(
+        self, *, key: Key, since: datetime, known: Collection[RemoteRef]
+    ) -> RemoteRef | None:
+        return self._feeds.find(since=since, known=known)
+
+    def look_at_bulk(self, ref: RemoteRef) -> BulkProgress:
+        return self._feeds.look(ref)
+
+    def cancel_bulk(self, ref: RemoteRef) -> None:
+        self._feeds.cancel(ref)
+
+    def bulk_results(self, ref: RemoteRef, changes: Sequence[OfferChange]) -> Sequence[OfferResult]:
+        return self._feeds.results(ref, changes)
 
     # Shipments
 

@@ -66,6 +66,23 @@ GET_REPORT_DOCUMENT = Operation(
     "getReportDocument", "GET", "/reports/2021-06-30/documents/{}", 0.0167, 15, _LISTINGS_ROLE
 )
 
+#: A document nobody names in a feed does nothing: it may be made again.
+CREATE_FEED_DOCUMENT = Operation(
+    "createFeedDocument", "POST", "/feeds/2021-06-30/documents", 0.5, 15, _LISTINGS_ROLE
+)
+#: Listing feeds have a limit of their own, 5 in 5 minutes; the burst stays below it.
+CREATE_FEED = Operation(
+    "createFeed", "POST", "/feeds/2021-06-30/feeds", 0.0083, 5, _LISTINGS_ROLE, writes=True
+)
+GET_FEED = Operation("getFeed", "GET", "/feeds/2021-06-30/feeds/{}", 2, 15, _LISTINGS_ROLE)
+GET_FEEDS = Operation("getFeeds", "GET", "/feeds/2021-06-30/feeds", 0.0222, 10, _LISTINGS_ROLE)
+CANCEL_FEED = Operation(
+    "cancelFeed", "DELETE", "/feeds/2021-06-30/feeds/{}", 2, 15, _LISTINGS_ROLE, writes=True
+)
+GET_FEED_DOCUMENT = Operation(
+    "getFeedDocument", "GET", "/feeds/2021-06-30/documents/{}", 0.0222, 10, _LISTINGS_ROLE
+)
+
 #: For `check` alone: is the account really in this marketplace?
 GET_MARKETPLACE_PARTICIPATIONS = Operation(
     "getMarketplaceParticipations",
@@ -85,5 +102,11 @@ OPERATIONS = (
     CREATE_REPORT,
     GET_REPORT,
     GET_REPORT_DOCUMENT,
+    CREATE_FEED_DOCUMENT,
+    CREATE_FEED,
+    GET_FEED,
+    GET_FEEDS,
+    CANCEL_FEED,
+    GET_FEED_DOCUMENT,
     GET_MARKETPLACE_PARTICIPATIONS,
 )

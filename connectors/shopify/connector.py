@@ -8,7 +8,7 @@ from datetime import timedelta
 import shopify
 
 from connectors.shopify import documents, mapping
-from connectors.shopify.client import Client
+from connectors.shopify.client import FIRST_RATE, Client
 from connectors.shopify.offers import Offers
 from connectors.shopify.settings import Settings
 from connectors.shopify.shipments import Shipments
@@ -27,6 +27,7 @@ from core.ports import (
     OrderSource,
     RemoteRef,
     Right,
+    ShelfSource,
     ShipmentTarget,
 )
 
@@ -47,7 +48,7 @@ SCOPES = (
 )
 
 
-class Shopify(OrderSource, ListingSource, OfferTarget, ShipmentTarget):
+class Shopify(OrderSource, ListingSource, OfferTarget, ShelfSource, ShipmentTarget):
     """The capabilities of one shop. Makes no call before a method is used."""
 
     def __init__(self, name: str, settings: Settings, inside: Inside) -> None:
@@ -123,6 +124,11 @@ class Shopify(OrderSource, ListingSource, OfferTarget, ShipmentTarget):
 
     def read_offers(self, changes: Sequence[OfferChange]) -> Sequence[OfferReading]:
         return self._offers.read(changes)
+
+    @property
+    def offers_per_second(self) -> float:
+        """A query of MOST items costs what one costs; the bucket's rate is the standard plan's."""
+        return FIRST_RATE / documents.INVENTORY_LEVELS.cost * documents.MOST
 
     def push_offers(self, changes: Sequence[OfferChange], *, attempt: str) -> Sequence[OfferResult]:
         return self._offers.push(changes, attempt=attempt)

@@ -21,6 +21,16 @@ class Move(StrEnum):
     WAIT = "wait"
 
 
+class Repair(StrEnum):
+    """Whether a difference may be written over (see core/rules/drift.py)."""
+
+    FREE = "free"
+    #: this very number was overwritten by others; it is not written again
+    STOPPED = "stopped"
+    #: decided since then: it may lower, and nothing else
+    LOWER_ONLY = "lower_only"
+
+
 @dataclass(frozen=True, slots=True)
 class OfferState:
     #: None: not ours to set
@@ -37,6 +47,7 @@ class OfferState:
     held_by_feed: bool = False
     #: another offer of the same units is still to be lowered
     others_lower: bool = False
+    repair: Repair = Repair.FREE
 
     @property
     def before(self) -> int | None:
@@ -106,6 +117,9 @@ def next_step(
     if offer.shown is None and pace.compare_and_set:
         # It was read, and there is no number to compare with: the listing is not stocked there.
         return Step(Move.WAIT, Reason.of("offer_not_stocked"), stale_at)
+    if offer.repair is Repair.STOPPED:
+        reason = _change("repair_stopped", offer.shown, offer.wanted)
+        return Step(Move.WAIT, reason, stale_at)
     return _differs(offer, offer.wanted, orders_complete_to, now, pace)
 
 
@@ -122,6 +136,9 @@ def _unconfirmed(
         return Step(Move.PUSH, _change("offer_lowers", sent, wanted), None)
     if wanted > sent and _raise_waits_for(offer, orders_complete_to, pace) is None:
         return Step(Move.PUSH, _change("offer_raises", sent, wanted), None)
+    if offer.held_by_feed:
+        # The feed may still put its own number there: reading now would prove nothing.
+        return Step(Move.WAIT, Reason.of("in_feed", sent=sent), now + pace.verify_after)
     verify_at = now if offer.sent_at is None else offer.sent_at + pace.verify_after
     if now >= verify_at:
         return Step(Move.READ, Reason.of("verify_due", sent=sent), None)
@@ -144,6 +161,8 @@ def _raise_waits_for(
     offer: OfferState, orders_complete_to: datetime | None, pace: Pace
 ) -> str | None:
     """What keeps a higher number from being written now."""
+    if offer.repair is not Repair.FREE:
+        return "repair_stopped"
     if offer.held_by_feed:
         return "feed_running"
     if offer.others_lower:

@@ -34,7 +34,7 @@ from core.model.catalog import (
     OfferReading,
     Sku,
 )
-from core.rules.publishing import OfferState
+from core.rules.publishing import OfferState, Repair
 from jobs.store.bulk import chunks, upsert
 from jobs.store.store import Tx
 from jobs.store.tables import listing, offer, remote_location
@@ -275,7 +275,7 @@ class Offers:
             .order_by(lowering, offer.c.look_at)
             .limit(limit)
         )
-        return [_offer(row) for row in rows]
+        return [offer_row(row) for row in rows]
 
     def lowering(self, skus: Iterable[Sku], *, since: datetime) -> Iterator[tuple[Sku, OfferKey]]:
         """Offers of these Skus that show more than was wanted after `since` and is not refused.
@@ -443,7 +443,13 @@ def _is(key: OfferKey) -> tuple[Any, ...]:
     )
 
 
-def _offer(row: Row[Any]) -> OfferRow:
+def _repair(row: Row[Any]) -> Repair:
+    if row.repair_stopped is None:
+        return Repair.FREE
+    return Repair.STOPPED if row.repair_stopped == row.wanted_version else Repair.LOWER_ONLY
+
+
+def offer_row(row: Row[Any]) -> OfferRow:
     return OfferRow(
         change=OfferChange(
             OfferKey(row.channel, row.remote_id, row.remote_location),
@@ -460,6 +466,8 @@ def _offer(row: Row[Any]) -> OfferRow:
             sent=row.sent,
             sent_at=row.sent_at,
             read_due=row.read_due,
+            held_by_feed=row.feed is not None,
+            repair=_repair(row),
         ),
         wanted_version=row.wanted_version,
         refused_version=row.refused_version,

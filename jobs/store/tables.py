@@ -148,8 +148,95 @@ offer = Table(
     Column("refused_version", Integer),
     Column("released_version", Integer, comment="the want a person released, in `propose`"),
     Column("found", Integer, comment="what the channel showed when it was taken over"),
+    Column("feed", Number, comment="the bulk submission that holds it; null: none"),
+    Column(
+        "repair_stopped",
+        Integer,
+        comment="the want that is not written again; newer ones only lower; null: repair is free",
+    ),
+    Column("stopped_by", Text, comment="the kind of Case that stopped its repair"),
+    Column("read_as", Text, comment="the Sku and stock item it was read for last"),
     Index("ix_offer_channel_look_at", "channel", "look_at"),
+    Index("ix_offer_channel_shown_at", "channel", "shown_at"),
     Index("ix_offer_sku", "sku"),
+)
+
+submission = Table(
+    "submission",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("key", Text, nullable=False, unique=True, comment="what names it at the remote"),
+    Column(
+        "state",
+        Text,
+        nullable=False,
+        comment="gathering, staging, staged, submitting, running, ended, failed, dropped",
+    ),
+    Column("created_at", Instant, nullable=False),
+    Column("added_at", Instant, nullable=False, comment="when an offer was added last"),
+    Column("staged", Text, comment="the remote's name of the uploaded file"),
+    Column("sent_at", Instant),
+    Column("settle_until", Instant, comment="nobody asks whether it landed before"),
+    Column("remote_ref", Text),
+    Column("progress", Text, comment="the remote's own word for where it is"),
+    Column("ended_at", Instant),
+    Column("words", Text, comment="why it failed"),
+    Index("ix_submission_channel_state", "channel", "state"),
+)
+
+submission_offer = Table(
+    "submission_offer",
+    metadata,
+    Column(
+        "submission_id", Number, ForeignKey("submission.id", ondelete="CASCADE"), primary_key=True
+    ),
+    Column("number", Integer, primary_key=True, comment="its message or line in the file, from 1"),
+    Column("remote_id", Text, nullable=False),
+    Column("remote_location", Text, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("shown", Integer, comment="what it replaces, for compare-and-set"),
+    Column("version", Integer, nullable=False, comment="the want it carries"),
+    Column("settled", Boolean, nullable=False, comment="its result is recorded"),
+)
+
+drift = Table(
+    "drift",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("remote_id", Text, nullable=False),
+    Column("remote_location", Text, nullable=False),
+    Column("sku", Text, nullable=False),
+    Column("expected", Integer, nullable=False, comment="what we sent or else read last"),
+    Column("expected_at", Instant, nullable=False),
+    Column("unconfirmed", Boolean, nullable=False, comment="sent, and not read back"),
+    Column("before", Integer, comment="shown before `expected`"),
+    Column("found", Integer, comment="null: the channel shows none"),
+    Column("found_at", Instant, nullable=False),
+    Column("since", Instant, nullable=False, comment="since when it has differed, as far as seen"),
+    Column("moved", Boolean, nullable=False, comment="read for another Sku or item than before"),
+    Column("ours", Boolean, nullable=False, comment="the overwritten number was one we had set"),
+    Column(
+        "state",
+        Text,
+        nullable=False,
+        comment="found, repairing, stopped; ended: explained, repaired, overwritten, moot",
+    ),
+    Column("cause", Text, comment="null: not judged yet"),
+    Column("unexplained", Integer, comment="units that orders do not explain"),
+    Column("judged_at", Instant),
+    Column("ended_at", Instant),
+    Index("ix_drift_channel_found_at", "channel", "found_at"),
+    Index(
+        "ix_drift_open",
+        "channel",
+        "remote_id",
+        "remote_location",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
 )
 
 remote_location = Table(
@@ -429,6 +516,7 @@ order_line = Table(
         comment="units others shipped, taken off our ledger",
     ),
     Column("assigned", Text, comment="the channel's own place it ships from; null: not told"),
+    Index("ix_order_line_listing_remote_id", "listing_remote_id"),
 )
 
 hold = Table(

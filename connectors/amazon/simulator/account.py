@@ -145,6 +145,12 @@ class Account:
             "fulfillment_availability": [submitted],
         }
 
+    def block(self, sku: str, code: str) -> None:
+        """Amazon refuses submissions for a listing (a brand gate, a compliance check)."""
+        if sku not in self.listings:
+            raise ValueError(f"no listing {sku}")
+        self.listings[sku].blocked = code
+
     def set_quantity(self, sku: str, quantity: int, *, now: datetime) -> None:
         """Somebody else (a person in Seller Central, Amazon's receiving dock) moves the quantity."""
         listing = self.listings.get(sku)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.amazon.simulator.account import Account
@@ -13,7 +13,13 @@ from connectors.amazon.simulator.listings import read_patches
 from connectors.amazon.simulator.rates import LISTINGS_FEED, TokenBuckets
 from connectors.amazon.simulator.reports import invalid, places_of
 from connectors.amazon.simulator.submissions import AVAILABILITY, Patch, apply, issues_of, submit
-from connectors.amazon.simulator.wire import ApiError, millis_text, quota_exceeded
+from connectors.amazon.simulator.wire import (
+    ApiError,
+    Parameters,
+    instant,
+    millis_text,
+    quota_exceeded,
+)
 from connectors.simulation import Response
 
 JSON_LISTINGS = "JSON_LISTINGS_FEED"
@@ -40,15 +46,30 @@ class Feed:
     canceled: bool = False
     fatal: bool = False
     result_document_id: str = ""
+    #: it never ends by itself (selling-partner-api issue reports of feeds stuck IN_PROGRESS)
+    stuck: bool = False
+    #: it ends FATAL, whatever is in it
+    broken: bool = False
 
     def status(self, now: datetime) -> str:
         if self.canceled:
             return "CANCELLED"
         if now < self.starts:
             return "IN_QUEUE"
-        if now < self.ends:
+        if self.stuck or now < self.ends:
             return "IN_PROGRESS"
         return "FATAL" if self.fatal else "DONE"
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """A getFeeds query, kept for its next pages."""
+
+    types: tuple[str, ...]
+    statuses: tuple[str, ...]
+    since: datetime
+    size: int
+    offset: int
 
 
 class FeedsApi:
@@ -57,6 +78,22 @@ class FeedsApi:
         self._documents = documents
         self._buckets = buckets
         self.feeds: dict[str, Feed] = {}
+        #: "stuck", "broken": how the next feed will fare
+        self.fate = ""
+        self._pages: dict[str, _Search] = {}
+
+    def doom(self, fate: str) -> None:
+        """The next feed gets stuck IN_PROGRESS, or ends FATAL. Raises ValueError."""
+        if fate not in ("stuck", "broken", ""):
+            raise ValueError(f"a feed can be stuck or broken, not {fate!r}")
+        self.fate = fate
+
+    def free(self, *, now: datetime) -> None:
+        """Feeds that are stuck go on, and end now."""
+        for feed in self.feeds.values():
+            if feed.stuck:
+                feed.stuck, feed.ends = False, max(now, feed.ends)
+                self._finish(feed, feed.ends)
 
     def create_document(self, body: dict[str, Any], *, base: str, now: datetime) -> Response:
         content_type = body.get("contentType")
@@ -91,6 +128,7 @@ class FeedsApi:
         starts = max(now + self._account.delay(behavior.queue_delay), free)
         ends = starts + self._account.delay(behavior.apply_delay)
         feed = Feed(self._account.digits(12), feed_type, document_id, now, starts, ends)
+        feed.stuck, feed.broken, self.fate = self.fate == "stuck", self.fate == "broken", ""
         self.feeds[feed.feed_id] = feed
         self._account.agenda.at(ends, lambda at: self._finish(feed, at))
         return feed
@@ -102,9 +140,11 @@ class FeedsApi:
         return feed
 
     def get(self, feed_id: str, *, now: datetime) -> Response:
-        feed = self._known(feed_id)
+        return Response.json(self._shown(self._known(feed_id), now), subject=feed_id)
+
+    def _shown(self, feed: Feed, now: datetime) -> dict[str, Any]:
         body: dict[str, Any] = {
-            "feedId": feed_id,
+            "feedId": feed.feed_id,
             "feedType": feed.feed_type,
             "marketplaceIds": [self._account.marketplace_id],
             "createdTime": millis_text(feed.created),
@@ -112,11 +152,41 @@ class FeedsApi:
         }
         if not feed.canceled and now >= feed.starts:
             body["processingStartTime"] = millis_text(feed.starts)
-        if not feed.canceled and now >= feed.ends:
+        if not feed.canceled and not feed.stuck and now >= feed.ends:
             body["processingEndTime"] = millis_text(feed.ends)
         if feed.result_document_id:
             body["resultFeedDocumentId"] = feed.result_document_id
-        return Response.json(body, subject=feed_id)
+        return body
+
+    def search(self, parameters: Parameters, *, now: datetime) -> Response:
+        """getFeeds: the newest first. Kept 90 days; by default feeds of any type and state."""
+        token = parameters.one("nextToken")
+        if token is not None:
+            # "the only parameter": everything else comes with it.
+            query = self._pages.get(token)
+            if query is None:
+                raise invalid("nextToken is not one of ours")
+        else:
+            types = parameters.many("feedTypes")
+            if not types:
+                raise invalid("feedTypes or nextToken is required")
+            since = parameters.one("createdSince")
+            size = parameters.whole_number("pageSize", default=10, least=1, most=100)
+            start = instant(since, name="createdSince") if since else now - timedelta(days=90)
+            query = _Search(types, parameters.many("processingStatuses"), start, size, 0)
+        found = [
+            feed
+            for feed in sorted(self.feeds.values(), key=lambda one: one.created, reverse=True)
+            if feed.feed_type in query.types
+            and feed.created >= query.since
+            and (not query.statuses or feed.status(now) in query.statuses)
+        ]
+        page = found[query.offset : query.offset + query.size]
+        body: dict[str, Any] = {"feeds": [self._shown(feed, now) for feed in page]}
+        if len(found) > query.offset + query.size:
+            body["nextToken"] = self._account.uuid()
+            self._pages[body["nextToken"]] = replace(query, offset=query.offset + query.size)
+        return Response.json(body)
 
     def cancel(self, feed_id: str, *, now: datetime) -> Response:
         feed = self._known(feed_id)
@@ -141,9 +211,9 @@ class FeedsApi:
     # Processing
 
     def _finish(self, feed: Feed, at: datetime) -> None:
-        if feed.canceled:
+        if feed.canceled or feed.stuck:
             return
-        if feed.feed_type in DEAD_TYPES:
+        if feed.feed_type in DEAD_TYPES or feed.broken:
             feed.fatal = True
             return
         report = _Processing(self._account, feed, at)
@@ -172,6 +242,7 @@ class _Processing:
         self._at = at
         self._issues: list[dict[str, Any]] = []
         self._processed = 0
+        self._numbers: set[Any] = set()
         self._accepted = 0
 
     def run(self, content: bytes) -> bool:
@@ -182,6 +253,13 @@ class _Processing:
             self._note(trouble.code, str(trouble))
             return False
         for message in messages:
+            # Each identifier once, or nothing could be told of it.
+            number = message.get("messageId") if isinstance(message, dict) else None
+            if number in self._numbers:
+                self._processed += 1
+                self._note("4002008", f"The messageId {number} is used more than once.")
+                continue
+            self._numbers.add(number)
             self._processed += 1
             self._accepted += self._take(message)
         return True
@@ -273,6 +351,9 @@ def _patches(message: dict[str, Any]) -> list[Patch]:
     """PARTIAL_UPDATE is a `replace` of each attribute it names; an UPDATE is taken as one too:
     this simulator does not wipe the attributes an UPDATE leaves out. Raises ApiError 400."""
     if message["operationType"] == "PATCH":
+        for name in ("attributes", "requirements"):
+            if name in message:
+                raise invalid(f"{name} is not applicable to PATCH")
         return read_patches(message)
     attributes = message.get("attributes")
     if not isinstance(attributes, dict):

@@ -40,6 +40,8 @@ class Listing:
     attributes: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     #: FBA only: units in Amazon's warehouses that orders claimed
     reserved: int = 0
+    #: the code with which every submission for it is refused; "": none
+    blocked: str = ""
 
     @property
     def by_amazon(self) -> bool:

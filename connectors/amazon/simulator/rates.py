@@ -27,6 +27,7 @@ PLANS = {
     "getReportDocument": Plan(0.0167, 15),
     "createFeed": Plan(0.0083, 15),
     "createFeedDocument": Plan(0.5, 15),
+    "getFeeds": Plan(0.0222, 10),
     "getFeed": Plan(2, 15),
     "cancelFeed": Plan(2, 15),
     "getFeedDocument": Plan(0.0222, 10),

@@ -73,6 +73,7 @@ ROUTES = tuple(
         ("POST", f"{_FEEDS}/documents", "createFeedDocument"),
         ("GET", f"{_FEEDS}/documents/*", "getFeedDocument"),
         ("POST", f"{_FEEDS}/feeds", "createFeed"),
+        ("GET", f"{_FEEDS}/feeds", "getFeeds"),
         ("GET", f"{_FEEDS}/feeds/*", "getFeed"),
         ("DELETE", f"{_FEEDS}/feeds/*", "cancelFeed"),
         ("GET", "fba/inventory/v1/summaries", "getInventorySummaries"),
@@ -228,6 +229,7 @@ class AmazonSimulator(HttpSimulator):
                 c.path[0], base=self.url, now=c.now
             ),
             "createFeed": lambda c: self._feeds.create(body_object(c.request), now=c.now),
+            "getFeeds": lambda c: self._feeds.search(c.parameters, now=c.now),
             "getFeed": lambda c: self._feeds.get(c.path[0], now=c.now),
             "cancelFeed": lambda c: self._feeds.cancel(c.path[0], now=c.now),
             "getInventorySummaries": lambda c: self._inventory.summaries(c.parameters, now=c.now),
@@ -280,6 +282,8 @@ class AmazonSimulator(HttpSimulator):
         One of {"lines": [{"sku", "quantity"}], "fulfilled_by", "pending_for" s, "cancel_after" s,
         "hidden_for" s, "ship_by_hours", "service_level", "programs", "address"},
         {"cancel": id}, {"request_cancel": id}, {"set_quantity": {"sku", "quantity"}},
+        {"next_feed": "stuck" | "broken"}, {"free_feeds": true}: what is stuck ends;
+        {"block": {"sku", "code"}}: Amazon refuses every submission for it ("" again takes them);
         {"revoke": true}, {"grant": true}. Returns {"id", "status"} of an order, else {}.
         Raises ValueError: "sold out", unknown keys or SKUs, too late to cancel.
         """
@@ -292,6 +296,15 @@ class AmazonSimulator(HttpSimulator):
                     return _receipt(buyers.request_cancel(self.account, order_id, now=now))
                 case {"set_quantity": {"sku": str(sku), "quantity": int(quantity)}, **rest} if not rest:  # fmt: skip
                     self.account.set_quantity(sku, quantity, now=now)
+                    return {}
+                case {"next_feed": str(fate), **rest} if not rest:
+                    self._feeds.doom(fate)
+                    return {}
+                case {"free_feeds": True, **rest} if not rest:
+                    self._feeds.free(now=now)
+                    return {}
+                case {"block": {"sku": str(sku), "code": str(code)}, **rest} if not rest:
+                    self.account.block(sku, code)
                     return {}
                 case {"revoke": True, **rest} if not rest:
                     self.lwa.revoke()

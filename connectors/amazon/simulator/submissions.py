@@ -56,6 +56,8 @@ class Patch:
 def issues_of(patches: list[Patch], listing: Listing) -> list[Issue]:
     """Why Amazon would call the submission INVALID; empty when it would take it."""
     found: list[Issue] = []
+    if listing.blocked:
+        found.append(Issue(listing.blocked, "This listing may not be changed.", AVAILABILITY))
     for patch in patches:
         if patch.attribute not in KNOWN_ATTRIBUTES:
             found.append(Issue("90000900", "The attributes are invalid.", patch.attribute))

@@ -108,6 +108,31 @@ SENTENCES: Final[dict[str, str]] = {
     "orders_behind": "Raising from {before} to {wanted} waits until all orders up to the last reading are in.",
     "feed_running": "Raising from {before} to {wanted} waits until the bulk feed has ended.",
     "others_lower_first": "Raising from {before} to {wanted} waits until other offers of the same units are lowered.",
+    "bulk_sent": "A bulk file with {offers:offer|offers} was sent to {channel}.",
+    "bulk_ended": "{channel} has ended bulk file {submission}: {taken} of {offers} taken, {refused} refused.",
+    "bulk_stuck": "{channel} has not ended bulk file {submission} ({progress}), sent {since}. Its offers are "
+    "lowered one by one where needed, and raised only once it has. Ask the channel's support if it stays so.",
+    "bulk_failed": "{channel} gave up bulk file {submission} with {offers:offer|offers}: {words}. They are "
+    "read back and sent again; close this Case when you have seen it.",
+    "in_feed": "{sent} is in a bulk file that has not ended; it is read back when it has.",
+    "repair_stopped": "{before} stays although {wanted} is wanted: repair of this offer is stopped.",
+    "drift_channel_sale": "{sku} on {channel} shows {found} instead of {expected}: its orders took "
+    "{sold:unit|units} and gave back {returned}.",
+    "drift_lost_write": "{sku} on {channel} shows {found} instead of {expected}, an older number of "
+    "ours: a write was lost or came late ({unexplained} not explained by orders).",
+    "drift_mapping_moved": "{sku} on {channel} shows {found} instead of {expected}: the listing "
+    "stands for another Sku or stock item now.",
+    "drift_by_hand": "{sku} on {channel} shows {found} instead of {expected}: somebody else set it "
+    "(orders took {sold}, gave back {returned}; not explained: {unexplained}).",
+    "drift_not_shown": "{sku} on {channel} shows no number any more; {expected} was expected.",
+    "drift_repaired": "{sku} on {channel} shows {shown} again, as wanted; it differed for "
+    "{minutes:minute|minutes} as far as was seen.",
+    "repair_stops": "Repair of {sku} on {channel} stops: others overwrote our number {overwrites:time|times}.",
+    "other_writer": "Somebody else keeps writing quantities on {channel}: {overwrites:number|numbers} of ours "
+    "replaced in {offers:offer|offers}. Repair of these is stopped; new numbers only lower. Switch the "
+    "other system off, then approve or close this Case, and repair goes on. Ours -> theirs: {examples}",
+    "drift_found": "{offers:offer|offers} on {channel} show a number no order explains. They stay as "
+    "they are until you approve or close this Case; then they are put right. Expected -> shown: {examples}",
     "reading_due": "To be read again: an order or somebody else moved it.",
     "never_read": "To be read: the channel's number is not known yet.",
     "reading_old": "To be read again: the last reading is from {read}.",
@@ -220,6 +245,10 @@ SENTENCES: Final[dict[str, str]] = {
     "group_feed_stale": "Locations whose stock is stale",
     "group_case_count_variance": "Counts that differ a lot from the ledger",
     "group_case_unsafe_plan": "Pushes that would change too much",
+    "group_case_other_writer": "Somebody else writes quantities",
+    "group_case_drift_found": "Quantities no order explains",
+    "group_case_bulk_stuck": "Bulk files that do not end",
+    "group_case_bulk_failed": "Bulk files that failed",
     "group_case_offer_refused": "Quantities the channel refused",
     "group_case_request_overdue": "Requests without an answer",
     "group_case_shipment_overdue": "Requests without a shipment",

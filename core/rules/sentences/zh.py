@@ -105,6 +105,27 @@ SENTENCES: Final[dict[str, str]] = {
     "orders_behind": "从 {before} 调高到 {wanted} 需等待：上次读数之前的订单尚未全部拉取。",
     "feed_running": "从 {before} 调高到 {wanted} 需等待批量任务结束。",
     "others_lower_first": "从 {before} 调高到 {wanted} 需等待：同一批库存的其他报价先调低。",
+    "bulk_sent": "已向 {channel} 发送包含 {offers} 个商品的批量文件。",
+    "bulk_ended": "{channel} 已处理完批量文件 {submission}：共 {offers} 个，接受 {taken} 个，拒绝 {refused} 个。",
+    "bulk_stuck": "{channel} 自 {since} 起仍未处理完批量文件 {submission}（{progress}）。其中商品如需调低会逐个修改，"
+    "调高则须等其结束。若持续如此，请联系渠道客服。",
+    "bulk_failed": "{channel} 放弃了包含 {offers} 个商品的批量文件 {submission}：{words}。"
+    "这些商品将回读并重新发送；知悉后请关闭此事项。",
+    "in_feed": "{sent} 在尚未结束的批量文件中；结束后再回读确认。",
+    "repair_stopped": "当前为 {before}，应为 {wanted}，但此数量的修复已停止，保持不变。",
+    "drift_channel_sale": "{channel} 上 {sku} 展示 {found}，而非 {expected}：订单占用 {sold} 件，退回 {returned} 件。",
+    "drift_lost_write": "{channel} 上 {sku} 展示 {found}，而非 {expected}；{found} 是我们较早的数字："
+    "写入丢失或迟到（订单无法解释的差额：{unexplained}）。",
+    "drift_mapping_moved": "{channel} 上 {sku} 展示 {found}，而非 {expected}：该商品现已对应另一个 Sku 或库存项。",
+    "drift_by_hand": "{channel} 上 {sku} 展示 {found}，而非 {expected}：被他人改动"
+    "（订单占用 {sold} 件，退回 {returned} 件；无法解释的差额：{unexplained}）。",
+    "drift_not_shown": "{channel} 上 {sku} 不再展示数量；应为 {expected}。",
+    "drift_repaired": "{channel} 上 {sku} 已恢复展示 {shown}，与应有数量一致；据我们所见，偏差持续了 {minutes} 分钟。",
+    "repair_stops": "停止修复 {channel} 上的 {sku}：我们的数字已被他人覆盖 {overwrites} 次。",
+    "other_writer": "另有系统不断改写 {channel} 的数量：{offers} 个商品中我们的数字被覆盖 {overwrites} 次。"
+    "这些商品已停止修复，新数量只会调低。请先停用另一个系统，再批准或关闭此事项，修复即恢复。我们的 -> 他人的：{examples}",
+    "drift_found": "{channel} 上有 {offers} 个商品的数量无法用订单解释。在您批准或关闭此事项之前保持原样，"
+    "之后将予以修正。应为 -> 现展示：{examples}",
     "reading_due": "需要重新读取：订单或他人改动了数量。",
     "never_read": "需要读取：尚不知道渠道展示的数量。",
     "reading_old": "需要重新读取：上次读取是在 {read}。",
@@ -210,6 +231,10 @@ SENTENCES: Final[dict[str, str]] = {
     "group_feed_stale": "库存已过时的库位",
     "group_case_count_variance": "与账面相差较大的盘点",
     "group_case_unsafe_plan": "改动过大的推送",
+    "group_case_other_writer": "另有系统改写数量",
+    "group_case_drift_found": "订单无法解释的数量",
+    "group_case_bulk_stuck": "迟迟不结束的批量文件",
+    "group_case_bulk_failed": "失败的批量文件",
     "group_case_offer_refused": "被渠道拒绝的数量",
     "group_case_request_overdue": "未获答复的请求",
     "group_case_shipment_overdue": "尚未发货的请求",

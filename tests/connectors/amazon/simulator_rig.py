@@ -48,6 +48,7 @@ MODELS = {
     "getFeedDocument": "feeds_2021-06-30",
     "createFeed": "feeds_2021-06-30",
     "getFeed": "feeds_2021-06-30",
+    "getFeeds": "feeds_2021-06-30",
     "cancelFeed": "feeds_2021-06-30",
     "getInventorySummaries": "fbaInventory",
     "getMarketplaceParticipations": "sellers",
