@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from config.calendars import Calendars
 from config.durations import Duration
 from config.part import Instant, Part, Units
+from config.seasons import Season
 
 Language = Literal["en", "zh"]
 ModeName = Literal["observe", "propose", "act"]
@@ -333,6 +334,9 @@ class Config(Part):
     asking: Asking = Asking()
     running: Running = Running()
     calendars: Calendars = Field({}, description="name -> the days a place is open")
+    seasons: tuple[Season, ...] = Field(
+        (), description="times of the year in which the shop sells otherwise than usual"
+    )
 
 
 Location.model_rebuild()
