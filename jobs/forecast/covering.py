@@ -23,7 +23,7 @@ BLOCK = 7
 #: Draws come from the last year.
 DRAWN_FROM = 365
 #: Of a level, at the least: (standard deviation / level) squared, and what a day ahead adds to it.
-UNSURE, UNSURE_PER_DAY = 0.01, 0.002
+UNSURE, UNSURE_PER_DAY = 0.05, 0.002
 #: One year ago, to the weekday.
 YEAR = 364
 #: Days averaged around a day of last year; weeks before it that it is compared with.
@@ -58,8 +58,13 @@ def cover(
     expected = float(
         expected_days(forecast, history, first=first, days=days, uplifts=uplifts).sum()
     )
-    drawn = _draws(forecast, history.until(forecast.today), days, expected)
-    return Cover(expected, int(np.ceil(np.quantile(drawn, service, method="higher") - 1e-6)))
+    drawn = draws(forecast, history, days=days, expected=expected)
+    return Cover(expected, enough(drawn, service))
+
+
+def enough(drawn: Floats, service: float) -> int:
+    """The units that are enough in this share of the draws."""
+    return int(np.ceil(np.quantile(drawn, service, method="higher") - 1e-6))
 
 
 def expected_days(
@@ -84,7 +89,9 @@ def expected_days(
     return units
 
 
-def _draws(forecast: Forecast, history: History, days: int, expected: float) -> Floats:
+def draws(forecast: Forecast, history: History, *, days: int, expected: float) -> Floats:
+    """DRAWS demands that `days` days with this average may have."""
+    history = history.until(forecast.today)
     chance = np.random.default_rng(forecast.seed)
     if forecast.method is Method.NEW or history.observed.sum() < 2 * BLOCK:
         # A rate known from few days: Poisson, its rate Gamma after what was seen.

@@ -123,8 +123,9 @@ SENTENCES: Final[dict[str, str]] = {
     "forecast_none": "It never sold in the {days:day|days} we know of.",
     "forecast_new": "Only {days:day|days} are known of it; {least} tell a pattern. Until then their average stands.",
     "forecast_fast": "It sold on {sold} of {days:day|days}: a smoothed level, and the profile of its week.",
-    "forecast_intermittent": "It sold on {sold} of {days:day|days}, with pauses: the size of a sale over the "
-    "pause between two (SBA).",
+    "forecast_intermittent": "It sold on {sold} of {days:day|days}, with pauses: the chance of a sale times its "
+    "size (TSB).",
+    "forecast_rare": "It sold on {sold} of {days:day|days} only: the size of a sale over the pause between two (SBA).",
     "forecast_fading": "It has been silent for {silent:day|days} though it used to sell every {pause}: its rate "
     "falls each day until it sells again (TSB).",
     "forecast_hidden": "{days:day|days} without stock and without a sale tell nothing and are left out.",
