@@ -32,7 +32,7 @@ from jobs.forecast import History, Shop, forecasts
 from jobs.forecast.covering import draws, enough, expected_days
 from jobs.forecast.history import Floats
 
-DATA = Path("../shared/reference/demand/online_retail_daily.csv.gz")
+DATA = Path(__file__).parents[2] / "shared" / "reference" / "demand" / "online_retail_daily.csv.gz"
 #: Days before the replay, from which the first orders are worked out.
 KNOWN = 150
 REVIEW = 7
@@ -205,7 +205,9 @@ def measure(
 ) -> Figures:
     found = Figures("replenishment: fill rate at the same stock, percent of units (mean of Skus)")
     if not DATA.exists():
-        found.add(skipped=f"there is no {DATA}: the demand of real Skus is not part of the project")
+        found.add(
+            skipped="there is no reference/demand: the demand of real Skus is not part of the project"
+        )
         return found
     world = read(DATA, part=part, most=most)
     for lead in leads:

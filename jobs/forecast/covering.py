@@ -22,8 +22,11 @@ DRAWS = 2_000
 BLOCK = 7
 #: Draws come from the last year.
 DRAWN_FROM = 365
-#: Of a level, at the least: (standard deviation / level) squared, and what a day ahead adds to it.
-UNSURE, UNSURE_PER_DAY = 0.05, 0.002
+#: Days whose averages show how far a level wanders, and the least and most that is taken for it:
+#: (standard deviation / level) squared.
+MONTH, LEAST_UNSURE, MOST_UNSURE = 28, 0.001, 0.25
+#: The same where fewer than three months are known.
+UNSURE = 0.05
 #: One year ago, to the weekday.
 YEAR = 364
 #: Days averaged around a day of last year; weeks before it that it is compared with.
@@ -101,9 +104,20 @@ def draws(forecast: Forecast, history: History, *, days: int, expected: float) -
     mean = sums.mean()
     if mean <= 0:
         return np.zeros(DRAWS)
-    unsure = UNSURE + UNSURE_PER_DAY * days
+    unsure = _unsure(history)
     drawn: Floats = sums * (expected / mean) * chance.gamma(1 / unsure, unsure, DRAWS)
     return drawn
+
+
+def _unsure(history: History) -> float:
+    """How far the Sku's own months were from one another: so far may the level be off."""
+    units = history.usual[history.observed][-DRAWN_FROM:]
+    months = len(units) // MONTH
+    if months < 3:
+        return UNSURE
+    means = units[-months * MONTH :].reshape(months, MONTH).mean(axis=1)
+    apart = float(means.var(ddof=1) / means.mean() ** 2) if means.any() else UNSURE
+    return min(max(apart, LEAST_UNSURE), MOST_UNSURE)
 
 
 def _blocks(history: History, chance: np.random.Generator, days: int) -> Floats:
