@@ -1,4 +1,4 @@
-"""`python -m bench [orders|reservations|offers|oversell|starting|race ...] [--seed N] [--small] [--json]`."""
+"""`python -m bench [orders|reservations|offers|oversell|starting|race|replenishment ...] [--seed N] [--small] [--json]`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from bench import figures, offers, orders, oversell, race, reservations, starting
+from bench import figures, offers, orders, oversell, race, replenishment, reservations, starting
 
 MEASUREMENTS: dict[str, Callable[..., figures.Figures]] = {
     "orders": orders.measure,
@@ -16,6 +16,7 @@ MEASUREMENTS: dict[str, Callable[..., figures.Figures]] = {
     "oversell": oversell.measure,
     "starting": starting.measure,
     "race": race.measure,
+    "replenishment": replenishment.measure,
 }
 #: The smallest sizes, to see that everything runs.
 SMALL: dict[str, dict[str, object]] = {
@@ -25,6 +26,7 @@ SMALL: dict[str, dict[str, object]] = {
     "oversell": {"skus": 5, "seeds": 1, "scenarios": (oversell.Lags(300, 3_600),)},
     "starting": {"idle_after": 3.0},
     "race": {"rounds": 10},
+    "replenishment": {"leads": (7,), "most": 20},
 }
 
 

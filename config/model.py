@@ -14,10 +14,11 @@ from config.calendars import Calendars
 from config.drift import Bulk, Drift
 from config.durations import Duration
 from config.ledger import Feed, Ledger, Shadow, SnapshotGuard
-from config.offers import OfferPolicy, PolicyRule, Season
+from config.offers import OfferPolicy, PolicyRule
 from config.part import Instant, Part, TimeZone, Units
 from config.places import Closing, LocationGroups, Stale
 from config.publishing import Publishing
+from config.seasons import Season
 
 Language = Literal["en", "zh"]
 ModeName = Literal["observe", "propose", "act"]

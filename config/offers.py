@@ -80,18 +80,3 @@ class PolicyRule(OfferPolicy):
                 f"a rule with `locations` cannot say {', '.join(said)}; write it in a rule of its own"
             )
         return self
-
-
-class Season(Part):
-    """Some days on which other policies hold. They win over all others, the Skus' own included."""
-
-    name: str = Field(description="shown in explanations")
-    first: Day = Field(description="the first of its days, in the shop's time zone")
-    last: Day = Field(description="the last of them")
-    policies: tuple[PolicyRule, ...] = Field((), description="what channels may show in it")
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Season:
-        if self.last < self.first:
-            raise ValueError(f"{self.last} comes before {self.first}")
-        return self

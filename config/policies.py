@@ -16,8 +16,9 @@ import cel
 from config.catalog import Catalog
 from config.expressions import Predicate, RuleFailed, order_seen, sku_seen
 from config.model import Config
-from config.offers import OF_PLACES, OfferPolicy, PolicyRule, Season
+from config.offers import OF_PLACES, OfferPolicy, PolicyRule
 from config.places import expanded
+from config.seasons import Season
 from core.model.catalog import ChannelId, LocationId, Sku
 from core.model.orders import Order
 from core.rules.availability import Beyond, PlacePolicy, Policy, Sharing

@@ -19,7 +19,7 @@ from core.ports import (
     StockSource,
     TrackingSource,
 )
-from jobs import bulk, dates, decide, drift, publish, pull, push, tell, upkeep
+from jobs import bulk, dates, decide, demand, drift, publish, pull, push, tell, upkeep
 from jobs.run import Run
 from jobs.wiring import Wiring
 
@@ -51,6 +51,7 @@ def _core_units(wiring: Wiring) -> list[Unit]:
         Unit("core/dates", dates.EVERY, dates.follow_dates),
         Unit("core/alerts", timedelta(seconds=15), tell.decide_alerts),
         Unit("core/mail", pace.mail, tell.send_mails),
+        Unit("core/demand", demand.EVERY, demand.decide_demand),
         Unit("core/upkeep", timedelta(minutes=5), upkeep.look_after),
     ]
 
