@@ -11,6 +11,7 @@ from pathlib import Path as File
 
 import connectors.registry
 from config import checks
+from config.buying import BuyingPolicies
 from config.calendars import calendar_of
 from config.catalog import Catalog, CatalogSku
 from config.expressions import Misread, Predicate, order_predicate, sku_predicate
@@ -34,6 +35,8 @@ class Loaded:
     catalog: Catalog
     policies: Policies
     hold_rules: HoldRules
+    #: when and how much to buy, per Sku
+    buying: BuyingPolicies
     #: name -> the days a place is open
     calendars: Mapping[str, Calendar]
     #: every file that was read, secret files and the Sku table too: watch these for changes
@@ -96,6 +99,7 @@ class _Reading:
         skus = self._skus(table)
         picks = self._conditions(("policies",), sku_predicate)
         holds = self._conditions(("review", "rules"), order_predicate)
+        buys = self._conditions(("replenishment", "rules"), sku_predicate)
         problems = self._problems(table)
         if problems or config is None:
             raise ConfigProblems(problems)
@@ -105,6 +109,7 @@ class _Reading:
             catalog=catalog,
             policies=Policies(config, catalog, picks),
             hold_rules=HoldRules(tuple(one for one in holds if one), catalog),
+            buying=BuyingPolicies(config.replenishment, catalog, buys),
             calendars={
                 name: calendar_of(one, first_year=config.orders.route_from.year - 1)
                 for name, one in config.calendars.items()

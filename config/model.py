@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from config.calendars import Calendars
 from config.durations import Duration
 from config.part import Instant, Part, Units
+from config.replenishment import Currencies, Duties, Hours, Replenishment, Suppliers
 
 Language = Literal["en", "zh"]
 ModeName = Literal["observe", "propose", "act"]
@@ -280,6 +281,10 @@ class Alerts(Part):
     repeat_interval: Duration = Field(
         Duration(hours=4), description="between mails about an unchanged group"
     )
+    hours: Hours = Field(
+        Hours(),
+        description="when people are told of what is not critical; critical things any time",
+    )
     low_stock: int = Field(0, ge=0, description="level for Skus without one of their own; 0: none")
     clear_margin: int = Field(
         1, ge=0, description="units above the level before a low-stock alert resolves"
@@ -333,6 +338,13 @@ class Config(Part):
     asking: Asking = Asking()
     running: Running = Running()
     calendars: Calendars = Field({}, description="name -> the days a place is open")
+    suppliers: Suppliers = Field({}, description="name -> somebody we buy from")
+    replenishment: Replenishment = Field(Replenishment(), description="when and how much to buy")
+    currencies: Currencies = Field(
+        {},
+        description="currency -> first day -> units of the shop's currency that one of it costs",
+    )
+    duties: Duties = Field((), description="rates of duty, by tariff code and origin")
 
 
 Location.model_rebuild()
