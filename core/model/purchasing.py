@@ -86,7 +86,7 @@ class PurchaseOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class PurchaseConfirmation:
+class PurchaseAnswer:
     """A supplier's answer about one Sku of a purchase order."""
 
     #: the purchase order's number

@@ -18,7 +18,7 @@ from core.model.catalog import LocationId, Sku
 from core.model.money import Money
 from core.model.purchasing import (
     OPEN_PURCHASES,
-    PurchaseConfirmation,
+    PurchaseAnswer,
     PurchaseLine,
     PurchaseOrder,
     PurchaseState,
@@ -228,7 +228,7 @@ class Purchases:
     def confirmed(
         self,
         order: PurchaseRecord,
-        answers: Mapping[Sku, PurchaseConfirmation],
+        answers: Mapping[Sku, PurchaseAnswer],
         *,
         expected_on: date,
     ) -> None:
