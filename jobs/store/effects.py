@@ -157,6 +157,19 @@ class Effects:
             .values(state=requested, requested_at=self._tx.now)
         )
 
+    def cancel_unsent(self, key: str) -> bool:
+        """Take back what nobody has begun to send. False: it is on its way, or was never planned."""
+        return bool(
+            self._connection.execute(
+                update(effect)
+                .where(
+                    effect.c.key == key,
+                    effect.c.state.in_([str(EffectState.PLANNED), str(EffectState.PROPOSED)]),
+                )
+                .values(state=str(EffectState.CANCELED))
+            ).rowcount
+        )
+
     def sending(
         self, one: EffectRow, *, settle_until: datetime, fence: int, document: bytes | None = None
     ) -> bool:

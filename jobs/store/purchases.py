@@ -26,7 +26,7 @@ from core.model.purchasing import (
 from jobs.store.bulk import chunks
 from jobs.store.stock import Difference
 from jobs.store.store import Tx
-from jobs.store.tables import purchase_order, purchase_order_line, stock_level
+from jobs.store.tables import purchase_order, purchase_order_line, receipt_cost, stock_level
 
 _OPEN = [str(state) for state in OPEN_PURCHASES]
 _COMING = (
@@ -150,6 +150,22 @@ class Purchases:
             )
             for row in orders
         ]
+
+    def lead_days(self, supplier: str, *, last: int = 20) -> list[int]:
+        """Calendar days from sending to the first receipt of its last purchase orders."""
+        arrived = (
+            select(receipt_cost.c.purchase, func.min(receipt_cost.c.at).label("at"))
+            .group_by(receipt_cost.c.purchase)
+            .subquery()
+        )
+        rows = self._tx.rows(
+            select(purchase_order.c.sent_at, arrived.c.at)
+            .join(arrived, arrived.c.purchase == purchase_order.c.number)
+            .where(purchase_order.c.supplier == supplier, purchase_order.c.sent_at.is_not(None))
+            .order_by(purchase_order.c.sent_at.desc())
+            .limit(last)
+        )
+        return [max(0, (row.at - row.sent_at).days) for row in rows]
 
     def incoming(
         self, skus: Iterable[Sku]
