@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path as File
 
 import connectors.registry
@@ -23,6 +24,7 @@ from config.problems import ConfigProblems, Path, Position, Problem
 from config.reading import Tree
 from config.secrets import masked, suspicious_masked, without, without_logins
 from config.table import SkuTable, read_table
+from config.uplifts import Uplifts
 from config.validation import Registry, connector_settings, validated
 from core.model.calendars import Calendar
 
@@ -37,6 +39,7 @@ class Loaded:
     hold_rules: HoldRules
     #: when and how much to buy, per Sku
     buying: BuyingPolicies
+    uplifts: Uplifts
     #: name -> the days a place is open
     calendars: Mapping[str, Calendar]
     #: every file that was read, secret files and the Sku table too: watch these for changes
@@ -100,6 +103,7 @@ class _Reading:
         picks = self._conditions(("policies",), sku_predicate)
         holds = self._conditions(("review", "rules"), order_predicate)
         buys = self._conditions(("replenishment", "rules"), sku_predicate)
+        lifts = self._season_conditions()
         problems = self._problems(table)
         if problems or config is None:
             raise ConfigProblems(problems)
@@ -110,6 +114,7 @@ class _Reading:
             policies=Policies(config, catalog, picks),
             hold_rules=HoldRules(tuple(one for one in holds if one), catalog),
             buying=BuyingPolicies(config.replenishment, catalog, buys),
+            uplifts=Uplifts(config.seasons, lifts, catalog),
             calendars={
                 name: calendar_of(one, first_year=config.orders.route_from.year - 1)
                 for name, one in config.calendars.items()
@@ -180,6 +185,17 @@ class _Reading:
                 self._sheet.troubles.append(Trouble(at, where, *words))
         return tuple(made)
 
+    def _season_conditions(self) -> list[tuple[Predicate | None, ...]]:
+        seasons = self._sheet.find(("seasons",))
+        made = []
+        for index, season in enumerate(
+            seasons.value if seasons and isinstance(seasons.value, list) else ()
+        ):
+            name = season.child("name")
+            compile_ = partial(_named_predicate, str(name.value) if name else f"{index}")
+            made.append(self._conditions(("seasons", index, "uplift"), compile_))
+        return made
+
     # Problems
 
     def _problems(self, table: SkuTable | None) -> list[Problem]:
@@ -238,6 +254,10 @@ class _Reading:
                 caret += len(shown) - (end - start)
             line = line[:start] + shown + line[end:]
         return line, caret
+
+
+def _named_predicate(season: str, source: str, *, rule: str) -> Predicate:
+    return sku_predicate(source, rule=f"{season}, uplift {rule}")
 
 
 def _inside(node: Node, offset: int, sheet: Sheet) -> Position:

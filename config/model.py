@@ -15,6 +15,7 @@ from config.calendars import Calendars
 from config.durations import Duration
 from config.part import Instant, Part, Units
 from config.replenishment import Currencies, Duties, Hours, Replenishment, Suppliers
+from config.seasons import Season
 
 Language = Literal["en", "zh"]
 ModeName = Literal["observe", "propose", "act"]
@@ -345,6 +346,9 @@ class Config(Part):
         description="currency -> first day -> units of the shop's currency that one of it costs",
     )
     duties: Duties = Field((), description="rates of duty, by tariff code and origin")
+    seasons: tuple[Season, ...] = Field(
+        (), description="times of the year in which the shop sells otherwise than usual"
+    )
 
 
 Location.model_rebuild()

@@ -35,6 +35,7 @@ from jobs.run import Run
 from jobs.store.offers import Offers
 from jobs.store.orders import Orders, Resolved
 from jobs.store.parcels import Parcel, Parcels, Requested
+from jobs.store.sales import Sales
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
 
@@ -102,6 +103,8 @@ def record_orders(
                 )
     tx.keep_payloads(channel, "order", list(raw))
     if changed:
+        # What sold on these days is counted anew, and only that.
+        Sales(tx).mark((channel, run.wiring.day(one.order.placed_at)) for one in records)
         # What the channel sold it has taken off its own number: read that again before writing.
         Offers(tx).moved(
             channel, (line.listing_remote_id for record in records for line in record.order.lines)

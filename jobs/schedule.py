@@ -18,7 +18,7 @@ from core.ports import (
     StockSource,
     TrackingSource,
 )
-from jobs import decide, publish, pull, purchase, push, replenish, tell, upkeep
+from jobs import decide, demand, publish, pull, purchase, push, replenish, tell, upkeep
 from jobs.run import Run
 from jobs.store.permissions import PURCHASES
 from jobs.wiring import Wiring
@@ -50,6 +50,7 @@ def _core_units(wiring: Wiring) -> list[Unit]:
         Unit("core/offers", timedelta(minutes=1), decide.decide_offers),
         Unit("core/alerts", timedelta(seconds=15), tell.decide_alerts),
         Unit("core/mail", pace.mail, tell.send_mails),
+        Unit("core/demand", demand.EVERY, demand.decide_demand),
         Unit("core/upkeep", timedelta(minutes=5), upkeep.look_after),
         Unit("core/replenishment", wiring.config.replenishment.every, replenish.refresh_plans),
     ]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from sqlalchemy import and_, delete, select, update
 
 from core.model.cases import Case, Severity
-from core.model.catalog import Sku
+from core.model.catalog import ChannelId, Sku
 from core.model.fulfillment import FulfillmentState
 from core.model.orders import OrderStage
 from core.model.reasons import Reason
 from jobs.run import Run
 from jobs.store.orders import Orders
+from jobs.store.sales import Sales
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
 from jobs.store.tables import effect, fulfillment, listing, order_line, orders, party, payload
@@ -56,8 +59,9 @@ def _name_again(tx: Tx, run: Run) -> None:
 def _name_lines_again(tx: Tx, run: Run) -> None:
     """Lines of a Sku nobody knew; a line that was known keeps its name, units are held under it."""
     named: list[int] = []
+    sold: set[tuple[ChannelId, date]] = set()
     unknown = (
-        select(order_line, orders.c.channel)
+        select(order_line, orders.c.channel, orders.c.placed_at)
         .join(orders, orders.c.id == order_line.c.order_id)
         .where(order_line.c.sku.is_(None), orders.c.stage.not_in(_SETTLED))
     )
@@ -71,7 +75,9 @@ def _name_lines_again(tx: Tx, run: Run) -> None:
             .values(sku=sku, units_per_sale=units)
         )
         named.append(row.order_id)
+        sold.add((row.channel, run.wiring.day(row.placed_at)))
     if named:
+        Sales(tx).mark(sold)
         Orders(tx).decide_again(named)
         tx.wake("core/orders")
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 from config.load import Loaded
 from config.model import Config
@@ -31,6 +33,10 @@ class Wiring:
     @property
     def config(self) -> Config:
         return self.loaded.config
+
+    def day(self, at: datetime) -> date:
+        """The day it is in the shop at this instant."""
+        return at.astimezone(ZoneInfo(self.config.shop.time_zone)).date()
 
     def connector(self, name: str, capability: type[C]) -> C:
         """The connection as something it can do. Raises ConfigError when it cannot."""

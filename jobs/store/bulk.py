@@ -13,7 +13,18 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Float, Integer, Row, Table, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    Float,
+    Integer,
+    Row,
+    Table,
+    text,
+)
 
 from jobs.store.types import Instant, Json, instant_text, json_text, storable
 
@@ -39,6 +50,8 @@ def _values(column: Column[Any], values: list[Any]) -> list[Any]:
         return values
     if isinstance(kind, Instant):
         return [None if value is None else instant_text(value) for value in values]
+    if isinstance(kind, Date):
+        return [None if value is None else value.isoformat() for value in values]
     if isinstance(kind, Json):
         return [None if value is None else json_text(value) for value in values]
     return [storable(value) if isinstance(value, str) else value for value in values]
@@ -48,6 +61,8 @@ def _postgresql_type(column: Column[Any]) -> str:
     kind = column.type
     if isinstance(kind, Instant):
         return "timestamptz"
+    if isinstance(kind, Date):
+        return "date"
     if isinstance(kind, Boolean):
         return "boolean"
     if isinstance(kind, BigInteger):

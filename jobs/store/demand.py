@@ -46,6 +46,14 @@ class Demands:
                 found[row.sku, row.channel] = rate
         return found
 
+    def rated(self) -> set[Sku]:
+        """The Skus that are taken to sell at all."""
+        return set(
+            self._tx.connection.execute(
+                select(demand.c.sku).where(demand.c.channel == EVERYWHERE, demand.c.per_day > 0)
+            ).scalars()
+        )
+
     def set_rates(self, rates: Sequence[DemandRate]) -> set[Sku]:
         """Put new rates in place; the Skus whose rate changed."""
         rows = [

@@ -254,6 +254,31 @@ demand = Table(
     Column("at", Instant, nullable=False, comment="when it was worked out"),
 )
 
+sales_day = Table(
+    "sales_day",
+    metadata,
+    Column("sku", Text, primary_key=True, comment="as it is sold, a Kit is one; '': all together"),
+    Column("channel", Text, primary_key=True),
+    Column("day", Date, primary_key=True, comment="of the shop, on which the orders were placed"),
+    Column("units", Integer, nullable=False, comment="less canceled and test ones"),
+    Index("ix_sales_day_channel_day", "channel", "day"),
+)
+
+sales_mark = Table(
+    "sales_mark",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("day", Date, primary_key=True, comment="orders of it changed: to be counted anew"),
+)
+
+stock_out = Table(
+    "stock_out",
+    metadata,
+    Column("sku", Text, primary_key=True),
+    Column("day", Date, primary_key=True, comment="began without a free unit anywhere"),
+    Column("until", Date, comment="the day that began with some again; null: still out"),
+)
+
 supplier_item = Table(
     "supplier_item",
     metadata,
@@ -401,6 +426,7 @@ orders = Table(
     UniqueConstraint("channel", "remote_id"),
     Index("ix_orders_decide", "id", sqlite_where=text("decide"), postgresql_where=text("decide")),
     Index("ix_orders_stage", "stage"),
+    Index("ix_orders_channel_placed_at", "channel", "placed_at"),
 )
 
 order_line = Table(

@@ -119,6 +119,21 @@ SENTENCES: Final[dict[str, str]] = {
     "effect_found": "The {kind} {key} had landed although its answer was lost; it is not sent again.",
     "effect_parked": "Nobody can tell whether the {kind} {key} landed. Look at the remote, then say "
     "whether it is there or is to be sent again.",
+    # --- demand ---
+    "forecast_none": "It never sold in the {days:day|days} we know of.",
+    "forecast_new": "Only {days:day|days} are known of it; {least} tell a pattern. Until then their average stands.",
+    "forecast_fast": "It sold on {sold} of {days:day|days}: a smoothed level, and the profile of its week.",
+    "forecast_intermittent": "It sold on {sold} of {days:day|days}, with pauses: the size of a sale over the "
+    "pause between two (SBA).",
+    "forecast_fading": "It has been silent for {silent:day|days} though it used to sell every {pause}: its rate "
+    "falls each day until it sells again (TSB).",
+    "forecast_hidden": "{days:day|days} without stock and without a sale tell nothing and are left out.",
+    "lead_stated": "The supplier states {stated:day|days}; nine of ten orders should take at most {p90}.",
+    "lead_mixed": "The supplier states {stated:day|days} and delivered {receipts:time|times}: half within "
+    "{p50:day|days}, nine of ten within {p90}.",
+    "lead_observed": "The supplier delivered {receipts:time|times}: half within {p50:day|days}, nine of ten within {p90}.",
+    "lead_assumed": "Nobody told a lead time: {days:day|days} are assumed, and at most {p90}.",
+    "closure_covered": "Closed from {first} to {last} ({days:day|days}): order before it, enough to last beyond it.",
     # --- connections ---
     "connection_unauthorized": "{connection} refuses our credentials at {operation}; missing right: {missing}. "
     "It stands still until this is mended.",
