@@ -125,16 +125,15 @@ def _carry_out(run: Run, effect: EffectRow, call: Callable[[], str]) -> str | No
         return None
 
 
-#: kind of effect -> what it is called when the remote says no
-_REFUSED = {
-    "confirmation": "confirmation_refused",
-    "request": "request_refused",
-    "purchase": "purchase_refused",
-}
+def _refusal(kind: str) -> str:
+    """What it is called when the remote says no to a write of this kind."""
+    if kind == "confirmation":
+        return "confirmation_refused"
+    return "purchase_refused" if kind == "purchase" else "request_refused"
 
 
 def _open_refused(tx: Tx, effect: EffectRow, error: Rejected) -> None:
-    code = _REFUSED[effect.kind]
+    code = _refusal(effect.kind)
     reason = Reason.of(code, key=effect.key, words=str(error)[:200])
     tx.decide(effect.subject, reason)
     tx.open_case(Case(code, f"{effect.kind} {effect.key}", reason, Severity.CRITICAL))

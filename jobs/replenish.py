@@ -23,7 +23,7 @@ from core.model.catalog import LocationId, Sku
 from core.model.demand import Forecast
 from core.model.money import Money
 from core.model.purchasing import SupplierItem
-from core.model.reasons import Reason
+from core.model.reasons import Arg, Reason
 from core.model.stock import StockLevel
 from core.rules.calendars import next_open
 from core.rules.replenishment import (
@@ -132,7 +132,7 @@ def refresh_plans(run: Run) -> None:
 
 def why_low(line: Line, currency: str) -> Reason:
     """What the alert of a Sku says: the sum, and what to do. Money is the shop's."""
-    amounts = {
+    amounts: dict[str, Arg] = {
         "sku": line.sku,
         "available": line.available,
         "incoming": line.incoming,

@@ -15,7 +15,7 @@ from statistics import NormalDist
 from core.model.catalog import Sku
 from core.model.money import Money
 from core.model.purchasing import SupplierItem
-from core.model.reasons import Reason
+from core.model.reasons import Arg, Reason
 
 
 class AlertKind(StrEnum):
@@ -345,7 +345,11 @@ def slow_mover(
     cover = None if per_day <= 0 else int(units / per_day)
     if not silent and (cover is None or cover <= limits.cover_days):
         return None
-    args: dict[str, str | int | None] = {"units": units, "cover": cover, "unsold": unsold_days}
+    args: dict[str, Arg] = {
+        "units": units,
+        "cover": "endless" if cover is None else cover,
+        "unsold": "never" if unsold_days is None else unsold_days,
+    }
     if age_days is not None and age_days <= returns_days:
         left = returns_days - age_days
         reason = Reason("slow_return", {**args, "left": left})

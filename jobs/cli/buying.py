@@ -142,9 +142,9 @@ def _wanted(what: list[str]) -> dict[int, list[str]]:
         lines = wanted.setdefault(int(plan_id), [])
         if sku:
             lines.append(sku)
-    for plan_id, skus in wanted.items():
-        if skus and str(plan_id) in what:
-            raise ConfigError(f"plan {plan_id} stands there whole and in lines; write one of them")
+    for number, skus in wanted.items():
+        if skus and str(number) in what:
+            raise ConfigError(f"plan {number} stands there whole and in lines; write one of them")
     return wanted
 
 
