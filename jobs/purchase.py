@@ -27,7 +27,7 @@ from core.rules.modes import may_write
 from core.rules.replenishment import price_of
 from jobs.forecast import arrives, lead_time
 from jobs.push import Handing, hand_over
-from jobs.replenish import OPEN_ALWAYS, PLAN, Line, item_of
+from jobs.replenish import NOT_IN_SIGHT, OPEN_ALWAYS, PLAN, Line, item_of
 from jobs.run import Run
 from jobs.store.effects import EffectRow, Effects, Intent
 from jobs.store.permissions import PURCHASES, Permissions
@@ -150,7 +150,7 @@ def _check_minimum(supplier: Supplier, lines: Sequence[PurchaseLine]) -> None:
 
 
 def _needed(lines: Iterable[Line]) -> date | None:
-    days = [one.runs_out for one in lines if one.runs_out]
+    days = [one.runs_out for one in lines if one.runs_out not in ("", NOT_IN_SIGHT)]
     return date.fromisoformat(min(days)) if days else None
 
 

@@ -72,6 +72,7 @@ FAR_ENOUGH = 5
 SEED = 7
 #: A delivery that is so many days late becomes a Case.
 LATE = timedelta(days=3)
+NOT_IN_SIGHT = "not_in_sight"
 OPEN_ALWAYS = Calendar(EVERY_DAY)
 
 
@@ -102,7 +103,7 @@ class Line:
     order_by: str
     #: when it would be here
     arrives: str
-    #: the day after which units may run out
+    #: the first day on which units may be missing, or NOT_IN_SIGHT; "" where nothing is ordered
     runs_out: str
     #: when a later order would be here, and what is expected to be lost until then
     later: str
@@ -379,15 +380,18 @@ class _Look:
         """Whether it may be low at all: what lies for years is not drawn for every hour."""
         buying = self._wiring.loaded.buying.of(sku)
         offers = self._offers.get(sku, [])
-        position = min((self._position(sku, offer).total for offer in offers or [None]), default=0)
-        static = self._static(sku)
-        if position <= static:
+        looks: list[_Offer | None] = [*offers] if offers else [None]
+        positions = [self._position(sku, offer) for offer in looks]
+        rate = self._rates.get((sku, EVERYWHERE))
+        if not self._levels.get(sku) and rate is None:
+            # A supplier's whole catalogue is not ours: never in stock, never sold.
+            return False
+        if min(one.available - one.promised for one in positions) <= self._static(sku):
             return True
         if buying.alert is AlertKind.STATIC:
             return False
         longest = max((offer.slow for offer in offers), default=0)
         days = max(buying.cover_days, longest + buying.review_days) + 30
-        rate = self._rates.get((sku, EVERYWHERE))
         most = max((one.percent for one in uplifts_of(self._wiring, sku)), default=0)
         lifted = (100 + max(0, most)) / 100
         return (
@@ -524,6 +528,10 @@ class _Look:
             most=horizon,
         )
         due = max(first, order_by(offer.calendar, empty, offer.slow))
+        in_sight = (empty - today).days < horizon
+        if not in_sight:
+            # Low by a person's word alone: with the next regular order is soon enough.
+            due = next_open(offer.calendar, today + timedelta(days=buying.review_days))
         loss = self._loss(line, buying, position, here, there)
         steps = list(line.steps)
         if closed := closure_before(offer.calendar, due, offer.arrival(due)):
@@ -535,7 +543,7 @@ class _Look:
             line,
             order_by=due.isoformat(),
             arrives=here.isoformat(),
-            runs_out=empty.isoformat(),
+            runs_out=empty.isoformat() if in_sight else NOT_IN_SIGHT,
             later=there.isoformat(),
             lost=loss.units,
             loss=loss.loss.amount if loss.loss else None,

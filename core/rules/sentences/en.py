@@ -182,11 +182,11 @@ SENTENCES: Final[dict[str, str]] = {
     # --- alerts and mails ---
     "alert_low_stock": "{sku} runs low: {available:unit|units} available, the level is {level}.",
     "alert_buy": "{sku}: order {quantity:unit|units} ({packs:pack|packs} of {pack}) from {supplier} by {order_by}, {cost}. "
-    "{available} free + {incoming} on the way - {promised} promised = {position}; low is {level} or fewer, and it may run out on "
-    "{runs_out}. Waiting for the next order (here {later}) may lose {lost:sale|sales}, {loss}.",
+    "{available} free + {incoming} on the way - {promised} promised = {position}; low is {level} or fewer; runs out: {runs_out}. "
+    "Waiting for the next order (here {later}) may lose {lost:sale|sales}, {loss}.",
     "alert_buy_units": "{sku}: order {quantity:unit|units} from {supplier} by {order_by}, {cost}. "
-    "{available} free + {incoming} on the way - {promised} promised = {position}; low is {level} or fewer, and it may run out on "
-    "{runs_out}. Waiting for the next order (here {later}) may lose {lost:sale|sales}, {loss}.",
+    "{available} free + {incoming} on the way - {promised} promised = {position}; low is {level} or fewer; runs out: {runs_out}. "
+    "Waiting for the next order (here {later}) may lose {lost:sale|sales}, {loss}.",
     "alert_low_unsold": "{sku} runs low: {available} free + {incoming} on the way - {promised} promised = {position}; "
     "low is {level} or fewer. No supplier is configured for it.",
     "alert_low_on_its_way": "{sku} runs low: {available} free, {promised} promised; {incoming:unit is|units are} on the way from "
@@ -347,6 +347,7 @@ WORDS: Final[dict[str, str]] = {
     "loss.unknown": "margin not known",
     "cover.endless": "no end",
     "unsold.never": "never sold",
+    "runs_out.not_in_sight": "not in sight",
     # how far a write is
     "proposed": "a person has to release it",
     "done": "done",

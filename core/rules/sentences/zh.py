@@ -155,10 +155,10 @@ SENTENCES: Final[dict[str, str]] = {
     # --- 警报与邮件 ---
     "alert_low_stock": "{sku} 库存不足：可用 {available} 件，警戒线为 {level} 件。",
     "alert_buy": "{sku}：请在 {order_by} 前向 {supplier} 订购 {quantity} 件（{packs} 箱，每箱 {pack} 件），{cost}。"
-    "可用 {available} + 在途 {incoming} - 已承诺 {promised} = {position}；低库存线 {level}，可能于 {runs_out} 断货。"
+    "可用 {available} + 在途 {incoming} - 已承诺 {promised} = {position}；低库存线 {level}；预计断货：{runs_out}。"
     "等到下次订货（{later} 到货）可能少卖 {lost} 件，{loss}。",
     "alert_buy_units": "{sku}：请在 {order_by} 前向 {supplier} 订购 {quantity} 件，{cost}。"
-    "可用 {available} + 在途 {incoming} - 已承诺 {promised} = {position}；低库存线 {level}，可能于 {runs_out} 断货。"
+    "可用 {available} + 在途 {incoming} - 已承诺 {promised} = {position}；低库存线 {level}；预计断货：{runs_out}。"
     "等到下次订货（{later} 到货）可能少卖 {lost} 件，{loss}。",
     "alert_low_unsold": "{sku} 库存偏低：可用 {available} + 在途 {incoming} - 已承诺 {promised} = {position}；低库存线 {level}。未配置该商品的供应商。",
     "alert_low_on_its_way": "{sku} 库存偏低：可用 {available}，已承诺 {promised}；{supplier} 有 {incoming} 件在途，合计 {position}（低库存线 {level}）。无需订货。",
@@ -326,6 +326,7 @@ WORDS: Final[dict[str, str]] = {
     "loss.unknown": "毛利未知",
     "cover.endless": "无限",
     "unsold.never": "从未售出",
+    "runs_out.not_in_sight": "暂无风险",
     # 写入的进度
     "proposed": "等待人工批准",
     "done": "已完成",
