@@ -145,7 +145,7 @@ class BuyingPolicy(Part):
         "`cover_days`; reorder_point: demand until an order made at the next look could be here",
     )
     service: int | None = Field(
-        None, ge=50, le=99, description="percent of the cases in which stock must last"
+        None, ge=51, le=99, description="percent of the cases in which stock must last"
     )
     cover_days: int | None = Field(None, ge=1, description="for days_of_cover")
     review_days: int | None = Field(
@@ -180,7 +180,7 @@ class Replenishment(Part):
         "static", description="what makes a Sku low where nothing else is said"
     )
     service: int = Field(
-        95, ge=50, le=99, description="percent of the cases in which stock must last"
+        95, ge=51, le=99, description="percent of the cases in which stock must last"
     )
     cover_days: int = Field(14, ge=1, description="for days_of_cover")
     review_days: int = Field(7, ge=1, description="days until somebody looks and orders again")

@@ -394,9 +394,10 @@ class _Look:
         days = max(buying.cover_days, longest + buying.review_days) + 30
         most = max((one.percent for one in uplifts_of(self._wiring, sku)), default=0)
         lifted = (100 + max(0, most)) / 100
-        return (
-            rate is not None and position <= FAR_ENOUGH * lifted * rate.per_day * days + FAR_ENOUGH
-        )
+        if rate is None:
+            return False
+        far = FAR_ENOUGH * (lifted * rate.per_day * days + 1)
+        return min(one.total for one in positions) <= far
 
     def _static(self, sku: Sku) -> int:
         default = self._wiring.config.alerts.low_stock

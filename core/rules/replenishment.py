@@ -86,25 +86,21 @@ def alert_level(
 ) -> Level:
     """The level of one Sku. `cover` is the demand of the days a person wants to have in stock,
     `lead` that of the lead time and the days until the next look; `service` in percent."""
-    match kind:
-        case AlertKind.STATIC:
-            return Level(static, Reason.of("replenish_static", level=static))
-        case AlertKind.DAYS_OF_COVER:
-            units = _whole(cover.expected)
-            return Level(units, Reason.of("replenish_days_of_cover", level=units, days=cover.days))
-        case AlertKind.REORDER_POINT:
-            units = _whole(lead.level)
-            return Level(
-                units,
-                Reason.of(
-                    "replenish_reorder_point",
-                    level=units,
-                    days=lead.days,
-                    lead=lead_days,
-                    review=lead.days - lead_days,
-                    service=service,
-                ),
-            )
+    if kind is AlertKind.STATIC:
+        return Level(static, Reason.of("replenish_static", level=static))
+    if kind is AlertKind.DAYS_OF_COVER:
+        units = _whole(cover.expected)
+        return Level(units, Reason.of("replenish_days_of_cover", level=units, days=cover.days))
+    units = _whole(lead.level)
+    reason = Reason.of(
+        "replenish_reorder_point",
+        level=units,
+        days=lead.days,
+        lead=lead_days,
+        review=lead.days - lead_days,
+        service=service,
+    )
+    return Level(units, reason)
 
 
 def _whole(units: float) -> int:
@@ -223,18 +219,22 @@ def runs_out(position: Position, level: Callable[[int], float], *, today: date, 
     return today + timedelta(days=low)
 
 
+#: A spread of fewer units is none.
+_CERTAIN = 1e-6
+
+
 def shortage(stock: int, need: Need, *, service: int) -> float:
     """Units that `need` is expected to miss with this stock.
 
-    The spread is read back from the level: E[(D - stock)+] of a normal distribution (Silver, Pyke,
+    `service` in percent, above 50. The spread is read back from the level: E[(D - stock)+] of a normal distribution (Silver, Pyke,
     Thomas, Inventory and Production Management, 4th ed., appendix II).
     """
-    spread = (need.level - need.expected) / NormalDist().inv_cdf(service / 100)
-    if spread <= 0:
-        return max(0.0, need.expected - stock)
     normal = NormalDist()
+    spread = (need.level - need.expected) / normal.inv_cdf(service / 100)
+    if spread < _CERTAIN:
+        return max(0.0, need.expected - stock)
     distance = (stock - need.expected) / spread
-    return spread * (normal.pdf(distance) - distance * (1 - normal.cdf(distance)))
+    return max(0.0, spread * (normal.pdf(distance) - distance * (1 - normal.cdf(distance))))
 
 
 @dataclass(frozen=True, slots=True)

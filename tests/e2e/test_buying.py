@@ -122,7 +122,10 @@ def test_low_stock_is_told_planned_approved_sent_once_and_received(tmp_path: Pat
         assert differences(home) == []
 
         # The supplier's answer is taken; nothing more is proposed.
-        home.until(lambda: home.rows(select(purchase_order.c.state))[0].state == "acknowledged", seconds=900)
+        home.until(
+            lambda: home.rows(select(purchase_order.c.state))[0].state == "acknowledged",
+            seconds=900,
+        )
         assert plan_of(home)["quantity"] == 0
 
         # Half of it comes: the rest stays expected, and is a Case until a person closes it.

@@ -265,10 +265,10 @@ class Shop:
             pull.pull_listings(run, channel)
 
 
-def open_shop(store: Store, clock: ManualClock, folder: Path) -> Shop:
-    """In the mode `act`, empty."""
+def open_shop(store: Store, clock: ManualClock, folder: Path, *, more: str = "") -> Shop:
+    """In the mode `act`, empty. `more`: YAML after the shop's own."""
     path = folder / "lockstep.yaml"
-    path.write_text(_CONFIG.format(folder=folder, secret="${env:SECRET}"))
+    path.write_text(_CONFIG.format(folder=folder, secret="${env:SECRET}") + more)
     loaded = load(path, environment={"SECRET": "hush"})
     wiring = wire(loaded, store)
     channels = {name: Remote(name, clock) for name in ("shopify-us", "amazon-us")}
