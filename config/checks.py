@@ -20,7 +20,7 @@ _SELLS = frozenset({"shopify", "amazon"})
 _ROLES: Mapping[str, frozenset[str]] = {
     "shopify": frozenset({"sells", "counts"}),
     "amazon": frozenset({"sells", "counts"}),
-    "supplier_file": frozenset({"counts", "ships"}),
+    "supplier_file": frozenset({"counts", "ships", "sells to us"}),
     "ups": frozenset({"tracks"}),
     "email": frozenset({"mails"}),
 }
@@ -30,6 +30,7 @@ _WANTED = {
     "counts": "expected `lockstep` or a connection that tells stock",
     "ships": "expected a connection that takes requests to ship",
     "mails": "expected an email connection",
+    "sells to us": "expected a connection that takes purchase orders",
 }
 
 
@@ -57,6 +58,10 @@ _REFERENCES = (
     _Reference(("locations", "*", "ships_through"), "connections", "ships", ("",)),
     _Reference(("locations", "*", "channels", "*"), "channels"),
     _Reference(("locations", "*", "calendar"), "calendars", besides=("",)),
+    _Reference(("suppliers", "*", "connection"), "connections", "sells to us", ("",)),
+    _Reference(("suppliers", "*", "restocks"), "locations"),
+    _Reference(("suppliers", "*", "calendar"), "calendars", besides=("",)),
+    _Reference(("suppliers", "*", "counts", "*"), "locations"),
     _Reference(("policies", "*", "channels", "*"), "channels"),
     _Reference(("policies", "*", "locations", "*"), "locations", also="location_groups"),
     _Reference(("seasons", "*", "policies", "*", "channels", "*"), "channels"),
@@ -126,6 +131,8 @@ def sense(config: Config, sheet: Sheet) -> Iterator[Trouble]:
     yield from _sold_behind_the_counter(config, sheet)
     yield from _mails_nobody_sends(config, sheet)
     yield from _places(config, sheet)
+    yield from _foreign_money(config, sheet)
+    yield from _bought_where_others_count(config, sheet)
 
 
 def _stock_files(config: Config, sheet: Sheet) -> Iterator[Trouble]:
@@ -216,6 +223,28 @@ def _mails_nobody_sends(config: Config, sheet: Sheet) -> Iterator[Trouble]:
             "",
             "name an email connection in `through`",
         )
+
+
+def _foreign_money(config: Config, sheet: Sheet) -> Iterator[Trouble]:
+    """Prices in another currency say nothing without a rate."""
+    for name, supplier in config.suppliers.items():
+        if supplier.currency not in (config.shop.currency, *config.currencies):
+            path: Path = ("suppliers", name, "currency")
+            wrong = f"there is no rate of {supplier.currency} to {config.shop.currency}"
+            fix = f"write one under `currencies`: {{{supplier.currency}: {{2026-11-01: 0.14}}}}"
+            yield Trouble(sheet.at(path), path, wrong, "", fix)
+
+
+def _bought_where_others_count(config: Config, sheet: Sheet) -> Iterator[Trouble]:
+    """A receipt moves our ledger; where a remote counts, its next figure would count it twice."""
+    for name, supplier in config.suppliers.items():
+        place = config.locations.get(supplier.restocks)
+        if place is not None and place.counted_by != "lockstep":
+            path: Path = ("suppliers", name, "restocks")
+            wrong = f"{supplier.restocks!r} is counted by {place.counted_by!r}, not by us"
+            expected = "what is received there cannot be put into our ledger"
+            fix = "name a location with `counted_by: lockstep`"
+            yield Trouble(sheet.at(path), path, wrong, expected, fix)
 
 
 def skus(

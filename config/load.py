@@ -13,6 +13,7 @@ from pathlib import Path as File
 
 import connectors.registry
 from config import checks
+from config.buying import BuyingPolicies
 from config.calendars import calendar_of
 from config.catalog import Catalog, CatalogSku
 from config.expressions import Misread, Predicate, order_predicate, sku_predicate
@@ -37,6 +38,8 @@ class Loaded:
     catalog: Catalog
     policies: Policies
     hold_rules: HoldRules
+    #: when and how much to buy, per Sku
+    buying: BuyingPolicies
     uplifts: Uplifts
     #: name -> the days a place is open
     calendars: Mapping[str, Calendar]
@@ -118,6 +121,7 @@ class _Reading:
             for index in range(self._count(("seasons",)))
         ]
         holds = self._conditions(("review", "rules"), order_predicate)
+        buys = self._conditions(("replenishment", "rules"), sku_predicate)
         lifts = self._season_conditions()
         problems = self._problems(table)
         if problems or config is None:
@@ -128,6 +132,7 @@ class _Reading:
             catalog=catalog,
             policies=Policies(config, catalog, picks, seasonal),
             hold_rules=HoldRules(tuple(one for one in holds if one), catalog),
+            buying=BuyingPolicies(config.replenishment, catalog, buys),
             uplifts=Uplifts(config.seasons, lifts, catalog),
             calendars={
                 name: calendar_of(one, first_year=config.orders.route_from.year - 1)

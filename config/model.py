@@ -18,6 +18,7 @@ from config.offers import OfferPolicy, PolicyRule
 from config.part import Instant, Part, TimeZone, Units
 from config.places import Closing, LocationGroups, Stale
 from config.publishing import Publishing
+from config.replenishment import Currencies, Duties, Hours, Replenishment, Suppliers
 from config.seasons import Season
 
 Language = Literal["en", "zh"]
@@ -243,6 +244,10 @@ class Alerts(Part):
     repeat_interval: Duration = Field(
         Duration(hours=4), description="between mails about an unchanged group"
     )
+    hours: Hours = Field(
+        Hours(),
+        description="when people are told of what is not critical; critical things any time",
+    )
     low_stock: int = Field(0, ge=0, description="level for Skus without one of their own; 0: none")
     clear_margin: int = Field(
         1, ge=0, description="units above the level before a low-stock alert resolves"
@@ -306,3 +311,10 @@ class Config(Part):
     calendars: Calendars = Field({}, description="name -> the days a place is open")
     ledger: Ledger = Ledger()
     shadow: Shadow = Shadow()
+    suppliers: Suppliers = Field({}, description="name -> somebody we buy from")
+    replenishment: Replenishment = Field(Replenishment(), description="when and how much to buy")
+    currencies: Currencies = Field(
+        {},
+        description="currency -> first day -> units of the shop's currency that one of it costs",
+    )
+    duties: Duties = Field((), description="rates of duty, by tariff code and origin")

@@ -24,6 +24,7 @@ from core.model.fulfillment import (
     TrackingEvent,
 )
 from core.model.orders import Order
+from core.model.purchasing import PurchaseAnswer, PurchaseOrder
 from core.model.stock import StockSnapshot
 
 #: Where a walk stands: opaque JSON text the connector made. None: from the beginning.
@@ -315,6 +316,37 @@ class FulfillmentSource(Connector):
         """Shipment notices newer than the cursor."""
 
 
+class PurchaseOrderTarget(Connector):
+    """A supplier that takes purchase orders as files: staged, then handed over by a rename.
+
+    The same three steps as a RequestTarget's, for the same reason.
+    """
+
+    @abstractmethod
+    def purchase_document(self, order: PurchaseOrder) -> bytes:
+        """The order as this supplier reads it. Pure: the same order, the same bytes."""
+
+    @abstractmethod
+    def stage_purchase(self, key: Key, document: bytes) -> None:
+        """Upload under the staging name, replacing what an earlier attempt left there."""
+
+    @abstractmethod
+    def release_purchase(self, key: Key) -> RemoteRef:
+        """Rename to the final name, never over an existing one (Rejected, code "exists")."""
+
+    @abstractmethod
+    def find_purchase(self, key: Key, document: bytes) -> Handover:
+        """Where the order is now."""
+
+
+class PurchaseAnswerSource(Connector):
+    """A supplier that says what of a purchase order will come, and when."""
+
+    @abstractmethod
+    def pull_purchase_answers(self, *, since: Cursor | None) -> Iterator[Batch[PurchaseAnswer]]:
+        """Answers newer than the cursor."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrackingReport:
     """What a carrier knows of one number. No events: the number is not known (yet)."""
@@ -429,6 +461,8 @@ __all__ = [
     "OfferResult",
     "OfferTarget",
     "OrderSource",
+    "PurchaseAnswerSource",
+    "PurchaseOrderTarget",
     "RateGate",
     "Reject",
     "RemoteRef",

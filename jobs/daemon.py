@@ -109,6 +109,7 @@ def _in_order(runner: Runner) -> list[str]:
     rank = {
         "listings": 0, "orders": 1, "stock": 1, "acknowledgments": 1, "notices": 2, "tracking": 2,
         "offers": 4, "requests": 4, "shipments": 4, "alerts": 5, "mail": 6, "upkeep": 7,
+        "purchase-answers": 1, "demand": 3, "replenishment": 4, "purchases": 4,
     }  # fmt: skip
 
     def order(unit: str) -> tuple[int, str]:

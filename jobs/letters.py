@@ -32,6 +32,9 @@ _TEXT = """{{ headline }}
 {% if group.more %}  {{ group.more }}
 {% endif %}
 {% endfor -%}
+{% if closing %}{{ closing }}
+
+{% endif -%}
 --
 {{ footer }}
 """
@@ -48,7 +51,8 @@ _HTML = """<!DOCTYPE html>
 {% endfor %}</ul>
 {% if group.more %}<p style="margin:4px 0;color:#5b6472">{{ group.more }}</p>{% endif %}
 {% endfor %}
-<p style="margin:24px 0 0;padding-top:8px;border-top:1px solid #dde1e7;color:#5b6472;font-size:12px">{{ footer }}</p>
+{% if closing %}<p style="margin:16px 0 0">{{ closing }}</p>
+{% endif %}<p style="margin:24px 0 0;padding-top:8px;border-top:1px solid #dde1e7;color:#5b6472;font-size:12px">{{ footer }}</p>
 </div></body></html>
 """
 
@@ -76,6 +80,12 @@ class Letter:
     at: datetime
     time_zone: str
     findings: tuple[Finding, ...]
+    #: what the group is called, where it has no rule's name
+    title: Reason | None = None
+    #: said instead of the usual headline, unless it is over
+    headline: Reason | None = None
+    #: what to do about it, after all findings
+    closing: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +131,12 @@ def write_letter(letter: Letter, *, language: str) -> Written:
     ]
     open_now = Counter(one.rule for one in letter.findings if one.resolved_at is None)
     title = say(f"group_{letter.group}") if letter.group in by_rule else say("mail_first_import")
+    if letter.title is not None:
+        title = render(letter.title, language)
     headline = say(f"mail_{letter.kind}", title=title, count=sum(open_now.values()))
+    over = letter.kind == "resolve"
+    if letter.headline is not None and not over:
+        headline = render(letter.headline, language)
     when = format_datetime(
         letter.at.astimezone(ZoneInfo(letter.time_zone)), "medium", locale=_LOCALES[language]
     )
@@ -131,9 +146,10 @@ def write_letter(letter: Letter, *, language: str) -> Written:
         "headline": headline,
         "groups": groups,
         "resolved_word": say("mail_resolved_word"),
+        "closing": render(letter.closing, language) if letter.closing and not over else "",
         "footer": say("mail_footer", when=f"{when} {letter.time_zone}", shop=letter.shop),
         "language": language,
-        "color": "#1b7f4d" if letter.kind == "resolve" else _COLORS[letter.severity],
+        "color": "#1b7f4d" if over else _COLORS[letter.severity],
     }
     text, html = _templates()
     return Written(

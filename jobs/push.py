@@ -7,6 +7,7 @@ crash or a lost answer the remote is asked before anything is repeated (I4).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from core.errors import (
@@ -22,7 +23,7 @@ from core.model.catalog import ChannelId
 from core.model.fulfillment import FulfillmentLine, ShipRequest
 from core.model.orders import Address
 from core.model.reasons import Reason
-from core.ports import Handover, RequestTarget, ShipmentTarget
+from core.ports import Handover, Key, RemoteRef, RequestTarget, ShipmentTarget
 from core.rules.effects import EffectFacts, EffectState, EffectStep, confirm_key, next_move
 from core.rules.modes import may_write
 from jobs.claims import needs
@@ -124,8 +125,15 @@ def _carry_out(run: Run, effect: EffectRow, call: Callable[[], str]) -> str | No
         return None
 
 
+def _refusal(kind: str) -> str:
+    """What it is called when the remote says no to a write of this kind."""
+    if kind == "confirmation":
+        return "confirmation_refused"
+    return "purchase_refused" if kind == "purchase" else "request_refused"
+
+
 def _open_refused(tx: Tx, effect: EffectRow, error: Rejected) -> None:
-    code = "confirmation_refused" if effect.kind == "confirmation" else "request_refused"
+    code = _refusal(effect.kind)
     reason = Reason.of(code, key=effect.key, words=str(error)[:200])
     tx.decide(effect.subject, reason)
     tx.open_case(Case(code, f"{effect.kind} {effect.key}", reason, Severity.CRITICAL))
@@ -145,39 +153,80 @@ def _park(run: Run, effect: EffectRow) -> None:
 # --- requests to ship ----------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Handing:
+    """How files of one kind go out: staged, committed, renamed, committed."""
+
+    kind: str
+    flow: str
+    #: the file's bytes, of what is known now; None: it is not wanted (any more, or yet)
+    document: Callable[[Tx, EffectRow], bytes | None]
+    stage: Callable[[Key, bytes], object]
+    release: Callable[[Key], RemoteRef]
+    find: Callable[[Key, bytes], Handover]
+    #: what it means that it lies where it is picked up
+    handed_over: Callable[[Tx, EffectRow, RemoteRef], None]
+
+
 def push_requests(run: Run, connection: str) -> None:
-    """Hand requests to a place that ships: staged, committed, renamed, committed."""
+    """Hand requests to a place that ships."""
     target = run.wiring.connector(connection, RequestTarget)
 
+    def document(tx: Tx, effect: EffectRow) -> bytes | None:
+        record = Orders(tx).load([effect.of_order])[0]
+        if not _still_wanted(tx, record, effect):
+            return None
+        return target.request_document(_ship_request(record, effect, at=tx.now))
+
+    def handed_over(tx: Tx, effect: EffectRow, reference: RemoteRef) -> None:
+        Effects(tx).handed_over(effect, remote_ref=reference)
+        tx.decide(
+            effect.subject, Reason.of("request_handed_over", key=effect.key, location=connection)
+        )
+
+    hand_over(
+        run,
+        connection,
+        Handing(
+            kind="request",
+            flow="requests",
+            document=document,
+            stage=target.stage_request,
+            release=target.release_request,
+            find=target.find_request,
+            handed_over=handed_over,
+        ),
+    )
+
+
+def hand_over(run: Run, connection: str, handing: Handing) -> None:
+    """Hand this connection's files of one kind over, each exactly once (I4)."""
+
     def send(effect: EffectRow) -> None:
-        if not _permitted(run, effect, "requests"):
+        if not _permitted(run, effect, handing.flow):
             return
         with run.transaction() as tx:
-            record = Orders(tx).load([effect.order_id])[0]
-            if not _still_wanted(tx, record, effect):
+            made = handing.document(tx, effect)
+            if made is None:
                 return
-            document = effect.document or target.request_document(
-                _ship_request(record, effect, at=tx.now)
-            )
+            document = effect.document or made
             if not Effects(tx).sending(
                 effect, settle_until=tx.now + CALL, fence=run.lease.fence, document=document
             ):
                 return
-        run.before_write(effect.scope, "requests")
-        if _carry_out(
-            run, effect, lambda: (target.stage_request(effect.key, document), "staged")[1]
-        ):
+        run.before_write(effect.scope, handing.flow)
+        if _carry_out(run, effect, lambda: (handing.stage(effect.key, document), "staged")[1]):
             release(effect)
 
     def release(effect: EffectRow) -> None:
         with run.transaction() as tx:
             Effects(tx).staged(effect)
-        run.before_write(effect.scope, "requests")
+        run.before_write(effect.scope, handing.flow)
         with run.transaction() as tx:
             # From here on "gone" can only mean "handed over".
             Effects(tx).releasing(effect, settle_until=tx.now + CALL)
         try:
-            reference = target.release_request(effect.key)
+            reference = handing.release(effect.key)
         except (RateLimited, Unavailable, UnknownOutcome) as error:
             # Staged it stays; the next run looks where it is before it renames again.
             run.log.info("release in doubt", key=effect.key, problem=str(error))
@@ -190,7 +239,7 @@ def push_requests(run: Run, connection: str) -> None:
     def ask(effect: EffectRow) -> None:
         with run.reading() as tx:
             effect = Effects(tx).get(effect.id)
-        where = target.find_request(effect.key, effect.document or b"")
+        where = handing.find(effect.key, effect.document or b"")
         if effect.state is EffectState.STAGED:
             if where is Handover.STAGED:
                 release(effect)
@@ -209,16 +258,12 @@ def push_requests(run: Run, connection: str) -> None:
         else:
             _park(run, effect)
 
-    def handed_over(effect: EffectRow, reference: str) -> None:
+    def handed_over(effect: EffectRow, reference: RemoteRef) -> None:
         with run.transaction() as tx:
-            Effects(tx).handed_over(effect, remote_ref=reference)
-            tx.decide(
-                effect.subject,
-                Reason.of("request_handed_over", key=effect.key, location=connection),
-            )
+            handing.handed_over(tx, effect, reference)
 
     _each_effect(
-        run, connection, "request", repeat_is_edit=False, staged=True,
+        run, connection, handing.kind, repeat_is_edit=False, staged=True,
         steps={EffectStep.SEND: send, EffectStep.ASK: ask, EffectStep.RELEASE: release},
     )  # fmt: skip
 
@@ -269,7 +314,7 @@ def push_confirmations(run: Run, channel: ChannelId) -> None:
         if not _permitted(run, effect, "shipments"):
             return
         with run.transaction() as tx:
-            shipment = Parcels(tx).shipment(effect.order_id, effect.number)
+            shipment = Parcels(tx).shipment(effect.of_order, effect.number)
             if not Effects(tx).sending(
                 effect, settle_until=tx.now + CALL + settle, fence=run.lease.fence
             ):
@@ -281,7 +326,7 @@ def push_confirmations(run: Run, channel: ChannelId) -> None:
 
     def ask(effect: EffectRow) -> None:
         with run.reading() as tx:
-            shipment = Parcels(tx).shipment(effect.order_id, effect.number)
+            shipment = Parcels(tx).shipment(effect.of_order, effect.number)
         reference = target.find_shipment(shipment, key=effect.key)
         if reference is not None:
             confirmed(effect, reference, found=True)
@@ -294,7 +339,7 @@ def push_confirmations(run: Run, channel: ChannelId) -> None:
     def confirmed(effect: EffectRow, reference: str, *, found: bool) -> None:
         with run.transaction() as tx:
             Effects(tx).done(effect, remote_ref=reference)
-            shipment = Parcels(tx).shipment(effect.order_id, effect.number)
+            shipment = Parcels(tx).shipment(effect.of_order, effect.number)
             if found:
                 tx.decide(
                     effect.subject, Reason.of("effect_found", key=effect.key, kind=effect.kind)

@@ -12,6 +12,8 @@ from core.ports import (
     ListingSource,
     OfferTarget,
     OrderSource,
+    PurchaseAnswerSource,
+    PurchaseOrderTarget,
     RequestTarget,
     ShelfReport,
     ShelfSource,
@@ -19,8 +21,22 @@ from core.ports import (
     StockSource,
     TrackingSource,
 )
-from jobs import bulk, dates, decide, demand, drift, publish, pull, push, tell, upkeep
+from jobs import (
+    bulk,
+    dates,
+    decide,
+    demand,
+    drift,
+    publish,
+    pull,
+    purchase,
+    push,
+    replenish,
+    tell,
+    upkeep,
+)
 from jobs.run import Run
+from jobs.store.permissions import PURCHASES
 from jobs.wiring import Wiring
 
 
@@ -53,6 +69,7 @@ def _core_units(wiring: Wiring) -> list[Unit]:
         Unit("core/mail", pace.mail, tell.send_mails),
         Unit("core/demand", demand.EVERY, demand.decide_demand),
         Unit("core/upkeep", timedelta(minutes=5), upkeep.look_after),
+        Unit("core/replenishment", wiring.config.replenishment.every, replenish.refresh_plans),
     ]
 
 
@@ -125,6 +142,23 @@ def _connection_units(wiring: Wiring, connection: str) -> list[Unit]:
                 f"{connection}/notices",
                 pace.responses,
                 lambda run: pull.pull_notices(run, connection),
+            )
+        )
+    sells_to_us = any(one.connection == connection for one in wiring.config.suppliers.values())
+    if isinstance(connector, PurchaseOrderTarget) and sells_to_us:
+        made.append(
+            Unit(
+                f"{connection}/{PURCHASES}",
+                pace.requests,
+                lambda run: purchase.push_purchases(run, connection),
+            )
+        )
+    if isinstance(connector, PurchaseAnswerSource) and sells_to_us:
+        made.append(
+            Unit(
+                f"{connection}/purchase-answers",
+                pace.responses,
+                lambda run: purchase.pull_answers(run, connection),
             )
         )
     if isinstance(connector, TrackingSource) and carriers:

@@ -8,6 +8,8 @@ own, so that it is kept while SMTP is down (I9).
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, func, select
 
@@ -18,6 +20,8 @@ from core.model.reasons import Reason
 from core.ports import AlertTarget, Mail
 from core.rules.alerting import Incident, low_stock, telling
 from core.rules.effects import message_id
+from core.rules.replenishment import AlertKind
+from jobs import replenish
 from jobs.letters import Finding, Letter, write_letter
 from jobs.run import Run
 from jobs.store.orders import Orders
@@ -32,6 +36,8 @@ DOWN_AFTER = 3
 FIRST_IMPORT = "first import"
 #: A first import that takes longer than this is told as far as it got: something stands in its way.
 LONGEST_IMPORT = timedelta(hours=1)
+#: A group of Skus that one order would bring: `buy acme`.
+BUY = "buy "
 _RANK = {"info": 0, "warning": 1, "critical": 2}
 
 
@@ -44,11 +50,24 @@ def decide_alerts(run: Run) -> None:
         people.set_firing(
             firing,
             # A first import finds a hundred things at once: one mail with groups and counts.
-            group_of=lambda one: FIRST_IMPORT if joining else one.rule,
+            group_of=lambda one: FIRST_IMPORT if joining else _group(one),
         )
         for incident in people.open_incidents():
-            if not (importing and incident.group_key == FIRST_IMPORT):
+            if not (importing and incident.group_key == FIRST_IMPORT) and _awake(tx, run, incident):
                 _tell(tx, run, people, incident)
+
+
+def _group(one: FiringAlert) -> str:
+    """Low Skus that one supplier sells are one mail, because they are one order."""
+    supplier = one.reason.args.get("supplier") if one.rule == "low_stock" else None
+    return f"{BUY}{supplier}" if supplier else one.rule
+
+
+def _awake(tx: Tx, run: Run, incident: Row[tuple[object, ...]]) -> bool:
+    """Whether people may be told now: what is not critical waits for the shop's hours."""
+    hours = run.wiring.config.alerts.hours
+    hour = tx.now.astimezone(ZoneInfo(run.wiring.config.shop.time_zone)).hour
+    return incident.severity == "critical" or hours.first <= hour < hours.last
 
 
 def _importing(tx: Tx, run: Run) -> tuple[bool, bool]:
@@ -81,6 +100,26 @@ def _importing(tx: Tx, run: Run) -> tuple[bool, bool]:
 
 
 def _low_stock(tx: Tx, run: Run) -> list[FiringAlert]:
+    """Skus with few units on the shelf, and those that are to be bought again by demand."""
+    alerts = {one.labels[0][1]: one for one in _few_units(tx, run)}
+    before = People(tx).firing()
+    fresh = [sku for sku, one in alerts.items() if one.fingerprint not in before]
+    if fresh and run.wiring.config.suppliers:
+        # Told with what to buy, not first without and an hour later with it.
+        found = replenish.lines_for(tx, run.wiring, fresh)
+        replenish.keep_plans(tx, run.wiring, found, by="lockstep", whole=False)
+    currency = run.wiring.config.shop.currency
+    for _, lines in replenish.planned(tx).values():
+        for sku, line in lines.items():
+            by_demand = run.wiring.loaded.buying.of(sku).alert is not AlertKind.STATIC
+            if sku in alerts or (line.low and by_demand):
+                reason = replenish.why_low(line, currency)
+                alerts[sku] = FiringAlert("low_stock", (("sku", sku),), reason)
+    return list(alerts.values())
+
+
+def _few_units(tx: Tx, run: Run) -> list[FiringAlert]:
+    """Skus at or below a number that a person wrote."""
     config = run.wiring.config
     catalog = run.wiring.loaded.catalog
     highest = catalog.highest_low_stock(default=config.alerts.low_stock)
@@ -108,7 +147,9 @@ def _low_stock(tx: Tx, run: Run) -> list[FiringAlert]:
             firing=fingerprint in before,
             margin=margin,
         )
-        if one is not None and level > 0:
+        if one is None or level <= 0:
+            continue
+        if run.wiring.loaded.buying.of(row.sku).alert is AlertKind.STATIC:
             found.append(one)
     return found
 
@@ -155,7 +196,9 @@ def _tell(tx: Tx, run: Run, people: People, row: Row[tuple[object, ...]]) -> Non
         now=tx.now,
         group_wait=settings.group_wait,
         group_interval=settings.group_interval,
-        repeat_interval=settings.repeat_interval,
+        repeat_interval=run.wiring.config.replenishment.remind
+        if row.group_key.startswith(BUY)
+        else settings.repeat_interval,
     )
     if not decision.tell:
         if row.resolved_at is not None and row.mails == 0:
@@ -173,6 +216,7 @@ def _tell(tx: Tx, run: Run, people: People, row: Row[tuple[object, ...]]) -> Non
             Finding(one.rule, Reason(one.code, one.args), one.severity, one.since, one.resolved_at)
             for one in alerts
         ),
+        **_order_to_make(tx, run, row.group_key),
     )
     for recipient in _recipients(settings.recipients, row.severity):
         _write(tx, people, row, decision.sequence, letter, recipient)
@@ -181,6 +225,31 @@ def _tell(tx: Tx, run: Run, people: People, row: Row[tuple[object, ...]]) -> Non
         f"incident {row.id}",
         Reason.of("alert_told", group=row.group_key, kind=decision.kind, count=len(alerts)),
     )
+
+
+def _order_to_make(tx: Tx, run: Run, group: str) -> dict[str, Any]:
+    """The headline and the last line of a mail that is one order; nothing for other mails."""
+    if not group.startswith(BUY):
+        return {}
+    supplier = group.removeprefix(BUY)
+    title = Reason.of("mail_buy_title", supplier=supplier)
+    number, lines = replenish.planned(tx).get(supplier, (0, {}))
+    buying = [one for one in lines.values() if one.quantity]
+    if not buying:
+        return {"title": title}
+    costs = [one.cost for one in buying]
+    total = None if None in costs else sum(one for one in costs if one is not None)
+    return {
+        "title": title,
+        "headline": Reason.of(
+            "mail_buy",
+            supplier=supplier,
+            count=len(buying),
+            cost=replenish.said(total, run.wiring.config.shop.currency),
+            order_by=min(one.order_by for one in buying),
+        ),
+        "closing": Reason.of("mail_buy_how", plan=number, supplier=supplier),
+    }
 
 
 def _recipients(recipients: tuple[Recipient, ...], severity: str) -> list[Recipient]:

@@ -1,7 +1,7 @@
-"""A place that speaks in files: stock and answers in, requests to ship out.
+"""A place that speaks in files: stock and answers in, requests to ship and purchase orders out.
 
 Their folders are read only: nothing of theirs is moved or deleted. What was taken lives in the
-cursor. In the requests folder we write `KEY.part` and rename it to `KEY.csv`, nothing else.
+cursor. In the folders for what goes out we write `KEY.part` and rename it to `KEY.csv`, nothing else.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from connectors.supplier_file import mapping
+from connectors.supplier_file import mapping, purchases
 from connectors.supplier_file.client import Entry, LocalTransport, Transport, one_component
 from connectors.supplier_file.cursor import Walk
 from connectors.supplier_file.settings import InFolder, LocalFolder, Settings
 from connectors.supplier_file.sftp import SftpTransport
 from core.errors import ConnectorError, Rejected, Unauthorized
 from core.model.fulfillment import Acknowledgment, ShipmentNotice, ShipRequest
+from core.model.purchasing import PurchaseAnswer, PurchaseOrder
 from core.model.stock import StockSnapshot
 from core.ports import (
     Batch,
@@ -29,6 +30,8 @@ from core.ports import (
     Handover,
     Inside,
     Key,
+    PurchaseAnswerSource,
+    PurchaseOrderTarget,
     Reject,
     RemoteRef,
     RequestTarget,
@@ -50,7 +53,9 @@ _LONGEST_STEM = 240
 _EXCERPT = 20_000
 
 
-class SupplierFile(StockSource, RequestTarget, FulfillmentSource):
+class SupplierFile(
+    StockSource, RequestTarget, FulfillmentSource, PurchaseOrderTarget, PurchaseAnswerSource
+):
     """One supplier or warehouse. Makes no call until a method is used."""
 
     def __init__(
@@ -78,6 +83,11 @@ class SupplierFile(StockSource, RequestTarget, FulfillmentSource):
             ("requests", folders.requests_out),
             ("acknowledgments", folders.acknowledgments_in and folders.acknowledgments_in.path),
             ("shipments", folders.shipments_in and folders.shipments_in.path),
+            ("purchase orders", folders.purchases_out),
+            (
+                "answers to purchase orders",
+                folders.purchase_answers_in and folders.purchase_answers_in.path,
+            ),
         ):
             if not folder:
                 continue
@@ -112,6 +122,11 @@ class SupplierFile(StockSource, RequestTarget, FulfillmentSource):
         """One file a batch, oldest first."""
         folder = self._settings.folders.shipments_in
         return self._pull(folder, since, "shipment file", mapping.shipment_notices)
+
+    def pull_purchase_answers(self, *, since: Cursor | None) -> Iterator[Batch[PurchaseAnswer]]:
+        """One file a batch, oldest first."""
+        folder = self._settings.folders.purchase_answers_in
+        return self._pull(folder, since, "purchase answer file", purchases.answers)
 
     def _pull(
         self,
@@ -184,21 +199,46 @@ class SupplierFile(StockSource, RequestTarget, FulfillmentSource):
 
     def stage_request(self, key: Key, document: bytes) -> None:
         """Upload as `KEY.part`, replacing an earlier attempt. Suppliers ignore that name."""
-        folder = self._requests("stage request")
-        self._transport.write(folder, f"{self._stem(key)}.part", document)
+        self._stage(self._requests("stage request"), key, document)
 
     def release_request(self, key: Key) -> RemoteRef:
         """Rename `KEY.part` to `KEY.csv`; returns the final name.
 
         Raises Rejected "exists" or "no-such-file", UnknownOutcome when the answer was lost.
         """
-        folder, stem = self._requests("release request"), self._stem(key)
-        self._transport.rename(folder, f"{stem}.part", f"{stem}.csv")
-        return f"{stem}.csv"
+        return self._release(self._requests("release request"), key)
 
     def find_request(self, key: Key, document: bytes) -> Handover:
         """Where the request is; ABSENT after `staged` was committed means handed over."""
-        folder, stem = self._requests("find request"), self._stem(key)
+        return self._find(self._requests("find request"), key, document)
+
+    @staticmethod
+    def purchase_document(order: PurchaseOrder) -> bytes:
+        """The file for a purchase order; the same order is the same bytes."""
+        return purchases.purchase_document(order)
+
+    def stage_purchase(self, key: Key, document: bytes) -> None:
+        """As `stage_request`, in the folder for purchase orders."""
+        self._stage(self._purchases("stage purchase"), key, document)
+
+    def release_purchase(self, key: Key) -> RemoteRef:
+        """As `release_request`."""
+        return self._release(self._purchases("release purchase"), key)
+
+    def find_purchase(self, key: Key, document: bytes) -> Handover:
+        """As `find_request`."""
+        return self._find(self._purchases("find purchase"), key, document)
+
+    def _stage(self, folder: str, key: Key, document: bytes) -> None:
+        self._transport.write(folder, f"{self._stem(key)}.part", document)
+
+    def _release(self, folder: str, key: Key) -> RemoteRef:
+        stem = self._stem(key)
+        self._transport.rename(folder, f"{stem}.part", f"{stem}.csv")
+        return f"{stem}.csv"
+
+    def _find(self, folder: str, key: Key, document: bytes) -> Handover:
+        stem = self._stem(key)
         part, final = f"{stem}.part", f"{stem}.csv"
         # Listed first: a folder that is gone must never look like "handed over".
         staged = self._content(folder, part) if part in self._names(folder) else None
@@ -213,10 +253,15 @@ class SupplierFile(StockSource, RequestTarget, FulfillmentSource):
         return Handover.STAGED if staged == document else Handover.PARTIAL
 
     def _requests(self, operation: str) -> str:
-        folder = self._settings.folders.requests_out
+        return self._configured(self._settings.folders.requests_out, "requests_out", operation)
+
+    def _purchases(self, operation: str) -> str:
+        return self._configured(self._settings.folders.purchases_out, "purchases_out", operation)
+
+    def _configured(self, folder: str | None, name: str, operation: str) -> str:
         if folder is None:
             raise Rejected(
-                "folders.requests_out is not configured", connector=self.name, operation=operation
+                f"folders.{name} is not configured", connector=self.name, operation=operation
             )
         return folder
 

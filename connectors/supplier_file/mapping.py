@@ -447,23 +447,23 @@ def request_document(request: ShipRequest) -> bytes:
     writer.writerow(REQUEST_COLUMNS)
     tail = (
         *_address(request.ship_to),
-        _safe(request.service),
+        safe_cell(request.service),
         _stamp(request.ship_by),
         _stamp(request.requested_at),
     )
     for line in request.lines:
         head = (request.key, request.order_name, line.line, line.sku)
-        writer.writerow((*map(_safe, head), str(line.quantity), *tail))
+        writer.writerow((*map(safe_cell, head), str(line.quantity), *tail))
     return out.getvalue().encode("utf-8")
 
 
 def _address(to: Address) -> tuple[str, ...]:
     cells = (to.name, to.company, to.line1, to.line2, to.line3)
     place = (to.city, to.region, to.postal_code, to.country, to.phone)
-    return tuple(map(_safe, cells + place))
+    return tuple(map(safe_cell, cells + place))
 
 
-def _safe(text: str) -> str:
+def safe_cell(text: str) -> str:
     one_line = "".join(c if c.isprintable() else " " for c in text).strip()
     return f"'{one_line}" if one_line.startswith(_FORMULA_STARTS) else one_line
 

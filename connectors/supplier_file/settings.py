@@ -106,6 +106,9 @@ class Folders(Model):
     requests_out: Folder | None = None
     acknowledgments_in: InFolder | None = None
     shipments_in: InFolder | None = None
+    #: purchase orders that restock us, and the answers to them
+    purchases_out: Folder | None = None
+    purchase_answers_in: InFolder | None = None
 
 
 class StockColumns(Model):
@@ -137,6 +140,19 @@ class ShipmentColumns(Model):
     shipped_at: str = "shipped_at"
 
 
+class PurchaseAnswerColumns(Model):
+    #: the purchase order's number
+    order: str = "order"
+    #: what they call the thing, or our Sku
+    item: str = "item"
+    #: units that will come; 0: none
+    quantity: str = "quantity"
+    #: optional in the file: the day it leaves them
+    ready_on: str = "ready_on"
+    reference: str = "reference"
+    at: str = "at"
+
+
 class Format(Model):
     """How their files are written."""
 
@@ -150,6 +166,7 @@ class Format(Model):
     stock: StockColumns = StockColumns()
     acknowledgment: AcknowledgmentColumns = AcknowledgmentColumns()
     shipment: ShipmentColumns = ShipmentColumns()
+    purchase_answer: PurchaseAnswerColumns = PurchaseAnswerColumns()
     #: their words for an answer, beside the usual ones; compared without case
     statuses: dict[str, AcknowledgmentStatus] = {}
     #: their words for a carrier, beside the usual ones: {"brown": ups}

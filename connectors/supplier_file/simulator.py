@@ -25,9 +25,11 @@ from typing import Any, ClassVar
 import asyncssh
 
 from connectors.simulation import LOOPBACK, Simulator, SimulatorClock
+from connectors.supplier_file.sales_desk import SalesDesk
 
 STOCK, REQUESTS = "stock", "requests"
 ACKNOWLEDGMENTS, SHIPMENTS = "acknowledgments", "shipments"
+PURCHASES, ANSWERS = "purchases", "purchase-answers"
 
 #: SFTP version 3 status codes (draft-ietf-secsh-filexfer-02, section 7), as the log shows them.
 OK, FAILURE = 0, 4
@@ -126,7 +128,7 @@ class SupplierSimulator(Simulator):
         self._temporary = root is None
         self.root = self._base / "sftp"
         self.processed = self._base / "processed"
-        for folder in (STOCK, REQUESTS, ACKNOWLEDGMENTS, SHIPMENTS):
+        for folder in (STOCK, REQUESTS, ACKNOWLEDGMENTS, SHIPMENTS, PURCHASES, ANSWERS):
             (self.root / folder).mkdir(parents=True, exist_ok=True)
         self.processed.mkdir(exist_ok=True)
         self.random = random.Random(f"{seed} {name}")
@@ -145,6 +147,7 @@ class SupplierSimulator(Simulator):
         self._held: set[str] = set()
         self._refused: dict[str, str] = {}
         self._work: list[Work] = []
+        self.desk = SalesDesk()
         self._unfinished: list[Unfinished] = []
         self._requests: dict[str, RequestRecord] = {}
         self._acknowledgments: list[dict[str, Any]] = []
@@ -188,8 +191,11 @@ class SupplierSimulator(Simulator):
             self._finish_files(now)
             if now >= self._pick_up_at:
                 self._pick_up(now)
+                self._take_purchases(now)
                 self._pick_up_at = now + timedelta(seconds=self._pick_up_every)
             self._acknowledge(now)
+            if answers := self.desk.answers(now):
+                self._write("purchase-answer-file", ANSWERS, "answer", answers)
             self._ship(now)
             if self._publish_every is not None and now >= self._publish_at:
                 self._publish(now)
@@ -208,6 +214,15 @@ class SupplierSimulator(Simulator):
             for key in dict.fromkeys(key for key, _ in rows):
                 mine = [line for whose, line in rows if whose == key]
                 self._receive(key, mine, text, now)
+
+    def _take_purchases(self, now: datetime) -> None:
+        for path in sorted((self.root / PURCHASES).glob("*.csv")):
+            text = path.read_bytes().decode("utf-8", "replace")
+            if not self.desk.take(text, now=now, answer_after=self._delay(self._acknowledge_after)):
+                continue
+            self._files += 1
+            shutil.move(path, self.processed / f"{self._files:06d}-{path.name}")
+            self.log.add("pick-up", subject=path.stem, status=OK, took_effect=True)
 
     def _receive(self, key: str, lines: list[Line], text: str, now: datetime) -> None:
         record = self._requests.setdefault(key, RequestRecord(key))
@@ -375,7 +390,8 @@ class SupplierSimulator(Simulator):
 
     def place_order(self, order: dict[str, Any]) -> dict[str, Any]:
         """What a person in the warehouse does: {"set_stock": {sku: n}}, {"hold": key} (accepted,
-        not shipped), {"release": key}, {"reject": key, "reason": ...}, {"publish": true}."""
+        not shipped), {"release": key}, {"reject": key, "reason": ...}, {"publish": true},
+        {"short": {item: n}} (no more of it than that comes on a purchase order)."""
         match order:
             case {"set_stock": dict() as levels}:
                 self._on_hand = dict(self._on_hand or {}) | {s: int(n) for s, n in levels.items()}
@@ -387,8 +403,10 @@ class SupplierSimulator(Simulator):
                 self._refused[key] = str(order.get("reason", "refused"))
             case {"publish": True}:
                 self._publish(self.clock.now())
+            case {"short": dict() as most}:
+                self.desk.short |= {item: int(units) for item, units in most.items()}
             case _:
-                raise ValueError("set_stock, hold, release, reject or publish is expected")
+                raise ValueError("set_stock, hold, release, reject, publish or short is expected")
         return {"done": order}
 
     def books(self) -> dict[str, Any]:
@@ -403,6 +421,7 @@ class SupplierSimulator(Simulator):
                 "requests": {key: self._told(record) for key, record in self._requests.items()},
                 "acknowledgments": list(self._acknowledgments),
                 "shipments": list(self._shipments),
+                "purchases": self.desk.books(),
                 "files": list(self._published),
             }
 

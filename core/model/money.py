@@ -9,6 +9,11 @@ from decimal import Decimal, InvalidOperation
 _EXPONENT = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "BHD": 3, "KWD": 3, "OMR": 3}
 
 
+def exponent(currency: str) -> int:
+    """Decimals of a currency: 2 for USD, 0 for JPY."""
+    return _EXPONENT.get(currency, 2)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Money:
     """`amount` minor units (cents) of `currency` (ISO 4217, upper case)."""
@@ -26,7 +31,7 @@ class Money:
             raise ValueError(f"not an amount of money: {text!r}") from None
         if not value.is_finite():
             raise ValueError(f"not an amount of money: {text!r}")
-        minor = value.scaleb(_EXPONENT.get(currency, 2))
+        minor = value.scaleb(exponent(currency))
         if minor != minor.to_integral_value():
             raise ValueError(f"{text} has more decimals than {currency} has")
         return cls(int(minor), currency)
@@ -40,5 +45,5 @@ class Money:
         return Money(self.amount * times, self.currency)
 
     def __str__(self) -> str:
-        exponent = _EXPONENT.get(self.currency, 2)
-        return f"{Decimal(self.amount).scaleb(-exponent):.{exponent}f} {self.currency}"
+        places = exponent(self.currency)
+        return f"{Decimal(self.amount).scaleb(-places):.{places}f} {self.currency}"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
 
-from core.model.catalog import Sku
+from core.model.catalog import LocationId, Sku
 from core.model.money import Money
 
 
@@ -27,3 +29,75 @@ class SupplierItem:
     #: days from order to ready, as stated; None: not told
     lead_days: int | None = None
     discontinued: bool = False
+
+
+class PurchaseState(StrEnum):
+    """Where a restock purchase order stands."""
+
+    #: a person approved it; it is not at the supplier yet
+    DRAFT = "draft"
+    SENT = "sent"
+    #: the supplier said what will come
+    ACKNOWLEDGED = "acknowledged"
+    PARTLY_RECEIVED = "partly_received"
+    #: everything came
+    RECEIVED = "received"
+    #: a person expects nothing more of it
+    CLOSED = "closed"
+    #: it was taken back before it was sent
+    CANCELED = "canceled"
+
+
+#: States in which units are still to come.
+OPEN_PURCHASES = (
+    PurchaseState.DRAFT,
+    PurchaseState.SENT,
+    PurchaseState.ACKNOWLEDGED,
+    PurchaseState.PARTLY_RECEIVED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseLine:
+    sku: Sku
+    #: what the supplier calls it
+    item: str
+    #: units, never packs
+    quantity: int
+    #: of one unit, as we know it; None: not known
+    price: Money | None = None
+    #: units in one pack
+    pack: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseOrder:
+    """What we order from a supplier to restock a place: told once, under `number`."""
+
+    #: printed on the order, echoed in their answers and on the packing slip
+    number: str
+    supplier: str
+    #: the place that receives it
+    location: LocationId
+    lines: tuple[PurchaseLine, ...]
+    ordered_at: datetime
+    #: when we need it there; None: as soon as can be
+    needed_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseAnswer:
+    """A supplier's answer about one Sku of a purchase order."""
+
+    #: the purchase order's number
+    number: str
+    #: their word for the thing, ours where they use it
+    item: str
+    #: units that will come; fewer than ordered is short, 0 is none
+    quantity: int
+    #: the instant it speaks of
+    at: datetime
+    #: the day it leaves them; None: not told
+    ready_on: date | None = None
+    #: their own reference for the order
+    reference: str = ""

@@ -18,9 +18,10 @@ from core.rules.modes import Mode
 from jobs import adopt as adoption
 from jobs.bootstrap import Application
 from jobs.cli.shared import ByOption, ConfigOption, JsonOption, application, console, person, show
+from jobs.purchase import record_sent
 from jobs.store.effects import Effects
 from jobs.store.orders import Orders
-from jobs.store.permissions import EVERYWHERE, WRITING_FLOWS, Permissions
+from jobs.store.permissions import EVERYWHERE, PURCHASES, WRITING_FLOWS, Permissions
 from jobs.store.store import Tx
 from jobs.store.tables import cases, effect, hold, offer, orders
 
@@ -46,6 +47,9 @@ def mode(
     to: Annotated[Mode, typer.Argument(help="observe, propose or act")],
     config: ConfigOption = None,
     channel: Annotated[str | None, typer.Option(help="one channel [default: all]")] = None,
+    connection: Annotated[
+        str | None, typer.Option(help="a supplier's connection: purchase orders, no channel")
+    ] = None,
     flow: Annotated[
         str | None, typer.Option(help=f"{', '.join(WRITING_FLOWS)} [default: all]")
     ] = None,
@@ -60,6 +64,13 @@ def mode(
         raise ConfigError(
             f"there is no flow {flow!r}; flows that write are {', '.join(WRITING_FLOWS)}"
         )
+    if connection is not None:
+        if channel or flow or sku or share:
+            raise ConfigError(
+                "--connection is about purchase orders alone: no channel, flow or share"
+            )
+        _mode_of_purchases(connection, to, config, person(by))
+        return
     with application(config) as app:
         channels = [channel] if channel else list(app.wiring.config.channels)
         _known(app, channels)
@@ -70,6 +81,22 @@ def mode(
                     _reconsider(tx, one, each, to)
                 _decide_afresh(tx, one)
     console().print(Text(f"{', '.join(channels)}: {flow or 'every flow'} now {to}"))
+
+
+def _mode_of_purchases(connection: str, to: Mode, config: str | None, by: str) -> None:
+    """Orders that a person approved are planned already: they go as soon as the mode lets them."""
+    with application(config) as app:
+        if connection not in _buying_from(app):
+            known = ", ".join(sorted(_buying_from(app))) or "none"
+            raise ConfigError(f"no supplier takes orders through {connection!r}; these do: {known}")
+        with app.store.transaction() as tx:
+            Permissions(tx).set_mode(connection, PURCHASES, to, skus=None, share=None, by=by)
+            tx.wake(f"{connection}/{PURCHASES}")
+    console().print(Text(f"{connection}: {PURCHASES} now {to}"))
+
+
+def _buying_from(app: Application) -> set[str]:
+    return {one.connection for one in app.wiring.config.suppliers.values() if one.connection}
 
 
 def _known(app: Application, channels: list[str]) -> None:
@@ -108,13 +135,16 @@ def _decide_afresh(tx: Tx, channel: str) -> None:
 
 
 def stop_writes(
-    channel: Annotated[str | None, typer.Argument(help="one channel [default: everywhere]")] = None,
+    channel: Annotated[
+        str | None,
+        typer.Argument(help="one channel, or a supplier's connection [default: everywhere]"),
+    ] = None,
     config: ConfigOption = None,
     by: ByOption = None,
 ) -> None:
     """Stop writes to a channel, or everywhere. In force with the next write; kept over restarts."""
     with application(config) as app:
-        if channel:
+        if channel and channel not in _buying_from(app):
             _known(app, [channel])
         with app.store.transaction() as tx:
             Permissions(tx).stop(channel or EVERYWHERE, by=person(by))
@@ -129,7 +159,9 @@ def resume_writes(
     """Let writes go out again. Exits 1 when they were not stopped there."""
     with application(config) as app, app.store.transaction() as tx:
         gone = Permissions(tx).resume(channel or EVERYWHERE, by=person(by))
-        for one in [channel] if channel else app.wiring.config.channels:
+        tx.wake(*(f"{one}/{PURCHASES}" for one in _buying_from(app) if channel in (None, one)))
+        channels = app.wiring.config.channels
+        for one in channels if channel is None else [channel] if channel in channels else []:
             tx.connection.execute(
                 update(offer).where(offer.c.channel == one).values(look_at=tx.now)
             )
@@ -286,15 +318,16 @@ def settle(
             effects.planned_again(parked)
         elif parked.kind == "request":
             effects.handed_over(parked, remote_ref=key)
+        elif parked.kind == "purchase":
+            record_sent(tx, parked, key)
         else:
             effects.done(parked, remote_ref=key)
         tx.close_case("effect_parked", f"{parked.kind} {key}", by=person(by), note=note)
         tx.audit(person(by), "settle", key, after={"landed": landed}, note=note)
-        flow, owner = (
-            ("requests", parked.connection)
-            if parked.kind == "request"
-            else ("shipments", parked.scope)
-        )
+        flow, owner = {
+            "request": ("requests", parked.connection),
+            "purchase": (PURCHASES, parked.connection),
+        }.get(parked.kind, ("shipments", parked.scope))
         tx.wake(f"{owner}/{flow}", "core/orders")
     console().print(Text(f"{key}: {'landed' if landed else 'is sent again'}"))
 

@@ -23,6 +23,7 @@ from jobs.store.offers import Offers
 from jobs.store.orders import Orders
 from jobs.store.permissions import WRITING_FLOWS, Permissions
 from jobs.store.plans import Plans
+from jobs.store.purchases import Purchases
 from jobs.store.stock import Stock
 from jobs.store.tables import (
     cases,
@@ -440,7 +441,7 @@ def verify(config: ConfigOption = None, as_json: JsonOption = False) -> None:
                 "kept": one.kept,
                 "recomputed": one.recomputed,
             }
-            for one in Stock(tx).verify()
+            for one in (*Stock(tx).verify(), *Purchases(tx).verify())
         ]
     show(
         differences,

@@ -26,7 +26,8 @@ class EffectRow:
     connection: str
     scope: str
     subject: str
-    order_id: int
+    #: None where it is about no order of a buyer
+    order_id: int | None
     number: int
     sku: str | None
     key: str
@@ -37,6 +38,12 @@ class EffectRow:
     response: str
     remote_ref: str
 
+    @property
+    def of_order(self) -> int:
+        """The order it is about; requests and confirmations always have one."""
+        assert self.order_id is not None, self.key
+        return self.order_id
+
 
 @dataclass(frozen=True, slots=True)
 class Intent:
@@ -46,7 +53,8 @@ class Intent:
     connection: str
     scope: str
     subject: str
-    order_id: int
+    #: None where it is about no order of a buyer
+    order_id: int | None
     number: int
     key: str
     #: what is asked for, in a stable text; its hash is kept beside the key
@@ -147,6 +155,19 @@ class Effects:
                 fulfillment.c.number == one.number,
             )
             .values(state=requested, requested_at=self._tx.now)
+        )
+
+    def cancel_unsent(self, key: str) -> bool:
+        """Take back what nobody has begun to send. False: it is on its way, or was never planned."""
+        return bool(
+            self._connection.execute(
+                update(effect)
+                .where(
+                    effect.c.key == key,
+                    effect.c.state.in_([str(EffectState.PLANNED), str(EffectState.PROPOSED)]),
+                )
+                .values(state=str(EffectState.CANCELED))
+            ).rowcount
         )
 
     def sending(

@@ -14,6 +14,8 @@ from jobs.store.tables import mode, write_stop
 
 #: The flows of a channel that write to the outside, each with a mode of its own.
 WRITING_FLOWS = ("offers", "requests", "shipments")
+#: The flow of a supplier's connection that writes to the outside.
+PURCHASES = "purchases"
 EVERYWHERE = "*"
 
 

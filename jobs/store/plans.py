@@ -43,6 +43,12 @@ class Plans:
             ).scalar_one()
         )
 
+    def amend(self, plan_id: int, body: Any) -> None:
+        """Tell the same plan with newer figures; what a person would approve is unchanged."""
+        self._connection.execute(
+            update(change_plan).where(change_plan.c.id == plan_id).values(body=body)
+        )
+
     def waiting(self) -> list[Row[Any]]:
         return self._tx.rows(select(change_plan).where(change_plan.c.state == "waiting"))
 

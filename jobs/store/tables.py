@@ -450,6 +450,76 @@ supplier_item = Table(
     Column("at", Instant, nullable=False, comment="when it was told"),
 )
 
+# --- buying --------------------------------------------------------------------------------------
+
+purchase_order = Table(
+    "purchase_order",
+    metadata,
+    Column("number", Text, primary_key=True, comment="printed on the order; the key of its effect"),
+    Column("supplier", Text, nullable=False),
+    Column("connection", Text, nullable=False, comment="'': a person sends it"),
+    Column("location", Text, nullable=False, comment="who receives it"),
+    Column(
+        "state",
+        Text,
+        nullable=False,
+        comment="draft, sent, acknowledged, partly_received, received, closed, canceled",
+    ),
+    Column("currency", String(3), nullable=False, comment="of its prices"),
+    Column("needed_on", Date, comment="when we need it; null: as soon as can be"),
+    Column("expected_on", Date, nullable=False, comment="when we reckon with it"),
+    Column("confirmed_on", Date, comment="when the supplier says it leaves them"),
+    Column("reference", Text, nullable=False, default="", comment="the supplier's own word for it"),
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("sent_at", Instant),
+    Column("acknowledged_at", Instant),
+    Column("settled_at", Instant, comment="received, closed or canceled"),
+    Index("ix_purchase_order_state", "state"),
+)
+
+purchase_order_line = Table(
+    "purchase_order_line",
+    metadata,
+    Column(
+        "purchase",
+        Text,
+        ForeignKey("purchase_order.number", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("sku", Text, primary_key=True),
+    Column("item", Text, nullable=False, comment="what the supplier calls it"),
+    Column("quantity", Integer, nullable=False, comment="units, never packs"),
+    Column("pack", Integer, nullable=False),
+    Column("price", BigInteger, comment="of one unit, minor units; null: not known"),
+    Column("confirmed", Integer, comment="units the supplier says will come; null: no answer"),
+    Column("received", Integer, nullable=False, default=0),
+    CheckConstraint("quantity > 0", name="quantity"),
+    Index("ix_purchase_order_line_sku", "sku"),
+)
+
+receipt_cost = Table(
+    "receipt_cost",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("reference", Text, nullable=False, comment="of the receipt's movement"),
+    Column("sku", Text, nullable=False),
+    Column("purchase", Text, ForeignKey("purchase_order.number"), nullable=False),
+    Column("location", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("units", Integer, nullable=False),
+    Column("currency", String(3), nullable=False, comment="the shop's, of all amounts here"),
+    Column("goods", BigInteger, nullable=False, comment="minor units, of all units"),
+    Column("freight", BigInteger, nullable=False),
+    Column("duty", BigInteger, nullable=False),
+    Column("fees", BigInteger, nullable=False),
+    Column("basis", Json, nullable=False, comment="price, rate and duty it was reckoned with"),
+    Column("pool_units", Integer, nullable=False, comment="in stock after it, of known cost"),
+    Column("pool_value", BigInteger, nullable=False, comment="what those cost together"),
+    UniqueConstraint("reference", "sku"),
+    Index("ix_receipt_cost_sku", "sku"),
+)
+
 # --- orders: facts, then what we decided ---------------------------------------------------------
 
 party = Table(

@@ -209,6 +209,8 @@ class SupplierRig(Rig):
                 "requests_out": "requests",
                 "acknowledgments_in": {"path": "acknowledgments"},
                 "shipments_in": {"path": "shipments"},
+                "purchases_out": "purchases",
+                "purchase_answers_in": {"path": "purchase-answers"},
             },
             "location": "acme",
             "stable_after": 10.0,

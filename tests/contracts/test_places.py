@@ -9,13 +9,17 @@ import pytest
 
 from core.errors import Rejected, UnknownOutcome
 from core.model.fulfillment import AcknowledgmentStatus, FulfillmentLine, ShipRequest
+from core.model.money import Money
 from core.model.orders import Address
+from core.model.purchasing import PurchaseLine, PurchaseOrder
 from core.ports import (
     AlertTarget,
     Batch,
     FulfillmentSource,
     Handover,
     Mail,
+    PurchaseAnswerSource,
+    PurchaseOrderTarget,
     RequestTarget,
     StockSource,
     TrackingSource,
@@ -153,6 +157,91 @@ class TestFulfillmentSource:
         assert [(one.sku, one.quantity) for one in notice.lines] == [(SKU, 2)]
         assert again == []
         assert anew == items
+
+
+PURCHASE = "PO-acme-20261124-3F9C2A"
+
+
+def purchase(rig: SupplierRig, *, quantity: int = 48) -> bytes:
+    line = PurchaseLine(SKU, "AC-1007", quantity, Money(1850, "CNY"), pack=24)
+    made: bytes = rig.connector.purchase_document(
+        PurchaseOrder(PURCHASE, "acme", "warehouse", (line,), NOON, NOON.date())
+    )
+    return made
+
+
+def purchased(rig: SupplierRig) -> int:
+    """How often the supplier got this order."""
+    found = rig.simulator.books()["purchases"].get(PURCHASE)
+    return int(found["count"]) if found else 0
+
+
+class TestPurchaseOrderTarget:
+    capability = PurchaseOrderTarget
+
+    def test_the_same_order_is_the_same_bytes(self, rig: SupplierRig) -> None:
+        # given one order, when its document is made twice, then nothing differs
+        assert purchase(rig) == purchase(rig)
+
+    def test_a_staged_order_is_seen_by_nobody_and_a_release_hands_it_over_once(
+        self, rig: SupplierRig
+    ) -> None:
+        # given an order that was staged twice
+        sheet = purchase(rig)
+        assert rig.connector.find_purchase(PURCHASE, sheet) is Handover.ABSENT
+        rig.connector.stage_purchase(PURCHASE, purchase(rig, quantity=24))
+        assert rig.connector.find_purchase(PURCHASE, sheet) is Handover.PARTIAL
+        rig.connector.stage_purchase(PURCHASE, sheet)
+        rig.pass_time()
+        assert rig.connector.find_purchase(PURCHASE, sheet) is Handover.STAGED
+        assert purchased(rig) == 0
+
+        # when it is released
+        rig.connector.release_purchase(PURCHASE)
+        assert rig.connector.find_purchase(PURCHASE, sheet) is Handover.DELIVERED
+        rig.pass_time()
+
+        # then it was taken once, and is gone
+        assert purchased(rig) == 1
+        assert rig.connector.find_purchase(PURCHASE, sheet) is Handover.ABSENT
+
+    def test_a_release_never_overwrites(self, rig: SupplierRig) -> None:
+        # given an order handed over and not taken yet, and another one staged under its name
+        first, second = purchase(rig), purchase(rig, quantity=24)
+        rig.connector.stage_purchase(PURCHASE, first)
+        rig.connector.release_purchase(PURCHASE)
+        rig.connector.stage_purchase(PURCHASE, second)
+
+        # when the second is released
+        with pytest.raises(Rejected) as refused:
+            rig.connector.release_purchase(PURCHASE)
+
+        # then it is refused, and both are seen lying there
+        assert refused.value.code == "exists"
+        assert rig.connector.find_purchase(PURCHASE, first) is Handover.DOUBT
+
+
+class TestPurchaseAnswerSource:
+    capability = PurchaseAnswerSource
+
+    def test_an_answer_comes_once_with_what_will_come_and_when(self, rig: SupplierRig) -> None:
+        # given an order of which the supplier has not enough
+        rig.simulator.place_order({"short": {"AC-1007": 24}})
+        rig.connector.stage_purchase(PURCHASE, purchase(rig))
+        rig.connector.release_purchase(PURCHASE)
+        rig.pass_time()
+        rig.pass_time(120)
+
+        # when answers are pulled, and pulled again from where that ended
+        items, cursor = pull_all(rig, rig.connector.pull_purchase_answers)
+        again, _ = pull_all(rig, rig.connector.pull_purchase_answers, cursor)
+
+        # then it is there once
+        (answer,) = items
+        assert (answer.number, answer.item, answer.quantity) == (PURCHASE, "AC-1007", 24)
+        assert answer.ready_on is not None
+        assert answer.ready_on > NOON.date()
+        assert again == []
 
 
 class TestStockSource:

@@ -266,11 +266,17 @@ class Shop:
 
 
 def open_shop(
-    store: Store, clock: ManualClock, folder: Path, *, changes: Mapping[str, str] = {}
+    store: Store,
+    clock: ManualClock,
+    folder: Path,
+    *,
+    changes: Mapping[str, str] = {},
+    more: str = "",
 ) -> Shop:
-    """In the mode `act`, empty. `changes` stand in its configuration for what was there."""
+    """In the mode `act`, empty. `changes` stand in its configuration for what was there, `more` is
+    YAML after the shop's own."""
     path = folder / "lockstep.yaml"
-    text = _CONFIG.format(folder=folder, secret="${env:SECRET}")
+    text = _CONFIG.format(folder=folder, secret="${env:SECRET}") + more
     for old, new in changes.items():
         assert old in text, old
         text = text.replace(old, new)

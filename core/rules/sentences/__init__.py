@@ -36,17 +36,22 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
 #: Arguments that hold our own words rather than ids, quantities or a remote's words.
 TRANSLATED: Final = frozenset(
     {
+        "cost",
+        "cover",
         "doubts",
         "flow",
         "group",
         "hold",
         "holds",
         "kind",
+        "loss",
         "mode",
         "parts",
         "payment",
+        "runs_out",
         "state",
         "status",
+        "unsold",
     }
 )
 _SEPARATOR = re.compile(r"([,;] )")

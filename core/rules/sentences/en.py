@@ -202,6 +202,46 @@ SENTENCES: Final[dict[str, str]] = {
     "lead_observed": "The supplier delivered {receipts:time|times}: half within {p50:day|days}, nine of ten within {p90}.",
     "lead_assumed": "Nobody told a lead time: {days:day|days} are assumed, and at most {p90}.",
     "closure_covered": "Closed from {first} to {last} ({days:day|days}): order before it, enough to last beyond it.",
+    # --- buying: the sum behind a proposal ---
+    "replenish_position": "{available} free + {incoming} on the way - {promised} promised = {position}.",
+    "replenish_static": "Low is {level} or fewer, as you wrote.",
+    "replenish_days_of_cover": "Low is {level} or fewer: what {days:day asks|days ask} for.",
+    "replenish_reorder_point": "Low is {level} or fewer: enough for {days:day|days} ({lead} until it is here, {review} "
+    "until somebody orders again) in {service} of 100 cases.",
+    "replenish_on_its_way": "{incoming:unit is|units are} on the way: nothing to order.",
+    "replenish_no_supplier": "No supplier is configured for it.",
+    "replenish_target": "Enough for {days:day|days} is {target} → {need}.",
+    "replenish_packs": "Whole packs of {pack} → {quantity}.",
+    "replenish_minimum": "They take no fewer than {least} → {quantity}.",
+    "replenish_minimum_too_much": "They take no fewer than {least}, and only {room} would sell within {days:day|days}: "
+    "order with --quantity if you want it all the same.",
+    "replenish_capped": "No more than sells within {days:day|days} → {quantity}.",
+    "replenish_break": "From {least} on one costs {price}: {total} instead of {before} → {quantity}.",
+    "replenish_cheapest": "{supplier} asks {cost}, {other} {than}.",
+    "replenish_late": "Even ordered today it comes {days:day|days} after it may have run out ({empty}).",
+    "replenish_wait": "{units:sale|sales}, {loss}",
+    # --- buying: orders and receipts ---
+    "purchase_approved": "{by} ordered {units:unit|units} from {supplier}: {number}.",
+    "purchase_sent": "Purchase order {number} handed over to {supplier}.",
+    "purchase_refused": "The supplier's side refused purchase order {key}: {words}",
+    "purchase_canceled": "{by} canceled purchase order {number} before it was sent ({units:unit|units}).",
+    "purchase_closed": "{by} closed purchase order {number}; {units:unit|units} will not come.",
+    "purchase_answered": "{supplier} confirmed {units:unit|units} of {number}, ready on: {ready}.",
+    "purchase_short": "{supplier} will send less of {number} than ordered ({lines}). Order the rest elsewhere or wait; "
+    "`lockstep replenish close {number}` if nothing more shall come.",
+    "purchase_late": "{supplier} is late with {number}: {units:unit was|units were} expected on {expected}. Ask them; "
+    "`lockstep replenish close {number}` if it will not come.",
+    "purchase_answer_strange": "{source} speaks of things that purchase order {number} does not hold: {items}.",
+    "unknown_purchase": "{source} answers purchase order {number}, which is not one of ours.",
+    "purchase_received": "{units:unit|units} of {number} received at {location} ({reference}).",
+    "receipt_over": "More came of {number} than was ordered: {lines}. It is counted in; keep it and pay for it, or send it back.",
+    "receipt_short": "{supplier} still owes of {number}: {lines}. It stays expected until it comes; "
+    "`lockstep replenish close {number}` if it will not.",
+    # --- stock that lies ---
+    "slow_return": "{units:unit|units}; days of cover: {cover}; days without a sale: {unsold}. Send it back: "
+    "the supplier takes it for {left} more days.",
+    "slow_stop": "{units:unit|units}; days of cover: {cover}; days without a sale: {unsold}. Stop buying it and clear it out.",
+    "slow_promote": "{units:unit|units}; days of cover: {cover}; days without a sale: {unsold}. Promote it or lower its price.",
     # --- connections ---
     "connection_unauthorized": "{connection} refuses our credentials at {operation}; missing right: {missing}. "
     "It stands still until this is mended.",
@@ -209,6 +249,18 @@ SENTENCES: Final[dict[str, str]] = {
     "connection_back": "{connection} answers again.",
     # --- alerts and mails ---
     "alert_low_stock": "{sku} runs low: {available:unit|units} available, the level is {level}.",
+    "alert_buy": "{sku}: order {quantity:unit|units} ({packs:pack|packs} of {pack}) from {supplier} by {order_by}, {cost}. "
+    "{available} free + {incoming} on the way - {promised} promised = {position}; low is {level} or fewer; runs out: {runs_out}. "
+    "Waiting for the next order (here {later}) may lose {lost:sale|sales}, {loss}.",
+    "alert_buy_units": "{sku}: order {quantity:unit|units} from {supplier} by {order_by}, {cost}. "
+    "{available} free + {incoming} on the way - {promised} promised = {position}; low is {level} or fewer; runs out: {runs_out}. "
+    "Waiting for the next order (here {later}) may lose {lost:sale|sales}, {loss}.",
+    "alert_low_unsold": "{sku} runs low: {available} free + {incoming} on the way - {promised} promised = {position}; "
+    "low is {level} or fewer. No supplier is configured for it.",
+    "alert_low_on_its_way": "{sku} runs low: {available} free, {promised} promised; {incoming:unit is|units are} on the way from "
+    "{supplier}, which makes {position} (low is {level}). Nothing to order.",
+    "alert_low_minimum": "{sku} runs low: {available} free + {incoming} on the way - {promised} promised = {position}; low is {level} "
+    "or fewer. The least that {supplier} takes would lie too long: decide with `lockstep replenish plan`.",
     "alert_resolved": "Over since {since}: {subject}.",
     "alert_opened": "New, and not told yet.",
     "alert_changed": "It changed since the last mail.",
@@ -246,6 +298,17 @@ SENTENCES: Final[dict[str, str]] = {
     "mail_resolved_word": "resolved",
     "mail_footer": "Sent by Lockstep for {shop}, {when}. `lockstep cases` lists what is open; "
     "`lockstep explain` says why.",
+    "mail_buy_title": "Order from {supplier}",
+    "mail_buy": "Order from {supplier} by {order_by}: {count:Sku|Skus}, {cost}",
+    "mail_buy_how": "To order all of it: lockstep replenish approve {plan} - one line of it: lockstep replenish approve {plan}/SKU - "
+    "the whole sum: lockstep replenish plan --supplier {supplier}",
+    "group_case_purchase_short": "Purchase orders that will come short",
+    "group_case_purchase_late": "Purchase orders that are late",
+    "group_case_purchase_refused": "Purchase orders that were refused",
+    "group_case_purchase_answer_strange": "Answers about things that were not ordered",
+    "group_case_unknown_purchase": "Answers to purchase orders we never made",
+    "group_case_receipt_over": "Deliveries with more than was ordered",
+    "group_case_receipt_short": "Deliveries with less than was ordered",
     "group_low_stock": "Low stock",
     "group_connection_down": "Connections that do not work",
     "group_case_unreadable_record": "Records that could not be read",
@@ -355,6 +418,15 @@ WORDS: Final[dict[str, str]] = {
     "shipment line": "shipment line",
     "acknowledgment file": "acknowledgment file",
     "acknowledgment line": "acknowledgment line",
+    # buying
+    "purchase": "purchase order",
+    "purchase answer": "answer to a purchase order",
+    "purchase answer file": "file of answers to purchase orders",
+    "cost.unknown": "price not known",
+    "loss.unknown": "margin not known",
+    "cover.endless": "no end",
+    "unsold.never": "never sold",
+    "runs_out.not_in_sight": "not in sight",
     # how far a write is
     "proposed": "a person has to release it",
     "done": "done",

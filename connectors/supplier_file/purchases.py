@@ -1,0 +1,110 @@
+"""Our purchase order as a file, their answers to it as our facts. Pure, like `mapping`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, date
+from zoneinfo import ZoneInfo
+
+from connectors.supplier_file.mapping import (
+    File,
+    Row,
+    _cell,
+    _instant,
+    _quantity,
+    _reject,
+    _required,
+    _Unreadable,
+    rows_of,
+    safe_cell,
+)
+from core.model.money import Money
+from core.model.purchasing import PurchaseAnswer, PurchaseOrder
+from core.ports import Reject
+
+#: The columns of a purchase order: one line per thing.
+PURCHASE_COLUMNS = (
+    "order", "item", "sku", "quantity", "packs", "pack", "unit_price", "currency",
+    "deliver_to", "needed_on", "ordered_at",
+)  # fmt: skip
+
+
+def purchase_document(order: PurchaseOrder) -> bytes:
+    """The order as UTF-8 CSV with CRLF; quantities are units. The same order is the same bytes."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(PURCHASE_COLUMNS)
+    needed = order.needed_on.isoformat() if order.needed_on else ""
+    at = order.ordered_at.astimezone(UTC).isoformat(timespec="seconds")
+    for line in order.lines:
+        price, currency = _price(line.price)
+        writer.writerow(
+            (
+                *map(safe_cell, (order.number, line.item, line.sku)),
+                line.quantity,
+                line.quantity // line.pack,
+                line.pack,
+                price,
+                currency,
+                safe_cell(order.location),
+                needed,
+                at,
+            )
+        )
+    return out.getvalue().encode("utf-8")
+
+
+def _price(price: Money | None) -> tuple[str, str]:
+    if price is None:
+        return "", ""
+    amount, _, currency = str(price).partition(" ")
+    return amount, currency
+
+
+def answers(file: File) -> tuple[list[PurchaseAnswer], list[Reject], list[tuple[str, str]]]:
+    """Answers, lines that could not be read, and each answer's raw line as JSON."""
+    columns = file.format.purchase_answer
+    items: list[PurchaseAnswer] = []
+    rejects: list[Reject] = []
+    raw: list[tuple[str, str]] = []
+    for row in rows_of(file, needed=(columns.order, columns.item, columns.quantity)):
+        if not isinstance(row, Row):
+            rejects.append(_reject(file, "purchase answer", *row))
+            continue
+        try:
+            one = _answer(row, file)
+        except _Unreadable as why:
+            rejects.append(_reject(file, "purchase answer", row.line, row.text, str(why)))
+            continue
+        items.append(one)
+        cells = json.dumps(dict(row.cells), ensure_ascii=False)
+        raw.append((f"{one.number} {one.item}", cells))
+    return items, rejects, raw
+
+
+def _answer(row: Row, file: File) -> PurchaseAnswer:
+    columns = file.format.purchase_answer
+    at = _cell(row, columns.at)
+    quantity = _quantity(_required(row, columns.quantity))
+    if quantity < 0:
+        raise _Unreadable(f"{quantity} units cannot come")
+    return PurchaseAnswer(
+        number=_required(row, columns.order),
+        item=_required(row, columns.item),
+        quantity=quantity,
+        at=_instant(at, file.format) if at else file.changed_at,
+        ready_on=_day(_cell(row, columns.ready_on), file),
+        reference=_cell(row, columns.reference),
+    )
+
+
+def _day(text: str, file: File) -> date | None:
+    """2026-12-01, or an instant as the other files write it: then its day as they see it."""
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return _instant(text, file.format).astimezone(ZoneInfo(file.format.timezone)).date()

@@ -1,0 +1,368 @@
+"""BUY: approved lines become purchase orders, orders become files at the supplier, answers come back.
+
+A purchase order's number is its Effect's key. It is made of what was approved, so that a restored
+copy of the database that approves the same plan again makes the same order, not a second one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Row
+
+from config.replenishment import Supplier
+from core.errors import ConfigError
+from core.model.cases import Case, Severity
+from core.model.catalog import Sku
+from core.model.money import Money
+from core.model.purchasing import PurchaseAnswer, PurchaseLine, PurchaseOrder, PurchaseState
+from core.model.reasons import Reason
+from core.ports import PurchaseAnswerSource, PurchaseOrderTarget
+from core.rules.modes import may_write
+from core.rules.replenishment import price_of
+from jobs.forecast import arrives, lead_time
+from jobs.push import Handing, hand_over
+from jobs.replenish import NOT_IN_SIGHT, OPEN_ALWAYS, PLAN, Line, item_of
+from jobs.run import Run
+from jobs.store.effects import EffectRow, Effects, Intent
+from jobs.store.permissions import PURCHASES, Permissions
+from jobs.store.plans import Plans
+from jobs.store.purchases import PurchaseRecord, Purchases
+from jobs.store.store import Tx
+from jobs.store.types import json_text
+from jobs.wiring import Wiring
+
+KIND = "purchase"
+
+
+class CannotBuy(ConfigError):
+    """What a person asked for cannot be ordered as it stands."""
+
+
+# --- approving -----------------------------------------------------------------------------------
+
+
+def approve(
+    tx: Tx, wiring: Wiring, plan: int, *, skus: Sequence[Sku] = (),
+    quantities: Mapping[Sku, int] | None = None, below_minimum: bool = False, by: str,
+) -> PurchaseOrder:  # fmt: skip
+    """Make a purchase order of a plan's lines (all with a quantity, where `skus` is empty).
+
+    Raises CannotBuy. What the plan holds besides is proposed again with the next look.
+    """
+    row, lines = _waiting(tx, plan)
+    supplier = wiring.config.suppliers.get(row.scope)
+    if supplier is None:
+        raise CannotBuy(f"plan {plan}: there is no supplier {row.scope!r} in the configuration")
+    ordered = _ordered(tx, wiring, lines, skus, quantities or {}, plan)
+    if not below_minimum:
+        _check_minimum(supplier, ordered)
+    if supplier.connection:
+        permission = may_write(Permissions(tx).scope(supplier.connection, PURCHASES), sku=None)
+        if permission.reason.code == "mode_observe":
+            raise CannotBuy(
+                f"{PURCHASES} to {supplier.connection!r} are only observed: nothing would be sent; "
+                f"`lockstep mode act --connection {supplier.connection}` switches"
+            )
+    order = PurchaseOrder(
+        number=_number(row, ordered, wiring.day(row.created_at)),
+        supplier=row.scope,
+        location=supplier.restocks,
+        lines=tuple(ordered),
+        ordered_at=tx.now,
+        needed_on=_needed(lines[line.sku] for line in ordered),
+    )
+    _add(tx, wiring, supplier, order, by=by)
+    Plans(tx).settle(plan, "done", by=by)
+    # What is left of the plan is worked out again.
+    tx.wake("core/replenishment", "core/alerts")
+    return order
+
+
+def _waiting(tx: Tx, plan: int) -> tuple[Row[Any], dict[Sku, Line]]:
+    row = Plans(tx).get(plan)
+    if row is None or row.kind != PLAN:
+        raise CannotBuy(f"there is no purchase plan {plan}; `lockstep replenish plan` lists them")
+    if row.state == "replaced":
+        newer = [
+            one.id for one in Plans(tx).waiting() if (one.kind, one.scope) == (PLAN, row.scope)
+        ]
+        now = f"plan {newer[0]} took its place; look at it first" if newer else "none is left"
+        raise CannotBuy(f"what plan {plan} proposed has changed: {now}")
+    if row.state != "waiting":
+        raise CannotBuy(f"plan {plan} was settled by {row.settled_by}")
+    return row, {one["sku"]: Line(**one) for one in row.body["lines"]}
+
+
+def _ordered(
+    tx: Tx, wiring: Wiring, lines: Mapping[Sku, Line], skus: Sequence[Sku],
+    quantities: Mapping[Sku, int], plan: int,
+) -> list[PurchaseLine]:  # fmt: skip
+    wanted = skus or [sku for sku, line in lines.items() if line.quantity or sku in quantities]
+    unknown = sorted({*wanted, *quantities} - lines.keys())
+    if unknown:
+        raise CannotBuy(f"plan {plan} has no line for {', '.join(unknown)}")
+    made = []
+    for sku in dict.fromkeys(wanted):
+        line = lines[sku]
+        units = quantities.get(sku, line.quantity)
+        if units != line.quantity or not units:
+            line = _changed(tx, wiring, line, units)
+        price = None if line.price is None else Money(line.price, line.currency)
+        made.append(PurchaseLine(sku, line.item, line.quantity, price, line.pack))
+    if not made:
+        raise CannotBuy(f"plan {plan} has nothing to order")
+    return sorted(made, key=lambda one: one.sku)
+
+
+def _changed(tx: Tx, wiring: Wiring, line: Line, units: int) -> Line:
+    """Another quantity than was proposed: whole packs, the supplier's minimum, its own price."""
+    item = item_of(tx, wiring, line.supplier, line.sku)
+    if units < max(1, item.least):
+        raise CannotBuy(
+            f"{line.sku}: {units} is fewer than {line.supplier} takes ({max(1, item.least)})"
+        )
+    if units % item.pack:
+        down, up = units // item.pack * item.pack, -(-units // item.pack) * item.pack
+        raise CannotBuy(
+            f"{line.sku}: {units} is no number of whole packs of {item.pack}; take {down} or {up}"
+        )
+    price = price_of(item, units)
+    return replace(line, quantity=units, price=None if price is None else price.amount)
+
+
+def _check_minimum(supplier: Supplier, lines: Sequence[PurchaseLine]) -> None:
+    if any(line.price is None for line in lines):
+        return
+    total = sum(line.price.amount * line.quantity for line in lines if line.price)
+    least = Money.parse(str(supplier.order_minimum), supplier.currency)
+    if total < least.amount:
+        missing = Money(least.amount - total, supplier.currency)
+        raise CannotBuy(
+            f"the order comes to {Money(total, supplier.currency)}; {missing} are missing to the "
+            f"minimum of {least}: order more, or add --below-minimum where they agreed"
+        )
+
+
+def _needed(lines: Iterable[Line]) -> date | None:
+    days = [one.runs_out for one in lines if one.runs_out not in ("", NOT_IN_SIGHT)]
+    return date.fromisoformat(min(days)) if days else None
+
+
+def _number(row: Row[Any], lines: Sequence[PurchaseLine], day: date) -> str:
+    """PO-acme-20261126-3F9C2A: the same approval of the same plan is the same number."""
+    what = [row.scope, row.created_at.isoformat(), [[one.sku, one.quantity] for one in lines]]
+    digest = hashlib.sha256(json_text(what).encode()).hexdigest()[:6].upper()
+    return f"PO-{row.scope}-{day:%Y%m%d}-{digest}"
+
+
+def _add(tx: Tx, wiring: Wiring, supplier: Supplier, order: PurchaseOrder, *, by: str) -> None:
+    purchases = Purchases(tx)
+    calendar = wiring.loaded.calendars.get(supplier.calendar, OPEN_ALWAYS)
+    stated = max(
+        item_of(tx, wiring, order.supplier, line.sku).lead_days or supplier.lead_days
+        for line in order.lines
+    )
+    lead = lead_time(purchases.lead_days(order.supplier), stated=stated, assumed=supplier.lead_days)
+    added = purchases.add(
+        order,
+        connection=supplier.connection,
+        currency=supplier.currency,
+        expected_on=arrives(calendar, wiring.day(tx.now), lead.p50),
+        by=by,
+    )
+    if not added:
+        raise CannotBuy(f"{order.number} was ordered already; `lockstep replenish orders` shows it")
+    units = sum(line.quantity for line in order.lines)
+    subject = f"purchase {order.number}"
+    tx.decide(
+        subject,
+        Reason.of(
+            "purchase_approved", number=order.number, supplier=order.supplier, units=units, by=by
+        ),
+    )
+    tx.audit(
+        by,
+        "approve purchase",
+        order.number,
+        after={line.sku: line.quantity for line in order.lines},
+    )
+    if supplier.connection:
+        Effects(tx).plan(
+            [
+                Intent(
+                    kind=KIND,
+                    connection=supplier.connection,
+                    scope=supplier.connection,
+                    subject=subject,
+                    order_id=None,
+                    number=0,
+                    key=order.number,
+                    request=json_text([[one.sku, one.quantity] for one in order.lines]),
+                )
+            ]
+        )
+        tx.wake(f"{supplier.connection}/{PURCHASES}")
+
+
+# --- sending -------------------------------------------------------------------------------------
+
+
+def push_purchases(run: Run, connection: str) -> None:
+    """Hand approved purchase orders to the supplier, each exactly once."""
+    target = run.wiring.connector(connection, PurchaseOrderTarget)
+
+    def document(tx: Tx, effect: EffectRow) -> bytes | None:
+        order = Purchases(tx).get(effect.key)
+        if order is None or order.state is not PurchaseState.DRAFT:
+            return None
+        return target.purchase_document(order.order())
+
+    def handed_over(tx: Tx, effect: EffectRow, reference: str) -> None:
+        record_sent(tx, effect, reference)
+
+    hand_over(
+        run,
+        connection,
+        Handing(
+            kind=KIND,
+            flow=PURCHASES,
+            document=document,
+            stage=target.stage_purchase,
+            release=target.release_purchase,
+            find=target.find_purchase,
+            handed_over=handed_over,
+        ),
+    )
+
+
+def record_sent(tx: Tx, effect: EffectRow, reference: str) -> None:
+    """It lies where the supplier picks it up."""
+    Effects(tx).done(effect, remote_ref=reference)
+    Purchases(tx).sent(effect.key)
+    tx.decide(
+        effect.subject,
+        Reason.of("purchase_sent", number=effect.key, supplier=effect.connection),
+    )
+
+
+def sent_by_hand(tx: Tx, number: str, *, by: str) -> None:
+    """A person sent it: for suppliers without a connection. Raises CannotBuy."""
+    order = _known(tx, number)
+    if order.connection or order.state is not PurchaseState.DRAFT:
+        raise CannotBuy(f"{number} is {order.state}, sent through {order.connection or 'a person'}")
+    Purchases(tx).sent(number)
+    tx.decide(
+        f"purchase {number}", Reason.of("purchase_sent", number=number, supplier=order.supplier)
+    )
+    tx.audit(by, "send purchase", number)
+
+
+def _known(tx: Tx, number: str) -> PurchaseRecord:
+    order = Purchases(tx).get(number, lock=True)
+    if order is None:
+        raise CannotBuy(
+            f"there is no purchase order {number!r}; `lockstep replenish orders` lists them"
+        )
+    return order
+
+
+# --- taking back, and closing --------------------------------------------------------------------
+
+
+def close(tx: Tx, number: str, *, note: str | None, by: str) -> PurchaseState:
+    """Expect nothing more of it. One that is not sent yet is canceled, and never will be.
+
+    Raises CannotBuy where it is settled, or on its way out at this moment.
+    """
+    order = _known(tx, number)
+    if not order.open:
+        raise CannotBuy(f"{number} is {order.state} already")
+    state = PurchaseState.CLOSED
+    if order.state is PurchaseState.DRAFT:
+        state = PurchaseState.CANCELED
+        if order.connection and not Effects(tx).cancel_unsent(number):
+            raise CannotBuy(f"{number} is being sent at this moment; look again in a minute")
+    Purchases(tx).settle(order, state)
+    for kind in CASES:
+        tx.close_case(kind, f"purchase {number}", by=by, note=note)
+    missing = sum(line.coming for line in order.lines)
+    code = "purchase_canceled" if state is PurchaseState.CANCELED else "purchase_closed"
+    tx.decide(f"purchase {number}", Reason.of(code, number=number, units=missing, by=by))
+    tx.audit(by, "close purchase", number, after={"state": str(state)}, note=note)
+    tx.wake("core/replenishment")
+    return state
+
+
+#: Cases that are about one purchase order; they end with it.
+CASES = ("purchase_short", "receipt_short", "purchase_late", "purchase_refused")
+
+
+# --- answers -------------------------------------------------------------------------------------
+
+
+def pull_answers(run: Run, connection: str) -> None:
+    """Take what suppliers say will come, and when."""
+    source = run.wiring.connector(connection, PurchaseAnswerSource)
+    for batch in source.pull_purchase_answers(since=run.lease.cursor):
+        with run.transaction() as tx:
+            by_order: dict[str, list[PurchaseAnswer]] = defaultdict(list)
+            for one in batch.items:
+                by_order[one.number].append(one)
+            tx.keep_payloads(connection, "purchase answer", list(batch.raw))
+            for number, answers in sorted(by_order.items()):
+                record_answers(tx, connection, number, answers)
+            for reject in batch.rejects:
+                tx.open_reject(connection, reject)
+            tx.advance(batch.cursor, complete_to=batch.complete_to)
+
+
+def record_answers(tx: Tx, connection: str, number: str, answers: Sequence[PurchaseAnswer]) -> None:
+    """A supplier's answer to one purchase order; fewer than ordered becomes a Case."""
+    purchases = Purchases(tx)
+    order = purchases.get(number, lock=True)
+    if order is None or order.connection != connection:
+        reason = Reason.of("unknown_purchase", source=connection, number=number)
+        tx.open_case(Case("unknown_purchase", f"purchase {connection} {number}", reason))
+        return
+    named = {line.item: line.sku for line in order.lines} | {
+        line.sku: line.sku for line in order.lines
+    }
+    told = {named[one.item]: one for one in answers if one.item in named}
+    strange = sorted({one.item for one in answers} - named.keys())
+    if strange:
+        reason = Reason.of(
+            "purchase_answer_strange", number=number, source=connection, items=", ".join(strange)
+        )
+        tx.open_case(Case("purchase_answer_strange", f"purchase {number}", reason))
+    if not told or not order.open:
+        return
+    ready = max((one.ready_on for one in told.values() if one.ready_on), default=None)
+    # Ready is not here: an earlier promise does not bring it sooner than it was reckoned with.
+    expected = max(order.expected_on, ready) if ready else order.expected_on
+    purchases.confirmed(order, told, expected_on=expected)
+    tx.decide(
+        f"purchase {number}",
+        Reason.of(
+            "purchase_answered",
+            number=number,
+            supplier=order.supplier,
+            units=sum(one.quantity for one in told.values()),
+            ready=ready.isoformat() if ready else "",
+        ),
+    )
+    short = {
+        line.sku: (told[line.sku].quantity, line.quantity)
+        for line in order.lines
+        if line.sku in told and told[line.sku].quantity < line.quantity
+    }
+    if short:
+        words = ", ".join(f"{sku} {got}/{of}" for sku, (got, of) in sorted(short.items()))
+        reason = Reason.of("purchase_short", number=number, supplier=order.supplier, lines=words)
+        tx.open_case(Case("purchase_short", f"purchase {number}", reason, Severity.WARNING))
+    tx.wake("core/replenishment")

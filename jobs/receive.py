@@ -1,0 +1,290 @@
+"""RECEIVE: goods of a purchase order come into the ledger, and what they cost is frozen.
+
+What came is what is counted: more than was ordered is taken in and told, less stays expected until
+it comes or a person closes the order.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from config.replenishment import Supplier, exact
+from core.model.cases import Case
+from core.model.catalog import Sku
+from core.model.money import Money, exponent
+from core.model.purchasing import PurchaseState
+from core.model.reasons import Reason
+from core.model.stock import MovementKind, StockMovement
+from core.rules.landed_cost import (
+    Duty,
+    LandedLine,
+    ReceivedLine,
+    ShareBy,
+    duty_for,
+    landed,
+    nearest,
+)
+from jobs.money import rate_on
+from jobs.purchase import CASES, CannotBuy
+from jobs.store.costs import Costs
+from jobs.store.purchases import LineRecord, PurchaseRecord, Purchases
+from jobs.store.stock import Stock
+from jobs.store.store import Tx
+from jobs.store.tables import movement
+from jobs.wiring import Wiring
+
+_CUBIC_METER, _KILOGRAM = 1_000_000, 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What became of a receipt."""
+
+    reference: str
+    #: this slip had been received before: nothing was done
+    repeated: bool
+    state: PurchaseState
+    #: units beyond the order, and units that are still expected
+    over: dict[Sku, int]
+    short: dict[Sku, int]
+    #: nothing where no price is known
+    costs: tuple[LandedLine, ...] = ()
+
+
+def receive(
+    tx: Tx, wiring: Wiring, number: str, units: Mapping[Sku, int], *, slip: str,
+    freight: Money | None = None, by: str,
+) -> Received:  # fmt: skip
+    """Take in units under a packing slip: once per slip, however often it is said.
+
+    `freight`: of this receipt, in the shop's currency; None: as the supplier's rates have it.
+    Raises CannotBuy.
+    """
+    purchases = Purchases(tx)
+    order = purchases.get(number, lock=True)
+    if order is None:
+        raise CannotBuy(
+            f"there is no purchase order {number!r}; `lockstep replenish orders` lists them"
+        )
+    reference = f"{number}/{slip}"
+    if _was_received(tx, reference):
+        return Received(reference, True, order.state, {}, {})
+    if order.state is PurchaseState.CANCELED or (
+        order.state is PurchaseState.DRAFT and order.connection
+    ):
+        raise CannotBuy(f"{number} is {order.state}: it never left us, and nothing can come of it")
+    lines = {line.sku: line for line in order.lines}
+    costs = _costs(tx, wiring, order, lines, units, reference, freight)
+    Stock(tx).move(
+        [
+            StockMovement(sku, order.location, MovementKind.RECEIPT, count, reference, tx.now)
+            for sku, count in sorted(units.items())
+        ]
+    )
+    state = purchases.received(order, {sku: n for sku, n in units.items() if sku in lines})
+    over = {
+        sku: count - (lines[sku].coming if sku in lines else 0)
+        for sku, count in units.items()
+        if count > (lines[sku].coming if sku in lines else 0)
+    }
+    short = {
+        sku: line.coming - units.get(sku, 0)
+        for sku, line in lines.items()
+        if line.coming > units.get(sku, 0)
+    }
+    _tell(
+        tx, order, reference, units, over, short if state is PurchaseState.PARTLY_RECEIVED else {}
+    )
+    tx.audit(by, "receive", reference, after=dict(units))
+    tx.wake("core/replenishment", "core/alerts")
+    return Received(reference, False, state, over, short, costs)
+
+
+def _was_received(tx: Tx, reference: str) -> bool:
+    return (
+        tx.connection.execute(
+            select(movement.c.id).where(
+                movement.c.kind == str(MovementKind.RECEIPT), movement.c.reference == reference
+            )
+        ).first()
+        is not None
+    )
+
+
+def _tell(
+    tx: Tx, order: PurchaseRecord, reference: str, units: Mapping[Sku, int],
+    over: Mapping[Sku, int], short: Mapping[Sku, int],
+) -> None:  # fmt: skip
+    subject = f"purchase {order.number}"
+    tx.decide(
+        subject,
+        Reason.of(
+            "purchase_received",
+            number=order.number,
+            reference=reference,
+            units=sum(units.values()),
+            location=order.location,
+        ),
+    )
+    if over:
+        reason = Reason.of("receipt_over", number=order.number, lines=_listed(over))
+        tx.open_case(Case("receipt_over", f"purchase {reference}", reason))
+    if short:
+        reason = Reason.of(
+            "receipt_short",
+            number=order.number,
+            supplier=order.supplier,
+            lines=_listed(short),
+        )
+        # An older one tells what was missing then.
+        tx.close_case("receipt_short", subject)
+        tx.open_case(Case("receipt_short", subject, reason))
+    elif order.open:
+        for kind in CASES:
+            tx.close_case(kind, subject)
+
+
+def _listed(units: Mapping[Sku, int]) -> str:
+    return ", ".join(f"{sku} x{count}" for sku, count in sorted(units.items()))
+
+
+# --- what it cost --------------------------------------------------------------------------------
+
+
+def _costs(
+    tx: Tx, wiring: Wiring, order: PurchaseRecord, lines: Mapping[Sku, LineRecord],
+    units: Mapping[Sku, int], reference: str, freight: Money | None,
+) -> tuple[LandedLine, ...]:  # fmt: skip
+    """Work out and freeze the landed cost of what has a price. Raises CannotBuy without a rate."""
+    supplier = wiring.config.suppliers.get(order.supplier)
+    if supplier is None:
+        raise CannotBuy(
+            f"{order.number}: supplier {order.supplier!r} is not in the configuration any more; "
+            "its freight and duty terms are needed to receive"
+        )
+    today = wiring.day(tx.now)
+    found = rate_on(wiring, order.currency, today)
+    if found is None:
+        own = wiring.config.shop.currency
+        raise CannotBuy(
+            f"{order.number} is in {order.currency} and no rate to {own} holds on {today}; write "
+            f"one under `currencies`"
+        )
+    rate, written, since = found
+    received: list[ReceivedLine] = []
+    basis: dict[Sku, Any] = {}
+    for sku, count in sorted(units.items()):
+        line = lines.get(sku)
+        if line is None or line.price is None:
+            continue
+        terms = supplier.items.get(sku)
+        duty = None
+        if terms is not None and terms.hts:
+            duty = duty_for(_duties(wiring), hts=terms.hts, origin=terms.origin, day=today)
+        received.append(
+            ReceivedLine(
+                sku=sku,
+                units=count,
+                price=line.price.amount * count,
+                volume=terms.volume if terms else 0,
+                weight=terms.weight if terms else 0,
+                duty=duty.percent if duty else Fraction(0),
+                fee=exact(supplier.inbound_fee) * 10 ** exponent(wiring.config.shop.currency),
+            )
+        )
+        basis[sku] = {
+            "price": str(line.price),
+            "rate": written,
+            "rate_since": since.isoformat() if since else None,
+            "freight": "stated" if freight is not None else "by the supplier's rates",
+            "shared_by": supplier.freight.by,
+            "duty_percent": str(float(duty.percent)) if duty else "0",
+            "hts": terms.hts if terms else None,
+            "origin": terms.origin if terms else "",
+        }
+    if not received:
+        return ()
+    total = freight.amount if freight is not None else _estimated(wiring, supplier, received)
+    made = landed(received, rate=rate, freight=total, by=ShareBy(supplier.freight.by))
+    Costs(tx).freeze(
+        reference,
+        made,
+        purchase=order.number,
+        location=order.location,
+        currency=wiring.config.shop.currency,
+        basis=basis,
+    )
+    return made
+
+
+def _duties(wiring: Wiring) -> list[Duty]:
+    return [
+        Duty(one.hts.replace(".", ""), one.origin, one.since, exact(one.percent))
+        for one in wiring.config.duties
+    ]
+
+
+def _estimated(wiring: Wiring, supplier: Supplier, lines: list[ReceivedLine]) -> int:
+    """Freight by the supplier's rates: cubic meters and kilograms, in minor units."""
+    volume = sum(line.volume * line.units for line in lines)
+    weight = sum(line.weight * line.units for line in lines)
+    each = exact(supplier.freight.per_cubic_meter) * Fraction(volume, _CUBIC_METER)
+    each += exact(supplier.freight.per_kilogram) * Fraction(weight, _KILOGRAM)
+    return nearest(each * 10 ** exponent(wiring.config.shop.currency))
+
+
+# --- what a person brings ------------------------------------------------------------------------
+
+
+def read_slip(path: Path) -> tuple[dict[Sku, int], str]:
+    """A packing slip: CSV with the columns sku and quantity. (units, what names these bytes).
+
+    Raises CannotBuy with every bad cell.
+    """
+    try:
+        content = path.read_bytes()
+        text = content.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CannotBuy(f"{path} cannot be read: {error}") from None
+    reader = csv.DictReader(text.splitlines())
+    missing = [name for name in ("sku", "quantity") if name not in (reader.fieldnames or ())]
+    if missing:
+        found = ", ".join(reader.fieldnames or ())
+        raise CannotBuy(f"{path}: column {', '.join(missing)} is missing; found {found}")
+    units: Counter[Sku] = Counter()
+    problems = []
+    for number, row in enumerate(reader, start=2):
+        sku, count = (row["sku"] or "").strip(), (row["quantity"] or "").strip()
+        if not sku and not count:
+            continue
+        if not sku or not count.isascii() or not count.isdecimal() or len(count) > 9:
+            problems.append(
+                f"{path}:{number}: expected a Sku and a whole number, found {sku!r} {count!r}"
+            )
+        else:
+            units[sku] += int(count)
+    if problems:
+        raise CannotBuy("\n".join(problems))
+    # The digest of the bytes: the same file twice is one receipt.
+    return {sku: n for sku, n in units.items() if n}, hashlib.sha256(content).hexdigest()[:12]
+
+
+def parse_money(text: str, currency: str) -> Money:
+    """An amount as a person types it. Raises CannotBuy."""
+    try:
+        amount = Money.parse(text, currency)
+    except ValueError as error:
+        raise CannotBuy(f"{text!r}: {error}; write 1234.50") from None
+    if Decimal(text) < 0:
+        raise CannotBuy(f"{text} is below nothing")
+    return amount

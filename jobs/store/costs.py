@@ -1,0 +1,100 @@
+"""What units cost us: frozen with each receipt, averaged over what is in stock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, insert, select
+
+from core.model.catalog import LocationId, Sku
+from core.model.money import Money
+from core.rules.landed_cost import LandedLine, Pool, averaged
+from jobs.store.bulk import chunks
+from jobs.store.store import Tx
+from jobs.store.tables import receipt_cost, stock_level
+
+
+@dataclass(frozen=True, slots=True)
+class UnitCost:
+    """The moving average of one Sku at landed cost, as of its last receipt."""
+
+    pool: Pool
+    currency: str
+    #: of the last receipt
+    at: datetime
+
+    def of(self, units: int) -> Money:
+        """What so many units cost; one rounding, however many they are."""
+        return Money(self.pool.of(units), self.currency)
+
+
+class Costs:
+    """Statements about costs, within one transaction."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+
+    def unit_cost(self, skus: Iterable[Sku]) -> dict[Sku, UnitCost]:
+        """The landed cost of these Skus; one that was never received against a purchase has none."""
+        found = {}
+        for chunk in chunks(sorted(set(skus)), 5_000):
+            last = (
+                select(func.max(receipt_cost.c.id))
+                .where(receipt_cost.c.sku.in_(chunk))
+                .group_by(receipt_cost.c.sku)
+            )
+            for row in self._tx.rows(select(receipt_cost).where(receipt_cost.c.id.in_(last))):
+                pool = Pool(row.pool_units, row.pool_value)
+                found[row.sku] = UnitCost(pool, row.currency, row.at)
+        return found
+
+    def freeze(
+        self,
+        reference: str,
+        lines: Sequence[LandedLine],
+        *,
+        purchase: str,
+        location: LocationId,
+        currency: str,
+        basis: Mapping[Sku, Any],
+    ) -> None:
+        """Keep what a receipt cost. Called once per receipt, before its units move."""
+        before = self.unit_cost(line.sku for line in lines)
+        there = self._on_hand([line.sku for line in lines])
+        for line in lines:
+            known = before.get(line.sku)
+            pool = averaged(
+                known.pool if known else None,
+                on_hand=there.get(line.sku, 0),
+                units=line.units,
+                cost=line.total,
+            )
+            self._tx.connection.execute(
+                insert(receipt_cost).values(
+                    reference=reference,
+                    sku=line.sku,
+                    purchase=purchase,
+                    location=location,
+                    at=self._tx.now,
+                    units=line.units,
+                    currency=currency,
+                    goods=line.goods,
+                    freight=line.freight,
+                    duty=line.duty,
+                    fees=line.fees,
+                    basis=basis[line.sku],
+                    pool_units=pool.units,
+                    pool_value=pool.value,
+                )
+            )
+
+    def _on_hand(self, skus: Sequence[Sku]) -> dict[Sku, int]:
+        rows = self._tx.rows(
+            select(stock_level.c.sku, func.sum(stock_level.c.on_hand).label("units"))
+            .where(stock_level.c.sku.in_(skus))
+            .group_by(stock_level.c.sku)
+        )
+        return {row.sku: int(row.units) for row in rows}

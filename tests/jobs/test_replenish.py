@@ -1,0 +1,183 @@
+"""What is proposed to be bought: the sum, the supplier, the day, the price of waiting."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from core.model.money import Money
+from jobs import replenish, slow, tell
+from jobs.clock import ManualClock
+from jobs.store.store import Store
+from jobs.store.tables import alert, change_plan
+from tests.jobs.builders import NOON, rows
+from tests.jobs.buying import SUPPLIERS, Market, open_market
+
+
+@pytest.fixture
+def market(store: Store, clock: ManualClock, tmp_path: Path) -> Market:
+    return open_market(store, clock, tmp_path)
+
+
+def steps(line: replenish.Line) -> list[str]:
+    return [code for code, _ in line.steps]
+
+
+def test_a_sku_below_its_reorder_point_is_proposed_from_the_cheapest_supplier(market: Market):
+    # given three sales a day, 20 on the shelf, and a way of ten to fourteen days
+    market.shop.list("v1", "TEA", price=Money(500, "USD"))
+    market.shop.receive("TEA", 20)
+    market.sell("TEA", 3)
+
+    # when plans are worked out
+    plans = market.plans()
+
+    # then the mill is asked for whole packs, up to what lasts until the order after
+    _, lines = plans["mill"]
+    line = lines["TEA"]
+    assert line.position == 20
+    assert line.level > 3 * 17
+    assert line.quantity % 12 == 0
+    assert line.position + line.quantity >= line.level + 3 * 19
+    assert line.cost == line.quantity * 150
+    assert steps(line)[:3] == [
+        "replenish_position",
+        "replenish_reorder_point",
+        "replenish_target",
+    ]
+    assert "replenish_cheapest" in steps(line)
+    assert "dear" not in plans
+    # and it says that it comes too late, and what waiting would cost
+    assert line.runs_out < line.arrives
+    assert "replenish_late" in steps(line)
+    assert line.order_by == market.shop.wiring.day(NOON).isoformat()
+    assert line.lost >= 3 * 6
+    assert line.loss == line.lost * 350
+
+
+def test_a_sku_with_enough_on_the_shelf_is_not_proposed(market: Market):
+    # given three sales a day and a shelf for half a year
+    market.shop.receive("TEA", 600)
+    market.sell("TEA", 3)
+
+    # then there is nothing to order
+    assert market.plans() == {}
+
+
+def test_a_plan_keeps_its_number_until_what_it_would_buy_changes(market: Market):
+    # given a plan
+    market.shop.receive("TEA", 20)
+    market.sell("TEA", 3)
+    first, lines = market.plans()["mill"]
+
+    # when it is worked out again, then again after other figures, then after another need
+    again, _ = market.plans()["mill"]
+    market.shop.receive("TEA", 40, reference="R2")
+    other, fewer = market.plans()["mill"]
+
+    # then only the last one is another plan
+    assert again == first
+    assert other != first
+    assert fewer["TEA"].quantity < lines["TEA"].quantity
+    states = {row["id"]: row["state"] for row in rows(market.shop.store, change_plan)}
+    assert states == {first: "replaced", other: "waiting"}
+
+
+def test_a_plan_ends_when_nothing_is_low_any_more(market: Market):
+    # given a plan
+    market.shop.receive("TEA", 20)
+    market.sell("TEA", 3)
+    market.plans()
+
+    # when the shelf fills in another way, then no plan is left
+    market.shop.receive("TEA", 900, reference="R2")
+    assert market.plans() == {}
+
+
+def test_an_order_made_before_a_closure_covers_it(store: Store, clock: ManualClock, tmp_path: Path):
+    # given a supplier that closes for two weeks, ten days from now
+    first, last = NOON.date() + timedelta(days=10), NOON.date() + timedelta(days=23)
+    closed = SUPPLIERS.replace("lead_days: 10", "lead_days: 10\n    calendar: mill", 1)
+    closed += f"calendars:\n  mill: {{closed: [{{first: {first}, last: {last}}}]}}\n"
+    open_all_year = open_market(store, clock, tmp_path)
+    open_all_year.shop.receive("TEA", 95)
+    open_all_year.sell("TEA", 3)
+    without = open_all_year.plans()
+
+    # when plans are worked out with the closure in sight
+    market = open_market(store, clock, tmp_path, more=closed)
+    line = market.plans()["mill"][1]["TEA"]
+
+    # then it is ordered now, for an order of next week would come after it
+    assert without == {}
+    assert line.later > last.isoformat()
+    assert line.level >= 3 * 31
+    assert line.order_by <= first.isoformat()
+    assert "closure_covered" in steps(line)
+
+
+def test_days_of_cover_and_a_skus_own_policy_say_what_low_is(
+    store: Store, clock: ManualClock, tmp_path: Path
+):
+    # given one Sku by days of cover, and a cap on what may lie
+    more = SUPPLIERS.replace(
+        "replenishment: {",
+        "replenishment: {skus: {TEA: {alert: days_of_cover, cover_days: 10, most_days: 20}}, ",
+    )
+    market = open_market(store, clock, tmp_path, more=more)
+    market.shop.receive("TEA", 29)
+    market.sell("TEA", 3)
+
+    line = market.plans()["mill"][1]["TEA"]
+
+    assert line.level == 30
+    assert steps(line)[1] == "replenish_days_of_cover"
+    # 60 sell within the cap, 29 are there: two packs of twelve fit
+    assert line.quantity == 24
+    assert "replenish_capped" in steps(line)
+
+
+def test_a_suppliers_catalogue_of_things_we_never_had_is_no_shopping_list(market: Market):
+    # given a supplier that sells what was never on a shelf and never sold
+    market.look()
+
+    # then nothing is proposed
+    assert market.plans() == {}
+
+
+def test_the_alert_says_what_to_buy_and_stays_silent_about_what_is_on_its_way(market: Market):
+    # given a low Sku
+    market.shop.receive("TEA", 20)
+    market.sell("TEA", 3)
+    plan, lines = market.plans()["mill"]
+    tell.decide_alerts(market.shop.run("core/alerts"))
+    before = [(row["code"], row["args"]["quantity"]) for row in rows(market.shop.store, alert)]
+
+    # when it is ordered
+    market.approve(plan)
+    market.plans()
+    tell.decide_alerts(market.shop.run("core/alerts"))
+
+    # then the alert is over
+    assert before == [("alert_buy", lines["TEA"].quantity)]
+    with market.shop.store.reading() as tx:
+        open_now = tx.rows(select(alert).where(alert.c.resolved_at.is_(None)))
+    assert open_now == []
+
+
+def test_stock_that_nobody_buys_is_told_with_its_age_and_a_proposal(market: Market):
+    # given a Sku that sells, and one that came seven weeks ago and never did
+    market.shop.receive("TEA", 20)
+    market.shop.receive("CUP", 30, reference="R2")
+    market.shop.clock.advance(49 * 86_400)
+    market.sell("TEA", 3, days=40)
+
+    with market.shop.store.reading() as tx:
+        found = slow.slow_movers(tx, market.shop.wiring)
+
+    assert [(one.found.sku, one.units, one.age_days) for one in found] == [("CUP", 30, 49)]
+    assert str(found[0].found.step) == "stop"
+    assert isinstance(market.shop.wiring.day(NOON), date)
