@@ -23,6 +23,7 @@ from jobs.store.effects import Effects, Intent
 from jobs.store.offers import Offers, Wanted
 from jobs.store.orders import OrderRecord, Orders
 from jobs.store.permissions import Permissions
+from jobs.store.rollbacks import Rollbacks
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
 from jobs.store.types import json_text
@@ -371,7 +372,11 @@ def recompute(tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> int:
         for sku, found in stock.levels(touched).items()
     }
     unallocated = stock.unallocated(touched)
-    places = _Places(wiring, offers.remote_locations())
+    # A channel that is being rolled back keeps the numbers a person asked for.
+    remote = offers.remote_locations()
+    for channel in Rollbacks(tx).in_force():
+        remote.pop(channel, None)
+    places = _Places(wiring, remote)
     wanted = []
     for listing in listings:
         try:

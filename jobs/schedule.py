@@ -16,7 +16,7 @@ from core.ports import (
     StockSource,
     TrackingSource,
 )
-from jobs import decide, publish, pull, push, tell, upkeep
+from jobs import decide, publish, pull, push, shadow, tell, upkeep
 from jobs.run import Run
 from jobs.wiring import Wiring
 
@@ -48,6 +48,7 @@ def _core_units(wiring: Wiring) -> list[Unit]:
         Unit("core/alerts", timedelta(seconds=15), tell.decide_alerts),
         Unit("core/mail", pace.mail, tell.send_mails),
         Unit("core/upkeep", timedelta(minutes=5), upkeep.look_after),
+        Unit("core/shadow", timedelta(minutes=30), shadow.report_yesterday),
     ]
 
 

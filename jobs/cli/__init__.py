@@ -10,7 +10,7 @@ import sys
 import typer
 
 from core.errors import LockstepError
-from jobs.cli import acting, looking, running, stock
+from jobs.cli import acting, looking, rollback, running, shadow, stock
 
 app = typer.Typer(
     name="lockstep",
@@ -21,7 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (running, looking, acting, stock):
+for module in (running, looking, acting, stock, rollback, shadow):
     module.register(app)
 
 
