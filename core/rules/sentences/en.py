@@ -191,7 +191,7 @@ SENTENCES: Final[dict[str, str]] = {
     "mail_change": "{title}: changed, {count} open",
     "mail_repeat": "{title}: still {count} open",
     "mail_resolve": "{title}: resolved",
-    "mail_report": "{title}",
+    "mail_report": "Daily report: {title}",
     "group_shadow_report": "What we would have done",
     "mail_first_import": "First import",
     "mail_more": "and {count} more; `lockstep cases` lists them all",

@@ -181,7 +181,7 @@ SENTENCES: Final[dict[str, str]] = {
     "mail_change": "{title}：有变化，{count} 项待处理",
     "mail_repeat": "{title}：仍有 {count} 项待处理",
     "mail_resolve": "{title}：已解除",
-    "mail_report": "{title}",
+    "mail_report": "每日报告：{title}",
     "group_shadow_report": "我们会怎么做",
     "mail_first_import": "首次导入",
     "mail_more": "另有 {count} 项；用 `lockstep cases` 查看全部",
