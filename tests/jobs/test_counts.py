@@ -27,6 +27,7 @@ from jobs.store.demand import Demands
 from jobs.store.stock import Stock
 from jobs.store.store import Store
 from jobs.store.tables import audit, cases, movement
+from tests.config.test_skus import _workbook as workbook
 from tests.jobs.builders import NOON, line, minutes, order, rows
 from tests.jobs.shop import Shop, open_shop
 
@@ -287,7 +288,7 @@ def test_every_bad_cell_is_told_at_once(shop: Shop, tmp_path: Path) -> None:
             "TEA,acme,1,2026-11-24T10:00Z\n"
             "TEA,moon,1,2026-11-24T10:00Z\n"
             "TEA,home,1,\n"
-            "TEA,home,1,yesterday\n"
+            "TEA,home,1,2026-11-24\n"
             "TEA,home,1,2027-01-01T00:00Z\n"
             ",home,1,2026-11-24T10:00Z\n"
             "CUP,home,1,2026-11-24T10:00Z\n"
@@ -312,6 +313,19 @@ def test_a_file_without_what_is_needed_says_so(
 ) -> None:
     with pytest.raises(ConfigError, match=word):
         read(shop, tmp_path, text)
+
+
+def test_a_workbook_is_read_as_people_see_it(shop: Shop, tmp_path: Path) -> None:
+    path = tmp_path / "count.xlsx"
+    shop.receive("10045", 5)
+    workbook(path, [["Sku", "Location", "Quantity"], [10045, "home", 4]])
+
+    found = counts.read_file(
+        path, shop.wiring, location=None, counted_at=NOON, now=shop.clock.now()
+    )
+
+    assert found.lines == (Counted("10045", "home", 4, NOON),)
+    assert counts.moment(datetime(2026, 11, 24, 7, 0), "America/New_York") == NOON  # noqa: DTZ001
 
 
 def test_what_all_lines_share_may_be_said_once(shop: Shop, tmp_path: Path) -> None:

@@ -264,6 +264,23 @@ def test_a_person_who_releases_the_hold_gets_the_order_its_unit(shop: Shop) -> N
     assert free(shop) == 0
 
 
+def test_what_others_ship_of_an_order_whose_units_were_let_go_leaves_the_shelf(shop: Shop) -> None:
+    # given an order whose unit was let go
+    held_unpaid(shop)
+    shop.clock.advance(3600)
+    upkeep.look_after(shop.run("core/upkeep"))
+    shop.decide()
+    assert free(shop) == 1
+
+    # when somebody ships it by hand all the same
+    shop.record(order("1", line(units=1, fulfilled=1), updated_at=minutes(61)))
+    shop.decide()
+
+    # then it is on no shelf of ours any more
+    assert free(shop) == 0
+    assert reservations(shop) == [("consumed", "home")]
+
+
 def test_without_a_policy_units_are_held_for_ever(shop: Shop) -> None:
     shop.receive("TEA", 1)
     shop.record(order("1", line(units=1), payment=PaymentStatus.PENDING))
