@@ -58,7 +58,7 @@ def _apply_snapshot(tx: Tx, location: str) -> bool:
     tx.connection.execute(
         update(snapshot).where(snapshot.c.id == row.id).values(state="applied", content=None)
     )
-    tx.wake("core/offers")
+    tx.wake("core/offers", "core/upkeep")
     return True
 
 

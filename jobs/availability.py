@@ -17,6 +17,7 @@ from jobs.exposure import Exposure
 from jobs.places import Moment, moment
 from jobs.store.demand import EVERYWHERE, DemandRate, Demands
 from jobs.store.offers import ListingRow, Offers, Wanted
+from jobs.store.rollbacks import Rollbacks
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
 from jobs.wiring import Wiring
@@ -78,9 +79,12 @@ class _Work:
     @classmethod
     def of(cls, tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> _Work:
         """Everything the numbers of these Skus rest on, read."""
+        # A channel that is being rolled back keeps the numbers a person asked for.
+        kept = Rollbacks(tx).in_force()
         places = {
             channel: wiring.shown_places(channel, remote)
             for channel, remote in Offers(tx).remote_locations().items()
+            if channel not in kept
         }
         work = cls(tx, wiring, moment(tx, wiring), places)
         work._gather(skus)

@@ -10,7 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -136,7 +136,7 @@ def _line(
     if found.basis is not None:
         counted_by = wiring.config.locations[place].counted_by
         raise ValueError(f"{place} is counted by {counted_by}, whose figure is the truth there")
-    at = _moment(cells.get("counted_at"), wiring.config.shop.time_zone) or counted_at
+    at = moment(cells.get("counted_at"), wiring.config.shop.time_zone) or counted_at
     if at is None:
         raise ValueError("counted_at is empty: when was it counted?")
     if at > now:
@@ -144,18 +144,22 @@ def _line(
     return Counted(sku, place, int(quantity), at)
 
 
-def _moment(cell: Any, zone: str) -> datetime | None:
-    if isinstance(cell, datetime):
-        at = cell
-    elif not (text := text_of(cell)):
+def moment(cell: Any, zone: str) -> datetime | None:
+    """A cell (or a person's words) as an instant; None: empty. Without an offset it is in `zone`.
+
+    Raises ValueError; a day without a time too: what moved on that day would be before or after.
+    """
+    text = cell.isoformat() if isinstance(cell, date) else text_of(cell)
+    if not text:
         return None
-    else:
-        try:
-            at = datetime.fromisoformat(text)
-        except ValueError:
-            raise ValueError(
-                f"{text!r} is no instant; write 2026-11-24 18:30 or 2026-11-24T18:30:00-05:00"
-            ) from None
+    try:
+        at = datetime.fromisoformat(text) if ":" in text else None
+    except ValueError:
+        at = None
+    if at is None:
+        raise ValueError(
+            f"{text!r} is no instant; write 2026-11-24 18:30 or 2026-11-24T18:30:00-05:00"
+        )
     return at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))
 
 

@@ -29,6 +29,7 @@ from jobs.bulk import gather
 from jobs.exposure import unseen
 from jobs.readings import take, trusted_for
 from jobs.run import Run
+from jobs.sales import sold_out_offers
 from jobs.store.lags import Kind, Lags
 from jobs.store.offers import OfferRow, Offers
 from jobs.store.permissions import Permissions
@@ -64,6 +65,16 @@ def push_offers(run: Run, channel: ChannelId) -> timedelta | None:
     danger = unsafe(
         zeroed=zeroed, live=live, most_zeroed=guard.most_zeroed, least_offers=guard.least_offers
     )
+    sold: frozenset[OfferKey] = frozenset()
+    if danger and not approved:
+        with run.reading() as tx:
+            sold = sold_out_offers(tx, run.wiring, channel)
+        danger = unsafe(
+            zeroed=zeroed - len(sold),
+            live=live,
+            most_zeroed=guard.most_zeroed,
+            least_offers=guard.least_offers,
+        )
     if approved and danger is None:
         with run.transaction() as tx:
             Plans(tx).use_up("offers", channel)
@@ -79,7 +90,12 @@ def push_offers(run: Run, channel: ChannelId) -> timedelta | None:
         if step.move is Move.PUSH and _barred(row, scope):
             # Not for ever: what bars it may be gone before this is recorded.
             waiting.append((row, run.clock.now() + pace.read_every))
-        elif step.move is Move.PUSH and danger and row.change.quantity == 0:
+        elif (
+            step.move is Move.PUSH
+            and danger
+            and row.change.quantity == 0
+            and row.change.key not in sold
+        ):
             waiting.append((row, run.clock.now() + WHILE_UNSAFE))
         elif step.move is Move.READ:
             reading.append(row)

@@ -32,6 +32,7 @@ from jobs import (
     purchase,
     push,
     replenish,
+    shadow,
     tell,
     upkeep,
 )
@@ -70,6 +71,7 @@ def _core_units(wiring: Wiring) -> list[Unit]:
         Unit("core/demand", demand.EVERY, demand.decide_demand),
         Unit("core/upkeep", timedelta(minutes=5), upkeep.look_after),
         Unit("core/replenishment", wiring.config.replenishment.every, replenish.refresh_plans),
+        Unit("core/shadow", timedelta(minutes=30), shadow.report_yesterday),
     ]
 
 

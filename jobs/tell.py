@@ -280,6 +280,28 @@ def _write(
     )
 
 
+def mail_report(tx: Tx, run: Run, group: str, findings: tuple[Finding, ...]) -> int:
+    """A report that nobody has to answer, to who reads `info`; how many mails were written."""
+    settings = run.wiring.config.alerts
+    recipients = _recipients(settings.recipients, str(Severity.INFO))
+    if not recipients:
+        return 0
+    people = People(tx)
+    row = people.report(group)
+    letter = Letter(
+        shop=run.wiring.config.shop.name,
+        kind="report",
+        group=group,
+        severity=str(Severity.INFO),
+        at=tx.now,
+        time_zone=run.wiring.config.shop.time_zone,
+        findings=findings,
+    )
+    for recipient in recipients:
+        _write(tx, people, row, 1, letter, recipient)
+    return len(recipients)
+
+
 def send_mails(run: Run) -> None:
     """Empty the outbox. A mail that cannot be sent now is kept; one that is refused is told."""
     through = run.wiring.config.alerts.through

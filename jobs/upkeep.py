@@ -19,7 +19,7 @@ from jobs.store.sales import Sales
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
 from jobs.store.tables import effect, fulfillment, listing, order_line, orders, party, payload
-from jobs.watch import expire_units, watch_feeds
+from jobs.watch import expire_units, finish_rollbacks, watch_feeds
 
 _SETTLED = (str(OrderStage.DELIVERED), str(OrderStage.CANCELED), str(OrderStage.RECORDED))
 #: Rows erased in one transaction.
@@ -40,6 +40,7 @@ def look_after(run: Run) -> None:
     with run.transaction() as tx:
         watch_feeds(tx, run)
         expire_units(tx, run)
+        finish_rollbacks(tx)
     with run.transaction() as tx:
         _erase(tx, run)
 

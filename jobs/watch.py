@@ -1,4 +1,4 @@
-"""WATCH: feeds that fall silent, and units held for orders that wait too long."""
+"""WATCH: feeds that fall silent, units held for orders that wait too long, rollbacks that end."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from core.model.orders import OrderStage
 from core.model.reasons import Reason
 from core.rules.calendars import NeverOpen
 from core.rules.freshness import Freshness, Rhythm, freshness
+from core.rules.modes import Mode
 from jobs.run import Run
 from jobs.store.feeds import Feeds
 from jobs.store.orders import Orders
+from jobs.store.permissions import Permissions
+from jobs.store.rollbacks import Rollbacks
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
 from jobs.store.tables import hold, orders, reservation
@@ -87,6 +90,27 @@ def quiet_feeds(tx: Tx) -> list[FiringAlert]:
         elif one.state is Freshness.STALE:
             found.append(FiringAlert("feed_stale", labels, one.reason, Severity.CRITICAL))
     return found
+
+
+# --- channels that go back to the old way of working ---------------------------------------------
+
+
+def finish_rollbacks(tx: Tx) -> None:
+    """Once a channel shows what it showed before us, it is only observed: nothing of it is ours to write.
+
+    Where a person chose another mode meanwhile, the rollback ends and what is wanted is decided afresh.
+    """
+    rollbacks, permissions = Rollbacks(tx), Permissions(tx)
+    for channel in rollbacks.in_force():
+        if permissions.scope(channel, "offers").mode is Mode.PROPOSE:
+            if rollbacks.left(channel):
+                continue
+            permissions.set_mode(
+                channel, "offers", Mode.OBSERVE, skus=None, share=None, by="lockstep"
+            )
+            tx.decide(f"channel {channel}", Reason.of("rollback_done", channel=channel))
+        rollbacks.end(channel)
+        Stock(tx).mark_dirty(rollbacks.skus(channel))
 
 
 # --- holds on units ------------------------------------------------------------------------------

@@ -172,6 +172,13 @@ class _Units:
         self.others = 0
         #: not shipped yet, at another service
         self.others_open = 0
+        #: the shop's own locations that our part is assigned to
+        self.places: set[str] = set()
+
+    @property
+    def place(self) -> str:
+        """The one location of our part; "" where there are several, or it was deleted."""
+        return next(iter(self.places)) if len(self.places) == 1 else ""
 
 
 def _by_line(fulfillment_orders: Sequence[Mapping[str, Any]]) -> dict[str, _Units]:
@@ -191,6 +198,7 @@ def _by_line(fulfillment_orders: Sequence[Mapping[str, Any]]) -> dict[str, _Unit
                 of_line.others_open += _count(line, "remainingQuantity")
             else:
                 of_line.ours += _count(line, "totalQuantity")
+                of_line.places.add(location.get("id") or "")
     return units
 
 
@@ -218,6 +226,7 @@ def _line(line: Mapping[str, Any], units: _Units | None) -> OrderLine:
         requires_shipping=needs_shipping,
         fulfilled_by=FulfilledBy.OTHER if other else FulfilledBy.US,
         presentment_price=paid if paid and unit_price and paid != unit_price else None,
+        assigned=units.place if units is not None else "",
     )
 
 

@@ -67,6 +67,9 @@ class OrderLine:
     presentment_price: Money | None = None
     #: the buyer asked (Amazon) for this line to be canceled
     cancel_requested: bool = False
+    #: the channel's own place it is assigned to; "": several, or not told. Where it lies is no part
+    #: of what was bought: two lines that differ in it alone are the same line.
+    assigned: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from core.model.catalog import ChannelId
 from core.model.reasons import Reason
 
@@ -18,3 +21,25 @@ def unsafe(
     if live <= 0 or live < least_offers or zeroed * 100 <= live * most_zeroed:
         return None
     return Reason.of("unsafe_plan", channel=channel, zeroed=zeroed, live=live, percent=most_zeroed)
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """The units of one component behind an offer that would go to 0."""
+
+    #: of it in one sale of the listing
+    per_sale: int
+    #: on the shelves this channel sells from
+    on_hand: int
+    #: held for orders there, or promised to orders that wait
+    held: int
+
+
+def sold_out(shown: int, components: Iterable[Behind]) -> bool:
+    """Whether orders alone take an offer from `shown` to 0: such a lowering never waits.
+
+    True where some component still lies on the shelf and orders hold at least as many of its units
+    as the channel would have sold. A shelf that a supplier's figure emptied is no sale: there
+    nothing lies any more.
+    """
+    return any(one.on_hand > 0 and one.held >= shown * one.per_sale for one in components)

@@ -19,6 +19,7 @@ from jobs.cli.explaining import explain_sku
 from jobs.cli.lags import lags_of, print_lags
 from jobs.cli.shared import ConfigOption, JsonOption, application, console, show
 from jobs.daemon import heartbeat_file
+from jobs.store.feeds import Feeds
 from jobs.store.offers import Offers
 from jobs.store.orders import Orders
 from jobs.store.permissions import WRITING_FLOWS, Permissions
@@ -201,6 +202,7 @@ def _status(app: Application) -> dict[str, Any]:
             "effects": _counts(tx, effect.c.state),
             "mails": _counts(tx, mail.c.state),
             "offers_differing": len(Offers(tx).differing()),
+            "feeds": {one.location: str(one.state) for one in Feeds(tx).states().values()},
             "open_cases": _counts(tx, cases.c.kind, cases.c.state == "open"),
             "lags": lags_of(tx, app.wiring),
         }
@@ -252,7 +254,7 @@ def _print_status(told: dict[str, Any], zone: str) -> None:
         zone=zone,
     )
     print_lags(told["lags"])
-    for label in ("modes", "orders", "effects", "mails", "open_cases"):
+    for label in ("modes", "orders", "effects", "mails", "feeds", "open_cases"):
         pairs = ", ".join(f"{name}: {value}" for name, value in told[label].items()) or "none"
         out.print(Text(f"{label.replace('_', ' ')}: {pairs}"))
     out.print(Text(f"quantities that differ: {told['offers_differing']}"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 import typer
 from rich.text import Text
@@ -364,12 +363,7 @@ def transfers(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 
 def _moment(app: Application, text: str | None) -> datetime | None:
-    if text is None:
-        return None
     try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(
-            f"--at {text!r} is no instant; write '2026-11-24 18:30' or 2026-11-24T18:30:00-05:00"
-        ) from None
-    return at if at.tzinfo else at.replace(tzinfo=ZoneInfo(app.wiring.config.shop.time_zone))
+        return counts.moment(text, app.wiring.config.shop.time_zone)
+    except ValueError as wrong:
+        raise ConfigError(f"--at {wrong}") from None

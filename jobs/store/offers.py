@@ -321,7 +321,11 @@ class Offers:
         """What a channel shows. Returns (offer, sent, shown) where a sent number never came to be."""
         lost: list[tuple[OfferKey, int, int | None]] = []
         for one in readings:
-            row = self._connection.execute(select(offer.c.sent).where(*_is(one.key))).first()
+            row = self._connection.execute(
+                select(offer.c.sent, offer.c.wanted).where(*_is(one.key))
+            ).first()
+            # A person's release lets one number out, once: who changes it afterwards is not undone.
+            spent = {"released_version": None} if row and row.wanted == one.quantity else {}
             if row is not None and row.sent is not None and row.sent != one.quantity:
                 lost.append((one.key, row.sent, one.quantity))
             self._set(
@@ -334,6 +338,7 @@ class Offers:
                 read_due=False,
                 found=func.coalesce(offer.c.found, one.quantity),
                 look_at=look_at,
+                **spent,
             )
         return lost
 
@@ -360,6 +365,7 @@ class Offers:
             sent_version=None,
             submission=submission,
             read_due=False,
+            released_version=None,
         )
 
     def sent(self, one: OfferRow, *, submission: str, look_at: datetime) -> None:
@@ -406,6 +412,25 @@ class Offers:
             ).where(offer.c.channel == channel)
         ).one()
         return row.zeroed, row.live
+
+    def zeroed(self, channel: ChannelId) -> list[Row[Any]]:
+        """Offers a push would set to 0 that show more: remote id and place, Sku, shown, units per sale."""
+        return self._tx.rows(
+            select(
+                offer.c.remote_id,
+                offer.c.remote_location,
+                offer.c.sku,
+                offer.c.shown,
+                listing.c.units_per_sale,
+            )
+            .join(
+                listing,
+                and_(
+                    listing.c.channel == offer.c.channel, listing.c.remote_id == offer.c.remote_id
+                ),
+            )
+            .where(offer.c.channel == channel, offer.c.wanted == 0, offer.c.shown > 0)
+        )
 
     def differing(self, channel: ChannelId | None = None) -> list[Row[Any]]:
         """Offers that do not show what we want, for `lockstep plan`."""

@@ -31,6 +31,9 @@ from jobs.store.tables import (
     stock_level,
 )
 
+#: Columns of a line whose change alone changes no order.
+_NO_NEWS = frozenset({"order_id", "remote_id", "external", "assigned"})
+
 
 class Overtaken(LeaseLost):
     """Another run acted on this since it was read; what was decided is void."""
@@ -224,6 +227,7 @@ class Orders:
                         "fulfilled_by": str(line.fulfilled_by),
                         "cancel_requested": line.cancel_requested,
                         "external": 0,
+                        "assigned": line.assigned or None,
                     }
                 )
         return {
@@ -235,6 +239,8 @@ class Orders:
                 key=["order_id", "remote_id"],
                 # Ours, not the channel's: a repeated page must not bring back units that are gone.
                 keep=["external"],
+                # Where the channel lays a line is news of no order.
+                compare=[name for name in rows[0] if name not in _NO_NEWS] if rows else (),
                 returning=["order_id"],
             )
         }
@@ -583,6 +589,7 @@ def _line(row: Row[Any]) -> OrderLine:
         if row.presentment_price is None
         else Money(row.presentment_price, row.presentment_currency),
         cancel_requested=row.cancel_requested,
+        assigned=row.assigned or "",
     )
 
 

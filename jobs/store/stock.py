@@ -399,7 +399,10 @@ class Stock:
         reference: str,
         counted_here: Callable[[LocationId], bool],
     ) -> bool:
-        """Units held for a line were shipped by others: consume them, and the ledger where it is ours."""
+        """Units held for a line were shipped by others: consume them, and the ledger where it is ours.
+
+        Units that a policy had let go lay on a shelf all the same: they are gone from it now.
+        """
         left, gone = units, Counter[LocationId]()
         for row in self._connection.execute(
             select(reservation)
@@ -407,9 +410,11 @@ class Stock:
                 reservation.c.order_id == order_id,
                 reservation.c.line == line,
                 reservation.c.sku == sku,
-                reservation.c.state == "open",
+                reservation.c.state.in_(["open", "expired"]),
             )
-            .order_by(reservation.c.location.is_(None), reservation.c.id)
+            .order_by(
+                reservation.c.state == "expired", reservation.c.location.is_(None), reservation.c.id
+            )
         ).all():
             taken = min(left, row.quantity)
             if taken <= 0:
@@ -435,12 +440,17 @@ class Stock:
         return left < units
 
     def _shorten(self, row: Row[Any], units: int, state: str) -> None:
-        """Let `units` of an open reservation end as `state`; what is left stays open."""
-        if units == row.quantity:
+        """Let `units` of a reservation end as `state`; what is left stays as it is."""
+        if units == row.quantity and row.state == "open":
             self.release([row.id], state=state)
             return
-        self._split(row, units, state=state, absorbed_after=row.absorbed_after)
-        if row.location:
+        if units == row.quantity:
+            self._connection.execute(
+                update(reservation).where(reservation.c.id == row.id).values(state=state)
+            )
+        else:
+            self._split(row, units, state=state, absorbed_after=row.absorbed_after)
+        if row.location and row.state == "open":
             self._commit([(row.sku, row.location, -units)])
         self.mark_dirty([row.sku])
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.rules.plans import unsafe
+from core.rules.plans import Behind, sold_out, unsafe
 
 
 def judge(zeroed, live, *, most=30, least=20):
@@ -49,3 +49,18 @@ def test_zeroing_less_is_never_less_safe(zeroed, live, most, least):
 @given(st.integers(0, 200), st.integers(0, 50))
 def test_a_limit_of_all_refuses_nothing_that_is_possible(live, least):
     assert judge(live, live, most=100, least=least) is None
+
+
+@pytest.mark.parametrize(
+    ("on_hand", "held", "sold"),
+    [(5, 5, True), (5, 4, False), (0, 5, False), (5, 0, False), (9, 6, True)],
+)
+def test_orders_take_a_shelf_to_nothing_only_where_it_holds_their_units(on_hand, held, sold):
+    # five are shown; a shelf that a figure emptied, or that no order holds, is no sale
+    assert sold_out(5, [Behind(1, on_hand, held)]) is sold
+
+
+def test_a_kit_is_sold_out_with_its_scarcest_component():
+    assert sold_out(2, [Behind(3, 6, 6), Behind(1, 50, 0)])
+    assert not sold_out(2, [Behind(3, 6, 5), Behind(1, 50, 1)])
+    assert not sold_out(2, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -27,14 +28,27 @@ def snapshot(*quantities, as_of=NOON, problems=0, skus=None):
     )
 
 
-def doubts(one, *, rows=10, units=100, zeros=0, kept=10, known=10, previous=True, guard=GUARD):
+def doubts(
+    one,
+    *,
+    unknown=0,
+    before=0,
+    rows=10,
+    units=100,
+    zeros=0,
+    kept=10,
+    known=10,
+    previous=True,
+    guard=GUARD,
+):
     found = suspicions(
         one,
-        previous=Previous(rows, units, zeros, NOON) if previous else None,
+        previous=Previous(rows, units, zeros, NOON, before) if previous else None,
         known_rows=known,
         kept_rows=kept,
         guard=guard,
         now=NOON,
+        unknown=unknown,
     )
     return [reason.code for reason in found]
 
@@ -203,3 +217,43 @@ def test_once_a_reservation_has_ended_a_newer_figure_does_not_revive_it(absorbed
     earlier, later = sorted([first, second])
 
     assert counts(absorbed, earlier) or not counts(absorbed, later)
+
+
+# --- unknown Skus, Skus named twice, less than nothing -------------------------------------------
+
+STRICT = replace(GUARD, unknown=20, repeated=5, negative=10)
+
+
+@pytest.mark.parametrize(
+    ("unknown", "before", "found"), [(2, 0, []), (3, 0, ["snapshot_unknown"]), (90, 89, [])]
+)
+def test_what_is_newly_unknown_says_that_something_broke(unknown, before, found):
+    one = snapshot(*[10] * 10)
+
+    assert doubts(one, unknown=unknown, before=before, guard=STRICT) == found
+
+
+def test_a_first_file_may_list_what_we_do_not_sell():
+    one = snapshot(*[10] * 10)
+
+    assert doubts(one, unknown=500, previous=False, guard=STRICT) == []
+
+
+def test_a_file_of_nothing_but_unknown_skus_is_not_believed():
+    assert doubts(snapshot(), unknown=9, kept=0, guard=STRICT) == ["snapshot_all_unknown"]
+
+
+@pytest.mark.parametrize(
+    ("field", "count", "found"),
+    [
+        ("repeated", 1, []),
+        ("repeated", 2, ["snapshot_named_twice"]),
+        ("negative", 2, []),
+        ("negative", 3, ["snapshot_negative"]),
+    ],
+)
+def test_odd_rows_may_be_few(field, count, found):
+    # twenty lines, of which so many are odd
+    one = replace(snapshot(*[10] * (20 - count), problems=count), **{field: count})
+
+    assert doubts(one, kept=10, guard=STRICT) == found

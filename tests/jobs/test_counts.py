@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import select
 
 from core.errors import ConfigError
@@ -23,6 +27,7 @@ from jobs.store.demand import Demands
 from jobs.store.stock import Stock
 from jobs.store.store import Store
 from jobs.store.tables import audit, cases, movement
+from tests.config.test_skus import _workbook as workbook
 from tests.jobs.builders import NOON, line, minutes, order, rows
 from tests.jobs.shop import Shop, open_shop
 
@@ -283,7 +288,7 @@ def test_every_bad_cell_is_told_at_once(shop: Shop, tmp_path: Path) -> None:
             "TEA,acme,1,2026-11-24T10:00Z\n"
             "TEA,moon,1,2026-11-24T10:00Z\n"
             "TEA,home,1,\n"
-            "TEA,home,1,yesterday\n"
+            "TEA,home,1,2026-11-24\n"
             "TEA,home,1,2027-01-01T00:00Z\n"
             ",home,1,2026-11-24T10:00Z\n"
             "CUP,home,1,2026-11-24T10:00Z\n"
@@ -310,6 +315,19 @@ def test_a_file_without_what_is_needed_says_so(
         read(shop, tmp_path, text)
 
 
+def test_a_workbook_is_read_as_people_see_it(shop: Shop, tmp_path: Path) -> None:
+    path = tmp_path / "count.xlsx"
+    shop.receive("10045", 5)
+    workbook(path, [["Sku", "Location", "Quantity"], [10045, "home", 4]])
+
+    found = counts.read_file(
+        path, shop.wiring, location=None, counted_at=NOON, now=shop.clock.now()
+    )
+
+    assert found.lines == (Counted("10045", "home", 4, NOON),)
+    assert counts.moment(datetime(2026, 11, 24, 7, 0), "America/New_York") == NOON  # noqa: DTZ001
+
+
 def test_what_all_lines_share_may_be_said_once(shop: Shop, tmp_path: Path) -> None:
     found = read(shop, tmp_path, "sku,quantity\nTEA,3\n", location="home", counted_at=NOON)
 
@@ -328,3 +346,61 @@ def test_an_old_case_of_another_kind_is_not_touched(shop: Shop) -> None:
     say_yes(shop, count(shop, ("TEA", 1)))
 
     assert len(open_cases(shop, "unfillable")) == 1
+
+
+# --- any order of telling ------------------------------------------------------------------------
+
+minute = st.integers(0, 30)
+units = st.integers(-4, 4).filter(bool)
+
+
+@st.composite
+def days(draw: st.DrawFn) -> tuple[list[Any], list[Any], list[tuple[str, int]]]:
+    """(movements that are told, losses that are not, in which order things are written down)."""
+    moved = draw(st.lists(st.tuples(minute, units), max_size=5))
+    lost = draw(st.lists(st.tuples(minute, st.integers(-3, -1)), max_size=3))
+    counted = draw(st.lists(minute, max_size=3, unique=True))
+    told = [("move", number) for number in range(len(moved))] + [("count", at) for at in counted]
+    return moved, lost, draw(st.permutations(told))
+
+
+def test_whatever_is_told_when_the_last_count_and_what_moved_since_is_what_is_there(
+    shop: Shop,
+) -> None:
+    numbers = itertools.count()
+
+    @settings(
+        max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    )
+    @given(days())
+    def told_in_any_order(day: tuple[list[Any], list[Any], list[tuple[str, int]]]) -> None:
+        # given a shelf of ten, on which things move and are lost through half an hour
+        moved, lost, told = day
+        sku = f"S{next(numbers)}"
+        move(shop, 10, at=minutes(-1), reference="R0", sku=sku)
+        there = [(-1, 10), *moved, *lost]
+
+        # when movements are told and counts are made and approved, in any order
+        for what, number in told:
+            if what == "move":
+                at, change = moved[number]
+                move(shop, change, at=minutes(at), reference=f"M{number}", sku=sku)
+            else:
+                found = sum(change for at, change in there if at <= number)
+                say_yes(
+                    shop,
+                    count(shop, (sku, found), at=minutes(number), digest=f"{sku}/{number}"),
+                    anyway=True,
+                )
+
+        # then the ledger has what the last count found and what moved since
+        last = max((number for what, number in told if what == "count"), default=None)
+        if last is None:
+            expected = 10 + sum(change for _, change in moved)
+        else:
+            expected = sum(change for at, change in there if at <= last)
+            expected += sum(change for at, change in moved if at > last)
+        assert on_hand(shop, sku) == expected
+
+    shop.clock.advance(3600)
+    told_in_any_order()

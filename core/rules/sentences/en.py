@@ -281,6 +281,18 @@ SENTENCES: Final[dict[str, str]] = {
     "mode_changed": "{channel}: {flow} is now in the mode {mode} (by {by}).",
     "writes_stopped": "Writing to the outside is stopped.",
     "writes_resumed": "Writing to the outside is allowed again.",
+    "rolled_back": "as it was when the channel was taken over → {left}",
+    "rollback_applied": "{count:quantity|quantities} of {channel} go back to what was found at the take-over (by {by}).",
+    "rollback_done": "{channel} shows what it showed before; its quantities are only observed now.",
+    # --- the shadow report ---
+    "shadow_quantities": "{channel}, {day}: {same} of {compared:quantity|quantities} are what we would show ({percent} %). "
+    "It shows {more:unit|units} more than we would ({more_value}: may be oversold) and {less:unit|units} fewer "
+    "({less_value}: not offered).",
+    "shadow_quantity": "{channel} {sku}: shows {theirs}, we would show {ours}.",
+    "shadow_routes": "{channel}, {day}: {same} of {compared:order was|orders were} shipped from where we would have "
+    "({percent} %); those that differ are worth {value}. {unknown} more: not known from where.",
+    "shadow_route": "{channel} order {order}: shipped from {theirs}, we would have sent it to {ours}.",
+    "shadow_nothing": "{channel}, {day}: nothing to compare.",
     "adopted": "Order {order} is linked: {location} had been asked to ship it before we took over.",
     "shipped_though_canceled": "Order {order} was canceled on {channel} after its parcel had left. Ask the buyer or the carrier to send it back.",
     "rule_failed": "Your rule {rule} could not be evaluated for {sku}: {why}. Its quantities stay as they were.",
@@ -293,6 +305,8 @@ SENTENCES: Final[dict[str, str]] = {
     "mail_change": "{title}: changed, {count} open",
     "mail_repeat": "{title}: still {count} open",
     "mail_resolve": "{title}: resolved",
+    "mail_report": "Daily report: {title}",
+    "group_shadow_report": "What we would have done",
     "mail_first_import": "First import",
     "mail_more": "and {count} more; `lockstep cases` lists them all",
     "mail_resolved_word": "resolved",

@@ -244,6 +244,17 @@ SENTENCES: Final[dict[str, str]] = {
     "mode_changed": "{channel}：{flow}现为{mode}模式（操作人：{by}）。",
     "writes_stopped": "对外写入已停止。",
     "writes_resumed": "对外写入已恢复。",
+    "rolled_back": "恢复为接管渠道时的数量 → {left}",
+    "rollback_applied": "{channel} 的 {count} 个数量恢复为接管时的数值（操作人：{by}）。",
+    "rollback_done": "{channel} 已恢复接管前的数量；现在仅观察其数量。",
+    # --- 影子报告 ---
+    "shadow_quantities": "{channel}，{day}：{compared} 个数量中有 {same} 个与我们的一致（{percent}%）。"
+    "比我们多展示 {more} 件（{more_value}，可能超卖），少展示 {less} 件（{less_value}，未上架销售）。",
+    "shadow_quantity": "{channel} {sku}：现展示 {theirs}，我们会展示 {ours}。",
+    "shadow_routes": "{channel}，{day}：{compared} 个订单中有 {same} 个的发货地与我们的一致（{percent}%）；"
+    "不一致的订单价值 {value}。另有 {unknown} 个订单的发货地未知。",
+    "shadow_route": "{channel} 订单 {order}：实际由 {theirs} 发货，我们会安排 {ours}。",
+    "shadow_nothing": "{channel}，{day}：没有可比较的内容。",
     "adopted": "订单 {order} 已关联：接管之前，{location} 已收到该订单的发货请求。",
     "shipped_though_canceled": "订单 {order} 在包裹发出后于 {channel} 被取消。请联系买家或承运商退回。",
     "rule_failed": "规则 {rule} 无法对 {sku} 求值：{why}。其数量保持不变。",
@@ -256,6 +267,8 @@ SENTENCES: Final[dict[str, str]] = {
     "mail_change": "{title}：有变化，{count} 项待处理",
     "mail_repeat": "{title}：仍有 {count} 项待处理",
     "mail_resolve": "{title}：已解除",
+    "mail_report": "每日报告：{title}",
+    "group_shadow_report": "我们会怎么做",
     "mail_first_import": "首次导入",
     "mail_more": "另有 {count} 项；用 `lockstep cases` 查看全部",
     "mail_resolved_word": "已解除",

@@ -216,6 +216,18 @@ def test_a_line_at_a_deleted_location_is_ours_to_route() -> None:
     assert found.fulfilled_by is FulfilledBy.US
 
 
+def test_a_line_says_from_which_place_the_shop_ships_it() -> None:
+    here, there = assignment(waiting(1)), assignment(waiting(1), number=2)
+    service = assignment(waiting(1), service=True, number=3)
+    nowhere = assignment(waiting(1), assignedLocation={"location": None})
+
+    assert read_line([here]).assigned == "gid://shopify/Location/1"
+    assert read_line([here, service]).assigned == "gid://shopify/Location/1"
+    # several, or none that is known: not told
+    assert read_line([here, there]).assigned == ""
+    assert read_line([nowhere]).assigned == ""
+
+
 @pytest.mark.parametrize("fields", [{"isGiftCard": True}, {"requiresShipping": False}])
 def test_what_needs_no_parcel_is_fulfilled_by_others(fields: dict[str, Any]) -> None:
     found = read_line(**fields)
