@@ -93,7 +93,7 @@ def _decide_batch(tx: Tx, run: Run, numbers: Sequence[int]) -> None:
             if number not in deciding
         ]
     )
-    claims = Claims.open(stock, run.wiring, [*waiting, *records])
+    claims = Claims.open(tx, run.wiring, [*waiting, *records])
     routed = _Routed()
     for record in sorted([*waiting, *records], key=lambda one: one.id):
         if record.id in deciding:

@@ -32,6 +32,7 @@ from core.rules import parcels as parcel_rules
 from core.rules.snapshots import Guard, Previous, suspicions
 from jobs.claims import hold_units, ship_external
 from jobs.run import Run
+from jobs.store.held import Held
 from jobs.store.offers import Offers
 from jobs.store.orders import Orders, Resolved
 from jobs.store.parcels import Parcel, Parcels, Requested
@@ -284,6 +285,9 @@ def record_acknowledgment(tx: Tx, run: Run, connection: str, answer: Acknowledgm
         and found.state is FulfillmentState.ACKNOWLEDGED
         and (found.acknowledged_at is None or answer.at > found.acknowledged_at)
     )
+    if answer.status is AcknowledgmentStatus.ACCEPTED and found.acknowledged_at is None:
+        # Also where its parcel was told first: the figure lacks the units since the earlier one.
+        _absorb(tx, run, found, after=answer.at)
     if not (waiting or taken_back):
         return
     if refused:
@@ -314,9 +318,6 @@ def record_acknowledgment(tx: Tx, run: Run, connection: str, answer: Acknowledgm
             acknowledged_at=answer.at,
             reference=answer.reference,
         )
-        location = run.wiring.location(found.location)
-        if location and location.basis is SnapshotBasis.NET:
-            Stock(tx).absorb(found.order_id, found.number, after=answer.at)
         tx.close_case("request_overdue", f"request {answer.key}")
         tx.decide(
             subject, Reason.of("request_acknowledged", key=answer.key, location=found.location)
@@ -330,6 +331,13 @@ def record_acknowledgment(tx: Tx, run: Run, connection: str, answer: Acknowledgm
             problem=f"unknown status {answer.raw_status!r}",
         )
         tx.open_case(Case("unreadable_record", f"acknowledgment {answer.key}", reason))
+
+
+def _absorb(tx: Tx, run: Run, found: Requested, *, after: datetime) -> None:
+    """A place with a net figure took the units of a request off it."""
+    location = run.wiring.location(found.location)
+    if location and location.basis is SnapshotBasis.NET and not location.counting_channel:
+        Held(tx).absorb(found.order_id, found.number, after=after)
 
 
 def pull_notices(run: Run, connection: str) -> None:
@@ -441,13 +449,16 @@ def _consume(
     reference: str,
 ) -> None:
     """Shipped units leave our ledger; at a place a remote counts, they wait for its next figure."""
-    stock = Stock(tx)
+    stock, held = Stock(tx), Held(tx)
     location = run.wiring.location(found.location)
     if location and location.basis is not None:
-        if location.basis is SnapshotBasis.GROSS:
-            stock.absorb_shipped(found.order_id, found.number, taken, after=at)
-        elif found.acknowledged_at is None:
-            stock.absorb(found.order_id, found.number, after=at)
+        if location.counting_channel:
+            # Who ships is not who counts: the figure learns of it from us, or knew of the sale.
+            held.ship(found.order_id, found.number, taken, after=None)
+            return
+        if location.basis is SnapshotBasis.NET and found.acknowledged_at is None:
+            held.absorb(found.order_id, found.number, after=at)
+        held.ship(found.order_id, found.number, taken, after=at)
         return
     stock.consume(found.order_id, found.number, taken)
     units: dict[Sku, int] = {}

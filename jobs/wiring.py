@@ -10,6 +10,7 @@ from config.load import Loaded
 from config.model import Config
 from core.errors import ConfigError
 from core.model.catalog import ChannelId, LocationId, Sku
+from core.model.orders import OrderLine
 from core.model.stock import CountedBy, SnapshotBasis, StockLocation
 from core.ports import Connector
 
@@ -56,6 +57,31 @@ class Wiring:
             and (not one.channels or channel in one.channels)
             and (one.ships_through or not routing)
         )
+
+    def counted_by_channel(self, channel: ChannelId) -> tuple[StockLocation, ...]:
+        """Places that this channel counts and sells from itself."""
+        return tuple(one for one in self.locations if one.counting_channel == channel)
+
+    def counted_place(self, connection: str, remote_id: str) -> StockLocation | None:
+        """Our location that the connection counts under this name; "": its only one."""
+        counted = [
+            one for one in self.locations if self.config.locations[one.id].counted_by == connection
+        ]
+        for one in counted:
+            if remote_id and remote_id in (one.remote_id, one.id):
+                return one
+        return counted[0] if len(counted) == 1 and not remote_id else None
+
+    def taken_from(self, channel: ChannelId, line: OrderLine) -> dict[LocationId, int]:
+        """Units of a line that the channel took off its own figures, by our names of the places."""
+        places = self.counted_by_channel(channel)
+        if line.taken_from is None:
+            # It does not say where: with one place there is no doubt.
+            return {places[0].id: line.current} if len(places) == 1 else {}
+        told = dict(line.taken_from)
+        return {
+            one.id: told[one.remote_id or ""] for one in places if told.get(one.remote_id or "")
+        }
 
     def sku_of(self, channel: ChannelId, remote_id: str, remote_sku: str) -> tuple[Sku | None, int]:
         """A channel's thing in our words: (Sku or None, units of it in one sale)."""
@@ -110,6 +136,7 @@ def stock_locations(loaded: Loaded) -> tuple[StockLocation, ...]:
                     ),
                     None,
                 ),
+                remote_id=one.remote_id,
             )
         )
     return tuple(sorted(made, key=lambda one: (one.priority, one.id)))

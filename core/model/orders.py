@@ -67,6 +67,8 @@ class OrderLine:
     presentment_price: Money | None = None
     #: the buyer asked (Amazon) for this line to be canceled
     cancel_requested: bool = False
+    #: (the channel's own location, units) it took off its figures for this line; None: not told
+    taken_from: tuple[tuple[str, int], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,8 +226,15 @@ reservation = Table(
     Column("location", Text, comment="null: unallocated demand"),
     Column("quantity", Integer, nullable=False),
     Column("fulfillment", Integer, comment="number within the order, once routed"),
-    Column("state", Text, nullable=False, comment="open, consumed, released"),
+    Column("state", Text, nullable=False, comment="open, absorbed, consumed, released"),
     Column("absorbed_after", Instant, comment="a snapshot as of later than this ends the count"),
+    Column(
+        "shipped",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="left its place, whose own figure does not show it yet",
+    ),
     Column("at", Instant, nullable=False),
     CheckConstraint("quantity > 0", name="quantity"),
     Index("ix_reservation_order_id", "order_id"),
@@ -238,6 +245,28 @@ reservation = Table(
         sqlite_where=text("state = 'open'"),
         postgresql_where=text("state = 'open'"),
     ),
+)
+
+counted_item = Table(
+    "counted_item",
+    metadata,
+    Column("location", Text, primary_key=True),
+    Column("item", Text, primary_key=True, comment="what the counting remote calls the thing"),
+    Column("sku", Text, nullable=False),
+    Column("units", Integer, nullable=False, comment="of the Sku, as its figure for us"),
+    Column("words", Json, nullable=False, comment="{the remote's own word: quantity}"),
+    Column("as_of", Instant, nullable=False),
+    Index("ix_counted_item_location_sku", "location", "sku"),
+)
+
+set_aside = Table(
+    "set_aside",
+    metadata,
+    Column("order_id", Number, ForeignKey("orders.id", ondelete="CASCADE"), primary_key=True),
+    Column("location", Text, primary_key=True),
+    Column("sku", Text, primary_key=True),
+    Column("kept", Integer, nullable=False, comment="units the remote keeps for it, acknowledged"),
+    Column("told", Integer, nullable=False, comment="shipped units the remote was told of"),
 )
 
 # --- demand and supply ---------------------------------------------------------------------------
@@ -358,6 +387,11 @@ order_line = Table(
         nullable=False,
         default=0,
         comment="units others shipped, taken off our ledger",
+    ),
+    Column(
+        "taken_from",
+        Json,
+        comment="[[remote location, units], ...] the channel took off its own figures; null: not told",
     ),
 )
 
