@@ -173,11 +173,18 @@ class ShipmentTarget(Connector):
 
 
 class StockSource(Connector):
-    """A remote that counts a location for us."""
+    """A remote that counts a location for us, or several."""
 
     @abstractmethod
-    def pull_stock(self, *, since: Cursor | None) -> Iterator[Batch[StockSnapshot]]:
-        """Snapshots newer than the cursor, oldest first."""
+    def pull_stock(
+        self, *, since: Cursor | None, places: Sequence[str] = ()
+    ) -> Iterator[Batch[StockSnapshot]]:
+        """Snapshots newer than the cursor, oldest first; each names its location.
+
+        `places` are the remote's own ids of the locations it counts for us, where it has several;
+        their snapshots name them by these. One that is not `complete` says nothing of what it does
+        not name; a complete one comes regularly.
+        """
 
 
 class Handover(StrEnum):

@@ -18,7 +18,7 @@ from core.model.fulfillment import (
 )
 from core.model.orders import Order
 from core.model.reasons import Reason
-from core.model.stock import MovementKind, SnapshotBasis, SnapshotRow, StockMovement, StockSnapshot
+from core.model.stock import MovementKind, SnapshotBasis, StockMovement, StockSnapshot
 from core.ports import (
     FulfillmentSource,
     ListingSource,
@@ -29,9 +29,11 @@ from core.ports import (
     TrackingSource,
 )
 from core.rules import parcels as parcel_rules
-from core.rules.snapshots import Guard, Previous, suspicions
+from core.rules.snapshots import Guard, Previous
+from jobs import counted
 from jobs.claims import hold_units, ship_external
 from jobs.run import Run
+from jobs.store.counted import CountedItems
 from jobs.store.held import Held
 from jobs.store.offers import Offers
 from jobs.store.orders import Orders, Resolved
@@ -172,16 +174,20 @@ def pull_listings(run: Run, channel: ChannelId) -> timedelta | None:
 
 
 def pull_stock(run: Run, connection: str) -> None:
-    """Take a supplier's snapshots: apply what is plausible, quarantine what is not."""
+    """Take a counting remote's snapshots: apply what is plausible, quarantine what is not."""
     source = run.wiring.connector(connection, StockSource)
-    for batch in source.pull_stock(since=run.lease.cursor):
+    places = run.wiring.counted_ids(connection)
+    named = {"places": places} if places else {}
+    for batch in source.pull_stock(since=run.lease.cursor, **named):
         with run.transaction() as tx:
             if batch.items:
                 # A newer file is there whole: what was wrong with older ones is of no use to anybody.
                 tx.close_rejects(connection, "stock file")
                 tx.close_rejects(connection, "stock line")
             for snapshot in batch.items:
-                record_snapshot(tx, run, snapshot)
+                place = run.wiring.counted_place(connection, snapshot.location)
+                if place is not None:
+                    record_snapshot(tx, run, replace(snapshot, location=place.id))
             _open_rejects(tx, connection, batch.rejects)
             tx.advance(batch.cursor)
 
@@ -189,26 +195,28 @@ def pull_stock(run: Run, connection: str) -> None:
 def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
     """One snapshot: late ones are kept and ignored, suspicious ones kept and shown to a person."""
     stock = Stock(tx)
-    snapshot = _in_our_words(run, snapshot)
-    rows, units, zeros, as_of = stock.in_force(snapshot.location) or (0, 0, 0, None)
-    if as_of is not None and snapshot.as_of <= as_of:
+    found = counted.in_our_words(tx, run.wiring, snapshot)
+    snapshot = found.snapshot
+    if not (snapshot.complete or snapshot.rows):
+        return
+    in_force = stock.in_force(snapshot.location)
+    previous = Previous(*in_force) if in_force else None
+    if previous and snapshot.complete and snapshot.as_of <= previous.as_of:
         stock.keep_snapshot(snapshot, state="late", reasons=())
         return
-    known = stock.known_at(snapshot.location)
     guard = run.wiring.config.locations[snapshot.location].snapshot
-    doubts = suspicions(
+    doubts = counted.doubts(
+        stock,
         snapshot,
-        previous=Previous(rows, units, zeros, as_of) if as_of else None,
-        known_rows=len(known),
-        kept_rows=len(known & {row.sku for row in snapshot.rows}),
+        previous=previous,
         guard=Guard(guard.rows_gone, guard.units_fallen, guard.zeros, guard.oldest, guard.largest),
-        now=tx.now,
     )
     subject = f"snapshot {snapshot.location}"
     if doubts:
         content = {
             "as_of": snapshot.as_of.isoformat(),
             "rows": [[row.sku, row.quantity] for row in snapshot.rows],
+            "complete": snapshot.complete,
         }
         if (
             stock.keep_snapshot(snapshot, state="quarantined", reasons=doubts, content=content)
@@ -228,11 +236,17 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
             tx.decide(subject, doubt)
         tx.open_case(Case("snapshot_quarantined", subject, reason, Severity.CRITICAL))
         return
-    if stock.keep_snapshot(snapshot, state="applied", reasons=()) is None:
+    whole = counted.totals(stock, snapshot, previous)
+    if stock.keep_snapshot(snapshot, state="applied", reasons=(), whole=whole) is None:
         return
     # Orders that wait for units are woken by the Skus that moved (core/offers).
     moved = stock.apply_snapshot(snapshot)
-    tx.close_case("snapshot_quarantined", subject)
+    CountedItems(tx).keep(
+        snapshot.location, found.items, as_of=snapshot.as_of, complete=snapshot.complete
+    )
+    if snapshot.complete:
+        # A change that was put aside is not made good by another one.
+        tx.close_case("snapshot_quarantined", subject)
     tx.decide(
         subject,
         Reason.of(
@@ -243,16 +257,6 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
             changed=moved,
         ),
     )
-
-
-def _in_our_words(run: Run, snapshot: StockSnapshot) -> StockSnapshot:
-    """A supplier's item numbers as our Skus; what we do not know is left out of the figure."""
-    rows: dict[Sku, int] = {}
-    for row in snapshot.rows:
-        sku = run.wiring.loaded.catalog.sku_for(row.sku)
-        if sku is not None:
-            rows[sku] = rows.get(sku, 0) + row.quantity
-    return replace(snapshot, rows=tuple(SnapshotRow(sku, units) for sku, units in rows.items()))
 
 
 # --- answers from places that ship ---------------------------------------------------------------

@@ -72,6 +72,14 @@ class Wiring:
                 return one
         return counted[0] if len(counted) == 1 and not remote_id else None
 
+    def counted_ids(self, connection: str) -> tuple[str, ...]:
+        """What a connection calls the places it counts for us, where it counts several."""
+        return tuple(
+            one.remote_id
+            for one in self.config.locations.values()
+            if one.counted_by == connection and one.remote_id
+        )
+
     def taken_from(self, channel: ChannelId, line: OrderLine) -> dict[LocationId, int]:
         """Units of a line that the channel took off its own figures, by our names of the places."""
         places = self.counted_by_channel(channel)

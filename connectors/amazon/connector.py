@@ -23,6 +23,7 @@ from connectors.amazon.operations import (
     SEARCH_ORDERS,
 )
 from connectors.amazon.settings import Settings
+from connectors.amazon.stock import FbaStock
 from connectors.amazon.walks import BEFORE_NOW, OrderWalk, ReportWalk
 from core.errors import (
     RateLimited,
@@ -34,6 +35,7 @@ from core.errors import (
 from core.model.catalog import Listing, OfferChange, OfferOutcome, OfferReading, OfferResult
 from core.model.fulfillment import Shipment
 from core.model.orders import Order
+from core.model.stock import StockSnapshot
 from core.ports import (
     Batch,
     CheckReport,
@@ -46,6 +48,7 @@ from core.ports import (
     Reject,
     RemoteRef,
     ShipmentTarget,
+    StockSource,
 )
 
 #: Only what orders are recorded with: no buyer block, whose e-mail we have no use for.
@@ -66,7 +69,7 @@ def connect(name: str, settings: Settings, inside: Inside) -> Amazon:
     return Amazon(name, settings, inside)
 
 
-class Amazon(OrderSource, ListingSource, OfferTarget, ShipmentTarget):
+class Amazon(OrderSource, ListingSource, OfferTarget, ShipmentTarget, StockSource):
     """One marketplace of one seller account."""
 
     def __init__(self, name: str, settings: Settings, inside: Inside) -> None:
@@ -74,6 +77,7 @@ class Amazon(OrderSource, ListingSource, OfferTarget, ShipmentTarget):
         self._settings = settings
         self._clock = inside.clock
         self._amazon = SellingPartner(name, settings, inside)
+        self._stock = FbaStock(self._amazon, settings, name=name, clock=inside.clock)
 
     def close(self) -> None:
         self._amazon.close()
@@ -292,6 +296,14 @@ class Amazon(OrderSource, ListingSource, OfferTarget, ShipmentTarget):
             else:
                 seen.add(listing.remote_id)
                 yield raw, listing
+
+    # Stock in Amazon's warehouses
+
+    def pull_stock(
+        self, *, since: Cursor | None, places: Sequence[str] = ()
+    ) -> Iterator[Batch[StockSnapshot]]:
+        """FBA units of this marketplace, all of them each time; `since` is not needed."""
+        return self._stock.pull()
 
     # Offers
 

@@ -66,6 +66,11 @@ GET_REPORT_DOCUMENT = Operation(
     "getReportDocument", "GET", "/reports/2021-06-30/documents/{}", 0.0167, 15, _LISTINGS_ROLE
 )
 
+#: The role that opens it beside "Product Listing"; one of the two is enough.
+GET_INVENTORY_SUMMARIES = Operation(
+    "getInventorySummaries", "GET", "/fba/inventory/v1/summaries", 2, 2, "Amazon Fulfillment"
+)
+
 #: For `check` alone: is the account really in this marketplace?
 GET_MARKETPLACE_PARTICIPATIONS = Operation(
     "getMarketplaceParticipations",
@@ -85,5 +90,6 @@ OPERATIONS = (
     CREATE_REPORT,
     GET_REPORT,
     GET_REPORT_DOCUMENT,
+    GET_INVENTORY_SUMMARIES,
     GET_MARKETPLACE_PARTICIPATIONS,
 )

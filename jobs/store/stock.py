@@ -15,6 +15,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    or_,
     select,
     text,
     update,
@@ -31,6 +32,7 @@ from core.model.stock import (
     StockMovement,
     StockSnapshot,
 )
+from core.rules.snapshots import Previous
 from jobs.store.bulk import chunks, upsert
 from jobs.store.store import Tx
 from jobs.store.tables import dirty_sku, movement, reservation, snapshot, stock_level
@@ -70,6 +72,7 @@ class Stock:
     def __init__(self, tx: Tx) -> None:
         self._tx = tx
         self._connection = tx.connection
+        self.now = tx.now
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -256,10 +259,37 @@ class Stock:
             ).scalars()
         )
 
+    def on_hand(self, location: LocationId, skus: Iterable[Sku]) -> dict[Sku, int]:
+        """The figures in force of these Skus at a location."""
+        return {
+            row.sku: row.on_hand
+            for chunk in chunks(sorted(set(skus)))
+            for row in self._connection.execute(
+                select(stock_level.c.sku, stock_level.c.on_hand).where(
+                    stock_level.c.location == location, stock_level.c.sku.in_(chunk)
+                )
+            )
+        }
+
     def keep_snapshot(
-        self, taken: StockSnapshot, *, state: str, reasons: Sequence[Reason], content: Any = None
+        self,
+        taken: StockSnapshot,
+        *,
+        state: str,
+        reasons: Sequence[Reason],
+        content: Any = None,
+        whole: Previous | None = None,
     ) -> int | None:
-        """Remember a snapshot; None when these very bytes of this instant were taken before."""
+        """Remember a snapshot; None when these very bytes of this instant were taken before.
+
+        `whole` is its location once it is in force, where the snapshot is only a part of it.
+        """
+        whole = whole or Previous(
+            len(taken.rows),
+            sum(row.quantity for row in taken.rows),
+            sum(row.quantity == 0 for row in taken.rows),
+            taken.as_of,
+        )
         rows = upsert(
             self._connection,
             snapshot,
@@ -270,9 +300,9 @@ class Stock:
                     "digest": taken.digest,
                     "as_of": taken.as_of,
                     "received_at": self._tx.now,
-                    "rows": len(taken.rows),
-                    "units": sum(row.quantity for row in taken.rows),
-                    "zeros": sum(row.quantity == 0 for row in taken.rows),
+                    "rows": whole.rows,
+                    "units": whole.units,
+                    "zeros": whole.zeros,
                     "state": state,
                     "reasons": [[reason.code, dict(reason.args)] for reason in reasons],
                     "content": content,
@@ -292,7 +322,7 @@ class Stock:
         """
         figures = {row.sku: row.quantity for row in taken.rows}
         levels = (
-            select(stock_level.c.sku, stock_level.c.on_hand)
+            select(stock_level.c.sku, stock_level.c.on_hand, stock_level.c.as_of)
             .where(stock_level.c.location == taken.location)
             .order_by(stock_level.c.sku)
         )
@@ -301,9 +331,14 @@ class Stock:
             levels = levels.with_for_update()
         if not taken.complete:
             levels = levels.where(stock_level.c.sku.in_(figures))
-        before = {row.sku: row.on_hand for row in self._connection.execute(levels)}
-        for sku in before.keys() - figures.keys():
-            figures[sku] = 0
+        before: dict[Sku, int] = {}
+        for row in self._connection.execute(levels):
+            if row.as_of is not None and row.as_of > taken.as_of:
+                # Something newer is known of this one.
+                figures.pop(row.sku, None)
+                continue
+            before[row.sku] = row.on_hand
+            figures.setdefault(row.sku, 0)
         # With its instant: a feed may say 5, then 7, then 5 again in the very same bytes.
         reference = f"{taken.name}#{taken.digest[:12]}@{instant_text(taken.as_of)}"
         moved = self.move(
@@ -332,12 +367,13 @@ class Stock:
             keep=["on_hand", "committed", "safety_stock", "incoming"],
             returning=[],
         )  # fmt: skip
-        here = stock_level.c.location == taken.location
-        self._connection.execute(
-            update(stock_level)
-            .where(here if taken.complete else here & stock_level.c.sku.in_(figures))
-            .values(as_of=taken.as_of)
-        )
+        speaks_of = [
+            stock_level.c.location == taken.location,
+            or_(stock_level.c.as_of.is_(None), stock_level.c.as_of <= taken.as_of),
+        ]
+        if not taken.complete:
+            speaks_of.append(stock_level.c.sku.in_(figures))
+        self._connection.execute(update(stock_level).where(*speaks_of).values(as_of=taken.as_of))
         self.end_counts(reservation.c.location == taken.location)
         return len(moved)
 

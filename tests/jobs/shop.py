@@ -170,7 +170,9 @@ class Place(RequestTarget, FulfillmentSource, StockSource):
     def pull_shipments(self, *, since: str | None) -> Iterator[Batch[ShipmentNotice]]:
         return iter(())
 
-    def pull_stock(self, *, since: str | None) -> Iterator[Batch[StockSnapshot]]:
+    def pull_stock(
+        self, *, since: str | None, places: Sequence[str] = ()
+    ) -> Iterator[Batch[StockSnapshot]]:
         return iter(())
 
     def find_request(self, key: str, document: bytes) -> Handover:
