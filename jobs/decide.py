@@ -331,6 +331,7 @@ def decide_offers(run: Run) -> None:
             if skus:
                 _serve_waiting(tx, skus)
                 recompute(tx, run.wiring, skus)
+                tx.wake(*run.wiring.reservation_units)
         if len(skus) < SKUS_AT_ONCE:
             return
 
@@ -412,9 +413,11 @@ class _Places:
     def _work_out(self, channel: ChannelId) -> Iterator[tuple[str, frozenset[str]]]:
         described = self.wiring.config.channels.get(channel)
         remote = self.remote.get(channel)
+        # A channel never gets a number of ours for a place it counts itself.
+        counted = {one.remote_id for one in self.wiring.counted_by_channel(channel)}
+        remote = [one for one in remote or () if not one or one not in counted]
         if described is None or not remote:
             return
-        # A channel never gets a number of ours for a place it counts itself.
         ours = frozenset(
             one.id
             for one in self.wiring.eligible(channel, routing=False)

@@ -50,7 +50,7 @@ WHILE_UNSAFE = timedelta(minutes=5)
 # --- effects -------------------------------------------------------------------------------------
 
 
-def _each_effect(
+def each_effect(
     run: Run, connection: str, kind: str, *, repeat_is_edit: bool, staged: bool,
     steps: dict[EffectStep, Callable[[EffectRow], None]],
 ) -> None:  # fmt: skip
@@ -69,7 +69,7 @@ def _each_effect(
         )
         step = steps.get(move.step)
         if move.step is EffectStep.PARK:
-            _park(run, effect)
+            park(run, effect)
         if step is None:
             continue
         try:
@@ -96,14 +96,14 @@ def _live(run: Run, connection: str, kind: str) -> Iterator[EffectRow]:
         last = page[-1].id
 
 
-def _permitted(run: Run, effect: EffectRow, flow: str) -> bool:
+def permitted(run: Run, effect: EffectRow, flow: str) -> bool:
     """An effect that is planned in the mode `propose` was released by a person."""
     with run.reading() as tx:
         permission = may_write(Permissions(tx).scope(effect.scope, flow), sku=effect.sku)
     return permission.allowed or permission.reason.code == "mode_propose"
 
 
-def _carry_out(run: Run, effect: EffectRow, call: Callable[[], str]) -> str | None:
+def carry_out(run: Run, effect: EffectRow, call: Callable[[], str]) -> str | None:
     """Make the call of an effect that is `sending`; record what it means. The remote's ref, or None."""
     try:
         return call()
@@ -125,13 +125,13 @@ def _carry_out(run: Run, effect: EffectRow, call: Callable[[], str]) -> str | No
 
 
 def _open_refused(tx: Tx, effect: EffectRow, error: Rejected) -> None:
-    code = "confirmation_refused" if effect.kind == "confirmation" else "request_refused"
+    code = f"{effect.kind}_refused"
     reason = Reason.of(code, key=effect.key, words=str(error)[:200])
     tx.decide(effect.subject, reason)
     tx.open_case(Case(code, f"{effect.kind} {effect.key}", reason, Severity.CRITICAL))
 
 
-def _park(run: Run, effect: EffectRow) -> None:
+def park(run: Run, effect: EffectRow) -> None:
     """Neither a repeat nor a question is safe: a person decides."""
     with run.transaction() as tx:
         Effects(tx).parked(effect, response=effect.response)
@@ -150,7 +150,7 @@ def push_requests(run: Run, connection: str) -> None:
     target = run.wiring.connector(connection, RequestTarget)
 
     def send(effect: EffectRow) -> None:
-        if not _permitted(run, effect, "requests"):
+        if not permitted(run, effect, "requests"):
             return
         with run.transaction() as tx:
             record = Orders(tx).load([effect.order_id])[0]
@@ -164,7 +164,7 @@ def push_requests(run: Run, connection: str) -> None:
             ):
                 return
         run.before_write(effect.scope, "requests")
-        if _carry_out(
+        if carry_out(
             run, effect, lambda: (target.stage_request(effect.key, document), "staged")[1]
         ):
             release(effect)
@@ -183,7 +183,7 @@ def push_requests(run: Run, connection: str) -> None:
             run.log.info("release in doubt", key=effect.key, problem=str(error))
             return
         except Rejected:
-            _park(run, effect)
+            park(run, effect)
             return
         handed_over(effect, reference)
 
@@ -197,7 +197,7 @@ def push_requests(run: Run, connection: str) -> None:
             elif where in (Handover.DELIVERED, Handover.ABSENT):
                 handed_over(effect, effect.key)
             else:
-                _park(run, effect)
+                park(run, effect)
         elif where in (Handover.ABSENT, Handover.PARTIAL):
             # A staging name is picked up by nobody, and it was never renamed: start over.
             with run.transaction() as tx:
@@ -207,7 +207,7 @@ def push_requests(run: Run, connection: str) -> None:
         elif where is Handover.STAGED:
             release(effect)
         else:
-            _park(run, effect)
+            park(run, effect)
 
     def handed_over(effect: EffectRow, reference: str) -> None:
         with run.transaction() as tx:
@@ -217,7 +217,7 @@ def push_requests(run: Run, connection: str) -> None:
                 Reason.of("request_handed_over", key=effect.key, location=connection),
             )
 
-    _each_effect(
+    each_effect(
         run, connection, "request", repeat_is_edit=False, staged=True,
         steps={EffectStep.SEND: send, EffectStep.ASK: ask, EffectStep.RELEASE: release},
     )  # fmt: skip
@@ -266,7 +266,7 @@ def push_confirmations(run: Run, channel: ChannelId) -> None:
     _plan_confirmations(run, channel)
 
     def send(effect: EffectRow) -> None:
-        if not _permitted(run, effect, "shipments"):
+        if not permitted(run, effect, "shipments"):
             return
         with run.transaction() as tx:
             shipment = Parcels(tx).shipment(effect.order_id, effect.number)
@@ -275,7 +275,7 @@ def push_confirmations(run: Run, channel: ChannelId) -> None:
             ):
                 return
         run.before_write(channel, "shipments")
-        reference = _carry_out(run, effect, lambda: target.push_shipment(shipment, key=effect.key))
+        reference = carry_out(run, effect, lambda: target.push_shipment(shipment, key=effect.key))
         if reference is not None:
             confirmed(effect, reference, found=False)
 
@@ -309,7 +309,7 @@ def push_confirmations(run: Run, channel: ChannelId) -> None:
                 ),
             )
 
-    _each_effect(
+    each_effect(
         run, connection, "confirmation", repeat_is_edit=target.shipment_repeat_is_edit, staged=False,
         steps={EffectStep.SEND: send, EffectStep.ASK: ask},
     )  # fmt: skip

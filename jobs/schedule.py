@@ -16,7 +16,7 @@ from core.ports import (
     StockSource,
     TrackingSource,
 )
-from jobs import decide, publish, pull, push, tell, upkeep
+from jobs import decide, publish, pull, push, reservations, tell, upkeep
 from jobs.run import Run
 from jobs.wiring import Wiring
 
@@ -90,6 +90,14 @@ def _connection_units(wiring: Wiring, connection: str) -> list[Unit]:
     if isinstance(connector, StockSource) and counted:
         made.append(
             Unit(f"{connection}/stock", pace.stock, lambda run: pull.pull_stock(run, connection))
+        )
+    if f"{connection}/reservations" in wiring.reservation_units:
+        made.append(
+            Unit(
+                f"{connection}/reservations",
+                pace.requests,
+                lambda run: reservations.push_reservations(run, connection),
+            )
         )
     if isinstance(connector, RequestTarget) and asked:
         made.append(

@@ -12,7 +12,7 @@ from core.errors import ConfigError
 from core.model.catalog import ChannelId, LocationId, Sku
 from core.model.orders import OrderLine
 from core.model.stock import CountedBy, SnapshotBasis, StockLocation
-from core.ports import Connector
+from core.ports import Connector, ReservationTarget
 
 C = TypeVar("C", bound=Connector)
 
@@ -71,6 +71,26 @@ class Wiring:
             if remote_id and remote_id in (one.remote_id, one.id):
                 return one
         return counted[0] if len(counted) == 1 and not remote_id else None
+
+    def counted_by(self, location: LocationId) -> str:
+        """The connection that counts it, or `lockstep`."""
+        return self.config.locations[location].counted_by
+
+    def channels_of(self, connection: str) -> frozenset[ChannelId]:
+        """The channels this connection speaks to."""
+        return frozenset(name for name, by in self.connection_of.items() if by == connection)
+
+    @property
+    def reservation_units(self) -> tuple[str, ...]:
+        """Units that tell counting remotes of sales made elsewhere."""
+        connections = {
+            self.counted_by(one.id) for one in self.locations if one.counting_channel is not None
+        }
+        return tuple(
+            f"{connection}/reservations"
+            for connection in sorted(connections)
+            if isinstance(self.connectors.get(connection), ReservationTarget)
+        )
 
     def counted_ids(self, connection: str) -> tuple[str, ...]:
         """What a connection calls the places it counts for us, where it counts several."""

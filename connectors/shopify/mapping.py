@@ -6,6 +6,7 @@ ship and used in file names; lines, variants, inventory items and locations keep
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
@@ -172,6 +173,8 @@ class _Units:
         self.others = 0
         #: not shipped yet, at another service
         self.others_open = 0
+        #: ours, by the location whose figure Shopify took them off
+        self.places: Counter[str] = Counter()
 
 
 def _by_line(fulfillment_orders: Sequence[Mapping[str, Any]]) -> dict[str, _Units]:
@@ -191,6 +194,8 @@ def _by_line(fulfillment_orders: Sequence[Mapping[str, Any]]) -> dict[str, _Unit
                 of_line.others_open += _count(line, "remainingQuantity")
             else:
                 of_line.ours += _count(line, "totalQuantity")
+                if location.get("id"):
+                    of_line.places[location["id"]] += _count(line, "totalQuantity")
     return units
 
 
@@ -218,6 +223,7 @@ def _line(line: Mapping[str, Any], units: _Units | None) -> OrderLine:
         requires_shipping=needs_shipping,
         fulfilled_by=FulfilledBy.OTHER if other else FulfilledBy.US,
         presentment_price=paid if paid and unit_price and paid != unit_price else None,
+        taken_from=None if units is None else tuple(sorted(units.places.items())),
     )
 
 

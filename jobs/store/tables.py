@@ -245,6 +245,12 @@ reservation = Table(
         sqlite_where=text("state = 'open'"),
         postgresql_where=text("state = 'open'"),
     ),
+    Index(
+        "ix_reservation_held",
+        "location",
+        sqlite_where=text("state IN ('open', 'absorbed')"),
+        postgresql_where=text("state IN ('open', 'absorbed')"),
+    ),
 )
 
 counted_item = Table(
@@ -267,6 +273,16 @@ set_aside = Table(
     Column("sku", Text, primary_key=True),
     Column("kept", Integer, nullable=False, comment="units the remote keeps for it, acknowledged"),
     Column("told", Integer, nullable=False, comment="shipped units the remote was told of"),
+)
+
+set_aside_step = Table(
+    "set_aside_step",
+    metadata,
+    Column("order_id", Number, ForeignKey("orders.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, comment="that of its effect"),
+    Column("location", Text, nullable=False),
+    Column("step", Text, nullable=False, comment="reserve, release, ship"),
+    Column("units", Json, nullable=False, comment="{Sku: units}"),
 )
 
 # --- demand and supply ---------------------------------------------------------------------------

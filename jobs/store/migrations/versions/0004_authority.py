@@ -52,6 +52,29 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("order_id", "location", "sku", name=op.f("pk_set_aside")),
     )
+    op.create_table(
+        "set_aside_step",
+        sa.Column("order_id", Number, nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False, comment="that of its effect"),
+        sa.Column("location", sa.Text(), nullable=False),
+        sa.Column("step", sa.Text(), nullable=False, comment="reserve, release, ship"),
+        sa.Column("units", types.Json(), nullable=False, comment="{Sku: units}"),
+        sa.ForeignKeyConstraint(
+            ["order_id"],
+            ["orders.id"],
+            name=op.f("fk_set_aside_step_order_id_orders"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("order_id", "number", name=op.f("pk_set_aside_step")),
+    )
+    op.create_index(
+        op.f("ix_reservation_held"),
+        "reservation",
+        ["location"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('open', 'absorbed')"),
+        postgresql_where=sa.text("state IN ('open', 'absorbed')"),
+    )
     op.add_column(
         "reservation",
         sa.Column(
