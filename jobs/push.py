@@ -124,8 +124,14 @@ def carry_out(run: Run, effect: EffectRow, call: Callable[[], str]) -> str | Non
         return None
 
 
+def _refusal(kind: str) -> str:
+    if kind == "confirmation":
+        return "confirmation_refused"
+    return "reservation_refused" if kind == "reservation" else "request_refused"
+
+
 def _open_refused(tx: Tx, effect: EffectRow, error: Rejected) -> None:
-    code = f"{effect.kind}_refused"
+    code = _refusal(effect.kind)
     reason = Reason.of(code, key=effect.key, words=str(error)[:200])
     tx.decide(effect.subject, reason)
     tx.open_case(Case(code, f"{effect.kind} {effect.key}", reason, Severity.CRITICAL))

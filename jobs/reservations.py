@@ -37,12 +37,6 @@ FLOW = "reservations"
 #: Attempts of one step in one run: every one of them found that the figures had moved.
 MOST_ATTEMPTS = 4
 
-_TOLD = {
-    ReservationStep.RESERVE: "units_set_aside",
-    ReservationStep.RELEASE: "units_given_back",
-    ReservationStep.SHIP: "units_taken_off",
-}
-
 
 def push_reservations(run: Run, connection: str) -> None:
     """Tell a counting remote of every sale elsewhere that it does not know of."""
@@ -292,12 +286,18 @@ def record_landed(tx: Tx, effect: EffectRow) -> None:
     tx.decide(
         effect.subject,
         Reason.of(
-            _TOLD[told.telling.step],
+            _word(told.telling.step),
             location=told.location,
             units=", ".join(f"{sku} x{n}" for sku, n in sorted(told.telling.units.items())),
         ),
     )
     tx.wake(f"{effect.connection}/{FLOW}")
+
+
+def _word(step: ReservationStep) -> str:
+    if step is ReservationStep.RESERVE:
+        return "units_set_aside"
+    return "units_given_back" if step is ReservationStep.RELEASE else "units_taken_off"
 
 
 def _attempt_key(effect: EffectRow, number: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, case, select, update
+from sqlalchemy import Row, and_, case, literal, select, update
 
 from core.model.catalog import LocationId, Sku
 from core.model.stock import HELD, ReservationState
@@ -14,6 +14,7 @@ from jobs.store.bulk import chunks
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
 from jobs.store.tables import reservation, stock_level
+from jobs.store.types import Instant
 
 #: Given up first: what no figure lacks yet, then what the next one will lack.
 _LOOSEST = (
@@ -41,7 +42,11 @@ class Held:
                 reservation.c.fulfillment == number,
                 reservation.c.state == ReservationState.OPEN,
             )
-            .values(absorbed_after=case((earlier, reservation.c.absorbed_after), else_=after))
+            .values(
+                absorbed_after=case(
+                    (earlier, reservation.c.absorbed_after), else_=literal(after, Instant())
+                )
+            )
         )
         self._stock.end_counts(reservation.c.order_id == order_id)
 

@@ -205,6 +205,6 @@ class SetAsides:
         )
 
     def sent_at(self, one: EffectRow) -> datetime | None:
-        return self._connection.execute(
-            select(effect.c.sent_at).where(effect.c.id == one.id)
-        ).scalar_one()
+        row = self._connection.execute(select(effect.c.sent_at).where(effect.c.id == one.id)).one()
+        at: datetime | None = row.sent_at
+        return at

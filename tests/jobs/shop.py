@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -74,7 +75,7 @@ channels:
   amazon-us: {{connection: amazon-us}}
 locations:
   home: {{priority: 10, ships_through: home-files}}
-  acme: {{priority: 20, ships_through: acme-files, counted_by: acme-files, basis: gross}}
+  acme: {{priority: 20, ships_through: acme-files, counted_by: acme-files, basis: {basis}, snapshot: {guard}}}
 skus:
   items:
     TEA: {{}}
@@ -267,10 +268,24 @@ class Shop:
             pull.pull_listings(run, channel)
 
 
-def open_shop(store: Store, clock: ManualClock, folder: Path) -> Shop:
+def open_shop(
+    store: Store,
+    clock: ManualClock,
+    folder: Path,
+    *,
+    acme_basis: str = "gross",
+    acme_guard: dict[str, int] | None = None,
+) -> Shop:
     """In the mode `act`, empty."""
     path = folder / "lockstep.yaml"
-    path.write_text(_CONFIG.format(folder=folder, secret="${env:SECRET}"))
+    path.write_text(
+        _CONFIG.format(
+            folder=folder,
+            secret="${env:SECRET}",
+            basis=acme_basis,
+            guard=json.dumps(acme_guard or {}),
+        )
+    )
     loaded = load(path, environment={"SECRET": "hush"})
     wiring = wire(loaded, store)
     channels = {name: Remote(name, clock) for name in ("shopify-us", "amazon-us")}
