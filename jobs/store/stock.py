@@ -591,7 +591,11 @@ class Stock:
         if mine:
             self._connection.execute(
                 update(reservation)
-                .where(reservation.c.id == bindparam("b_id"), reservation.c.state.in_(HELD))
+                .where(
+                    reservation.c.id == bindparam("b_id"),
+                    # No list of states: it cannot be given to many at once.
+                    or_(*(reservation.c.state == state for state in HELD)),
+                )
                 .values(fulfillment=bindparam("number")),
                 mine,
             )

@@ -76,6 +76,7 @@ channels:
 locations:
   home: {{priority: 10, ships_through: home-files}}
   acme: {{priority: 20, ships_through: acme-files, counted_by: acme-files, basis: {basis}, snapshot: {guard}}}
+{more}
 skus:
   items:
     TEA: {{}}
@@ -275,6 +276,7 @@ def open_shop(
     *,
     acme_basis: str = "gross",
     acme_guard: dict[str, int] | None = None,
+    more_locations: str = "",
 ) -> Shop:
     """In the mode `act`, empty."""
     path = folder / "lockstep.yaml"
@@ -284,6 +286,7 @@ def open_shop(
             secret="${env:SECRET}",
             basis=acme_basis,
             guard=json.dumps(acme_guard or {}),
+            more=more_locations,
         )
     )
     loaded = load(path, environment={"SECRET": "hush"})
