@@ -70,7 +70,7 @@ def _claim(shop: world.Shop, numbers: Sequence[int]) -> None:
     application = shop.application
     with application.store.transaction() as tx:
         records = Orders(tx).load(numbers)
-        claims = Claims.open(Stock(tx), application.wiring, records)
+        claims = Claims.open(tx, application.wiring, records)
         for record in records:
             claims.settle(record)
         claims.write()

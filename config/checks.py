@@ -18,7 +18,8 @@ from core.model.catalog import Sku
 #: a new connector needs no change, its missing capability is found when it is wired.
 _SELLS = frozenset({"shopify", "amazon"})
 _ROLES: Mapping[str, frozenset[str]] = {
-    "shopify": frozenset({"sells", "counts"}),
+    #: "reserves": sets units aside for sales made elsewhere (core.ports.ReservationTarget)
+    "shopify": frozenset({"sells", "counts", "reserves"}),
     "amazon": frozenset({"sells", "counts"}),
     "supplier_file": frozenset({"counts", "ships", "sells to us"}),
     "ups": frozenset({"tracks"}),
@@ -128,6 +129,7 @@ def sense(config: Config, sheet: Sheet) -> Iterator[Trouble]:
     """What is written well and cannot be."""
     yield from _stock_files(config, sheet)
     yield from _shown_twice(config, sheet)
+    yield from _counted_places(config, sheet)
     yield from _sold_behind_the_counter(config, sheet)
     yield from _mails_nobody_sends(config, sheet)
     yield from _places(config, sheet)
@@ -166,15 +168,54 @@ def _shown_twice(config: Config, sheet: Sheet) -> Iterator[Trouble]:
                 seen.setdefault(location, remote)
 
 
-def _sold_behind_the_counter(config: Config, sheet: Sheet) -> Iterator[Trouble]:
-    """A channel that counts a location itself must be the only one that sells from it.
+#: type -> what it calls a location it counts; "" where it counts one place only.
+_NAMES_PLACES = {"shopify": "gid://shopify/Location/"}
 
-    A sale elsewhere would have to be told there as one Effect (design, section 5), and no
-    connector has that call yet: the units would be sold twice.
+
+def _counted_places(config: Config, sheet: Sheet) -> Iterator[Trouble]:
+    """Which place of its remote a location is must be told where there are several, and only there."""
+    seen: dict[tuple[str, str], str] = {}
+    for name, location in config.locations.items():
+        path: Path = ("locations", name)
+        counter = config.connections.get(location.counted_by)
+        kind = counter.type if counter else ""
+        if kind in _NAMES_PLACES and not location.remote_id.startswith(_NAMES_PLACES[kind]):
+            wrong = f"it is not told which location of {location.counted_by!r} this is"
+            fix = f"write `remote_id: {_NAMES_PLACES[kind]}…`; `lockstep check` lists them"
+            yield Trouble(sheet.key(path), path, wrong, "", fix)
+        if location.remote_id and kind not in _NAMES_PLACES:
+            path = ("locations", name, "remote_id")
+            wrong = f"{location.counted_by!r} has no names for places"
+            yield Trouble(sheet.at(path), path, wrong, "", "take it out")
+        if counter is None or kind not in _SELLS:
+            continue
+        other = seen.setdefault((location.counted_by, location.remote_id), name)
+        if other != name:
+            path = ("locations", name, "counted_by")
+            wrong = f"{other!r} is this place of {location.counted_by!r} already"
+            yield Trouble(sheet.at(path), path, wrong, "its units would count twice", "keep one")
+        if location.basis != "net":
+            path = ("locations", name, "basis")
+            wrong = f"{location.counted_by!r} takes its own sales off what it tells"
+            expected = "as `gross` they would be subtracted twice"
+            yield Trouble(sheet.at(path), path, wrong, expected, "write `basis: net`")
+        if "reserves" not in _ROLES[kind] and location.ships_through:
+            path = ("locations", name, "ships_through")
+            wrong = f"{location.counted_by!r} ships from there itself"
+            yield Trouble(sheet.at(path), path, wrong, "", "leave it out")
+
+
+def _sold_behind_the_counter(config: Config, sheet: Sheet) -> Iterator[Trouble]:
+    """A channel that counts a location and cannot set units aside there must sell from it alone.
+
+    A sale elsewhere would have to be told there as one Effect (design, section 5); where there is
+    no such call (FBA), the units would be sold twice.
     """
     for name, location in config.locations.items():
         counter = config.connections.get(location.counted_by)
         if counter is None or counter.type not in _SELLS:
+            continue
+        if "reserves" in _ROLES[counter.type]:
             continue
         for channel, described in config.channels.items():
             sold = expanded(described.sells_from, config.location_groups)

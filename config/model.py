@@ -136,6 +136,10 @@ class Location(Part):
     counted_by: str = Field(
         "lockstep", description="`lockstep` (our ledger) or the connection whose snapshots count it"
     )
+    remote_id: str = Field(
+        "",
+        description="what the counting remote calls it, where it counts several: a Shopify location's gid",
+    )
     basis: Literal["net", "gross"] = Field(
         "net",
         description="net: the remote already took off what it accepted; gross: an on-hand list",

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
@@ -25,6 +25,7 @@ from core.model.fulfillment import (
 )
 from core.model.orders import Order
 from core.model.purchasing import PurchaseAnswer, PurchaseOrder
+from core.model.reservations import ReservationMove
 from core.model.stock import StockSnapshot
 
 #: Where a walk stands: opaque JSON text the connector made. None: from the beginning.
@@ -257,11 +258,52 @@ class ShipmentTarget(Connector):
 
 
 class StockSource(Connector):
-    """A remote that counts a location for us."""
+    """A remote that counts a location for us, or several."""
 
     @abstractmethod
-    def pull_stock(self, *, since: Cursor | None) -> Iterator[Batch[StockSnapshot]]:
-        """Snapshots newer than the cursor, oldest first."""
+    def pull_stock(
+        self, *, since: Cursor | None, places: Sequence[str] = ()
+    ) -> Iterator[Batch[StockSnapshot]]:
+        """Snapshots newer than the cursor, oldest first; each names its location.
+
+        `places` are the remote's own ids of the locations it counts for us, where it has several;
+        their snapshots name them by these. One that is not `complete` says nothing of what it does
+        not name; a complete one comes regularly.
+        """
+
+
+class Landed(StrEnum):
+    """Whether a write was made, as far as the remote's figures tell."""
+
+    YES = "yes"
+    NO = "no"
+    #: they could be what they are either way
+    UNTOLD = "untold"
+
+
+class ReservationTarget(Connector):
+    """A remote that counts a place and sets units aside there for sales made elsewhere.
+
+    A write is frozen in a document before it is made: what it asks for, and the figures it expects
+    to replace. The same document with the same `attempt` is one write for `reservation_replay`.
+    """
+
+    @abstractmethod
+    def reservation_document(self, move: ReservationMove) -> bytes:
+        """The write to be made, with the figures as they are now. Reads; Rejected (not_stocked)."""
+
+    @abstractmethod
+    def push_reservation(self, document: bytes, *, attempt: str) -> RemoteRef:
+        """Make it, all or nothing. Stale: proved not to be made, ask for a new document."""
+
+    @abstractmethod
+    def find_reservation(self, document: bytes, *, sent_at: datetime) -> Landed:
+        """Whether it was made, from the figures alone: asked when the replay is over."""
+
+    @property
+    @abstractmethod
+    def reservation_replay(self) -> timedelta:
+        """How long after it was first sent a repeat is the same write."""
 
 
 class Handover(StrEnum):
@@ -452,6 +494,7 @@ __all__ = [
     "Handover",
     "Inside",
     "Key",
+    "Landed",
     "Listing",
     "ListingSource",
     "Mail",
@@ -467,6 +510,8 @@ __all__ = [
     "Reject",
     "RemoteRef",
     "RequestTarget",
+    "ReservationMove",
+    "ReservationTarget",
     "Right",
     "ShelfReport",
     "ShelfSource",

@@ -53,6 +53,7 @@ def _apply_snapshot(tx: Tx, location: str) -> bool:
             name=row.name,
             digest=row.digest,
             rows=tuple(SnapshotRow(sku, units) for sku, units in row.content["rows"]),
+            complete=row.content.get("complete", True),
         )
     )
     tx.connection.execute(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import ChainMap, Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,6 +12,8 @@ from core.model.fulfillment import FulfillmentState
 from core.model.orders import Order
 from core.model.stock import Claim
 from core.rules.allocation import Allocation, Demand, allocate
+from core.rules.snapshots import counts
+from jobs.store.held import Held
 from jobs.store.orders import OrderRecord, Orders
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
@@ -112,9 +114,9 @@ def hold_units(tx: Tx, wiring: Wiring, records: Sequence[OrderRecord]) -> dict[i
     What they no longer need is freed first, and older orders that wait for units are served before
     newer ones (I3): those are decided again.
     """
-    stock, orders = Stock(tx), Orders(tx)
+    orders = Orders(tx)
     asking = [one for one in records if demands(one, wiring)]
-    freeing = Claims.open(stock, wiring, [one for one in records if one not in asking])
+    freeing = Claims.open(tx, wiring, [one for one in records if one not in asking])
     allocations = {one.id: freeing.settle(one) for one in records if one not in asking}
     freeing.write()
     mine = {one.id for one in asking}
@@ -123,7 +125,7 @@ def hold_units(tx: Tx, wiring: Wiring, records: Sequence[OrderRecord]) -> dict[i
         orders.decide_again(older)
         tx.wake("core/orders")
         asking = sorted([*orders.load(older), *asking], key=lambda one: one.id)
-    claims = Claims.open(stock, wiring, asking)
+    claims = Claims.open(tx, wiring, asking)
     allocations |= {one.id: claims.settle(one) for one in asking}
     claims.write()
     return allocations
@@ -143,15 +145,20 @@ class Availability:
     def give_back(self, record: OrderRecord) -> None:
         """Count the order's own unrouted reservations as free."""
         for one in record.reservations:
-            if one.fulfillment is None and one.location is not None:
+            # What the place's figure lacks already is nobody else's to have.
+            if one.fulfillment is None and one.location is not None and one.counted:
                 key = (one.sku, one.location)
                 self.units[key] = self.units.get(key, 0) + one.quantity
 
-    def take(self, claims: Iterable[Claim]) -> None:
+    def take(self, claims: Iterable[Claim], own: Mapping[tuple[Sku, LocationId], int]) -> None:
+        """Count these claims as taken; `own` units were never among the free ones."""
+        mine = Counter(own)
         for one in claims:
             if one.location is not None:
                 key = (one.sku, one.location)
-                self.units[key] = self.units.get(key, 0) - one.quantity
+                spared = min(mine[key], one.quantity)
+                mine[key] -= spared
+                self.units[key] = self.units.get(key, 0) - one.quantity + spared
 
 
 @dataclass
@@ -159,20 +166,30 @@ class Claims:
     """The reservations of a batch of orders, brought in line with what they need."""
 
     stock: Stock
+    held: Held
     wiring: Wiring
     available: Availability
+    #: what instant the figure in force speaks of, at places that a channel counts
+    figures: Mapping[tuple[Sku, LocationId], datetime]
     _release: list[int] = field(default_factory=list)
+    _give_up: list[tuple[int, str, Sku, LocationId | None, int]] = field(default_factory=list)
     _reserve: list[tuple[int, Claim, Order]] = field(default_factory=list)
 
     @classmethod
-    def open(cls, stock: Stock, wiring: Wiring, records: Sequence[OrderRecord]) -> Claims:
+    def open(cls, tx: Tx, wiring: Wiring, records: Sequence[OrderRecord]) -> Claims:
         """Read (and hold) the levels of every Sku these orders may touch."""
+        stock, held = Stock(tx), Held(tx)
         skus: set[Sku] = set()
         for record in records:
             skus.update(one.sku for one in record.reservations)
             for demand in demands(record, wiring):
                 skus.update(demand.components)
-        return cls(stock, wiring, Availability(stock.available(skus, lock=True)))
+        available = Availability(stock.available(skus, lock=True))
+        counted = {
+            one.id for record in records for one in wiring.counted_by_channel(record.order.channel)
+        }
+        figures = held.figures(skus, counted) if counted else {}
+        return cls(stock, held, wiring, available, figures)
 
     def settle(self, record: OrderRecord) -> Allocation:
         """Allocate what the order needs; keep reservations that fit, change those that do not."""
@@ -185,35 +202,97 @@ class Claims:
             for one in self.wiring.eligible(record.order.channel, routing=True)
             if one.id not in refused
         ]
+        asked = demands(record, self.wiring)
+        taken = self._taken_units(record, asked)
+        own = self._own(record, taken)
         allocation = allocate(
-            demands(record, self.wiring), locations=locations, available=self.available.units
+            asked, locations=locations, available=self._free(record, asked, taken, own)
         )
-        self.available.take(allocation.claims)
+        self.available.take(allocation.claims, own)
         held = Counter[tuple[str, Sku, LocationId | None]]()
+        ids: dict[tuple[str, Sku, LocationId | None], list[int]] = defaultdict(list)
         for one in record.reservations:
             if one.fulfillment is None:
                 held[one.line, one.sku, one.location] += one.quantity
+                ids[one.line, one.sku, one.location].append(one.id)
         wanted = Counter[tuple[str, Sku, LocationId | None]]()
         for claim in allocation.claims:
             wanted[claim.line, claim.sku, claim.location] += claim.quantity
-        if held != wanted:
-            self._release.extend(one.id for one in record.reservations if one.fulfillment is None)
-            self._reserve.extend((record.id, claim, record.order) for claim in allocation.claims)
+        for key, units in held.items():
+            if not wanted[key]:
+                self._release.extend(ids[key])
+            elif wanted[key] < units:
+                self._give_up.append((record.id, *key, units - wanted[key]))
+        self._reserve.extend(
+            (record.id, Claim(*key, units - held[key]), record.order)
+            for key, units in wanted.items()
+            if units > held[key]
+        )
         return allocation
 
     def write(self) -> None:
         """Put the reservations in place."""
         self.stock.release(self._release)
-        self.stock.reserve(
-            [
-                (number, claim, self._absorbed(claim, order))
-                for number, claim, order in self._reserve
-            ]
-        )
+        for one in self._give_up:
+            self.held.give_up(*one)
+        reserved = [
+            (number, claim, self._absorbed(claim, order)) for number, claim, order in self._reserve
+        ]
+        self.stock.reserve(reserved)
+        self.held.end_counts(number for number, _, absorbed in reserved if absorbed)
+
+    # A channel that counts a place has taken its own sale off its figure of that place already.
 
     def _absorbed(self, claim: Claim, order: Order) -> datetime | None:
-        """A channel that counts a location has taken its own sale off its figure already."""
-        location = self.wiring.location(claim.location) if claim.location else None
-        if location and location.counting_channel == order.channel:
-            return order.placed_at
-        return None
+        if claim.location is None:
+            return None
+        (line,) = (one for one in order.lines if one.remote_id == claim.line)
+        sold = self.wiring.taken_from(order.channel, line)
+        return order.placed_at if sold.get(claim.location) else None
+
+    def _taken_units(
+        self, record: OrderRecord, asked: Sequence[Demand]
+    ) -> Counter[tuple[Sku, LocationId]]:
+        """Component units that the order's channel took off its figures for what is asked for."""
+        lines = {one.remote_id: one for one in record.order.lines}
+        units: Counter[tuple[Sku, LocationId]] = Counter()
+        for demand in asked:
+            sold = self.wiring.taken_from(record.order.channel, lines[demand.line])
+            for location, count in sold.items():
+                for sku, per_unit in demand.components.items():
+                    units[sku, location] += min(count, demand.units) * per_unit
+        return units
+
+    def _own(
+        self, record: OrderRecord, taken: Mapping[tuple[Sku, LocationId], int]
+    ) -> Counter[tuple[Sku, LocationId]]:
+        """Units that are not in any figure any more, but for this order they are there."""
+        own: Counter[tuple[Sku, LocationId]] = Counter()
+        here: Counter[tuple[Sku, LocationId]] = Counter()
+        for one in record.reservations:
+            if one.fulfillment is None and one.location is not None:
+                here[one.sku, one.location] += one.quantity
+                if not one.counted:
+                    own[one.sku, one.location] += one.quantity
+        for key, units in taken.items():
+            as_of = self.figures.get(key)
+            if as_of is not None and not counts(record.order.placed_at, as_of):
+                own[key] += max(0, units - here[key])
+        return own
+
+    def _free(
+        self,
+        record: OrderRecord,
+        asked: Sequence[Demand],
+        taken: Mapping[tuple[Sku, LocationId], int],
+        own: Mapping[tuple[Sku, LocationId], int],
+    ) -> Mapping[tuple[Sku, LocationId], int]:
+        """What this order may have, place by place."""
+        units = self.available.units
+        mine = {key: units.get(key, 0) + count for key, count in own.items() if count}
+        for place in self.wiring.counted_by_channel(record.order.channel):
+            for sku in {sku for demand in asked for sku in demand.components}:
+                key = (sku, place.id)
+                # What it took off elsewhere it promised from there: not from here as well.
+                mine[key] = min(mine.get(key, units.get(key, 0)), taken.get(key, 0))
+        return ChainMap(mine, units) if mine else units

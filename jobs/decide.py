@@ -91,7 +91,7 @@ def _decide_batch(tx: Tx, run: Run, numbers: Sequence[int]) -> None:
             if number not in deciding
         ]
     )
-    claims = Claims.open(stock, run.wiring, [*waiting, *records])
+    claims = Claims.open(tx, run.wiring, [*waiting, *records])
     routed = _Routed()
     for record in sorted([*waiting, *records], key=lambda one: one.id):
         if record.id in deciding:
@@ -342,6 +342,7 @@ def decide_offers(run: Run) -> None:
             if skus:
                 _serve_waiting(tx, skus)
                 recompute(tx, run.wiring, skus)
+                tx.wake(*run.wiring.reservation_units)
         if len(skus) < SKUS_AT_ONCE:
             return
 

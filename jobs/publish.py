@@ -82,12 +82,16 @@ def push_offers(run: Run, channel: ChannelId) -> timedelta | None:
         return None
     if approved:
         danger = None
+    counted = {one.remote_id for one in run.wiring.counted_by_channel(channel) if one.remote_id}
     reading: list[OfferRow] = []
     pushing: list[OfferRow] = []
     waiting: list[tuple[OfferRow, datetime | None]] = []
     for row in due:
         step = next_step(row.state, orders_complete_to=complete_to, now=run.clock.now(), pace=pace)
-        if step.move is Move.PUSH and _barred(row, scope):
+        if row.change.key.remote_location in counted:
+            # It counts that place itself since; what we wanted there before is nobody's number.
+            waiting.append((row, None))
+        elif step.move is Move.PUSH and _barred(row, scope):
             # Not for ever: what bars it may be gone before this is recorded.
             waiting.append((row, run.clock.now() + pace.read_every))
         elif (

@@ -18,7 +18,7 @@ from core.model.fulfillment import (
 )
 from core.model.orders import Order
 from core.model.reasons import Reason
-from core.model.stock import MovementKind, SnapshotBasis, SnapshotRow, StockMovement, StockSnapshot
+from core.model.stock import MovementKind, SnapshotBasis, StockMovement, StockSnapshot
 from core.ports import (
     FulfillmentSource,
     ListingSource,
@@ -30,10 +30,13 @@ from core.ports import (
 )
 from core.rules import parcels as parcel_rules
 from core.rules.freshness import Freshness
-from core.rules.snapshots import Guard, Previous, suspicions
+from core.rules.snapshots import Guard, Previous
+from jobs import counted
 from jobs.claims import hold_units, ship_external
 from jobs.run import Run
+from jobs.store.counted import CountedItems
 from jobs.store.feeds import Feeds
+from jobs.store.held import Held
 from jobs.store.lags import Kind, Lags
 from jobs.store.offers import Offers
 from jobs.store.orders import Orders, Resolved
@@ -44,9 +47,6 @@ from jobs.store.store import Tx
 
 #: How soon a walk that could not be completed is gone on with.
 UNFINISHED = timedelta(seconds=20)
-
-#: Lines of a doubtful file that its Case shows.
-FIRST_LINES = 5
 
 # --- orders --------------------------------------------------------------------------------------
 
@@ -184,16 +184,20 @@ def pull_listings(run: Run, channel: ChannelId) -> timedelta | None:
 
 
 def pull_stock(run: Run, connection: str) -> None:
-    """Take a supplier's snapshots: apply what is plausible, quarantine what is not."""
+    """Take a counting remote's snapshots: apply what is plausible, quarantine what is not."""
     source = run.wiring.connector(connection, StockSource)
-    for batch in source.pull_stock(since=run.lease.cursor):
+    places = run.wiring.counted_ids(connection)
+    named = {"places": places} if places else {}
+    for batch in source.pull_stock(since=run.lease.cursor, **named):
         with run.transaction() as tx:
             if batch.items:
                 # A newer file is there whole: what was wrong with older ones is of no use to anybody.
                 tx.close_rejects(connection, "stock file")
                 tx.close_rejects(connection, "stock line")
             for snapshot in batch.items:
-                record_snapshot(tx, run, snapshot)
+                place = run.wiring.counted_place(connection, snapshot.location)
+                if place is not None:
+                    record_snapshot(tx, run, replace(snapshot, location=place.id))
             _open_rejects(tx, connection, batch.rejects)
             tx.advance(batch.cursor)
 
@@ -201,21 +205,22 @@ def pull_stock(run: Run, connection: str) -> None:
 def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
     """One snapshot: late ones are kept and ignored, suspicious ones kept and shown to a person."""
     stock = Stock(tx)
-    snapshot, unknown, head = _in_our_words(run, snapshot)
-    rows, units, zeros, as_of = stock.in_force(snapshot.location) or (0, 0, 0, None)
-    if as_of is not None and snapshot.as_of <= as_of:
+    found = counted.in_our_words(tx, run.wiring, snapshot)
+    snapshot = found.snapshot
+    if not (snapshot.complete or snapshot.rows):
+        return
+    in_force = stock.in_force(snapshot.location)
+    previous = (
+        Previous(*in_force, Feeds(tx).unknown_in_force(snapshot.location)) if in_force else None
+    )
+    if previous and snapshot.complete and snapshot.as_of <= previous.as_of:
         stock.keep_snapshot(snapshot, state="late", reasons=())
         return
-    known = stock.known_at(snapshot.location)
     guard = run.wiring.config.locations[snapshot.location].snapshot
-    doubts = suspicions(
-        snapshot,
-        previous=Previous(rows, units, zeros, as_of, Feeds(tx).unknown_in_force(snapshot.location))
-        if as_of
-        else None,
-        unknown=unknown,
-        known_rows=len(known),
-        kept_rows=len(known & {row.sku for row in snapshot.rows}),
+    doubts = counted.doubts(
+        stock,
+        found,
+        previous=previous,
         guard=Guard(
             guard.rows_gone,
             guard.units_fallen,
@@ -226,51 +231,33 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
             repeated=guard.repeated,
             negative=guard.negative,
         ),
-        now=tx.now,
     )
-    subject = f"snapshot {snapshot.location}"
     if doubts:
-        content = {
-            "as_of": snapshot.as_of.isoformat(),
-            "rows": [[row.sku, row.quantity] for row in snapshot.rows],
-        }
-        if (
-            stock.keep_snapshot(
-                snapshot, state="quarantined", reasons=doubts, content=content, unknown=unknown
-            )
-            is None
-        ):
-            return
-        reason = Reason.of(
-            "snapshot_quarantined",
-            location=snapshot.location,
-            name=snapshot.name,
-            doubts="; ".join(doubt.code for doubt in doubts),
-            rows=len(snapshot.rows),
-            units=sum(row.quantity for row in snapshot.rows),
-            zeros=sum(row.quantity == 0 for row in snapshot.rows),
-            unknown=unknown,
-            unreadable=len(snapshot.problems),
-            before=rows,
-            units_before=units,
-            head=head,
-        )
-        tx.decide(subject, reason)
-        for doubt in doubts:
-            tx.decide(subject, doubt)
-        tx.open_case(Case("snapshot_quarantined", subject, reason, Severity.CRITICAL))
+        _quarantine(tx, found, doubts, previous)
         return
-    if stock.keep_snapshot(snapshot, state="applied", reasons=(), unknown=unknown) is None:
+    whole = counted.totals(stock, snapshot, previous)
+    if (
+        stock.keep_snapshot(
+            snapshot, state="applied", reasons=(), whole=whole, unknown=found.unknown
+        )
+        is None
+    ):
         return
     # Orders that wait for units are woken by the Skus that moved (core/offers).
     moved = stock.apply_snapshot(snapshot)
+    CountedItems(tx).keep(
+        snapshot.location, found.items, as_of=snapshot.as_of, complete=snapshot.complete
+    )
     watched = Feeds(tx).state_of(snapshot.location)
     if watched is not None and watched.state is not Freshness.FRESH:
         tx.wake("core/upkeep")
     Lags(tx).seen(Kind.SNAPSHOT, snapshot.location, [tx.now - snapshot.as_of])
-    if as_of is not None:
-        Lags(tx).seen(Kind.FIGURE, snapshot.location, [tx.now - as_of])
-    tx.close_case("snapshot_quarantined", subject)
+    if previous is not None:
+        Lags(tx).seen(Kind.FIGURE, snapshot.location, [tx.now - previous.as_of])
+    subject = f"snapshot {snapshot.location}"
+    if snapshot.complete:
+        # A change that was put aside is not made good by another one.
+        tx.close_case("snapshot_quarantined", subject)
     tx.decide(
         subject,
         Reason.of(
@@ -283,23 +270,40 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
     )
 
 
-def _in_our_words(run: Run, snapshot: StockSnapshot) -> tuple[StockSnapshot, int, str]:
-    """A supplier's item numbers as our Skus: (the figure, rows nobody knows, the first lines).
-
-    What we do not know is left out of the figure. The first lines are item and quantity as the
-    supplier wrote them, and nothing else of the file: they go into a Case.
-    """
-    rows: dict[Sku, int] = {}
-    unknown = 0
-    for row in snapshot.rows:
-        sku = run.wiring.loaded.catalog.sku_for(row.sku)
-        if sku is None:
-            unknown += 1
-            continue
-        rows[sku] = rows.get(sku, 0) + row.quantity
-    head = ", ".join(f"{row.sku[:40]}={row.quantity}" for row in snapshot.rows[:FIRST_LINES])
-    known = tuple(SnapshotRow(sku, units) for sku, units in rows.items())
-    return replace(snapshot, rows=known), unknown, head
+def _quarantine(
+    tx: Tx, found: counted.Counted, doubts: Sequence[Reason], previous: Previous | None
+) -> None:
+    """Put a snapshot aside whole, as one Case with its numbers; the last good one stays in force."""
+    snapshot = found.snapshot
+    content = {
+        "as_of": snapshot.as_of.isoformat(),
+        "rows": [[row.sku, row.quantity] for row in snapshot.rows],
+        "complete": snapshot.complete,
+    }
+    kept = Stock(tx).keep_snapshot(
+        snapshot, state="quarantined", reasons=doubts, content=content, unknown=found.unknown
+    )
+    if kept is None:
+        return
+    subject = f"snapshot {snapshot.location}"
+    reason = Reason.of(
+        "snapshot_quarantined",
+        location=snapshot.location,
+        name=snapshot.name,
+        doubts="; ".join(doubt.code for doubt in doubts),
+        rows=len(snapshot.rows),
+        units=sum(row.quantity for row in snapshot.rows),
+        zeros=sum(row.quantity == 0 for row in snapshot.rows),
+        unknown=found.unknown,
+        unreadable=len(snapshot.problems),
+        before=previous.rows if previous else 0,
+        units_before=previous.units if previous else 0,
+        head=found.head,
+    )
+    tx.decide(subject, reason)
+    for doubt in doubts:
+        tx.decide(subject, doubt)
+    tx.open_case(Case("snapshot_quarantined", subject, reason, Severity.CRITICAL))
 
 
 # --- answers from places that ship ---------------------------------------------------------------
@@ -332,6 +336,9 @@ def record_acknowledgment(tx: Tx, run: Run, connection: str, answer: Acknowledgm
         and found.state is FulfillmentState.ACKNOWLEDGED
         and (found.acknowledged_at is None or answer.at > found.acknowledged_at)
     )
+    if answer.status is AcknowledgmentStatus.ACCEPTED and found.acknowledged_at is None:
+        # Also where its parcel was told first: the figure lacks the units since the earlier one.
+        _absorb(tx, run, found, after=answer.at)
     if not (waiting or taken_back):
         return
     if refused:
@@ -362,9 +369,6 @@ def record_acknowledgment(tx: Tx, run: Run, connection: str, answer: Acknowledgm
             acknowledged_at=answer.at,
             reference=answer.reference,
         )
-        location = run.wiring.location(found.location)
-        if location and location.basis is SnapshotBasis.NET:
-            Stock(tx).absorb(found.order_id, found.number, after=answer.at)
         tx.close_case("request_overdue", f"request {answer.key}")
         tx.decide(
             subject, Reason.of("request_acknowledged", key=answer.key, location=found.location)
@@ -378,6 +382,13 @@ def record_acknowledgment(tx: Tx, run: Run, connection: str, answer: Acknowledgm
             problem=f"unknown status {answer.raw_status!r}",
         )
         tx.open_case(Case("unreadable_record", f"acknowledgment {answer.key}", reason))
+
+
+def _absorb(tx: Tx, run: Run, found: Requested, *, after: datetime) -> None:
+    """A place with a net figure took the units of a request off it."""
+    location = run.wiring.location(found.location)
+    if location and location.basis is SnapshotBasis.NET and not location.counting_channel:
+        Held(tx).absorb(found.order_id, found.number, after=after)
 
 
 def pull_notices(run: Run, connection: str) -> None:
@@ -489,13 +500,16 @@ def _consume(
     reference: str,
 ) -> None:
     """Shipped units leave our ledger; at a place a remote counts, they wait for its next figure."""
-    stock = Stock(tx)
+    stock, held = Stock(tx), Held(tx)
     location = run.wiring.location(found.location)
     if location and location.basis is not None:
-        if location.basis is SnapshotBasis.GROSS:
-            stock.absorb_shipped(found.order_id, found.number, taken, after=at)
-        elif found.acknowledged_at is None:
-            stock.absorb(found.order_id, found.number, after=at)
+        if location.counting_channel:
+            # Who ships is not who counts: the figure learns of it from us, or knew of the sale.
+            held.ship(found.order_id, found.number, taken, after=None)
+            return
+        if location.basis is SnapshotBasis.NET and found.acknowledged_at is None:
+            held.absorb(found.order_id, found.number, after=at)
+        held.ship(found.order_id, found.number, taken, after=at)
         return
     stock.consume(found.order_id, found.number, taken)
     units: dict[Sku, int] = {}

@@ -51,7 +51,7 @@ WHILE_UNSAFE = timedelta(minutes=5)
 # --- effects -------------------------------------------------------------------------------------
 
 
-def _each_effect(
+def each_effect(
     run: Run, connection: str, kind: str, *, repeat_is_edit: bool, staged: bool,
     steps: dict[EffectStep, Callable[[EffectRow], None]],
 ) -> None:  # fmt: skip
@@ -70,7 +70,7 @@ def _each_effect(
         )
         step = steps.get(move.step)
         if move.step is EffectStep.PARK:
-            _park(run, effect)
+            park(run, effect)
         if step is None:
             continue
         try:
@@ -97,14 +97,14 @@ def _live(run: Run, connection: str, kind: str) -> Iterator[EffectRow]:
         last = page[-1].id
 
 
-def _permitted(run: Run, effect: EffectRow, flow: str) -> bool:
+def permitted(run: Run, effect: EffectRow, flow: str) -> bool:
     """An effect that is planned in the mode `propose` was released by a person."""
     with run.reading() as tx:
         permission = may_write(Permissions(tx).scope(effect.scope, flow), sku=effect.sku)
     return permission.allowed or permission.reason.code == "mode_propose"
 
 
-def _carry_out(run: Run, effect: EffectRow, call: Callable[[], str]) -> str | None:
+def carry_out(run: Run, effect: EffectRow, call: Callable[[], str]) -> str | None:
     """Make the call of an effect that is `sending`; record what it means. The remote's ref, or None."""
     try:
         return call()
@@ -127,9 +127,11 @@ def _carry_out(run: Run, effect: EffectRow, call: Callable[[], str]) -> str | No
 
 def _refusal(kind: str) -> str:
     """What it is called when the remote says no to a write of this kind."""
-    if kind == "confirmation":
-        return "confirmation_refused"
-    return "purchase_refused" if kind == "purchase" else "request_refused"
+    return {
+        "confirmation": "confirmation_refused",
+        "purchase": "purchase_refused",
+        "reservation": "reservation_refused",
+    }.get(kind, "request_refused")
 
 
 def _open_refused(tx: Tx, effect: EffectRow, error: Rejected) -> None:
@@ -139,7 +141,7 @@ def _open_refused(tx: Tx, effect: EffectRow, error: Rejected) -> None:
     tx.open_case(Case(code, f"{effect.kind} {effect.key}", reason, Severity.CRITICAL))
 
 
-def _park(run: Run, effect: EffectRow) -> None:
+def park(run: Run, effect: EffectRow) -> None:
     """Neither a repeat nor a question is safe: a person decides."""
     with run.transaction() as tx:
         Effects(tx).parked(effect, response=effect.response)
@@ -203,7 +205,7 @@ def hand_over(run: Run, connection: str, handing: Handing) -> None:
     """Hand this connection's files of one kind over, each exactly once (I4)."""
 
     def send(effect: EffectRow) -> None:
-        if not _permitted(run, effect, handing.flow):
+        if not permitted(run, effect, handing.flow):
             return
         with run.transaction() as tx:
             made = handing.document(tx, effect)
@@ -215,7 +217,7 @@ def hand_over(run: Run, connection: str, handing: Handing) -> None:
             ):
                 return
         run.before_write(effect.scope, handing.flow)
-        if _carry_out(run, effect, lambda: (handing.stage(effect.key, document), "staged")[1]):
+        if carry_out(run, effect, lambda: (handing.stage(effect.key, document), "staged")[1]):
             release(effect)
 
     def release(effect: EffectRow) -> None:
@@ -232,7 +234,7 @@ def hand_over(run: Run, connection: str, handing: Handing) -> None:
             run.log.info("release in doubt", key=effect.key, problem=str(error))
             return
         except Rejected:
-            _park(run, effect)
+            park(run, effect)
             return
         handed_over(effect, reference)
 
@@ -246,7 +248,7 @@ def hand_over(run: Run, connection: str, handing: Handing) -> None:
             elif where in (Handover.DELIVERED, Handover.ABSENT):
                 handed_over(effect, effect.key)
             else:
-                _park(run, effect)
+                park(run, effect)
         elif where in (Handover.ABSENT, Handover.PARTIAL):
             # A staging name is picked up by nobody, and it was never renamed: start over.
             with run.transaction() as tx:
@@ -256,13 +258,13 @@ def hand_over(run: Run, connection: str, handing: Handing) -> None:
         elif where is Handover.STAGED:
             release(effect)
         else:
-            _park(run, effect)
+            park(run, effect)
 
     def handed_over(effect: EffectRow, reference: RemoteRef) -> None:
         with run.transaction() as tx:
             handing.handed_over(tx, effect, reference)
 
-    _each_effect(
+    each_effect(
         run, connection, handing.kind, repeat_is_edit=False, staged=True,
         steps={EffectStep.SEND: send, EffectStep.ASK: ask, EffectStep.RELEASE: release},
     )  # fmt: skip
@@ -311,7 +313,7 @@ def push_confirmations(run: Run, channel: ChannelId) -> None:
     _plan_confirmations(run, channel)
 
     def send(effect: EffectRow) -> None:
-        if not _permitted(run, effect, "shipments"):
+        if not permitted(run, effect, "shipments"):
             return
         with run.transaction() as tx:
             shipment = Parcels(tx).shipment(effect.of_order, effect.number)
@@ -320,7 +322,7 @@ def push_confirmations(run: Run, channel: ChannelId) -> None:
             ):
                 return
         run.before_write(channel, "shipments")
-        reference = _carry_out(run, effect, lambda: target.push_shipment(shipment, key=effect.key))
+        reference = carry_out(run, effect, lambda: target.push_shipment(shipment, key=effect.key))
         if reference is not None:
             confirmed(effect, reference, found=False)
 
@@ -354,7 +356,7 @@ def push_confirmations(run: Run, channel: ChannelId) -> None:
                 ),
             )
 
-    _each_effect(
+    each_effect(
         run, connection, "confirmation", repeat_is_edit=target.shipment_repeat_is_edit, staged=False,
         steps={EffectStep.SEND: send, EffectStep.ASK: ask},
     )  # fmt: skip

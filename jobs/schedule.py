@@ -32,6 +32,7 @@ from jobs import (
     purchase,
     push,
     replenish,
+    reservations,
     shadow,
     tell,
     upkeep,
@@ -122,6 +123,14 @@ def _connection_units(wiring: Wiring, connection: str) -> list[Unit]:
     if isinstance(connector, StockSource) and counted:
         made.append(
             Unit(f"{connection}/stock", pace.stock, lambda run: pull.pull_stock(run, connection))
+        )
+    if f"{connection}/reservations" in wiring.reservation_units:
+        made.append(
+            Unit(
+                f"{connection}/reservations",
+                pace.requests,
+                lambda run: reservations.push_reservations(run, connection),
+            )
         )
     if isinstance(connector, RequestTarget) and asked:
         made.append(

@@ -13,8 +13,9 @@ from config.model import Config
 from config.places import expanded
 from core.errors import ConfigError
 from core.model.catalog import ChannelId, LocationId, Sku
+from core.model.orders import OrderLine
 from core.model.stock import CountedBy, SnapshotBasis, StockLocation
-from core.ports import Connector
+from core.ports import Connector, ReservationTarget
 
 C = TypeVar("C", bound=Connector)
 
@@ -66,6 +67,59 @@ class Wiring:
             and (one.ships_through or not routing)
         )
 
+    def counted_by_channel(self, channel: ChannelId) -> tuple[StockLocation, ...]:
+        """Places that this channel counts and sells from itself."""
+        return tuple(one for one in self.locations if one.counting_channel == channel)
+
+    def counted_place(self, connection: str, remote_id: str) -> StockLocation | None:
+        """Our location that the connection counts under this name; "": its only one."""
+        counted = [
+            one for one in self.locations if self.config.locations[one.id].counted_by == connection
+        ]
+        for one in counted:
+            if remote_id and remote_id in (one.remote_id, one.id):
+                return one
+        return counted[0] if len(counted) == 1 and not remote_id else None
+
+    def counted_by(self, location: LocationId) -> str:
+        """The connection that counts it, or `lockstep`."""
+        return self.config.locations[location].counted_by
+
+    def channels_of(self, connection: str) -> frozenset[ChannelId]:
+        """The channels this connection speaks to."""
+        return frozenset(name for name, by in self.connection_of.items() if by == connection)
+
+    @property
+    def reservation_units(self) -> tuple[str, ...]:
+        """Units that tell counting remotes of sales made elsewhere."""
+        connections = {
+            self.counted_by(one.id) for one in self.locations if one.counting_channel is not None
+        }
+        return tuple(
+            f"{connection}/reservations"
+            for connection in sorted(connections)
+            if isinstance(self.connectors.get(connection), ReservationTarget)
+        )
+
+    def counted_ids(self, connection: str) -> tuple[str, ...]:
+        """What a connection calls the places it counts for us, where it counts several."""
+        return tuple(
+            one.remote_id
+            for one in self.config.locations.values()
+            if one.counted_by == connection and one.remote_id
+        )
+
+    def taken_from(self, channel: ChannelId, line: OrderLine) -> dict[LocationId, int]:
+        """Units of a line that the channel took off its own figures, by our names of the places."""
+        places = self.counted_by_channel(channel)
+        if line.taken_from is None:
+            # It does not say where: with one place there is no doubt.
+            return {places[0].id: line.current} if len(places) == 1 else {}
+        told = dict(line.taken_from)
+        return {
+            one.id: told[one.remote_id or ""] for one in places if told.get(one.remote_id or "")
+        }
+
     def sku_of(self, channel: ChannelId, remote_id: str, remote_sku: str) -> tuple[Sku | None, int]:
         """A channel's thing in our words: (Sku or None, units of it in one sale)."""
         packs = self.config.skus.units_per_sale.get(channel, {})
@@ -88,6 +142,8 @@ class Wiring:
         for a place it counts itself.
         """
         described = self.config.channels.get(channel)
+        counted = {one.remote_id for one in self.counted_by_channel(channel)}
+        remote = [one for one in remote if not one or one not in counted]
         if described is None or not remote:
             return {}
         ours = frozenset(
@@ -143,6 +199,7 @@ def stock_locations(loaded: Loaded) -> tuple[StockLocation, ...]:
                     ),
                     None,
                 ),
+                remote_id=one.remote_id,
             )
         )
     return tuple(sorted(made, key=lambda one: (one.priority, one.id)))

@@ -23,6 +23,7 @@ from connectors.amazon.operations import (
 )
 from connectors.amazon.reports import REPORT_TYPE, Reports
 from connectors.amazon.settings import Settings
+from connectors.amazon.stock import FbaStock
 from connectors.amazon.walks import BEFORE_NOW, OrderWalk, ReportWalk
 from core.errors import (
     RateLimited,
@@ -34,6 +35,7 @@ from core.errors import (
 from core.model.catalog import Listing, OfferChange, OfferOutcome, OfferReading, OfferResult
 from core.model.fulfillment import Shipment
 from core.model.orders import Order
+from core.model.stock import StockSnapshot
 from core.ports import (
     Batch,
     BulkOfferTarget,
@@ -49,6 +51,7 @@ from core.ports import (
     ShelfReport,
     ShelfSource,
     ShipmentTarget,
+    StockSource,
 )
 
 #: Only what orders are recorded with: no buyer block, whose e-mail we have no use for.
@@ -68,7 +71,15 @@ def connect(name: str, settings: Settings, inside: Inside) -> Amazon:
     return Amazon(name, settings, inside)
 
 
-class Amazon(OrderSource, ListingSource, BulkOfferTarget, ShelfSource, ShelfReport, ShipmentTarget):
+class Amazon(
+    OrderSource,
+    ListingSource,
+    BulkOfferTarget,
+    ShelfSource,
+    ShelfReport,
+    ShipmentTarget,
+    StockSource,
+):
     """One marketplace of one seller account."""
 
     def __init__(self, name: str, settings: Settings, inside: Inside) -> None:
@@ -78,6 +89,7 @@ class Amazon(OrderSource, ListingSource, BulkOfferTarget, ShelfSource, ShelfRepo
         self._amazon = SellingPartner(name, settings, inside)
         self._feeds = Feeds(name, self._amazon, settings)
         self._reports = Reports(name, self._amazon, settings, clock=inside.clock)
+        self._stock = FbaStock(self._amazon, settings, name=name, clock=inside.clock)
 
     def close(self) -> None:
         self._amazon.close()
@@ -271,6 +283,14 @@ class Amazon(OrderSource, ListingSource, BulkOfferTarget, ShelfSource, ShelfRepo
             else:
                 seen.add(listing.remote_id)
                 yield raw, listing
+
+    # Stock in Amazon's warehouses
+
+    def pull_stock(
+        self, *, since: Cursor | None, places: Sequence[str] = ()
+    ) -> Iterator[Batch[StockSnapshot]]:
+        """FBA units of this marketplace, all of them each time; `since` is not needed."""
+        return self._stock.pull()
 
     # Offers
 

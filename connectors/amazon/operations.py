@@ -82,6 +82,10 @@ CANCEL_FEED = Operation(
 GET_FEED_DOCUMENT = Operation(
     "getFeedDocument", "GET", "/feeds/2021-06-30/documents/{}", 0.0222, 10, _LISTINGS_ROLE
 )
+#: The role that opens it beside "Product Listing"; one of the two is enough.
+GET_INVENTORY_SUMMARIES = Operation(
+    "getInventorySummaries", "GET", "/fba/inventory/v1/summaries", 2, 2, "Amazon Fulfillment"
+)
 
 #: For `check` alone: is the account really in this marketplace?
 GET_MARKETPLACE_PARTICIPATIONS = Operation(
@@ -108,5 +112,6 @@ OPERATIONS = (
     GET_FEEDS,
     CANCEL_FEED,
     GET_FEED_DOCUMENT,
+    GET_INVENTORY_SUMMARIES,
     GET_MARKETPLACE_PARTICIPATIONS,
 )

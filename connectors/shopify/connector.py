@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import shopify
 
 from connectors.shopify import documents, mapping
 from connectors.shopify.client import FIRST_RATE, Client
 from connectors.shopify.offers import Offers
+from connectors.shopify.reservations import REPLAY, Reservations
 from connectors.shopify.settings import Settings
 from connectors.shopify.shipments import Shipments
+from connectors.shopify.stock import StockReader
 from connectors.shopify.walks import ListingReader, Margins, OrderReader, Walk
 from core.model.catalog import Listing, OfferChange, OfferReading, OfferResult
 from core.model.fulfillment import Shipment
 from core.model.orders import Order
+from core.model.reservations import ReservationMove
+from core.model.stock import StockSnapshot
 from core.ports import (
     Batch,
     CheckReport,
     Cursor,
     Inside,
     Key,
+    Landed,
     ListingSource,
     OfferTarget,
     OrderSource,
     RemoteRef,
+    ReservationTarget,
     Right,
     ShelfSource,
     ShipmentTarget,
+    StockSource,
 )
 
 #: Scopes, and what stops without each.
@@ -48,7 +55,15 @@ SCOPES = (
 )
 
 
-class Shopify(OrderSource, ListingSource, OfferTarget, ShelfSource, ShipmentTarget):
+class Shopify(
+    OrderSource,
+    ListingSource,
+    OfferTarget,
+    ShelfSource,
+    ShipmentTarget,
+    StockSource,
+    ReservationTarget,
+):
     """The capabilities of one shop. Makes no call before a method is used."""
 
     def __init__(self, name: str, settings: Settings, inside: Inside) -> None:
@@ -79,6 +94,10 @@ class Shopify(OrderSource, ListingSource, OfferTarget, ShelfSource, ShipmentTarg
             read=ListingReader(self._client, channel=name).page,
         )
         self._offers = Offers(self._client, clock=inside.clock)
+        self._stock = StockReader(
+            self._client, name=name, clock=inside.clock, overlap=margins.overlap
+        )
+        self._reservations = Reservations(self._client, name=name)
         self._shipments = Shipments(
             self._client, name=name, notify_customer=settings.notify_customer
         )
@@ -100,6 +119,27 @@ class Shopify(OrderSource, ListingSource, OfferTarget, ShelfSource, ShipmentTarg
 
     def pull_listings(self, *, since: Cursor | None) -> Iterator[Batch[Listing]]:
         return self._listings.batches(since)
+
+    # --- stock of locations that Shopify counts
+
+    def pull_stock(
+        self, *, since: Cursor | None, places: Sequence[str] = ()
+    ) -> Iterator[Batch[StockSnapshot]]:
+        """`available` at these locations (gids): all of it daily, in between what changed."""
+        return self._stock.batches(since, places)
+
+    def reservation_document(self, move: ReservationMove) -> bytes:
+        return self._reservations.document(move)
+
+    def push_reservation(self, document: bytes, *, attempt: str) -> RemoteRef:
+        return self._reservations.push(document, attempt=attempt)
+
+    def find_reservation(self, document: bytes, *, sent_at: datetime) -> Landed:
+        return self._reservations.find(document, sent_at=sent_at)
+
+    @property
+    def reservation_replay(self) -> timedelta:
+        return REPLAY
 
     # --- quantities
 

@@ -180,6 +180,68 @@ INVENTORY_LEVELS = Document(
     cost=3,
 )
 
+_EIGHT = (
+    '["available", "on_hand", "committed", "reserved", "incoming", "damaged", "safety_stock", '
+    '"quality_control"]'
+)
+
+STOCK_LEVELS = Document(
+    "StockLevels",
+    f"""query StockLevels($location: ID!, $first: Int!, $after: String, $query: String) {{
+  location(id: $location) {{
+    id
+    inventoryLevels(first: $first, after: $after, query: $query) {{
+      {_PAGE}
+      nodes {{
+        id updatedAt
+        item {{ id sku tracked }}
+        quantities(names: {_EIGHT}) {{ name quantity }}
+      }}
+    }}
+  }}
+}}""",
+    cost=60,
+)
+
+RESERVATION_LEVELS = Document(
+    "ReservationLevels",
+    """query ReservationLevels($ids: [ID!]!, $location: ID!) {
+  nodes(ids: $ids) {
+    ... on InventoryItem {
+      id
+      inventoryLevel(locationId: $location) {
+        id quantities(names: ["available", "reserved"]) { name quantity updatedAt }
+      }
+    }
+  }
+}""",
+    cost=3,
+)
+
+INVENTORY_MOVE = Document(
+    "InventoryMove",
+    """mutation InventoryMove($input: InventoryMoveQuantitiesInput!, $key: String!) {
+  inventoryMoveQuantities(input: $input) @idempotent(key: $key) {
+    inventoryAdjustmentGroup { id }
+    userErrors { code field message }
+  }
+}""",
+    cost=10,
+    write=True,
+)
+
+INVENTORY_ADJUST = Document(
+    "InventoryAdjust",
+    """mutation InventoryAdjust($input: InventoryAdjustQuantitiesInput!, $key: String!) {
+  inventoryAdjustQuantities(input: $input) @idempotent(key: $key) {
+    inventoryAdjustmentGroup { id }
+    userErrors { code field message }
+  }
+}""",
+    cost=10,
+    write=True,
+)
+
 INVENTORY_SET = Document(
     "InventorySet",
     """mutation InventorySet($input: InventorySetQuantitiesInput!, $key: String!) {
@@ -292,6 +354,10 @@ ALL = (
     PRODUCTS,
     PRODUCT_VARIANTS,
     INVENTORY_LEVELS,
+    STOCK_LEVELS,
+    RESERVATION_LEVELS,
+    INVENTORY_MOVE,
+    INVENTORY_ADJUST,
     INVENTORY_SET,
     INVENTORY_ACTIVATE,
     ORDER_PARCELS,

@@ -6,6 +6,7 @@ ship and used in file names; lines, variants, inventory items and locations keep
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
@@ -172,8 +173,8 @@ class _Units:
         self.others = 0
         #: not shipped yet, at another service
         self.others_open = 0
-        #: the shop's own locations that our part is assigned to
-        self.places: set[str] = set()
+        #: ours, by the location whose figure Shopify took them off
+        self.places: Counter[str] = Counter()
 
     @property
     def place(self) -> str:
@@ -198,7 +199,8 @@ def _by_line(fulfillment_orders: Sequence[Mapping[str, Any]]) -> dict[str, _Unit
                 of_line.others_open += _count(line, "remainingQuantity")
             else:
                 of_line.ours += _count(line, "totalQuantity")
-                of_line.places.add(location.get("id") or "")
+                if location.get("id"):
+                    of_line.places[location["id"]] += _count(line, "totalQuantity")
     return units
 
 
@@ -227,6 +229,7 @@ def _line(line: Mapping[str, Any], units: _Units | None) -> OrderLine:
         fulfilled_by=FulfilledBy.OTHER if other else FulfilledBy.US,
         presentment_price=paid if paid and unit_price and paid != unit_price else None,
         assigned=units.place if units is not None else "",
+        taken_from=None if units is None else tuple(sorted(units.places.items())),
     )
 
 

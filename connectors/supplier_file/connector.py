@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -104,7 +104,9 @@ class SupplierFile(
 
     # what comes in
 
-    def pull_stock(self, *, since: Cursor | None) -> Iterator[Batch[StockSnapshot]]:
+    def pull_stock(
+        self, *, since: Cursor | None, places: Sequence[str] = ()
+    ) -> Iterator[Batch[StockSnapshot]]:
         """One snapshot a batch, oldest file first; a file that cannot be read is a reject."""
         lag = timedelta(seconds=self._settings.as_of_lag)
 

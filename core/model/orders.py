@@ -70,6 +70,8 @@ class OrderLine:
     #: the channel's own place it is assigned to; "": several, or not told. Where it lies is no part
     #: of what was bought: two lines that differ in it alone are the same line.
     assigned: str = field(default="", compare=False)
+    #: (the channel's own location, units) it took off its figures for this line; None: not told
+    taken_from: tuple[tuple[str, int], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,13 +27,21 @@ class SnapshotBasis(StrEnum):
 
 
 class ReservationState(StrEnum):
+    """Where units held for an order line stand. Balances count the open ones, and only them."""
+
     OPEN = "open"
-    #: shipped, or gone into a remote's own figure
+    #: still held, but the counting remote's figure lacks them: subtracted once, by the remote
+    ABSORBED = "absorbed"
+    #: shipped, and in every figure
     CONSUMED = "consumed"
     #: the order needs them no more, or needs them elsewhere
     RELEASED = "released"
     #: a policy let them go, because the order waited too long for something
     EXPIRED = "expired"
+
+
+#: States in which units are kept for their order.
+HELD = (ReservationState.OPEN, ReservationState.ABSORBED)
 
 
 class MovementKind(StrEnum):
@@ -63,6 +71,8 @@ class StockLocation:
     basis: SnapshotBasis | None = None
     #: the channel that counts it and sells from it itself; its own orders are in its figure already
     counting_channel: ChannelId | None = None
+    #: what the counting remote calls it, where it counts several
+    remote_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +117,17 @@ class SnapshotRow:
     sku: Sku
     #: units the remote says are there; never negative
     quantity: int
+    #: what the remote calls the thing, where that is not the Sku: several may be of one Sku
+    item: str = ""
+    #: everything else it says of it, in its own words: (("committed", 3), ("incoming", 40))
+    words: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class StockSnapshot:
-    """A remote's whole figure for one location at one instant."""
+    """A remote's figure for one location at one instant: the whole of it, or what changed."""
 
+    #: ours, or what the remote calls it; "" where it counts one place only
     location: LocationId
     #: the instant the figure speaks of: the stated time, else the file's time less the configured lag
     as_of: datetime
@@ -126,6 +141,8 @@ class StockSnapshot:
     repeated: int = 0
     #: rows that said less than nothing; they are among the problems too
     negative: int = 0
+    #: True: what it does not name is not there. False: it says nothing of what it does not name
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)

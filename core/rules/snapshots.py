@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from core.model.catalog import Sku
 from core.model.reasons import Reason
 from core.model.stock import StockSnapshot
 
@@ -76,7 +78,7 @@ def suspicions(
             Reason.of("snapshot_rows_gone", gone=gone, known=known_rows, percent=guard.rows_gone)
         )
     if previous is not None:
-        found += _compare(snapshot, previous, guard)
+        found += _compare(_whole(snapshot), previous, guard)
         lines = len(snapshot.rows) + unknown
         if _over(unknown - previous.unknown, lines, guard.unknown):
             # A supplier lists much that we do not sell: only what is new says that something broke.
@@ -84,6 +86,44 @@ def suspicions(
                 Reason.of("snapshot_unknown", count=unknown, lines=lines, before=previous.unknown)
             )
     return tuple(found)
+
+
+def change_suspicions(
+    change: StockSnapshot,
+    *,
+    previous: Previous | None,
+    before: Mapping[Sku, int],
+    guard: Guard,
+    now: datetime,
+) -> tuple[Reason, ...]:
+    """Every reason not to believe a snapshot that is not complete; () is fine.
+
+    A change is judged by the whole it makes of the location: one row that falls to 0 is trade, a
+    third of the location falling to 0 row by row is not. `before` has the figures in force of the
+    Skus it names, as far as there are any.
+    """
+    found = _time(change, guard, now) + _content(change, guard)
+    if previous is not None:
+        found += _compare(whole_after(change, previous=previous, before=before), previous, guard)
+    return tuple(found)
+
+
+def _whole(snapshot: StockSnapshot) -> Previous:
+    quantities = [row.quantity for row in snapshot.rows]
+    return Previous(len(quantities), sum(quantities), quantities.count(0), snapshot.as_of)
+
+
+def whole_after(
+    change: StockSnapshot, *, previous: Previous, before: Mapping[Sku, int]
+) -> Previous:
+    """The location as it is once a change is in force."""
+    rows, units, zeros = previous.rows, previous.units, previous.zeros
+    for row in change.rows:
+        old = before.get(row.sku)
+        rows += old is None
+        units += row.quantity - (old or 0)
+        zeros += (row.quantity == 0) - (old == 0)
+    return Previous(rows, units, zeros, change.as_of)
 
 
 def _time(snapshot: StockSnapshot, guard: Guard, now: datetime) -> list[Reason]:
@@ -125,9 +165,9 @@ def _content(snapshot: StockSnapshot, guard: Guard) -> list[Reason]:
     return found
 
 
-def _compare(snapshot: StockSnapshot, previous: Previous, guard: Guard) -> list[Reason]:
+def _compare(after: Previous, previous: Previous, guard: Guard) -> list[Reason]:
     found = []
-    units = sum(row.quantity for row in snapshot.rows)
+    units, zeros = after.units, after.zeros
     if _over(previous.units - units, previous.units, guard.units_fallen):
         found.append(
             Reason.of(
@@ -137,10 +177,9 @@ def _compare(snapshot: StockSnapshot, previous: Previous, guard: Guard) -> list[
                 percent=guard.units_fallen,
             )
         )
-    zeros = sum(row.quantity == 0 for row in snapshot.rows)
-    if _over(zeros - previous.zeros, len(snapshot.rows), guard.zeros):
+    if _over(zeros - previous.zeros, after.rows, guard.zeros):
         found.append(
-            Reason.of("snapshot_zeros", zeros=zeros, before=previous.zeros, rows=len(snapshot.rows))
+            Reason.of("snapshot_zeros", zeros=zeros, before=previous.zeros, rows=after.rows)
         )
     return found
 

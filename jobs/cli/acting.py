@@ -19,6 +19,7 @@ from jobs import adopt as adoption
 from jobs.bootstrap import Application
 from jobs.cli.shared import ByOption, ConfigOption, JsonOption, application, console, person, show
 from jobs.purchase import record_sent
+from jobs.reservations import record_landed
 from jobs.store.effects import Effects
 from jobs.store.orders import Orders
 from jobs.store.permissions import EVERYWHERE, PURCHASES, WRITING_FLOWS, Permissions
@@ -108,7 +109,11 @@ def _known(app: Application, channels: list[str]) -> None:
 
 def _reconsider(tx: Tx, channel: str, flow: str, to: Mode) -> None:
     """What is decided but not sent follows the mode: `propose` asks a person, `act` lets it go."""
-    kind = {"requests": "request", "shipments": "confirmation"}.get(flow)
+    kind = {
+        "requests": "request",
+        "reservations": "reservation",
+        "shipments": "confirmation",
+    }.get(flow)
     change = {Mode.PROPOSE: ("planned", "proposed"), Mode.ACT: ("proposed", "planned")}.get(to)
     if kind is None or change is None:
         return
@@ -275,8 +280,8 @@ def _release_effect(tx: Tx, key: str, who: str) -> int:
     ).all()
     for row in rows:
         tx.audit(who, "release", key)
-        flow = "requests" if row.kind == "request" else "shipments"
-        tx.wake(f"{row.connection if row.kind == 'request' else row.scope}/{flow}")
+        flow, owner = _unit_of(row.kind, connection=row.connection, scope=row.scope)
+        tx.wake(f"{owner}/{flow}")
     return len(rows)
 
 
@@ -322,14 +327,20 @@ def settle(
             record_sent(tx, parked, key)
         else:
             effects.done(parked, remote_ref=key)
+            if parked.kind == "reservation":
+                record_landed(tx, parked)
         tx.close_case("effect_parked", f"{parked.kind} {key}", by=person(by), note=note)
         tx.audit(person(by), "settle", key, after={"landed": landed}, note=note)
-        flow, owner = {
-            "request": ("requests", parked.connection),
-            "purchase": (PURCHASES, parked.connection),
-        }.get(parked.kind, ("shipments", parked.scope))
+        flow, owner = _unit_of(parked.kind, connection=parked.connection, scope=parked.scope)
         tx.wake(f"{owner}/{flow}", "core/orders")
     console().print(Text(f"{key}: {'landed' if landed else 'is sent again'}"))
+
+
+def _unit_of(kind: str, *, connection: str, scope: str) -> tuple[str, str]:
+    """(flow, whose unit) that carries out effects of this kind."""
+    if kind == "confirmation":
+        return "shipments", scope
+    return f"{kind}s", connection
 
 
 def _release_holds(tx: Tx, order: str, code: str | None, note: str | None, who: str) -> int:

@@ -15,6 +15,7 @@ from core.model.catalog import FulfilledBy, Sku
 from core.model.fulfillment import FulfillmentState, TrackingStatus
 from core.model.money import Money
 from core.model.orders import Address, Hold, Order, OrderLine, OrderStage, PaymentStatus
+from core.model.stock import HELD, ReservationState
 from jobs.store.bulk import chunks, upsert
 from jobs.store.store import Tx
 from jobs.store.tables import (
@@ -55,6 +56,8 @@ class ReservationRow:
     location: str | None
     quantity: int
     fulfillment: int | None
+    #: False: the figure of the place lacks these units already
+    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +231,9 @@ class Orders:
                         "cancel_requested": line.cancel_requested,
                         "external": 0,
                         "assigned": line.assigned or None,
+                        "taken_from": None
+                        if line.taken_from is None
+                        else [list(one) for one in line.taken_from],
                     }
                 )
         return {
@@ -357,13 +363,23 @@ class Orders:
             for row in rows(select(orders).where(orders.c.id.in_(chunk)))
         }
         for row in rows(
-            select(reservation).where(
-                reservation.c.order_id.in_(chunk), reservation.c.state == "open"
+            select(reservation)
+            .where(
+                reservation.c.order_id.in_(chunk),
+                reservation.c.state.in_(HELD),
+                reservation.c.shipped.is_(False),
             )
+            .order_by(reservation.c.id)
         ):
             records[row.order_id].reservations.append(
                 ReservationRow(
-                    row.id, row.line, row.sku, row.location, row.quantity, row.fulfillment
+                    row.id,
+                    row.line,
+                    row.sku,
+                    row.location,
+                    row.quantity,
+                    row.fulfillment,
+                    row.state == ReservationState.OPEN,
                 )
             )
         for row in rows(select(hold).where(hold.c.order_id.in_(chunk))):
@@ -590,6 +606,9 @@ def _line(row: Row[Any]) -> OrderLine:
         else Money(row.presentment_price, row.presentment_currency),
         cancel_requested=row.cancel_requested,
         assigned=row.assigned or "",
+        taken_from=None
+        if row.taken_from is None
+        else tuple((place, units) for place, units in row.taken_from),
     )
 
 

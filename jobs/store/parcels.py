@@ -17,6 +17,7 @@ from core.model.fulfillment import (
     TrackingEvent,
     TrackingStatus,
 )
+from core.model.stock import HELD
 from jobs.store.bulk import upsert
 from jobs.store.store import Tx
 from jobs.store.tables import (
@@ -179,7 +180,7 @@ class Parcels:
             ).where(
                 reservation.c.order_id == order_id,
                 reservation.c.fulfillment == number,
-                reservation.c.state == "open",
+                reservation.c.state.in_(HELD),
             )
         )
 

@@ -13,7 +13,7 @@ from jobs.store.store import Tx
 from jobs.store.tables import mode, write_stop
 
 #: The flows of a channel that write to the outside, each with a mode of its own.
-WRITING_FLOWS = ("offers", "requests", "shipments")
+WRITING_FLOWS = ("offers", "requests", "reservations", "shipments")
 #: The flow of a supplier's connection that writes to the outside.
 PURCHASES = "purchases"
 EVERYWHERE = "*"

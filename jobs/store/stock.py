@@ -8,11 +8,31 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from core.model.catalog import LocationId, Sku
 from core.model.reasons import Reason
-from core.model.stock import Claim, MovementKind, StockLevel, StockMovement, StockSnapshot
+from core.model.stock import (
+    HELD,
+    Claim,
+    MovementKind,
+    ReservationState,
+    StockLevel,
+    StockMovement,
+    StockSnapshot,
+)
+from core.rules.snapshots import Previous
 from jobs.store.bulk import chunks, upsert
 from jobs.store.counting import counted_already
 from jobs.store.proof import Difference, differences
@@ -43,6 +63,7 @@ class Stock:
     def __init__(self, tx: Tx) -> None:
         self._tx = tx
         self._connection = tx.connection
+        self.now = tx.now
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -122,8 +143,18 @@ class Stock:
         self.mark_dirty(claim.sku for _, claim, _ in claims)
 
     def release(self, ids: Sequence[int], *, state: str = "released") -> None:
-        """Let go of open reservations (or `consumed` them: shipped, or in a snapshot; `expired`)."""
+        """Let go of reservations (or end them as `consumed`, `expired`; or their count, as `absorbed`)."""
         for chunk in chunks(sorted(set(ids)), 5_000):
+            if state != ReservationState.ABSORBED:
+                # No balance counts these any more.
+                self._connection.execute(
+                    update(reservation)
+                    .where(
+                        reservation.c.id.in_(chunk),
+                        reservation.c.state == ReservationState.ABSORBED,
+                    )
+                    .values(state=state)
+                )
             rows = self._connection.execute(
                 update(reservation)
                 .where(reservation.c.id.in_(chunk), reservation.c.state == "open")
@@ -225,6 +256,18 @@ class Stock:
             ).scalars()
         )
 
+    def on_hand(self, location: LocationId, skus: Iterable[Sku]) -> dict[Sku, int]:
+        """The figures in force of these Skus at a location."""
+        return {
+            row.sku: row.on_hand
+            for chunk in chunks(sorted(set(skus)))
+            for row in self._connection.execute(
+                select(stock_level.c.sku, stock_level.c.on_hand).where(
+                    stock_level.c.location == location, stock_level.c.sku.in_(chunk)
+                )
+            )
+        }
+
     def keep_snapshot(
         self,
         taken: StockSnapshot,
@@ -233,8 +276,18 @@ class Stock:
         reasons: Sequence[Reason],
         content: Any = None,
         unknown: int = 0,
+        whole: Previous | None = None,
     ) -> int | None:
-        """Remember a snapshot; None when these very bytes of this instant were taken before."""
+        """Remember a snapshot; None when these very bytes of this instant were taken before.
+
+        `whole` is its location once it is in force, where the snapshot is only a part of it.
+        """
+        whole = whole or Previous(
+            len(taken.rows),
+            sum(row.quantity for row in taken.rows),
+            sum(row.quantity == 0 for row in taken.rows),
+            taken.as_of,
+        )
         rows = upsert(
             self._connection,
             snapshot,
@@ -245,9 +298,9 @@ class Stock:
                     "digest": taken.digest,
                     "as_of": taken.as_of,
                     "received_at": self._tx.now,
-                    "rows": len(taken.rows),
-                    "units": sum(row.quantity for row in taken.rows),
-                    "zeros": sum(row.quantity == 0 for row in taken.rows),
+                    "rows": whole.rows,
+                    "units": whole.units,
+                    "zeros": whole.zeros,
                     "state": state,
                     "reasons": [[reason.code, dict(reason.args)] for reason in reasons],
                     "content": content,
@@ -270,22 +323,30 @@ class Stock:
         return rows[0].id if rows else None
 
     def apply_snapshot(self, taken: StockSnapshot) -> int:
-        """Put a snapshot in force: on_hand of every Sku of its location, absorbed reservations consumed.
+        """Put a snapshot in force: on_hand of the Skus it speaks of; what it shows counts no more.
 
-        A Sku the snapshot does not name is no longer there: 0. Returns the Skus whose on_hand moved.
+        A Sku that a complete snapshot does not name is no longer there: 0. Returns how many Skus'
+        on_hand moved.
         """
         figures = {row.sku: row.quantity for row in taken.rows}
         levels = (
-            select(stock_level.c.sku, stock_level.c.on_hand)
+            select(stock_level.c.sku, stock_level.c.on_hand, stock_level.c.as_of)
             .where(stock_level.c.location == taken.location)
             .order_by(stock_level.c.sku)
         )
         if self._connection.dialect.name != "sqlite":
             # All of them first, in the order in which orders reserve: see `levels`.
             levels = levels.with_for_update()
-        before = {row.sku: row.on_hand for row in self._connection.execute(levels)}
-        for sku in before.keys() - figures.keys():
-            figures[sku] = 0
+        if not taken.complete:
+            levels = levels.where(stock_level.c.sku.in_(figures))
+        before: dict[Sku, int] = {}
+        for row in self._connection.execute(levels):
+            if row.as_of is not None and row.as_of > taken.as_of:
+                # Something newer is known of this one.
+                figures.pop(row.sku, None)
+                continue
+            before[row.sku] = row.on_hand
+            figures.setdefault(row.sku, 0)
         # With its instant: a feed may say 5, then 7, then 5 again in the very same bytes.
         reference = f"{taken.name}#{taken.digest[:12]}@{instant_text(taken.as_of)}"
         moved = self.move(
@@ -315,58 +376,43 @@ class Stock:
             keep=["on_hand", "committed", "safety_stock", "incoming"],
             returning=[],
         )  # fmt: skip
-        self._connection.execute(
-            update(stock_level)
-            .where(stock_level.c.location == taken.location)
-            .values(as_of=taken.as_of)
-        )
+        speaks_of = [
+            stock_level.c.location == taken.location,
+            or_(stock_level.c.as_of.is_(None), stock_level.c.as_of <= taken.as_of),
+        ]
+        if not taken.complete:
+            speaks_of.append(stock_level.c.sku.in_(figures))
+        self._connection.execute(update(stock_level).where(*speaks_of).values(as_of=taken.as_of))
+        self.end_counts(reservation.c.location == taken.location)
         # What was held back because the place was silent may be shown again.
         self._tx.wake("core/dates")
-        self.release(
-            list(
-                self._connection.execute(
-                    select(reservation.c.id).where(
-                        reservation.c.location == taken.location,
-                        reservation.c.state == "open",
-                        reservation.c.absorbed_after < taken.as_of,
-                    )
-                ).scalars()
-            ),
-            state="consumed",
-        )
         return len(moved)
 
-    def absorb(self, order_id: int, number: int, *, after: datetime) -> None:
-        """A remote took these units off its own figure at `after`: snapshots of later end the count."""
-        self._connection.execute(
-            update(reservation)
-            .where(
-                reservation.c.order_id == order_id,
-                reservation.c.fulfillment == number,
-                reservation.c.state == "open",
-                reservation.c.absorbed_after.is_(None),
-            )
-            .values(absorbed_after=after)
-        )
+    def end_counts(self, *which: ColumnElement[bool]) -> None:
+        """Reservations whose units the figure in force lacks already are not subtracted once more.
 
-    def absorb_shipped(
-        self, order_id: int, number: int, taken: Mapping[tuple[str, Sku], int], *, after: datetime
-    ) -> None:
-        """Units (by line and Sku) left a shelf that a remote counts: what stays behind is kept."""
-        left = dict(taken)
-        for row in self._open_of(order_id, number):
-            units = min(row.quantity, left.get((row.line, row.sku), 0))
-            if units <= 0 or row.absorbed_after is not None:
-                continue
-            left[row.line, row.sku] -= units
-            if units < row.quantity:
-                self._split(row, units, state="open", absorbed_after=after)
-            else:
-                self._connection.execute(
-                    update(reservation)
-                    .where(reservation.c.id == row.id)
-                    .values(absorbed_after=after)
-                )
+        What decides are two instants and nothing else: when the remote took the units off, and
+        what instant its figure speaks of. So it does not matter which of them was told first.
+        """
+        rows = self._tx.rows(
+            select(reservation.c.id, reservation.c.shipped)
+            .join(
+                stock_level,
+                (stock_level.c.sku == reservation.c.sku)
+                & (stock_level.c.location == reservation.c.location),
+            )
+            .where(
+                reservation.c.state == ReservationState.OPEN,
+                # core.rules.snapshots.counts
+                reservation.c.absorbed_after < stock_level.c.as_of,
+                *which,
+            )
+        )
+        for shipped, state in (
+            (True, ReservationState.CONSUMED),
+            (False, ReservationState.ABSORBED),
+        ):
+            self.release([row.id for row in rows if row.shipped is shipped], state=state)
 
     def _open_of(self, order_id: int, number: int) -> Sequence[Row[Any]]:
         return self._connection.execute(
@@ -387,7 +433,7 @@ class Stock:
             if units <= 0:
                 continue
             left[row.line, row.sku] -= units
-            self._shorten(row, units, "consumed")
+            self.shorten(row, units, "consumed")
 
     def ship_held(
         self,
@@ -410,18 +456,25 @@ class Stock:
                 reservation.c.order_id == order_id,
                 reservation.c.line == line,
                 reservation.c.sku == sku,
-                reservation.c.state.in_(["open", "expired"]),
+                reservation.c.state.in_([*HELD, ReservationState.EXPIRED]),
+                reservation.c.shipped.is_(False),
             )
             .order_by(
-                reservation.c.state == "expired", reservation.c.location.is_(None), reservation.c.id
+                reservation.c.state == ReservationState.EXPIRED,
+                reservation.c.location.is_(None),
+                reservation.c.id,
             )
         ).all():
             taken = min(left, row.quantity)
             if taken <= 0:
                 break
             left -= taken
-            self._shorten(row, taken, "consumed")
-            if row.location and counted_here(row.location):
+            if row.location and not counted_here(row.location):
+                # Whoever counts the place shows it in a figure of later.
+                self.left_place(row, taken, after=self._tx.now)
+                continue
+            self.shorten(row, taken, "consumed")
+            if row.location:
                 gone[row.location] += taken
         self.move(
             [
@@ -439,23 +492,57 @@ class Stock:
         )
         return left < units
 
-    def _shorten(self, row: Row[Any], units: int, state: str) -> None:
-        """Let `units` of a reservation end as `state`; what is left stays as it is."""
-        if units == row.quantity and row.state == "open":
-            self.release([row.id], state=state)
+    def left_place(self, row: Row[Any], units: int, *, after: datetime | None) -> None:
+        """Units of a reservation left a place that a remote counts, which shows it from `after` on.
+
+        None: it is not known since when. What its figure lacks already is done with.
+        """
+        if row.state != ReservationState.OPEN:
+            self.shorten(row, units, "consumed")
             return
-        if units == row.quantity:
+        since = row.absorbed_after or after
+        if units < row.quantity:
+            self._split(row, units, state="open", absorbed_after=since, shipped=True)
+        else:
+            self._connection.execute(
+                update(reservation)
+                .where(reservation.c.id == row.id)
+                .values(absorbed_after=since, shipped=True)
+            )
+        self.end_counts(reservation.c.order_id == row.order_id)
+
+    def mark_absorbed(self, row: Row[Any], units: int, *, after: datetime) -> None:
+        """The counting remote took units of an open reservation off its figure at `after`."""
+        if units < row.quantity:
+            self._split(row, units, state="open", absorbed_after=after, shipped=row.shipped)
+        else:
+            self._connection.execute(
+                update(reservation).where(reservation.c.id == row.id).values(absorbed_after=after)
+            )
+
+    def shorten(self, row: Row[Any], units: int, state: str) -> None:
+        """Let `units` of a held (or expired) reservation end as `state`; what is left stays as it is."""
+        if units < row.quantity:
+            self._split(row, units, state=state, absorbed_after=row.absorbed_after)
+        elif row.state == ReservationState.EXPIRED:
             self._connection.execute(
                 update(reservation).where(reservation.c.id == row.id).values(state=state)
             )
         else:
-            self._split(row, units, state=state, absorbed_after=row.absorbed_after)
-        if row.location and row.state == "open":
+            self.release([row.id], state=state)
+            return
+        if row.location and row.state == ReservationState.OPEN:
             self._commit([(row.sku, row.location, -units)])
         self.mark_dirty([row.sku])
 
     def _split(
-        self, row: Row[Any], units: int, *, state: str, absorbed_after: datetime | None
+        self,
+        row: Row[Any],
+        units: int,
+        *,
+        state: str,
+        absorbed_after: datetime | None,
+        shipped: bool = False,
     ) -> None:
         """`units` of a reservation become one of their own."""
         self._connection.execute(
@@ -473,6 +560,7 @@ class Stock:
                 fulfillment=row.fulfillment,
                 state=state,
                 absorbed_after=absorbed_after,
+                shipped=shipped,
                 at=self._tx.now,
             )
         )
@@ -483,18 +571,29 @@ class Stock:
             select(reservation).where(
                 reservation.c.order_id == order_id,
                 reservation.c.fulfillment.is_(None),
-                reservation.c.state == "open",
+                reservation.c.state.in_(HELD),
+                reservation.c.shipped.is_(False),
             )
         ).all()
+        staying = [row.id for row in rows if row.location == to]
+        moving = [row for row in rows if row.location != to]
+        self._connection.execute(
+            update(reservation).where(reservation.c.id.in_(staying)).values(fulfillment=number)
+        )
         self._connection.execute(
             update(reservation)
-            .where(reservation.c.id.in_([row.id for row in rows]))
-            .values(location=to, fulfillment=number)
+            .where(reservation.c.id.in_([row.id for row in moving]))
+            # No figure of the other place lacks them.
+            .values(location=to, fulfillment=number, state="open", absorbed_after=None)
         )
         self._commit(
             [
-                *((row.sku, row.location, -row.quantity) for row in rows if row.location),
-                *((row.sku, to, row.quantity) for row in rows),
+                *(
+                    (row.sku, row.location, -row.quantity)
+                    for row in moving
+                    if row.location and row.state == ReservationState.OPEN
+                ),
+                *((row.sku, to, row.quantity) for row in moving),
             ]
         )
         self.mark_dirty(row.sku for row in rows)
@@ -508,7 +607,8 @@ class Stock:
             select(reservation.c.id, reservation.c.order_id, reservation.c.location).where(
                 reservation.c.order_id.in_({order_id for order_id, _, _ in made}),
                 reservation.c.fulfillment.is_(None),
-                reservation.c.state == "open",
+                reservation.c.state.in_(HELD),
+                reservation.c.shipped.is_(False),
             )
         )
         mine = [
@@ -520,7 +620,11 @@ class Stock:
         if mine:
             self._connection.execute(
                 update(reservation)
-                .where(reservation.c.id == bindparam("b_id"), reservation.c.state == "open")
+                .where(
+                    reservation.c.id == bindparam("b_id"),
+                    # No list of states: it cannot be given to many at once.
+                    or_(*(reservation.c.state == state for state in HELD)),
+                )
                 .values(fulfillment=bindparam("number")),
                 mine,
             )

@@ -382,8 +382,15 @@ reservation = Table(
     Column("location", Text, comment="null: unallocated demand"),
     Column("quantity", Integer, nullable=False),
     Column("fulfillment", Integer, comment="number within the order, once routed"),
-    Column("state", Text, nullable=False, comment="open, consumed, released, expired"),
+    Column("state", Text, nullable=False, comment="open, absorbed, consumed, released, expired"),
     Column("absorbed_after", Instant, comment="a snapshot as of later than this ends the count"),
+    Column(
+        "shipped",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="left its place, whose own figure does not show it yet",
+    ),
     Column("at", Instant, nullable=False),
     CheckConstraint("quantity > 0", name="quantity"),
     Index("ix_reservation_order_id", "order_id"),
@@ -394,6 +401,44 @@ reservation = Table(
         sqlite_where=text("state = 'open'"),
         postgresql_where=text("state = 'open'"),
     ),
+    Index(
+        "ix_reservation_held",
+        "location",
+        sqlite_where=text("state IN ('open', 'absorbed')"),
+        postgresql_where=text("state IN ('open', 'absorbed')"),
+    ),
+)
+
+counted_item = Table(
+    "counted_item",
+    metadata,
+    Column("location", Text, primary_key=True),
+    Column("item", Text, primary_key=True, comment="what the counting remote calls the thing"),
+    Column("sku", Text, nullable=False),
+    Column("units", Integer, nullable=False, comment="of the Sku, as its figure for us"),
+    Column("words", Json, nullable=False, comment="{the remote's own word: quantity}"),
+    Column("as_of", Instant, nullable=False),
+    Index("ix_counted_item_location_sku", "location", "sku"),
+)
+
+set_aside = Table(
+    "set_aside",
+    metadata,
+    Column("order_id", Number, ForeignKey("orders.id", ondelete="CASCADE"), primary_key=True),
+    Column("location", Text, primary_key=True),
+    Column("sku", Text, primary_key=True),
+    Column("kept", Integer, nullable=False, comment="units the remote keeps for it, acknowledged"),
+    Column("told", Integer, nullable=False, comment="shipped units the remote was told of"),
+)
+
+set_aside_step = Table(
+    "set_aside_step",
+    metadata,
+    Column("order_id", Number, ForeignKey("orders.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, comment="that of its effect"),
+    Column("location", Text, nullable=False),
+    Column("step", Text, nullable=False, comment="reserve, release, ship"),
+    Column("units", Json, nullable=False, comment="{Sku: units}"),
 )
 
 # --- demand and supply ---------------------------------------------------------------------------
@@ -613,6 +658,11 @@ order_line = Table(
         comment="units others shipped, taken off our ledger",
     ),
     Column("assigned", Text, comment="the channel's own place it ships from; null: not told"),
+    Column(
+        "taken_from",
+        Json,
+        comment="[[remote location, units], ...] the channel took off its own figures; null: not told",
+    ),
     Index("ix_order_line_listing_remote_id", "listing_remote_id"),
 )
 

@@ -70,21 +70,53 @@ def test_a_connector_nobody_listed_may_be_anything(folder: Folder) -> None:
     assert folder.load()
 
 
-def test_a_location_that_a_channel_counts_is_not_sold_from_elsewhere(folder: Folder) -> None:
-    counted = GOOD.replace("own: {", "own: {counted_by: shop, ").replace(
-        ", channels: [shopify-us]}", "}"
+def test_a_location_whose_counter_cannot_be_told_is_not_sold_from_elsewhere(folder: Folder) -> None:
+    # given Amazon's own warehouse, which it sells from itself
+    text = GOOD.replace("  acme-wh: {", "  fba: {counted_by: amazon}\n  acme-wh: {").replace(
+        ", sells_from: [own, acme-wh]", ""
     )
-    folder.with_least(counted)
+    folder.with_least(text)
 
+    # when another channel sells from it too, or does not
     problem = folder.problem()
-    folder.with_least(
-        counted.replace("{connection: amazon}", "{connection: amazon, sells_from: [acme-wh]}")
-    )
+    folder.with_least(GOOD.replace("  acme-wh: {", "  fba: {counted_by: amazon}\n  acme-wh: {"))
     accepted = folder.load()
 
-    assert problem.path == ("channels", "amazon-us")
-    assert "'own', which 'shop' counts" in problem.wrong
-    assert accepted.config.locations["own"].counted_by == "shop"
+    # then only the second is accepted
+    assert problem.path == ("channels", "shopify-us")
+    assert "'fba', which 'amazon' counts" in problem.wrong
+    assert accepted.config.locations["fba"].counted_by == "amazon"
+
+
+PLACE = "counted_by: shop, remote_id: gid://shopify/Location/7"
+
+
+def test_a_location_whose_counter_can_be_told_is_sold_from_elsewhere(folder: Folder) -> None:
+    # given a Shopify location that every channel sells from, when it is loaded, then it is accepted
+    folder.with_least(GOOD.replace("own: {", f"own: {{{PLACE}, "))
+
+    assert folder.load().config.locations["own"].remote_id == "gid://shopify/Location/7"
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong"),
+    [
+        ("own: {counted_by: shop, ", "not told which location of 'shop'"),
+        ("own: {remote_id: gid://shopify/Location/7, ", "'lockstep' has no names for places"),
+        (f"own: {{{PLACE}, basis: gross, ", "takes its own sales off"),
+        (f"two: {{{PLACE}}}\n  own: {{{PLACE}, ", "'two' is this place of 'shop' already"),
+        (
+            "fba: {counted_by: amazon, ships_through: acme, channels: [amazon-us]}\n  own: {",
+            "ships from there itself",
+        ),
+    ],
+)
+def test_a_counted_place_that_cannot_be_is_refused(folder: Folder, place: str, wrong: str) -> None:
+    folder.with_least(GOOD.replace("own: {", place, 1))
+
+    problem = folder.problem()
+
+    assert wrong in problem.wrong
 
 
 def test_names_are_checked_although_other_values_are_wrong(folder: Folder) -> None:

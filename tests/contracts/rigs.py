@@ -86,6 +86,19 @@ class Rig(ABC):
     def pass_time(self, seconds: float | None = None) -> None:
         self.clock.advance(self.settle if seconds is None else seconds)
 
+    # Of remotes that count for us:
+
+    #: what it calls the places it counts, where it counts several
+    places: tuple[str, ...] = ()
+
+    def stock_up(self) -> None:
+        """The remote has UNITS of SKU to count."""
+        raise NotImplementedError
+
+    def recount(self, units: int) -> None:
+        """It counts again, and finds so many."""
+        raise NotImplementedError
+
 
 class ChannelRig(Rig):
     """A place that sells."""
@@ -137,6 +150,32 @@ class ShopifyRig(ChannelRig):
             "page_size": 2,
         }
 
+    @property
+    def places(self) -> tuple[str, ...]:  # type: ignore[override]
+        return tuple(self.simulator.shop.locations)
+
+    def stock_up(self) -> None:
+        """It has them already."""
+
+    def recount(self, units: int) -> None:
+        self.simulator.place_order({"set_quantity": {"sku": SKU, "quantity": units}})
+
+    @property
+    def item(self) -> str:
+        """What it calls the thing it counts."""
+        (found,) = [one for one in self.simulator.books()["quantities"] if one["sku"] == SKU]
+        return str(found["inventory_item"])
+
+    def standing(self) -> tuple[int, int, int]:
+        """(available, reserved, on hand)."""
+        (found,) = [one for one in self.simulator.books()["quantities"] if one["sku"] == SKU]
+        return found["available"], found["reserved"], found["on_hand"]
+
+    def lose_answers(self, operation: str) -> None:
+        """The next call of it is carried out, and nobody hears of it."""
+        rule = {"operation": operation, "kind": "lost-answer", "nth": 1, "probability": 0}
+        self.simulator.faults.set([rule])
+
     def tracking_numbers(self, order: Order) -> list[str]:
         entries = self.simulator.books()["orders"]
         (found,) = [one for one in entries if one["name"] == order.name]
@@ -166,6 +205,12 @@ class AmazonRig(ChannelRig):
             "endpoint": self.simulator.url,
             "lwa_url": f"{self.simulator.url}/auth/o2/token",
         }
+
+    def stock_up(self) -> None:
+        self.simulator.add_listing("FBA", quantity=UNITS, channel="AMAZON_NA")
+
+    def recount(self, units: int) -> None:
+        self.simulator.place_order({"set_quantity": {"sku": "FBA", "quantity": units}})
 
     def tracking_numbers(self, order: Order) -> list[str]:
         entries = self.simulator.books()["orders"]
@@ -219,6 +264,13 @@ class SupplierRig(Rig):
     def pass_time(self, seconds: float | None = None) -> None:
         super().pass_time(seconds)
         self.simulator.live()
+
+    def stock_up(self) -> None:
+        self.simulator.live()
+
+    def recount(self, units: int) -> None:
+        self.simulator.place_order({"set_stock": {SKU: units}})
+        self.simulator.place_order({"publish": True})
 
     def received(self, key: str) -> int:
         """How often the supplier got this request."""

@@ -21,10 +21,9 @@ from core.ports import (
     PurchaseAnswerSource,
     PurchaseOrderTarget,
     RequestTarget,
-    StockSource,
     TrackingSource,
 )
-from tests.contracts.rigs import NOON, SKU, UNITS, EmailRig, SupplierRig, UpsRig
+from tests.contracts.rigs import NOON, SKU, EmailRig, SupplierRig, UpsRig
 
 KEY = "shopify-us:5501:F1"
 
@@ -242,27 +241,6 @@ class TestPurchaseAnswerSource:
         assert answer.ready_on is not None
         assert answer.ready_on > NOON.date()
         assert again == []
-
-
-class TestStockSource:
-    capability = StockSource
-
-    def test_a_snapshot_comes_once_and_a_newer_one_after_it(self, rig: SupplierRig) -> None:
-        # given a stock file
-        rig.simulator.live()
-
-        # when it is pulled, pulled on, and pulled on after another count
-        first, cursor = pull_all(rig, rig.connector.pull_stock)
-        none, cursor = pull_all(rig, rig.connector.pull_stock, cursor)
-        rig.simulator.place_order({"set_stock": {SKU: 3}})
-        rig.simulator.place_order({"publish": True})
-        second, _ = pull_all(rig, rig.connector.pull_stock, cursor)
-
-        # then each is there once, the newer one later
-        units = [{row.sku: row.quantity for row in one.rows} for one in (*first, *second)]
-        assert units == [{SKU: UNITS}, {SKU: 3}]
-        assert none == []
-        assert first[0].as_of < second[0].as_of <= rig.clock.now()
 
 
 class TestTrackingSource:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -74,7 +75,8 @@ channels:
   amazon-us: {{connection: amazon-us}}
 locations:
   home: {{priority: 10, ships_through: home-files}}
-  acme: {{priority: 20, ships_through: acme-files, counted_by: acme-files, basis: gross}}
+  acme: {{priority: 20, ships_through: acme-files, counted_by: acme-files, basis: {basis}, snapshot: {guard}}}
+{more}
 skus:
   items:
     TEA: {{}}
@@ -170,7 +172,9 @@ class Place(RequestTarget, FulfillmentSource, StockSource):
     def pull_shipments(self, *, since: str | None) -> Iterator[Batch[ShipmentNotice]]:
         return iter(())
 
-    def pull_stock(self, *, since: str | None) -> Iterator[Batch[StockSnapshot]]:
+    def pull_stock(
+        self, *, since: str | None, places: Sequence[str] = ()
+    ) -> Iterator[Batch[StockSnapshot]]:
         return iter(())
 
     def find_request(self, key: str, document: bytes) -> Handover:
@@ -272,11 +276,21 @@ def open_shop(
     *,
     changes: Mapping[str, str] = {},
     more: str = "",
+    acme_basis: str = "gross",
+    acme_guard: dict[str, int] | None = None,
+    more_locations: str = "",
 ) -> Shop:
     """In the mode `act`, empty. `changes` stand in its configuration for what was there, `more` is
     YAML after the shop's own."""
     path = folder / "lockstep.yaml"
-    text = _CONFIG.format(folder=folder, secret="${env:SECRET}") + more
+    text = _CONFIG.format(
+        folder=folder,
+        secret="${env:SECRET}",
+        basis=acme_basis,
+        guard=json.dumps(acme_guard or {}),
+        more=more_locations,
+    )
+    text += more
     for old, new in changes.items():
         assert old in text, old
         text = text.replace(old, new)

@@ -300,6 +300,12 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_rule_failed": "Rules that could not be evaluated",
     "group_case_shipped_though_canceled": "Parcels that left for canceled orders",
     "alert_told": "Told about {group}: {count:finding|findings} ({kind}).",
+    "reservation_refused": "The remote that counts the units could not be told of a sale made elsewhere "
+    "({key}): {words}. It may sell the units again: lower them there by hand, or change the order.",
+    "units_set_aside": "Sold elsewhere, set aside at {location}: {units}.",
+    "units_given_back": "Not needed any more, for sale again at {location}: {units}.",
+    "units_taken_off": "Shipped, taken off the stock that {location} counts: {units}.",
+    "group_case_reservation_refused": "Sales a counting remote could not be told of",
     "request_refused": "The place refused request {key}: {words}",
     "mail_open": "{title}: {count} open",
     "mail_change": "{title}: changed, {count} open",

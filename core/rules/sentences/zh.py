@@ -262,6 +262,12 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_rule_failed": "无法求值的规则",
     "group_case_shipped_though_canceled": "已为被取消订单发出的包裹",
     "alert_told": "已通知：{group}，{count} 项（{kind}）。",
+    "reservation_refused": "无法把其他渠道的销售告知负责计数的系统（{key}）：{words}。它可能会重复售出这些商品："
+    "请在该系统中手动减少库存，或修改订单。",
+    "units_set_aside": "已在其他渠道售出，{location} 已预留：{units}。",
+    "units_given_back": "不再需要，{location} 已恢复可售：{units}。",
+    "units_taken_off": "已发货，已从 {location} 的库存中扣除：{units}。",
+    "group_case_reservation_refused": "未能告知计数方的销售",
     "request_refused": "发货方拒绝了请求 {key}：{words}",
     "mail_open": "{title}：{count} 项待处理",
     "mail_change": "{title}：有变化，{count} 项待处理",

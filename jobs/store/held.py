@@ -1,0 +1,142 @@
+"""Units held at places that a remote counts: when its figure lacks them, and when they left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, and_, case, literal, select, update
+
+from core.model.catalog import LocationId, Sku
+from core.model.stock import HELD, ReservationState
+from jobs.store.bulk import chunks
+from jobs.store.stock import Stock
+from jobs.store.store import Tx
+from jobs.store.tables import reservation, stock_level
+from jobs.store.types import Instant
+
+#: Given up first: what no figure lacks yet, then what the next one will lack.
+_LOOSEST = (
+    case((reservation.c.state == ReservationState.ABSORBED, 2), else_=0)
+    + case((reservation.c.absorbed_after.is_(None), 0), else_=1),
+    reservation.c.id.desc(),
+)
+
+
+class Held:
+    """Statements about reservations at places of others, within one transaction."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+        self._connection = tx.connection
+        self._stock = Stock(tx)
+
+    def absorb(self, order_id: int, number: int, *, after: datetime) -> None:
+        """A remote took a fulfillment's units off its own figure at `after`; the earliest counts."""
+        earlier = reservation.c.absorbed_after < after
+        self._connection.execute(
+            update(reservation)
+            .where(
+                reservation.c.order_id == order_id,
+                reservation.c.fulfillment == number,
+                reservation.c.state == ReservationState.OPEN,
+            )
+            .values(
+                absorbed_after=case(
+                    (earlier, reservation.c.absorbed_after), else_=literal(after, Instant())
+                )
+            )
+        )
+        self._stock.end_counts(reservation.c.order_id == order_id)
+
+    def absorb_units(
+        self, order_id: int, location: LocationId, units: Mapping[Sku, int], *, after: datetime
+    ) -> None:
+        """A remote took so many units of an order off its figure of this location at `after`."""
+        left = dict(units)
+        for row in self._rows(
+            reservation.c.order_id == order_id,
+            reservation.c.location == location,
+            reservation.c.state == ReservationState.OPEN,
+            reservation.c.absorbed_after.is_(None),
+        ):
+            taken = min(row.quantity, left.get(row.sku, 0))
+            if taken > 0:
+                left[row.sku] -= taken
+                self._stock.mark_absorbed(row, taken, after=after)
+        self._stock.end_counts(reservation.c.order_id == order_id)
+
+    def ship(
+        self,
+        order_id: int,
+        number: int,
+        taken: Mapping[tuple[str, Sku], int],
+        *,
+        after: datetime | None,
+    ) -> None:
+        """Units (by line and Sku) left their place; its figure lacks them from `after` on.
+
+        None: an Effect of ours tells it. What stays behind is kept.
+        """
+        left = dict(taken)
+        for row in self._rows(
+            reservation.c.order_id == order_id,
+            reservation.c.fulfillment == number,
+            reservation.c.state.in_(HELD),
+            reservation.c.shipped.is_(False),
+        ):
+            units = min(row.quantity, left.get((row.line, row.sku), 0))
+            if units > 0:
+                left[row.line, row.sku] -= units
+                self._stock.left_place(row, units, after=after)
+
+    def give_up(
+        self, order_id: int, line: str, sku: Sku, location: LocationId | None, units: int
+    ) -> None:
+        """Let go of some of the units an order line holds and that are not routed."""
+        rows = self._connection.execute(
+            select(reservation)
+            .where(
+                reservation.c.order_id == order_id,
+                reservation.c.line == line,
+                reservation.c.sku == sku,
+                reservation.c.location == location,
+                reservation.c.fulfillment.is_(None),
+                reservation.c.state.in_(HELD),
+                reservation.c.shipped.is_(False),
+            )
+            .order_by(*_LOOSEST)
+        ).all()
+        for row in rows:
+            taken = min(units, row.quantity)
+            if taken <= 0:
+                return
+            units -= taken
+            self._stock.shorten(row, taken, ReservationState.RELEASED)
+
+    def figures(
+        self, skus: Iterable[Sku], locations: Iterable[LocationId]
+    ) -> dict[tuple[Sku, LocationId], datetime]:
+        """What instant the figures in force of these speak of."""
+        places = sorted(set(locations))
+        return {
+            (row.sku, row.location): row.as_of
+            for chunk in chunks(sorted(set(skus)))
+            for row in self._connection.execute(
+                select(stock_level.c.sku, stock_level.c.location, stock_level.c.as_of).where(
+                    stock_level.c.sku.in_(chunk),
+                    stock_level.c.location.in_(places),
+                    stock_level.c.as_of.is_not(None),
+                )
+            )
+        }
+
+    def end_counts(self, orders: Iterable[int]) -> None:
+        """New reservations that a figure in force lacks already."""
+        self._stock.end_counts(reservation.c.order_id.in_(sorted(set(orders))))
+
+    def _rows(self, *which: Any) -> Sequence[Row[Any]]:
+        return self._connection.execute(
+            select(reservation).where(and_(*which)).order_by(reservation.c.id)
+        ).all()
