@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path as File
 
@@ -15,6 +15,7 @@ from config.calendars import calendar_of
 from config.catalog import Catalog, CatalogSku
 from config.expressions import Misread, Predicate, order_predicate, sku_predicate
 from config.fields import Shape
+from config.formulas import derived, formula
 from config.model import Config, SkuSettings
 from config.nodes import Node, Sheet, Trouble
 from config.policies import HoldRules, Policies
@@ -92,6 +93,7 @@ class _Reading:
         self._sheet.troubles.extend(checks.names(self._sheet))
         if config is not None and len(config.connections) == len(self._settings):
             self._sheet.troubles.extend(checks.sense(config, self._sheet))
+            self._sheet.troubles.extend(self._misread_formulas(config))
         table = self._table()
         skus = self._skus(table)
         picks = self._conditions(("policies",), sku_predicate)
@@ -174,6 +176,21 @@ class _Reading:
                     words = ("the condition behind this reference cannot be used", "", "")
                 self._sheet.troubles.append(Trouble(at, where, *words))
         return tuple(made)
+
+    def _misread_formulas(self, config: Config) -> Iterator[Trouble]:
+        """Formulas in connectors' settings that cannot be used."""
+        for name, settings in config.connections.items():
+            for path, one in derived(settings, ("connections", name)):
+                try:
+                    formula(one.value, one.sample())
+                except Misread as misread:
+                    where = (*path, "value")
+                    node = self._sheet.find(where)
+                    at = (
+                        _inside(node, misread.offset, self._sheet) if node else self._sheet.at(path)
+                    )
+                    words = (misread.wrong, misread.expected, misread.fix)
+                    yield Trouble(at, where, *words)
 
     # Problems
 

@@ -18,7 +18,7 @@ from core.model.fulfillment import (
 )
 from core.model.orders import Order
 from core.model.reasons import Reason
-from core.model.stock import MovementKind, SnapshotBasis, SnapshotRow, StockMovement, StockSnapshot
+from core.model.stock import Figures, MovementKind, SnapshotBasis, StockMovement, StockSnapshot
 from core.ports import (
     FulfillmentSource,
     ListingSource,
@@ -37,6 +37,7 @@ from jobs.store.orders import Orders, Resolved
 from jobs.store.parcels import Parcel, Parcels, Requested
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
+from jobs.terms import record_terms
 
 #: How soon a walk that could not be completed is gone on with.
 UNFINISHED = timedelta(seconds=20)
@@ -193,13 +194,13 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
     if as_of is not None and snapshot.as_of <= as_of:
         stock.keep_snapshot(snapshot, state="late", reasons=())
         return
-    known = stock.known_at(snapshot.location)
+    compared = stock.compare(snapshot)
     guard = run.wiring.config.locations[snapshot.location].snapshot
     doubts = suspicions(
         snapshot,
         previous=Previous(rows, units, zeros, as_of) if as_of else None,
-        known_rows=len(known),
-        kept_rows=len(known & {row.sku for row in snapshot.rows}),
+        known_rows=compared.known,
+        kept_rows=compared.kept,
         guard=Guard(guard.rows_gone, guard.units_fallen, guard.zeros, guard.oldest, guard.largest),
         now=tx.now,
     )
@@ -207,7 +208,7 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
     if doubts:
         content = {
             "as_of": snapshot.as_of.isoformat(),
-            "rows": [[row.sku, row.quantity] for row in snapshot.rows],
+            "rows": list(snapshot.by_sku.items()),
         }
         if (
             stock.keep_snapshot(snapshot, state="quarantined", reasons=doubts, content=content)
@@ -220,7 +221,7 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
             name=snapshot.name,
             doubts="; ".join(doubt.code for doubt in doubts),
             rows=len(snapshot.rows),
-            units=sum(row.quantity for row in snapshot.rows),
+            units=snapshot.units,
         )
         tx.decide(subject, reason)
         for doubt in doubts:
@@ -230,7 +231,8 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
     if stock.keep_snapshot(snapshot, state="applied", reasons=()) is None:
         return
     # Orders that wait for units are woken by the Skus that moved (core/offers).
-    moved = stock.apply_snapshot(snapshot)
+    moved = stock.apply_snapshot(snapshot, compared=compared)
+    record_terms(tx, snapshot, sku_for=run.wiring.loaded.catalog.sku_for)
     tx.close_case("snapshot_quarantined", subject)
     tx.decide(
         subject,
@@ -246,12 +248,16 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
 
 def _in_our_words(run: Run, snapshot: StockSnapshot) -> StockSnapshot:
     """A supplier's item numbers as our Skus; what we do not know is left out of the figure."""
+    sku_for = run.wiring.loaded.catalog.sku_for
+    said = snapshot.by_sku
+    if isinstance(snapshot.rows, Figures) and all(sku_for(name) == name for name in said):
+        return snapshot  # the usual case, and a large file need not be held twice
     rows: dict[Sku, int] = {}
     for row in snapshot.rows:
-        sku = run.wiring.loaded.catalog.sku_for(row.sku)
+        sku = sku_for(row.sku)
         if sku is not None:
             rows[sku] = rows.get(sku, 0) + row.quantity
-    return replace(snapshot, rows=tuple(SnapshotRow(sku, units) for sku, units in rows.items()))
+    return replace(snapshot, rows=Figures(rows))
 
 
 # --- answers from places that ship ---------------------------------------------------------------

@@ -27,3 +27,17 @@ class SupplierItem:
     #: days from order to ready, as stated; None: not told
     lead_days: int | None = None
     discontinued: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadTerms:
+    """Terms in a supplier's file that could not be read, all of them together."""
+
+    #: the file
+    name: str
+    #: lines with such terms
+    lines: int
+    #: the first of them and why, for an operator
+    first: str
+    #: that line as it stood
+    text: str

@@ -55,6 +55,9 @@ def suspicions(
     still has.
     """
     found = _time(snapshot, guard, now) + _content(snapshot, guard)
+    if not snapshot.complete:
+        # Few rows, and nothing missing from them, is what a report of changes looks like.
+        return tuple(found)
     if not snapshot.rows:
         # What is missing, fallen or zero in an empty file needs no further words.
         return (Reason.of("snapshot_empty"), *found)
@@ -84,16 +87,17 @@ def _time(snapshot: StockSnapshot, guard: Guard, now: datetime) -> list[Reason]:
 
 def _content(snapshot: StockSnapshot, guard: Guard) -> list[Reason]:
     found = []
-    absurd = [row for row in snapshot.rows if not 0 <= row.quantity <= guard.largest]
-    if absurd:
+    quantities = snapshot.quantities
+    if quantities and (min(quantities) < 0 or max(quantities) > guard.largest):
+        absurd = [row for row in snapshot.rows if not 0 <= row.quantity <= guard.largest]
         first = absurd[0]
         found.append(
             Reason.of("snapshot_absurd", sku=first.sku, quantity=first.quantity, count=len(absurd))
         )
-    repeated = len(snapshot.rows) - len({row.sku for row in snapshot.rows})
+    repeated = len(snapshot.rows) - len(snapshot.by_sku)
     if repeated:
         found.append(Reason.of("snapshot_repeats", count=repeated))
-    unreadable = len(snapshot.problems)
+    unreadable = len(snapshot.problems) + snapshot.more_problems
     if _over(unreadable, unreadable + len(snapshot.rows), guard.rows_gone):
         lines = unreadable + len(snapshot.rows)
         found.append(Reason.of("snapshot_unreadable", count=unreadable, lines=lines))
@@ -102,7 +106,7 @@ def _content(snapshot: StockSnapshot, guard: Guard) -> list[Reason]:
 
 def _compare(snapshot: StockSnapshot, previous: Previous, guard: Guard) -> list[Reason]:
     found = []
-    units = sum(row.quantity for row in snapshot.rows)
+    units = snapshot.units
     if _over(previous.units - units, previous.units, guard.units_fallen):
         found.append(
             Reason.of(
@@ -112,7 +116,7 @@ def _compare(snapshot: StockSnapshot, previous: Previous, guard: Guard) -> list[
                 percent=guard.units_fallen,
             )
         )
-    zeros = sum(row.quantity == 0 for row in snapshot.rows)
+    zeros = snapshot.zeros
     if _over(zeros - previous.zeros, len(snapshot.rows), guard.zeros):
         found.append(
             Reason.of("snapshot_zeros", zeros=zeros, before=previous.zeros, rows=len(snapshot.rows))

@@ -310,6 +310,7 @@ def list_stock(
     if sku:
         query = query.where(stock_level.c.sku == sku)
     with application(config) as app, app.store.reading() as tx:
+        in_force = {one: Stock(tx).in_force(one) for one in app.wiring.config.locations}
         rows = [
             {
                 "sku": row.sku,
@@ -317,7 +318,7 @@ def list_stock(
                 "on_hand": row.on_hand,
                 "committed": row.committed,
                 "available": row.on_hand - row.committed - row.safety_stock,
-                "as_of": row.as_of,
+                "as_of": (in_force.get(row.location) or (None,))[-1],
             }
             for row in tx.connection.execute(query)
         ]

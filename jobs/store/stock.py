@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from sqlalchemy import Row, bindparam, delete, func, insert, select, text, updat
 from core.model.catalog import LocationId, Sku
 from core.model.reasons import Reason
 from core.model.stock import Claim, MovementKind, StockLevel, StockMovement, StockSnapshot
-from jobs.store.bulk import chunks, upsert
+from jobs.store.bulk import CHUNK, chunks, upsert
 from jobs.store.store import Tx
 from jobs.store.tables import dirty_sku, movement, reservation, snapshot, stock_level
 from jobs.store.types import instant_text
@@ -44,6 +44,20 @@ class Difference:
     field: str
     kept: int
     recomputed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A snapshot beside the levels of its location."""
+
+    #: Skus that have a level there
+    known: int
+    #: those of them that are in the snapshot
+    kept: int
+    #: those whose figure is another now, gone ones among them
+    changed: Sequence[Sku]
+    #: Skus of the snapshot without a level there
+    new: Sequence[Sku]
 
 
 class Stock:
@@ -243,8 +257,8 @@ class Stock:
                     "as_of": taken.as_of,
                     "received_at": self._tx.now,
                     "rows": len(taken.rows),
-                    "units": sum(row.quantity for row in taken.rows),
-                    "zeros": sum(row.quantity == 0 for row in taken.rows),
+                    "units": taken.units,
+                    "zeros": taken.zeros,
                     "state": state,
                     "reasons": [[reason.code, dict(reason.args)] for reason in reasons],
                     "content": content,
@@ -256,69 +270,126 @@ class Stock:
         )
         return rows[0].id if rows else None
 
-    def apply_snapshot(self, taken: StockSnapshot) -> int:
-        """Put a snapshot in force: on_hand of every Sku of its location, absorbed reservations consumed.
+    def compare(self, taken: StockSnapshot) -> Compared:
+        """The snapshot beside the levels of its location, a page of them at a time.
 
-        A Sku the snapshot does not name is no longer there: 0. Returns the Skus whose on_hand moved.
+        Nobody else brings a snapshot of this location into force until the transaction ends.
         """
-        figures = {row.sku: row.quantity for row in taken.rows}
-        levels = (
-            select(stock_level.c.sku, stock_level.c.on_hand)
-            .where(stock_level.c.location == taken.location)
-            .order_by(stock_level.c.sku)
-        )
         if self._connection.dialect.name != "sqlite":
-            # All of them first, in the order in which orders reserve: see `levels`.
-            levels = levels.with_for_update()
-        before = {row.sku: row.on_hand for row in self._connection.execute(levels)}
-        for sku in before.keys() - figures.keys():
-            figures[sku] = 0
-        # With its instant: a feed may say 5, then 7, then 5 again in the very same bytes.
-        reference = f"{taken.name}#{taken.digest[:12]}@{instant_text(taken.as_of)}"
-        moved = self.move(
-            [
-                StockMovement(
-                    sku,
-                    taken.location,
-                    MovementKind.SNAPSHOT,
-                    quantity - before.get(sku, 0),
-                    reference,
-                    taken.as_of,
-                )
-                for sku, quantity in sorted(figures.items())
-                if quantity != before.get(sku, 0)
-            ]
+            self._connection.execute(
+                select(func.pg_advisory_xact_lock(func.hashtext(f"snapshot {taken.location}")))
+            )
+        figures, known, kept, changed = taken.by_sku, 0, 0, []
+        gone = 0 if taken.complete else None
+        for page in self._figures_at(taken.location):
+            known += len(page)
+            for sku, on_hand in page:
+                figure = figures.get(sku, gone)
+                if sku in figures:
+                    kept += 1
+                if figure is not None and figure != on_hand:
+                    changed.append(sku)
+        new = self._without_level(taken) if kept < len(figures) else []
+        return Compared(known, kept, changed, new)
+
+    def _figures_at(self, location: LocationId) -> Iterator[Sequence[Row[str, int]]]:
+        query = (
+            select(stock_level.c.sku, stock_level.c.on_hand)
+            .where(stock_level.c.location == location)
+            .order_by(stock_level.c.sku)
+            .limit(CHUNK)
         )
-        new = [sku for sku in figures if sku not in before]
-        upsert(
-            self._connection,
-            stock_level,
-            [
-                {"sku": sku, "location": taken.location, "on_hand": 0, "committed": 0, "safety_stock": 0, "incoming": 0}
-                for sku in sorted(new)
-            ],
-            key=["sku", "location"],
-            keep=["on_hand", "committed", "safety_stock", "incoming"],
-            returning=[],
-        )  # fmt: skip
-        self._connection.execute(
-            update(stock_level)
-            .where(stock_level.c.location == taken.location)
-            .values(as_of=taken.as_of)
-        )
-        self.release(
-            list(
+        page = self._connection.execute(query).all()
+        while page:
+            yield page
+            query_on = query.where(stock_level.c.sku > page[-1].sku)
+            page = self._connection.execute(query_on).all() if len(page) == CHUNK else []
+
+    def _without_level(self, taken: StockSnapshot) -> list[Sku]:
+        new = []
+        for chunk in chunks(taken.by_sku):
+            there = set(
                 self._connection.execute(
-                    select(reservation.c.id).where(
-                        reservation.c.location == taken.location,
-                        reservation.c.state == "open",
-                        reservation.c.absorbed_after < taken.as_of,
+                    select(stock_level.c.sku).where(
+                        stock_level.c.location == taken.location, stock_level.c.sku.in_(chunk)
                     )
                 ).scalars()
-            ),
-            state="consumed",
+            )
+            new += [sku for sku in chunk if sku not in there]
+        return new
+
+    def apply_snapshot(self, taken: StockSnapshot, *, compared: Compared | None = None) -> int:
+        """Put a snapshot in force: on_hand of every Sku of its location, absorbed reservations consumed.
+
+        A Sku that a complete snapshot does not name is no longer there: 0. Returns how many moved.
+        Only what differs is written. `compared` is what `compare` said in this transaction.
+        """
+        compared = compared or self.compare(taken)
+        figures = taken.by_sku
+        absorbed = self._connection.execute(
+            select(reservation.c.id, reservation.c.sku)
+            .where(
+                reservation.c.location == taken.location,
+                reservation.c.state == "open",
+                reservation.c.absorbed_after < taken.as_of,
+            )
+        ).all()  # fmt: skip
+        touched = {*compared.changed, *compared.new, *(row.sku for row in absorbed)}
+        # With its instant: a feed may say 5, then 7, then 5 again in the very same bytes.
+        reference = f"{taken.name}#{taken.digest[:12]}@{instant_text(taken.as_of)}"
+        # All of them first, in the order in which orders reserve: see `levels`.
+        before = self._held(taken.location, touched)
+        moved = 0
+        for chunk in chunks(sorted({*compared.changed, *compared.new})):
+            moved += len(
+                self.move(
+                    [
+                        StockMovement(
+                            sku,
+                            taken.location,
+                            MovementKind.SNAPSHOT,
+                            figures.get(sku, 0) - before.get(sku, 0),
+                            reference,
+                            taken.as_of,
+                        )
+                        for sku in chunk
+                    ]
+                )
+            )
+        self._open_levels(
+            taken.location, sorted(sku for sku in compared.new if not figures.get(sku))
         )
-        return len(moved)
+        self.release([row.id for row in absorbed], state="consumed")
+        return moved
+
+    def _held(self, location: LocationId, skus: Iterable[Sku]) -> dict[Sku, int]:
+        """Sku -> on_hand at the location, locked until the end of the transaction."""
+        found: dict[Sku, int] = {}
+        for chunk in chunks(sorted(skus)):
+            query = (
+                select(stock_level.c.sku, stock_level.c.on_hand)
+                .where(stock_level.c.location == location, stock_level.c.sku.in_(chunk))
+                .order_by(stock_level.c.sku)
+            )
+            if self._connection.dialect.name != "sqlite":
+                query = query.with_for_update()
+            found.update((sku, on_hand) for sku, on_hand in self._connection.execute(query).all())
+        return found
+
+    def _open_levels(self, location: LocationId, skus: Sequence[Sku]) -> None:
+        """Levels for Skus of which nothing is there."""
+        for chunk in chunks(skus):
+            upsert(
+                self._connection,
+                stock_level,
+                [
+                    {"sku": sku, "location": location, "on_hand": 0, "committed": 0, "safety_stock": 0, "incoming": 0}
+                    for sku in chunk
+                ],
+                key=["sku", "location"],
+                keep=["on_hand", "committed", "safety_stock", "incoming"],
+                returning=[],
+            )  # fmt: skip
 
     def absorb(self, order_id: int, number: int, *, after: datetime) -> None:
         """A remote took these units off its own figure at `after`: snapshots of later end the count."""

@@ -180,7 +180,6 @@ stock_level = Table(
     Column("committed", Integer, nullable=False, default=0),
     Column("safety_stock", Integer, nullable=False, default=0),
     Column("incoming", Integer, nullable=False, default=0),
-    Column("as_of", Instant, comment="of the last snapshot in force, where a remote counts"),
     CheckConstraint("committed >= 0", name="committed"),
 )
 
@@ -266,6 +265,9 @@ supplier_item = Table(
     Column("breaks", Json, nullable=False, comment="[[units, cost of one from there on], ...]"),
     Column("lead_days", Integer, comment="stated lead time; null: not told"),
     Column("discontinued", Boolean, nullable=False, default=False),
+    Column(
+        "terms", Text, comment="digest of all the above: two of them are compared, not ten columns"
+    ),
     Column("at", Instant, nullable=False, comment="when it was told"),
 )
 
