@@ -49,7 +49,12 @@ def test_a_workbook_that_needs_more_memory_than_it_may_have_ends_alone(
 
 
 def test_what_is_no_workbook_is_refused() -> None:
-    for content in (b"", b"sku,quantity\nA,1\n", b"PK\x03\x04 and nothing", workbook([["a"]])[:200]):
+    for content in (
+        b"",
+        b"sku,quantity\nA,1\n",
+        b"PK\x03\x04 and nothing",
+        workbook([["a"]])[:200],
+    ):
         assert refused(content, layout={"kind": "xlsx"}).code == "not-a-workbook"
 
 

@@ -19,7 +19,9 @@ def workbook(
     """One sheet. `formula` is written into every number's cell; `more` follows the last row."""
     lines = []
     for number, row in enumerate(rows, 1):
-        cells = "".join(_cell(cell, f"{_letter(place)}{number}", formula) for place, cell in enumerate(row))
+        cells = "".join(
+            _cell(cell, f"{_letter(place)}{number}", formula) for place, cell in enumerate(row)
+        )
         lines.append(f'<row r="{number}">{cells}</row>')
     parts = {
         "[Content_Types].xml": f'<Types xmlns="{_SPACE}/package/2006/content-types">'
