@@ -35,8 +35,9 @@ from core.errors import Rejected, Unauthorized, Unavailable
 
 #: How far back the very first walk looks.
 FIRST_LOOK = timedelta(days=14)
-#: A message is larger than its attachment: base64, and words around it.
+#: A message is larger than its attachment: base64, and words and pictures around it (bytes).
 _GROWTH = 1.5
+_AROUND = 1 << 16
 
 
 @dataclass
@@ -125,12 +126,12 @@ class ImapDeliveries:
             envelope = self._envelope(mailbox, uid)
         if envelope is None or envelope.sender not in self._settings.senders:
             return
-        if envelope.size > self._largest * _GROWTH:
+        if envelope.size > self._largest * _GROWTH + _AROUND:
             why = f"a message of {envelope.size} bytes; files of up to {self._largest} are read"
             yield f"message {uid}", envelope.at, "", None, why
             return
         with self._errors(operation):
-            messages = list(mailbox.fetch(AND(uid=str(uid)), mark_seen=False))
+            messages = list(mailbox.fetch(AND(uid=str(uid)), charset=None, mark_seen=False))
         for message in messages:
             yield from self._attachments(message, envelope, pattern)
 

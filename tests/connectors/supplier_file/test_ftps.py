@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -48,7 +48,7 @@ class Server:
             certfile, keyfile = map(str, keys)
             dtp_handler = Contents
             tls_control_required = tls_data_required = True
-            proto_cmds = {
+            proto_cmds: ClassVar[dict[str, Any]] = {
                 name: facts
                 for name, facts in TLS_FTPHandler.proto_cmds.items()
                 if mlsd or name not in ("MLSD", "MLST")

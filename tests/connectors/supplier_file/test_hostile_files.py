@@ -24,10 +24,12 @@ def refused(content: str | bytes, **kwargs: Any) -> Rejected:
 
 def test_an_archive_that_says_it_unpacks_to_more_than_is_read_is_not_unpacked() -> None:
     made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open("xl/worksheets/sheet1.xml", "w", force_zip64=True) as sheet:
-            for _ in range(1_100):
-                sheet.write(bytes(1 << 20))
+    with (
+        zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("xl/worksheets/sheet1.xml", "w", force_zip64=True) as sheet,
+    ):
+        for _ in range(1_100):
+            sheet.write(bytes(1 << 20))
 
     told = refused(made.getvalue(), layout={"kind": "xlsx"})
 

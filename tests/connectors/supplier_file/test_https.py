@@ -68,9 +68,9 @@ def feeds(keys: tuple[Path, Path]) -> Iterator[Feeds]:
             if told.missing:
                 self.close_connection = True
 
-        do_HEAD = do_GET
+        do_HEAD = do_GET  # noqa: N815
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *_: object) -> None:
             """Tests are quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)

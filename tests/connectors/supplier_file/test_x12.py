@@ -196,7 +196,7 @@ def test_wrong_counts_are_told_unless_the_partner_is_known_for_them() -> None:
 def test_what_is_no_inventory_is_refused(
     text: str, settings: dict[str, Any], code: str, words: str
 ) -> None:
-    with pytest.raises(Rejected, match="(?s).*") as refused:
+    with pytest.raises(Rejected) as refused:
         snapshot(text, layout={"kind": "x12", **settings})
 
     assert refused.value.code == code
