@@ -200,7 +200,11 @@ class _Conversation(socketserver.BaseRequestHandler):
 
     def _commands(self) -> dict[str, Callable[[str], str]]:
         """What may be said in this state."""
-        found = {"CAPABILITY": self._capability, "NOOP": lambda _: "", "LOGOUT": self._logout}
+        found: dict[str, Callable[[str], str]] = {
+            "CAPABILITY": self._capability,
+            "NOOP": lambda _: "",
+            "LOGOUT": self._logout,
+        }
         if not self.authenticated:
             found["LOGIN"] = self._login
             if not self.encrypted:
