@@ -1,4 +1,4 @@
-"""`python -m bench [orders|reservations|offers|oversell|starting|race|replenishment ...] [--seed N] [--small] [--json]`."""
+"""`python -m bench [orders|reservations|offers|oversell|starting|race|replenishment|feeds ...] [--seed N] [--small] [--json]`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from bench import figures, offers, orders, oversell, race, replenishment, reservations, starting
+from bench import (
+    feeds,
+    figures,
+    offers,
+    orders,
+    oversell,
+    race,
+    replenishment,
+    reservations,
+    starting,
+)
 
 MEASUREMENTS: dict[str, Callable[..., figures.Figures]] = {
     "orders": orders.measure,
@@ -17,6 +27,7 @@ MEASUREMENTS: dict[str, Callable[..., figures.Figures]] = {
     "starting": starting.measure,
     "race": race.measure,
     "replenishment": replenishment.measure,
+    "feeds": feeds.measure,
 }
 #: The smallest sizes, to see that everything runs.
 SMALL: dict[str, dict[str, object]] = {
@@ -27,6 +38,7 @@ SMALL: dict[str, dict[str, object]] = {
     "starting": {"idle_after": 3.0},
     "race": {"rounds": 10},
     "replenishment": {"leads": (7,), "most": 20},
+    "feeds": {"rows": (2_000,)},
 }
 
 

@@ -66,7 +66,7 @@ _BARE_ORDER: Mapping[str, Any] = {
     }
 }
 #: Longer conditions belong into several rules.
-_LONGEST = 4_000
+LONGEST = 4_000
 
 
 class RuleFailed(ConfigError):
@@ -105,7 +105,7 @@ class Predicate:
             )
         except Exception as error:
             # The package's own words can repeat values of an order: they stay here.
-            raise RuleFailed(self.rule, _why(error)) from None
+            raise RuleFailed(self.rule, why(error)) from None
         if not isinstance(answer, bool):
             raise RuleFailed(self.rule, "it is neither true nor false")
         return answer
@@ -125,9 +125,9 @@ def _predicate(
     source: str, *, rule: str, sample: Mapping[str, Any], bare: Mapping[str, Any]
 ) -> Predicate:
     """Compile a condition and check it against the samples. Raises Misread."""
-    if len(source) > _LONGEST:
-        raise Misread(f"longer than {_LONGEST} characters", "", "make several rules of it")
-    made = Predicate(rule, source, _compiled(source))
+    if len(source) > LONGEST:
+        raise Misread(f"longer than {LONGEST} characters", "", "make several rules of it")
+    made = Predicate(rule, source, compiled(source))
     for unknown in unknown_names(source, sample):
         raise Misread(
             f"there is no {unknown.name!r} here",
@@ -149,13 +149,14 @@ def _predicate(
     return made
 
 
-def _compiled(source: str) -> cel.Program:
+def compiled(source: str, *, example: str = "'\"fragile\" in sku.tags'") -> cel.Program:
+    """Raises Misread, with the place of what is wrong."""
     try:
         return cel.compile(source)
     except Exception as error:
         raise Misread(
             "no CEL expression",
-            "expected something like '\"fragile\" in sku.tags'",
+            f"expected something like {example}",
             offset=_syntax_offset(source, str(error)),
         ) from None
 
@@ -173,13 +174,13 @@ def _syntax_offset(source: str, words: str) -> int:
 
 def _try_out(source: str, context: cel.Context, offset: int) -> None:
     try:
-        answer = _compiled(source).execute(context)
+        answer = compiled(source).execute(context)
     except Misread:
         return  # a part that cannot stand alone; the whole is tried as well
     except (IndexError, ZeroDivisionError):
         return  # it may be guarded; the whole is tried as well
     except Exception as error:
-        raise Misread(_why(error), "", _FIXES.get(type(error), ""), offset=offset) from None
+        raise Misread(why(error), "", _FIXES.get(type(error), ""), offset=offset) from None
     if not isinstance(answer, bool):
         raise Misread(
             f"{source!r} is neither true nor false",
@@ -195,7 +196,8 @@ _FIXES: Mapping[type[Exception], str] = {
 }
 
 
-def _why(error: Exception) -> str:
+def why(error: Exception) -> str:
+    """The package's error in words that repeat no value."""
     if isinstance(error, KeyError):
         return "a field it names is not there"
     if isinstance(error, TypeError):

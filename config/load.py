@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path as File
@@ -18,6 +18,7 @@ from config.calendars import calendar_of
 from config.catalog import Catalog, CatalogSku
 from config.expressions import Misread, Predicate, order_predicate, sku_predicate
 from config.fields import Shape
+from config.formulas import derived, formula
 from config.model import Config, SkuSettings
 from config.nodes import Node, Sheet, Trouble
 from config.policies import HoldRules, Policies
@@ -113,6 +114,7 @@ class _Reading:
         self._sheet.troubles.extend(checks.names(self._sheet))
         if config is not None and len(config.connections) == len(self._settings):
             self._sheet.troubles.extend(checks.sense(config, self._sheet))
+            self._sheet.troubles.extend(self._misread_formulas(config))
         table = self._table()
         skus = self._skus(table)
         picks = self._conditions(("policies",), sku_predicate)
@@ -219,6 +221,21 @@ class _Reading:
             compile_ = partial(_named_predicate, str(name.value) if name else f"{index}")
             made.append(self._conditions(("seasons", index, "uplift"), compile_))
         return made
+
+    def _misread_formulas(self, config: Config) -> Iterator[Trouble]:
+        """Formulas in connectors' settings that cannot be used."""
+        for name, settings in config.connections.items():
+            for path, one in derived(settings, ("connections", name)):
+                try:
+                    formula(one.value, one.sample())
+                except Misread as misread:
+                    where = (*path, "value")
+                    node = self._sheet.find(where)
+                    at = (
+                        _inside(node, misread.offset, self._sheet) if node else self._sheet.at(path)
+                    )
+                    words = (misread.wrong, misread.expected, misread.fix)
+                    yield Trouble(at, where, *words)
 
     # Problems
 

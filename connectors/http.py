@@ -9,10 +9,11 @@ from __future__ import annotations
 import email.utils
 import json
 import re
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import httpx
 import tenacity
@@ -30,6 +31,11 @@ from core.ports import Clock
 #: Seconds of real time: no call of ours may hang longer, whatever the library's own default is.
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 30.0
+
+#: Redirects within one host; more are a circle.
+MOST_REDIRECTS = 3
+#: Bytes of a refusal's body that are looked at.
+_EXCERPT = 1 << 16
 
 USER_AGENT = "Lockstep/0.1 (Language=Python)"
 
@@ -165,12 +171,21 @@ class Answer:
 class Http:
     """A thin client: verified TLS, time-outs on everything, no redirects, errors by `classify`."""
 
-    def __init__(self, *, connector: str, clock: Clock, read_timeout: float = READ_TIMEOUT) -> None:
+    def __init__(
+        self,
+        *,
+        connector: str,
+        clock: Clock,
+        read_timeout: float = READ_TIMEOUT,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        """`context`: who may vouch for the remote; None: the authorities httpx trusts."""
         self._connector = connector
         self._clock = clock
         self._client = httpx.Client(
             timeout=httpx.Timeout(read_timeout, connect=CONNECT_TIMEOUT),
             follow_redirects=False,
+            verify=True if context is None else context,
             headers={"User-Agent": USER_AGENT},
             # A proxy from the environment would see every token.
             trust_env=False,
@@ -226,3 +241,73 @@ class Http:
                     operation=operation,
                 ) from None
         return Answer(response.status_code, response.headers, body)
+
+    def download(
+        self,
+        url: str,
+        *,
+        into: BinaryIO,
+        largest: int,
+        operation: str,
+        headers: Mapping[str, str],
+    ) -> Answer:
+        """GET a file piece by piece; status 200 with its bytes in `into`, or 304 with none.
+
+        A redirect is followed only where scheme, host and port stay: another host would get our
+        secrets. Raises Unauthorized, RateLimited, Unavailable, Rejected ("too-large" and others).
+        """
+        place = {"connector": self._connector, "operation": operation}
+        # What is packed may be a thousand times larger than what is counted.
+        asked = {**headers, "Accept-Encoding": "identity"}
+        at = httpx.URL(url)
+        for _ in range(MOST_REDIRECTS + 1):
+            into.seek(0)
+            into.truncate()
+            try:
+                with self._client.stream("GET", at, headers=asked) as response:
+                    onward = _within_host(response)
+                    if onward is not None:
+                        at = onward
+                        continue
+                    return self._downloaded(response, into, largest, operation)
+            except httpx.HTTPError as error:
+                raise Unavailable(type(error).__name__, **place) from None
+        raise Rejected("redirected in circles", **place, code="redirects")
+
+    def _downloaded(
+        self, response: httpx.Response, into: BinaryIO, largest: int, operation: str
+    ) -> Answer:
+        place = {"connector": self._connector, "operation": operation}
+        if response.status_code not in (200, 304):
+            beginning = next(response.iter_raw(_EXCERPT), b"")
+            raise classify(
+                response.status_code,
+                response.headers,
+                beginning,
+                connector=self._connector,
+                operation=operation,
+                write=False,
+                now=self._clock.now(),
+            )
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise Rejected("it comes packed, though it was asked for plain", **place, code="packed")
+        size = 0
+        for piece in response.iter_raw(1 << 18):
+            size += len(piece)
+            if size > largest:
+                words = f"more than {largest} bytes, the largest that is read"
+                raise Rejected(words, **place, code="too-large")
+            into.write(piece)
+        return Answer(response.status_code, response.headers, b"")
+
+
+def _within_host(response: httpx.Response) -> httpx.URL | None:
+    """Where a redirect leads, if that is the same host."""
+    if not response.has_redirect_location:
+        return None
+    try:
+        here, onward = response.url, response.url.join(response.headers["location"])
+    except httpx.InvalidURL:
+        return None
+    same = (here.scheme, here.host, here.port) == (onward.scheme, onward.host, onward.port)
+    return onward if same else None

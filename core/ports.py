@@ -8,12 +8,12 @@ errors of core/errors.py and nothing else.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from core.model.catalog import Listing, OfferChange, OfferKey, OfferReading, OfferResult
 from core.model.fulfillment import (
@@ -465,6 +465,20 @@ class Halt(Protocol):
         """Return, or raise LeaseLost."""
 
 
+@runtime_checkable
+class Derived(Protocol):
+    """A part of a connector's settings: a value that is worked out from named ones.
+
+    `value` is an expression in the configuration's language; it is checked when that is read.
+    """
+
+    @property
+    def value(self) -> str: ...
+
+    def sample(self) -> Mapping[str, object]:
+        """Every name the expression may use, with a value of its kind."""
+
+
 class Inside(Protocol):
     """What a connector needs from the inside, handed in by bootstrap."""
 
@@ -476,6 +490,12 @@ class Inside(Protocol):
 
     def lock(self, name: str) -> AbstractContextManager[object]:
         """One lock per name in this process (one token renewal per credential)."""
+
+    def formula(
+        self, source: str, sample: Mapping[str, object]
+    ) -> Callable[[Mapping[str, object]], object]:
+        """A `Derived` value, compiled, for one thread. What it returns is text, a number or a
+        truth; it raises ValueError, with a reason for an operator, where there is none."""
 
 
 __all__ = [
@@ -489,6 +509,7 @@ __all__ = [
     "Clock",
     "Connector",
     "Cursor",
+    "Derived",
     "FulfillmentSource",
     "Halt",
     "Handover",

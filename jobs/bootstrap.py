@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from config.formulas import formula
 from config.load import Loaded, load
 from connectors import registry
 from core.ports import Clock, Connector, RateGate, TrackingSource
@@ -35,6 +36,11 @@ class InsideOf:
     def lock(self, name: str) -> AbstractContextManager[object]:
         with self._guard:
             return self._locks.setdefault(name, threading.RLock())
+
+    def formula(
+        self, source: str, sample: Mapping[str, object]
+    ) -> Callable[[Mapping[str, object]], object]:
+        return formula(source, sample)
 
 
 @dataclass

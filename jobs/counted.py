@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from core.model.catalog import LocationId, Sku
 from core.model.reasons import Reason
-from core.model.stock import SnapshotRow, StockSnapshot
+from core.model.stock import Figures, SnapshotRow, StockSnapshot
 from core.rules.snapshots import Guard, Previous, change_suspicions, suspicions, whole_after
 from jobs.store.counted import CountedItem, CountedItems
-from jobs.store.stock import Stock
+from jobs.store.stock import Compared, Stock
 from jobs.store.store import Tx
 from jobs.wiring import Wiring
 
@@ -38,9 +39,9 @@ def in_our_words(tx: Tx, wiring: Wiring, snapshot: StockSnapshot) -> Counted:
     name one of these alone: the others' last figures are added.
     """
     head = ", ".join(
-        f"{(row.sku or row.item)[:40]}={row.quantity}" for row in snapshot.rows[:FIRST_LINES]
+        f"{(row.sku or row.item)[:40]}={row.quantity}" for row in islice(snapshot.rows, FIRST_LINES)
     )
-    if not any(row.item for row in snapshot.rows):
+    if isinstance(snapshot.rows, Figures) or not any(row.item for row in snapshot.rows):
         return _by_catalog(wiring, snapshot, head)
     place = wiring.location(snapshot.location)
     channel = (place.counting_channel if place else None) or ""
@@ -62,16 +63,20 @@ def in_our_words(tx: Tx, wiring: Wiring, snapshot: StockSnapshot) -> Counted:
 
 
 def _by_catalog(wiring: Wiring, snapshot: StockSnapshot, head: str) -> Counted:
+    sku_for = wiring.loaded.catalog.sku_for
+    if isinstance(snapshot.rows, Figures) and all(
+        sku_for(name) == name for name in snapshot.by_sku
+    ):
+        return Counted(snapshot, head=head)  # the usual case, and a large file is not held twice
     rows: dict[Sku, int] = {}
     unknown = 0
     for row in snapshot.rows:
-        sku = wiring.loaded.catalog.sku_for(row.sku)
+        sku = sku_for(row.sku)
         if sku is None:
             unknown += 1
         else:
             rows[sku] = rows.get(sku, 0) + row.quantity
-    known = tuple(SnapshotRow(sku, units) for sku, units in rows.items())
-    return Counted(replace(snapshot, rows=known), unknown=unknown, head=head)
+    return Counted(replace(snapshot, rows=Figures(rows)), unknown=unknown, head=head)
 
 
 def _newest(tx: Tx, snapshot: StockSnapshot, items: list[CountedItem]) -> dict[str, CountedItem]:
@@ -100,6 +105,7 @@ def doubts(
     stock: Stock,
     found: Counted,
     *,
+    compared: Compared,
     previous: Previous | None,
     guard: Guard,
 ) -> tuple[Reason, ...]:
@@ -110,12 +116,11 @@ def doubts(
         return change_suspicions(
             taken, previous=previous, before=before, guard=guard, now=stock.now
         )
-    known = stock.known_at(taken.location)
     return suspicions(
         taken,
         previous=previous,
-        known_rows=len(known),
-        kept_rows=len(known & {row.sku for row in taken.rows}),
+        known_rows=compared.known,
+        kept_rows=compared.kept,
         guard=guard,
         now=stock.now,
         unknown=found.unknown,
@@ -125,7 +130,6 @@ def doubts(
 def totals(stock: Stock, taken: StockSnapshot, previous: Previous | None) -> Previous:
     """Rows, units and zeros of the whole location once this snapshot is in force."""
     if taken.complete or previous is None:
-        quantities = [row.quantity for row in taken.rows]
-        return Previous(len(quantities), sum(quantities), quantities.count(0), as_of=taken.as_of)
+        return Previous(len(taken.rows), taken.units, taken.zeros, taken.as_of)
     before = stock.on_hand(taken.location, [row.sku for row in taken.rows])
     return whole_after(taken, previous=previous, before=before)

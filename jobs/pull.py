@@ -44,6 +44,7 @@ from jobs.store.parcels import Parcel, Parcels, Requested
 from jobs.store.sales import Sales
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
+from jobs.terms import record_terms
 
 #: How soon a walk that could not be completed is gone on with.
 UNFINISHED = timedelta(seconds=20)
@@ -216,10 +217,12 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
     if previous and snapshot.complete and snapshot.as_of <= previous.as_of:
         stock.keep_snapshot(snapshot, state="late", reasons=())
         return
+    compared = stock.compare(snapshot)
     guard = run.wiring.config.locations[snapshot.location].snapshot
     doubts = counted.doubts(
         stock,
         found,
+        compared=compared,
         previous=previous,
         guard=Guard(
             guard.rows_gone,
@@ -244,7 +247,8 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
     ):
         return
     # Orders that wait for units are woken by the Skus that moved (core/offers).
-    moved = stock.apply_snapshot(snapshot)
+    moved = stock.apply_snapshot(snapshot, compared=compared)
+    record_terms(tx, snapshot, sku_for=run.wiring.loaded.catalog.sku_for)
     CountedItems(tx).keep(
         snapshot.location, found.items, as_of=snapshot.as_of, complete=snapshot.complete
     )
@@ -277,7 +281,7 @@ def _quarantine(
     snapshot = found.snapshot
     content = {
         "as_of": snapshot.as_of.isoformat(),
-        "rows": [[row.sku, row.quantity] for row in snapshot.rows],
+        "rows": list(snapshot.by_sku.items()),
         "complete": snapshot.complete,
     }
     kept = Stock(tx).keep_snapshot(
@@ -292,10 +296,10 @@ def _quarantine(
         name=snapshot.name,
         doubts="; ".join(doubt.code for doubt in doubts),
         rows=len(snapshot.rows),
-        units=sum(row.quantity for row in snapshot.rows),
-        zeros=sum(row.quantity == 0 for row in snapshot.rows),
+        units=snapshot.units,
+        zeros=snapshot.zeros,
         unknown=found.unknown,
-        unreadable=len(snapshot.problems),
+        unreadable=snapshot.odd_lines,
         before=previous.rows if previous else 0,
         units_before=previous.units if previous else 0,
         head=found.head,

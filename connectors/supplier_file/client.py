@@ -9,12 +9,16 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import hashlib
 import os
+import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol, cast
 
 from core.errors import Rejected, Unauthorized, Unavailable, UnknownOutcome
 
@@ -44,7 +48,11 @@ class Transport(Protocol):
     def entries(self, folder: str) -> list[Entry]:
         """The regular files of a folder, in no order."""
 
-    def read(self, folder: str, name: str) -> bytes: ...
+    def read(self, folder: str, name: str) -> bytes:
+        """A file of our own, which is small."""
+
+    def fetch(self, folder: str, name: str, into: BinaryIO) -> None:
+        """Copy a file of theirs piece by piece."""
 
     def write(self, folder: str, name: str, content: bytes) -> None:
         """Create or replace a file of our own. May be repeated freely."""
@@ -53,6 +61,50 @@ class Transport(Protocol):
         """Give a file its final name; Rejected "exists" where that name is taken."""
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One whole file out of a place that has no folders."""
+
+    #: what it is called, as text that may stand anywhere
+    name: str
+    changed_at: datetime
+    #: sha256 of its bytes, hexadecimal
+    digest: str
+    #: the place in the walk after it
+    cursor: str
+    #: None: there is nothing to read; `refused` says why, or is "" where only the place is new
+    body: BinaryIO | None
+    refused: str = ""
+
+
+class Deliveries(Protocol):
+    """A place that hands out whole files, and that nothing can be written to."""
+
+    def arrivals(
+        self, folder: str, pattern: str, *, since: str | None, now: datetime
+    ) -> Iterator[Arrival]:
+        """What is new since the cursor. Raises Unauthorized, Unavailable, RateLimited, Rejected."""
+
+    def look(self, folder: str) -> str:
+        """What is there, in a word or two, for whoever checks the connection."""
+
+    def close(self) -> None: ...
+
+
+def spooled() -> BinaryIO:
+    """A file without a name on our disk: what comes in must not be held in memory."""
+    return cast(BinaryIO, tempfile.TemporaryFile(prefix="lockstep-feed-"))
+
+
+def digest_of(body: BinaryIO) -> str:
+    """sha256 of all of it, hexadecimal."""
+    digest = hashlib.sha256()
+    body.seek(0)
+    while piece := body.read(1 << 18):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def one_component(name: str) -> bool:
@@ -79,11 +131,16 @@ class LocalTransport:
         return found
 
     def read(self, folder: str, name: str) -> bytes:
-        with self._errors(f"read {folder}"):
-            path = self._file(folder, name)
-            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-            with os.fdopen(descriptor, "rb") as file:
-                return file.read()
+        with self._errors(f"read {folder}"), self._opened(folder, name) as file:
+            return file.read()
+
+    def fetch(self, folder: str, name: str, into: BinaryIO) -> None:
+        with self._errors(f"read {folder}"), self._opened(folder, name) as file:
+            shutil.copyfileobj(file, into, 1 << 20)
+
+    def _opened(self, folder: str, name: str) -> BinaryIO:
+        path = self._file(folder, name)
+        return os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb")
 
     def write(self, folder: str, name: str, content: bytes) -> None:
         with self._errors(f"write {folder}", missing="no-such-folder"):

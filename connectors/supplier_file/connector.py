@@ -7,17 +7,29 @@ cursor. In the folders for what goes out we write `KEY.part` and rename it to `K
 from __future__ import annotations
 
 import fnmatch
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from connectors.supplier_file import mapping, purchases
-from connectors.supplier_file.client import Entry, LocalTransport, Transport, one_component
+from connectors.supplier_file.client import (
+    Deliveries,
+    Entry,
+    LocalTransport,
+    Transport,
+    digest_of,
+    one_component,
+    spooled,
+)
 from connectors.supplier_file.cursor import Walk
-from connectors.supplier_file.settings import InFolder, LocalFolder, Settings
+from connectors.supplier_file.files import File
+from connectors.supplier_file.ftps import FtpsTransport
+from connectors.supplier_file.https import HttpsDeliveries
+from connectors.supplier_file.imap import ImapDeliveries
+from connectors.supplier_file.settings import Ftps, Https, InFolder, LocalFolder, Settings, Sftp
 from connectors.supplier_file.sftp import SftpTransport
+from connectors.supplier_file.stock import stock_snapshot
 from core.errors import ConnectorError, Rejected, Unauthorized
 from core.model.fulfillment import Acknowledgment, ShipmentNotice, ShipRequest
 from core.model.purchasing import PurchaseAnswer, PurchaseOrder
@@ -59,24 +71,29 @@ class SupplierFile(
     """One supplier or warehouse. Makes no call until a method is used."""
 
     def __init__(
-        self, name: str, *, settings: Settings, transport: Transport, inside: Inside
+        self,
+        name: str,
+        *,
+        settings: Settings,
+        transport: Transport | None,
+        deliveries: Deliveries | None = None,
+        inside: Inside,
     ) -> None:
         self.name = name
         self._settings = settings
         self._transport = transport
+        self._deliveries = deliveries
         self._clock = inside.clock
+        self._inside = inside
 
     def close(self) -> None:
-        self._transport.close()
+        for held in (self._transport, self._deliveries):
+            if held is not None:
+                held.close()
 
     def check(self) -> CheckReport:
         """Log in and look into every configured folder. A missing one is a problem."""
-        transport, folders = self._settings.transport, self._settings.folders
-        there = (
-            transport.root
-            if isinstance(transport, LocalFolder)
-            else f"{transport.username}@{transport.host}:{transport.port}{transport.root}"
-        )
+        there, folders = _address(self._settings), self._settings.folders
         facts, problems = [("reached", there)], []
         for label, folder in (
             ("stock", folders.stock_in and folders.stock_in.path),
@@ -92,8 +109,7 @@ class SupplierFile(
             if not folder:
                 continue
             try:
-                count = len(self._transport.entries(folder))
-                facts.append((label, f"{folder}: {count} file{'s' if count != 1 else ''}"))
+                facts.append((label, f"{folder}: {self._look(folder)}"))
             except Rejected as error:
                 problems.append(str(error))
             except Unauthorized as error:
@@ -101,6 +117,22 @@ class SupplierFile(
                     raise
                 problems.append(str(error))
         return CheckReport(name=there, facts=tuple(facts), problems=tuple(problems))
+
+    def _look(self, folder: str) -> str:
+        if self._deliveries is not None:
+            return self._deliveries.look(folder)
+        count = len(self._folders().entries(folder))
+        return f"{count} file{'s' if count != 1 else ''}"
+
+    def _folders(self) -> Transport:
+        """Where files lie in folders. A place that only hands files out was refused before."""
+        if self._transport is None:
+            raise Rejected(
+                f"nothing can be written over {self._settings.transport.kind}",
+                connector=self.name,
+                operation="open folder",
+            )
+        return self._transport
 
     # what comes in
 
@@ -110,8 +142,8 @@ class SupplierFile(
         """One snapshot a batch, oldest file first; a file that cannot be read is a reject."""
         lag = timedelta(seconds=self._settings.as_of_lag)
 
-        def read(file: mapping.File) -> Content[StockSnapshot]:
-            return [mapping.stock_snapshot(file, location=self._settings.location, lag=lag)], [], []
+        def read(file: File) -> Content[StockSnapshot]:
+            return [stock_snapshot(file, location=self._settings.location, lag=lag)], [], []
 
         return self._pull(self._settings.folders.stock_in, since, "stock file", read)
 
@@ -135,62 +167,116 @@ class SupplierFile(
         folder: InFolder | None,
         since: Cursor | None,
         kind: str,
-        read: Callable[[mapping.File], Content[T]],
+        read: Callable[[File], Content[T]],
     ) -> Iterator[Batch[T]]:
         """A batch for each new file, and a last one without items that keeps what was seen."""
+        if folder is None:
+            yield Batch((), Walk.of(since).cursor(), complete_to=self._clock.now())
+        elif self._deliveries is not None:
+            yield from self._delivered(self._deliveries, folder, since, kind, read)
+        else:
+            yield from self._walked(self._folders(), folder, since, kind, read)
+
+    def _walked(
+        self,
+        transport: Transport,
+        folder: InFolder,
+        since: Cursor | None,
+        kind: str,
+        read: Callable[[File], Content[T]],
+    ) -> Iterator[Batch[T]]:
         walk, now = Walk.of(since), self._clock.now()
-        if folder is not None:
-            entries = [e for e in self._transport.entries(folder.path) if _wanted(e, folder)]
-            stable_after = timedelta(seconds=self._settings.stable_after)
-            for entry in walk.look(entries, now=now, stable_after=stable_after):
-                batch = self._take(walk, folder, entry, kind, read)
+        entries = [e for e in transport.entries(folder.path) if _wanted(e, folder)]
+        stable_after = timedelta(seconds=self._settings.stable_after)
+        for entry in walk.look(entries, now=now, stable_after=stable_after):
+            with spooled() as body:
+                batch = self._take(transport, walk, folder, entry, kind, read, body)
                 if batch:
                     yield batch
-            walk.forget(entry.name for entry in entries)
+        walk.forget(entry.name for entry in entries)
         yield Batch((), walk.cursor(), complete_to=now)
 
     def _take(
         self,
+        transport: Transport,
         walk: Walk,
         folder: InFolder,
         entry: Entry,
         kind: str,
-        read: Callable[[mapping.File], Content[T]],
+        read: Callable[[File], Content[T]],
+        body: BinaryIO,
     ) -> Batch[T] | None:
         name = _shown(entry.name)
+        if not one_component(entry.name):
+            walk.take(entry, digest="")
+            why = "its name leads out of its folder: it is not read"
+            return Batch((), walk.cursor(), rejects=(Reject(kind, name, why, ""),))
         if entry.size > self._settings.largest_file:
             walk.take(entry, digest="")
             why = f"{entry.size} bytes; the largest that is read has {self._settings.largest_file}"
             return Batch((), walk.cursor(), rejects=(Reject(kind, name, why, ""),))
         try:
-            content = self._transport.read(folder.path, entry.name)
+            transport.fetch(folder.path, entry.name, body)
         except Rejected as error:
             if error.code != "no-such-file":
                 raise
             walk.grew(entry)  # its owner took it away between two looks
             return None
-        if len(content) != entry.size:
+        if body.tell() != entry.size:
             walk.grew(entry)
             return None
-        digest = hashlib.sha256(content).hexdigest()
+        digest = digest_of(body)
         if not walk.take(entry, digest=digest):
             return None  # touched, not changed
-        file = mapping.File(
+        changed_at = datetime.fromtimestamp(entry.mtime_ns / 1e9, UTC)
+        file = self._file(name, body, digest, changed_at, folder)
+        return self._batch(file, walk.cursor(), kind, read)
+
+    def _delivered(
+        self,
+        deliveries: Deliveries,
+        folder: InFolder,
+        since: Cursor | None,
+        kind: str,
+        read: Callable[[File], Content[T]],
+    ) -> Iterator[Batch[T]]:
+        now = self._clock.now()
+        for one in deliveries.arrivals(folder.path, folder.pattern, since=since, now=now):
+            since = one.cursor
+            if one.body is None:
+                if one.refused:
+                    yield Batch((), since, rejects=(Reject(kind, one.name, one.refused, ""),))
+                continue
+            with one.body as body:
+                file = self._file(one.name, body, one.digest, one.changed_at, folder)
+                yield self._batch(file, since, kind, read)
+        yield Batch((), since or "{}", complete_to=now)
+
+    def _file(
+        self, name: str, body: BinaryIO, digest: str, changed_at: datetime, folder: InFolder
+    ) -> File:
+        return File(
             name=name,
-            content=content,
+            body=body,
             digest=digest,
-            changed_at=datetime.fromtimestamp(entry.mtime_ns / 1e9, UTC),
+            changed_at=changed_at,
             format=self._settings.format,
             connector=self.name,
+            layout=folder.layout,
+            most_lines=self._settings.most_lines,
+            formulas=lambda source, sample: self._inside.formula(source, sample),
         )
+
+    def _batch(
+        self, file: File, cursor: Cursor, kind: str, read: Callable[[File], Content[T]]
+    ) -> Batch[T]:
         try:
             items, rejects, raw = read(file)
         except Rejected as error:
             # The file is taken: it will not get better by itself, and the others go through.
-            excerpt = content[:_EXCERPT].decode("utf-8", "backslashreplace")
-            reject = Reject(kind, name, str(error), excerpt)
-            return Batch((), walk.cursor(), rejects=(reject,))
-        return Batch(tuple(items), walk.cursor(), rejects=tuple(rejects), raw=tuple(raw))
+            excerpt = file.beginning(_EXCERPT).decode("utf-8", "backslashreplace")
+            return Batch((), cursor, rejects=(Reject(kind, file.name, str(error), excerpt),))
+        return Batch(tuple(items), cursor, rejects=tuple(rejects), raw=tuple(raw))
 
     # what goes out
 
@@ -232,11 +318,11 @@ class SupplierFile(
         return self._find(self._purchases("find purchase"), key, document)
 
     def _stage(self, folder: str, key: Key, document: bytes) -> None:
-        self._transport.write(folder, f"{self._stem(key)}.part", document)
+        self._folders().write(folder, f"{self._stem(key)}.part", document)
 
     def _release(self, folder: str, key: Key) -> RemoteRef:
         stem = self._stem(key)
-        self._transport.rename(folder, f"{stem}.part", f"{stem}.csv")
+        self._folders().rename(folder, f"{stem}.part", f"{stem}.csv")
         return f"{stem}.csv"
 
     def _find(self, folder: str, key: Key, document: bytes) -> Handover:
@@ -280,21 +366,19 @@ class SupplierFile(
 
     def _content(self, folder: str, name: str) -> bytes | None:
         try:
-            return self._transport.read(folder, name)
+            return self._folders().read(folder, name)
         except ConnectorError as error:
             if isinstance(error, Rejected) and error.code == "no-such-file":
                 return None
             raise
 
     def _names(self, folder: str) -> set[str]:
-        return {entry.name for entry in self._transport.entries(folder)}
+        return {entry.name for entry in self._folders().entries(folder)}
 
 
 def _wanted(entry: Entry, folder: InFolder) -> bool:
-    return (
-        one_component(entry.name)
-        and fnmatch.fnmatchcase(entry.name, folder.pattern)
-        and not entry.name.lower().endswith(_UNFINISHED)
+    return fnmatch.fnmatchcase(entry.name, folder.pattern) and (
+        not entry.name.lower().endswith(_UNFINISHED)
     )
 
 
@@ -303,12 +387,36 @@ def _shown(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def _address(settings: Settings) -> str:
+    """Where the place is, for a person; without secrets."""
+    where = settings.transport
+    if isinstance(where, LocalFolder):
+        return where.root
+    if isinstance(where, Https):
+        return where.url
+    if isinstance(where, Sftp):
+        return f"{where.username}@{where.host}:{where.port}{where.root}"
+    root = where.root if isinstance(where, Ftps) else ""
+    return f"{where.username}@{where.host}:{where.real_port}{root}"
+
+
 def connect(name: str, settings: Settings, inside: Inside) -> SupplierFile:
     """Build the connector. Makes no call."""
     where = settings.transport
-    transport: Transport = (
-        LocalTransport(Path(where.root), connector=name)
-        if isinstance(where, LocalFolder)
-        else SftpTransport(where, connector=name)
+    transport: Transport | None = None
+    deliveries: Deliveries | None = None
+    if isinstance(where, LocalFolder):
+        transport = LocalTransport(Path(where.root), connector=name)
+    elif isinstance(where, Sftp):
+        transport = SftpTransport(where, connector=name)
+    elif isinstance(where, Ftps):
+        transport = FtpsTransport(where, connector=name)
+    elif isinstance(where, Https):
+        deliveries = HttpsDeliveries(
+            where, connector=name, clock=inside.clock, largest=settings.largest_file
+        )
+    else:
+        deliveries = ImapDeliveries(where, connector=name, largest=settings.largest_file)
+    return SupplierFile(
+        name, settings=settings, transport=transport, deliveries=deliveries, inside=inside
     )
-    return SupplierFile(name, settings=settings, transport=transport, inside=inside)

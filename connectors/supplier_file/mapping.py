@@ -1,25 +1,25 @@
-"""Their files as our facts, our request as a file. Pure: bytes in, values out.
+"""Their answers as our facts, our request as a file. Stock is read in `stock`.
 
-A file that cannot be read as a whole raises Rejected (codes "encoding", "missing-column", "empty",
-"not-csv"); a line that cannot be read becomes a problem or a Reject and the others go through.
+A file that cannot be read as a whole raises Rejected, see `files`; a line that cannot be read
+becomes a Reject and the others go through.
 """
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from urllib.parse import quote, unquote
-from zoneinfo import ZoneInfo
 
+from connectors.supplier_file.cells import Unreadable, instant_of, quantity_of, required
+from connectors.supplier_file.files import File
 from connectors.supplier_file.settings import Format
-from core.errors import Rejected
+from connectors.supplier_file.tables import plain, table_of
 from core.model.fulfillment import (
     Acknowledgment,
     AcknowledgmentStatus,
@@ -28,11 +28,7 @@ from core.model.fulfillment import (
     ShipRequest,
 )
 from core.model.orders import Address
-from core.model.stock import SnapshotRow, StockSnapshot
 from core.ports import Reject
-
-#: More units of one thing than any place we know holds: a bar code in the wrong column, most likely.
-ABSURD_QUANTITY = 10_000_000
 
 #: Usual words for an answer, lower case. What is not here stays UNKNOWN.
 STATUSES: Mapping[str, AcknowledgmentStatus] = {
@@ -63,32 +59,6 @@ CARRIERS: Mapping[str, str] = {
     "uniuni": "uniuni",
 }
 
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file as it was taken, and what is needed to read it."""
-
-    name: str
-    content: bytes
-    #: sha256, hexadecimal
-    digest: str
-    #: its last change as the remote tells it
-    changed_at: datetime
-    format: Format
-    #: the connection's name, for errors
-    connector: str
-
-    def refused(self, words: str, *, code: str) -> Rejected:
-        return Rejected(
-            f"{self.name}: {words}", connector=self.connector, operation="read file", code=code
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -100,166 +70,34 @@ class Row:
     text: str
 
 
-class _Unreadable(Exception):
-    """One line cannot be read; its text is the reason."""
+# Reading rows
 
 
-# Reading, from bytes to rows
-
-
-def text_of(file: File) -> str:
-    """Decode by the ladder: byte order mark, strict UTF-8, the configured encoding.
-
-    Never guesses: detectors call cp1252 many other things. Raises Rejected "encoding".
-    """
-    tried = []
-    by_mark = next((name for mark, name in _BOMS if file.content.startswith(mark)), None)
-    for encoding in [by_mark] if by_mark else dict.fromkeys(["utf-8", file.format.encoding]):
-        try:
-            return file.content.decode(encoding)
-        except UnicodeDecodeError as error:
-            tried.append(f"not {encoding} at byte {error.start}")
-    raise file.refused(
-        f"its encoding is unknown ({', '.join(tried)}); set format.encoding", code="encoding"
-    )
-
-
-def rows_of(file: File, *, needed: Sequence[str]) -> Iterator[Row | tuple[int, str, str]]:
+def rows_of(
+    file: File, *, needed: Sequence[str], optional: Sequence[str]
+) -> Iterator[Row | tuple[int, str, str]]:
     """Every line as a Row, or as (line, text, why). Headings compare without case and blanks.
 
-    Raises Rejected "empty", "missing-column" (names it and those found), "not-csv".
+    Raises Rejected, see `files`.
     """
-    lines = csv.reader(
-        io.StringIO(text_of(file), newline=""), delimiter=file.format.delimiter, strict=True
-    )
-    try:
-        heading = [_plain(cell) for cell in next(lines, [])]
-        if not any(heading):
-            raise file.refused("it is empty", code="empty")
-        missing = [column for column in needed if _plain(column) not in heading]
-        if missing:
-            raise file.refused(
-                f"no column {', '.join(map(repr, missing))}; found {', '.join(heading)}",
-                code="missing-column",
-            )
-        before = lines.line_num
-        for cells in lines:
-            line, before = before + 1, lines.line_num
-            if not any(cell.strip() for cell in cells):
-                continue
-            text = file.format.delimiter.join(cells)
-            if len(cells) != len(heading):
-                yield line, text, f"{len(cells)} cells under {len(heading)} headings"
-            else:
-                stripped = (cell.strip() for cell in cells)
-                yield Row(line, dict(zip(heading, stripped, strict=True)), text)
-    except csv.Error as error:
-        raise file.refused(f"line {lines.line_num}: {error}", code="not-csv") from None
+    table = table_of(file, (*needed, *optional))
+    table.needed(*needed)
+    for line, cells in table.lines:
+        text = table.text(cells)
+        if len(cells) != table.width:
+            yield line, text, f"{len(cells)} cells under {table.width} headings"
+        else:
+            stripped = (cell.strip() for cell in cells)
+            yield Row(line, dict(zip(table.headings, stripped, strict=True)), text)
 
 
-def _plain(heading: str) -> str:
-    return heading.strip().casefold()
-
-
-def _cell(row: Row, column: str) -> str:
+def cell_of(row: Row, column: str) -> str:
     """An optional cell; "" where the file has no such column."""
-    return row.cells.get(_plain(column), "")
+    return row.cells.get(plain(column), "")
 
 
-def _required(row: Row, column: str) -> str:
-    value = _cell(row, column)
-    if not value:
-        raise _Unreadable(f"{column} is empty")
-    return value
-
-
-def _quantity(text: str) -> int:
-    """A whole number as files write it: 12, 12.0, +12. Never 1,200: it means two things."""
-    if not re.fullmatch(r"[+-]?\d+(\.0*)?", text, re.ASCII):
-        raise _Unreadable(f"{text!r} is no whole number")
-    quantity = int(text.partition(".")[0])
-    if abs(quantity) > ABSURD_QUANTITY:
-        raise _Unreadable(f"{quantity} units cannot be")
-    return quantity
-
-
-def instant(text: str, format_: Format) -> datetime:
-    """ISO 8601 or one of the configured patterns; without an offset, in the configured zone.
-
-    Raises ValueError.
-    """
-    for read in (datetime.fromisoformat, *(_by(pattern) for pattern in format_.instants)):
-        try:
-            at = read(text)
-        except ValueError:
-            continue
-        if at.tzinfo is None:
-            at = at.replace(tzinfo=ZoneInfo(format_.timezone))
-        return at.astimezone(UTC)
-    raise ValueError(f"{text!r} is no instant")
-
-
-def _by(pattern: str) -> Callable[[str], datetime]:
-    return lambda text: datetime.strptime(text, pattern)  # noqa: DTZ007 - the zone comes next
-
-
-def _instant(text: str, format_: Format) -> datetime:
-    try:
-        return instant(text, format_)
-    except ValueError as error:
-        raise _Unreadable(str(error)) from None
-
-
-# Stock
-
-
-def stock_snapshot(file: File, *, location: str, lag: timedelta) -> StockSnapshot:
-    """The whole file as one figure for one location.
-
-    `as_of` is the oldest instant the rows state, else the file's time less `lag`. What was odd is
-    in `problems`: unreadable lines are left out; a negative figure counts as 0; of figures that
-    contradict each other the smallest counts, for units that may not be there must not be sold.
-    """
-    columns = file.format.stock
-    quantities: dict[str, int] = {}
-    first_line: dict[str, int] = {}
-    problems: list[tuple[int, str, str]] = []
-    stated: list[datetime] = []
-    repeated = negative = 0
-    for row in rows_of(file, needed=(columns.sku, columns.quantity)):
-        if not isinstance(row, Row):
-            problems.append(row)
-            continue
-        try:
-            sku = _required(row, columns.sku)
-            quantity = _quantity(_required(row, columns.quantity))
-            as_of = _cell(row, columns.as_of)
-            if as_of:
-                stated.append(_instant(as_of, file.format))
-        except _Unreadable as why:
-            problems.append((row.line, row.text, str(why)))
-            continue
-        if quantity < 0:
-            negative += 1
-            problems.append((row.line, row.text, "negative; taken as 0"))
-            quantity = 0
-        if sku in quantities:
-            repeated += 1
-            why_twice = f"{sku} was on line {first_line[sku]} too; the smaller figure is taken"
-            problems.append((row.line, row.text, why_twice))
-            quantity = min(quantity, quantities[sku])
-        first_line.setdefault(sku, row.line)
-        quantities[sku] = quantity
-    return StockSnapshot(
-        location=location,
-        as_of=min(stated) if stated else file.changed_at - lag,
-        name=file.name,
-        digest=file.digest,
-        rows=tuple(SnapshotRow(sku, quantity) for sku, quantity in quantities.items()),
-        problems=tuple(problems),
-        repeated=repeated,
-        negative=negative,
-    )
+def required_of(row: Row, column: str) -> str:
+    return required(cell_of(row, column), column)
 
 
 # Acknowledgments
@@ -270,34 +108,38 @@ def acknowledgments(
 ) -> tuple[list[Acknowledgment], list[Reject], list[tuple[str, str]]]:
     """Answers, lines that could not be read, and each answer's raw line as JSON by its key."""
     columns = file.format.acknowledgment
-    words = dict(STATUSES) | {_plain(k): v for k, v in file.format.statuses.items()}
+    words = dict(STATUSES) | {plain(k): v for k, v in file.format.statuses.items()}
+    needed, optional = (
+        (columns.key, columns.status),
+        (columns.reason, columns.reference, columns.at),
+    )
     items: list[Acknowledgment] = []
     rejects: list[Reject] = []
     raw: list[tuple[str, str]] = []
-    for row in rows_of(file, needed=(columns.key, columns.status)):
+    for row in rows_of(file, needed=needed, optional=optional):
         if not isinstance(row, Row):
-            rejects.append(_reject(file, "acknowledgment", *row))
+            rejects.append(reject_of(file, "acknowledgment", *row))
             continue
         try:
-            key, word = _required(row, columns.key), _required(row, columns.status)
-            at = _cell(row, columns.at)
+            key, word = required_of(row, columns.key), required_of(row, columns.status)
+            at = cell_of(row, columns.at)
             items.append(
                 Acknowledgment(
                     key=key,
-                    status=words.get(_plain(word), AcknowledgmentStatus.UNKNOWN),
-                    at=_instant(at, file.format) if at else file.changed_at,
+                    status=words.get(plain(word), AcknowledgmentStatus.UNKNOWN),
+                    at=instant_of(at, file.format) if at else file.changed_at,
                     raw_status=word,
-                    message=_cell(row, columns.reason),
-                    reference=_cell(row, columns.reference),
+                    message=cell_of(row, columns.reason),
+                    reference=cell_of(row, columns.reference),
                 )
             )
             raw.append((key, json.dumps(dict(row.cells), ensure_ascii=False)))
-        except _Unreadable as why:
-            rejects.append(_reject(file, "acknowledgment", row.line, row.text, str(why)))
+        except Unreadable as why:
+            rejects.append(reject_of(file, "acknowledgment", row.line, row.text, str(why)))
     return items, rejects, raw
 
 
-def _reject(file: File, kind: str, line: int, text: str, why: str) -> Reject:
+def reject_of(file: File, kind: str, line: int, text: str, why: str) -> Reject:
     return Reject(kind=kind, remote_id=f"{file.name} line {line}", problem=why, raw=text)
 
 
@@ -335,17 +177,17 @@ def shipment_notices(
     parcels: dict[tuple[str, str], list[_Part]] = defaultdict(list)
     spoiled: set[tuple[str, str]] = set()
     rejects: list[Reject] = []
-    for row in rows_of(file, needed=needed):
+    for row in rows_of(file, needed=needed, optional=(columns.service, columns.shipped_at)):
         if not isinstance(row, Row):
-            rejects.append(_reject(file, "shipment line", *row))
+            rejects.append(reject_of(file, "shipment line", *row))
             continue
-        name = (_cell(row, columns.key), _number(_cell(row, columns.tracking)))
+        name = (cell_of(row, columns.key), _number(cell_of(row, columns.tracking)))
         try:
             part = _Part(row, _parcel(row, file), _shipped_line(row, file.format))
             parcels[name].append(part)
-        except _Unreadable as why:
+        except Unreadable as why:
             spoiled.add(name)
-            rejects.append(_reject(file, "shipment line", row.line, row.text, str(why)))
+            rejects.append(reject_of(file, "shipment line", row.line, row.text, str(why)))
     # A line with too few or too many cells cannot be read, but it shows whose it is.
     torn = " ".join(reject.raw for reject in rejects)
     spoiled |= {name for name in parcels if name[1] in torn}
@@ -355,7 +197,7 @@ def shipment_notices(
         doubt = _doubt(parts, spoiled=name in spoiled)
         if doubt:
             lines = [(part.row.line, part.row.text) for part in parts]
-            rejects += [_reject(file, "shipment line", *line, doubt) for line in lines]
+            rejects += [reject_of(file, "shipment line", *line, doubt) for line in lines]
             continue
         notices.append(_notice(parts))
         cells = [dict(part.row.cells) for part in parts]
@@ -386,27 +228,27 @@ def _notice(parts: Sequence[_Part]) -> ShipmentNotice:
 
 def _parcel(row: Row, file: File) -> _Parcel:
     columns = file.format.shipment
-    words = dict(CARRIERS) | {_plain(k): v for k, v in file.format.carriers.items()}
-    word = _required(row, columns.carrier)
-    tracking = _number(_required(row, columns.tracking))
+    words = dict(CARRIERS) | {plain(k): v for k, v in file.format.carriers.items()}
+    word = required_of(row, columns.carrier)
+    tracking = _number(required_of(row, columns.tracking))
     if re.fullmatch(r"\d(\.\d+)?E\+\d+", tracking, re.IGNORECASE | re.ASCII):
-        raise _Unreadable(f"{tracking} is a tracking number that a spreadsheet rounded")
-    at = _cell(row, columns.shipped_at)
+        raise Unreadable(f"{tracking} is a tracking number that a spreadsheet rounded")
+    at = cell_of(row, columns.shipped_at)
     return _Parcel(
-        key=_required(row, columns.key),
-        carrier=words.get(_plain(word), word),
+        key=required_of(row, columns.key),
+        carrier=words.get(plain(word), word),
         tracking=tracking,
-        service=_cell(row, columns.service),
-        shipped_at=_instant(at, file.format) if at else file.changed_at,
+        service=cell_of(row, columns.service),
+        shipped_at=instant_of(at, file.format) if at else file.changed_at,
     )
 
 
 def _shipped_line(row: Row, format_: Format) -> ShippedLine:
     columns = format_.shipment
-    quantity = _quantity(_required(row, columns.quantity))
+    quantity = quantity_of(required_of(row, columns.quantity))
     if quantity < 1:
-        raise _Unreadable(f"{quantity} units cannot ship")
-    return ShippedLine(_required(row, columns.sku), quantity)
+        raise Unreadable(f"{quantity} units cannot ship")
+    return ShippedLine(required_of(row, columns.sku), quantity)
 
 
 def _number(text: str) -> str:

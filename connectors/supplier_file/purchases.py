@@ -8,15 +8,13 @@ import json
 from datetime import UTC, date
 from zoneinfo import ZoneInfo
 
+from connectors.supplier_file.cells import Unreadable, instant_of, quantity_of
+from connectors.supplier_file.files import File
 from connectors.supplier_file.mapping import (
-    File,
     Row,
-    _cell,
-    _instant,
-    _quantity,
-    _reject,
-    _required,
-    _Unreadable,
+    cell_of,
+    reject_of,
+    required_of,
     rows_of,
     safe_cell,
 )
@@ -69,14 +67,18 @@ def answers(file: File) -> tuple[list[PurchaseAnswer], list[Reject], list[tuple[
     items: list[PurchaseAnswer] = []
     rejects: list[Reject] = []
     raw: list[tuple[str, str]] = []
-    for row in rows_of(file, needed=(columns.order, columns.item, columns.quantity)):
+    for row in rows_of(
+        file,
+        needed=(columns.order, columns.item, columns.quantity),
+        optional=(columns.at, columns.ready_on, columns.reference),
+    ):
         if not isinstance(row, Row):
-            rejects.append(_reject(file, "purchase answer", *row))
+            rejects.append(reject_of(file, "purchase answer", *row))
             continue
         try:
             one = _answer(row, file)
-        except _Unreadable as why:
-            rejects.append(_reject(file, "purchase answer", row.line, row.text, str(why)))
+        except Unreadable as why:
+            rejects.append(reject_of(file, "purchase answer", row.line, row.text, str(why)))
             continue
         items.append(one)
         cells = json.dumps(dict(row.cells), ensure_ascii=False)
@@ -86,17 +88,17 @@ def answers(file: File) -> tuple[list[PurchaseAnswer], list[Reject], list[tuple[
 
 def _answer(row: Row, file: File) -> PurchaseAnswer:
     columns = file.format.purchase_answer
-    at = _cell(row, columns.at)
-    quantity = _quantity(_required(row, columns.quantity))
+    at = cell_of(row, columns.at)
+    quantity = quantity_of(required_of(row, columns.quantity))
     if quantity < 0:
-        raise _Unreadable(f"{quantity} units cannot come")
+        raise Unreadable(f"{quantity} units cannot come")
     return PurchaseAnswer(
-        number=_required(row, columns.order),
-        item=_required(row, columns.item),
+        number=required_of(row, columns.order),
+        item=required_of(row, columns.item),
         quantity=quantity,
-        at=_instant(at, file.format) if at else file.changed_at,
-        ready_on=_day(_cell(row, columns.ready_on), file),
-        reference=_cell(row, columns.reference),
+        at=instant_of(at, file.format) if at else file.changed_at,
+        ready_on=_day(cell_of(row, columns.ready_on), file),
+        reference=cell_of(row, columns.reference),
     )
 
 
@@ -107,4 +109,4 @@ def _day(text: str, file: File) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        return _instant(text, file.format).astimezone(ZoneInfo(file.format.timezone)).date()
+        return instant_of(text, file.format).astimezone(ZoneInfo(file.format.timezone)).date()

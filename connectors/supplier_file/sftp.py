@@ -11,7 +11,7 @@ import posixpath
 import stat
 import threading
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import asyncssh
 from asyncssh.constants import FILEXFER_TYPE_REGULAR
@@ -22,6 +22,9 @@ from connectors.supplier_file.settings import Sftp
 from core.errors import ConnectorError, Rejected, Unauthorized, Unavailable, UnknownOutcome
 
 T = TypeVar("T")
+
+#: Bytes asked for at once; the library asks for the parts of it side by side.
+_PIECE = 4 << 20
 
 #: What tells that the connection is gone, and with it the answer to the call.
 _LOST = (
@@ -83,6 +86,17 @@ class SftpTransport:
                 return content
 
         return self._read(run, f"read {folder}")
+
+    def fetch(self, folder: str, name: str, into: BinaryIO) -> None:
+        async def run(client: asyncssh.SFTPClient) -> None:
+            into.seek(0)
+            into.truncate()
+            async with client.open(self._file(folder, name), "rb") as file:
+                while piece := await file.read(_PIECE):
+                    assert isinstance(piece, bytes)  # opened without an encoding
+                    into.write(piece)
+
+        self._read(run, f"read {folder}")
 
     def write(self, folder: str, name: str, content: bytes) -> None:
         async def run(client: asyncssh.SFTPClient) -> None:

@@ -101,3 +101,17 @@ class PurchaseAnswer:
     ready_on: date | None = None
     #: their own reference for the order
     reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadTerms:
+    """Terms in a supplier's file that could not be read, all of them together."""
+
+    #: the file
+    name: str
+    #: lines with such terms
+    lines: int
+    #: the first of them and why, for an operator
+    first: str
+    #: that line as it stood
+    text: str

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import overload
 
 from core.model.catalog import ChannelId, LocationId, Sku
+from core.model.purchasing import SupplierItem, UnreadTerms
 
 
 class CountedBy(StrEnum):
@@ -123,6 +126,45 @@ class SnapshotRow:
     words: tuple[tuple[str, int], ...] = ()
 
 
+class Figures(Sequence[SnapshotRow]):
+    """Rows of a snapshot kept as one mapping; a row is an object only while somebody looks at it.
+
+    200,000 rows take 25 MB so, and more than twice of that as objects. No Sku is in it twice.
+    """
+
+    __slots__ = ("by_sku",)
+
+    def __init__(self, by_sku: Mapping[Sku, int]) -> None:
+        self.by_sku = by_sku
+
+    def __len__(self) -> int:
+        return len(self.by_sku)
+
+    def __iter__(self) -> Iterator[SnapshotRow]:
+        return (SnapshotRow(sku, quantity) for sku, quantity in self.by_sku.items())
+
+    @overload
+    def __getitem__(self, index: int) -> SnapshotRow: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[SnapshotRow, ...]: ...
+    def __getitem__(self, index: int | slice) -> SnapshotRow | tuple[SnapshotRow, ...]:
+        if isinstance(index, slice):
+            return tuple(self)[index]
+        place = range(len(self))[index]
+        return next(row for number, row in enumerate(self) if number == place)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Figures):
+            return list(self.by_sku.items()) == list(other.by_sku.items())
+        return tuple(self) == other
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return f"Figures({len(self)} rows)"
+
+
 @dataclass(frozen=True, slots=True)
 class StockSnapshot:
     """A remote's figure for one location at one instant: the whole of it, or what changed."""
@@ -134,15 +176,47 @@ class StockSnapshot:
     #: what names it at the remote (file name), unique together with `digest`
     name: str
     digest: str
-    rows: tuple[SnapshotRow, ...]
+    rows: Sequence[SnapshotRow]
     #: the source's words that could not be read as rows: (line number, text, why)
     problems: tuple[tuple[int, str, str], ...] = ()
+    #: lines that could not be read either, beyond those kept in `problems`
+    more_problems: int = 0
     #: rows whose Sku an earlier row of the source had already; they are among the problems too
     repeated: int = 0
     #: rows that said less than nothing; they are among the problems too
     negative: int = 0
-    #: True: what it does not name is not there. False: it says nothing of what it does not name
+    #: False: it tells changes only, and what it does not name is as it was
     complete: bool = True
+    #: what the same source tells of the terms of its items, read while it is gone through; once
+    terms: Iterable[SupplierItem | UnreadTerms] = field(default=(), compare=False, repr=False)
+
+    @property
+    def by_sku(self) -> Mapping[Sku, int]:
+        """Sku -> units; of a Sku that is there twice the last figure."""
+        if isinstance(self.rows, Figures):
+            return self.rows.by_sku
+        return {row.sku: row.quantity for row in self.rows}
+
+    @property
+    def quantities(self) -> Collection[int]:
+        """The figure of every row."""
+        if isinstance(self.rows, Figures):
+            return self.rows.by_sku.values()
+        return [row.quantity for row in self.rows]
+
+    @property
+    def units(self) -> int:
+        return sum(self.quantities)
+
+    @property
+    def zeros(self) -> int:
+        """Rows that say 0."""
+        return sum(1 for quantity in self.quantities if quantity == 0)
+
+    @property
+    def odd_lines(self) -> int:
+        """Lines of the source with something wrong, those beyond `problems` among them."""
+        return len(self.problems) + self.more_problems
 
 
 @dataclass(frozen=True, slots=True)

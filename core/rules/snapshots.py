@@ -109,8 +109,7 @@ def change_suspicions(
 
 
 def _whole(snapshot: StockSnapshot) -> Previous:
-    quantities = [row.quantity for row in snapshot.rows]
-    return Previous(len(quantities), sum(quantities), quantities.count(0), snapshot.as_of)
+    return Previous(len(snapshot.rows), snapshot.units, snapshot.zeros, snapshot.as_of)
 
 
 def whole_after(
@@ -142,17 +141,18 @@ def _time(snapshot: StockSnapshot, guard: Guard, now: datetime) -> list[Reason]:
 
 def _content(snapshot: StockSnapshot, guard: Guard) -> list[Reason]:
     found = []
-    absurd = [row for row in snapshot.rows if not 0 <= row.quantity <= guard.largest]
-    if absurd:
+    quantities = snapshot.quantities
+    if quantities and (min(quantities) < 0 or max(quantities) > guard.largest):
+        absurd = [row for row in snapshot.rows if not 0 <= row.quantity <= guard.largest]
         first = absurd[0]
         found.append(
             Reason.of("snapshot_absurd", sku=first.sku, quantity=first.quantity, count=len(absurd))
         )
-    repeated = len(snapshot.rows) - len({row.sku for row in snapshot.rows})
+    repeated = len(snapshot.rows) - len(snapshot.by_sku)
     if repeated:
         found.append(Reason.of("snapshot_repeats", count=repeated))
-    unreadable = len(snapshot.problems) - snapshot.repeated - snapshot.negative
-    lines = len(snapshot.rows) + len(snapshot.problems)
+    unreadable = snapshot.odd_lines - snapshot.repeated - snapshot.negative
+    lines = len(snapshot.rows) + snapshot.odd_lines
     for code, count, percent in (
         ("snapshot_named_twice", snapshot.repeated, guard.repeated),
         ("snapshot_negative", snapshot.negative, guard.negative),

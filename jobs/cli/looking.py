@@ -25,7 +25,7 @@ from jobs.store.orders import Orders
 from jobs.store.permissions import WRITING_FLOWS, Permissions
 from jobs.store.plans import Plans
 from jobs.store.purchases import Purchases
-from jobs.store.stock import Stock
+from jobs.store.stock import Stock, figure_instants
 from jobs.store.tables import (
     cases,
     decision,
@@ -316,6 +316,10 @@ def list_stock(
     if sku:
         query = query.where(stock_level.c.sku == sku)
     with application(config) as app, app.store.reading() as tx:
+        levels = tx.connection.execute(query).all()
+        instants = figure_instants(
+            tx, {row.sku for row in levels}, {row.location for row in levels}
+        )
         rows = [
             {
                 "sku": row.sku,
@@ -324,9 +328,9 @@ def list_stock(
                 "committed": row.committed,
                 "available": row.on_hand - row.committed - row.safety_stock,
                 "in_transit": row.in_transit,
-                "as_of": row.as_of,
+                "as_of": instants.get((row.sku, row.location)),
             }
-            for row in tx.connection.execute(query)
+            for row in levels
         ]
     show(
         rows,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from core.model.catalog import ChannelId, Sku
 from core.model.money import Money
@@ -15,6 +18,7 @@ from core.rules.risk import Rate
 from jobs.store.bulk import chunks, upsert
 from jobs.store.store import Tx
 from jobs.store.tables import demand, supplier_item
+from jobs.store.types import storable
 
 #: The channel of a rate that speaks of all channels together.
 EVERYWHERE = ""
@@ -121,39 +125,98 @@ class Demands:
                 )
         return found
 
-    def set_items(self, items: Sequence[SupplierItem]) -> set[Sku]:
-        """Take down what a supplier told; the Skus about which it told something new.
+    def set_items(self, items: Iterable[SupplierItem]) -> set[Sku]:
+        """Take down what suppliers told; the Skus about which they told something new.
 
-        All prices of one item are in one currency.
+        All prices of one item are in one currency. A long catalogue may be an iterator: terms that
+        are as they were are recognized by their digest and cost no write.
         """
-        rows = [
-            {
-                "supplier": one.supplier,
-                "sku": one.sku,
-                "item": one.item,
-                "pack": one.pack,
-                "least": one.least,
-                "cost": one.cost.amount if one.cost else None,
-                "currency": one.cost.currency
-                if one.cost
-                else one.breaks[0][1].currency
-                if one.breaks
-                else None,
-                "breaks": [[units, cost.amount] for units, cost in one.breaks],
-                "lead_days": one.lead_days,
-                "discontinued": one.discontinued,
-                "at": self._tx.now,
-            }
-            for one in items
-        ]
-        changed = upsert(
-            self._tx.connection,
-            supplier_item,
-            rows,
-            key=["supplier", "sku"],
-            compare=[
-                name for name in (rows[0] if rows else {}) if name not in ("supplier", "sku", "at")
-            ],
-            returning=["sku"],
+        changed: set[Sku] = set()
+        for chunk in chunks(items):
+            for supplier, by_sku in _by_supplier(chunk).items():
+                digests = {sku: _digest(one) for sku, one in by_sku.items()}
+                new = self._differing(supplier, digests)
+                rows = [self._row(by_sku[sku], digests[sku]) for sku in sorted(new)]
+                upsert(
+                    self._tx.connection,
+                    supplier_item,
+                    rows,
+                    key=["supplier", "sku"],
+                    returning=[],
+                )
+                changed |= new
+        return changed
+
+    def new_terms(self, items: Iterable[SupplierItem]) -> set[Sku]:
+        """The Skus of which these items tell something new; nothing is written."""
+        new: set[Sku] = set()
+        for supplier, by_sku in _by_supplier(items).items():
+            new |= self._differing(supplier, {sku: _digest(one) for sku, one in by_sku.items()})
+        return new
+
+    def discontinued(self, supplier: str, skus: Iterable[Sku]) -> set[Sku]:
+        """Those of the Skus that the supplier says it will not make again."""
+        found: set[Sku] = set()
+        for chunk in chunks(sorted(set(skus)), 5_000):
+            query = select(supplier_item.c.sku).where(
+                supplier_item.c.supplier == supplier,
+                supplier_item.c.sku.in_(chunk),
+                supplier_item.c.discontinued,
+            )
+            found.update(row.sku for row in self._tx.rows(query))
+        return found
+
+    def _differing(self, supplier: str, digests: Mapping[Sku, str]) -> set[Sku]:
+        """The Skus whose terms are others than those kept, or not kept yet."""
+        words = _DIFFERING[self._tx.connection.dialect.name == "sqlite"]
+        shown = {storable(sku): digest for sku, digest in digests.items()}
+        found = self._tx.connection.execute(
+            text(words), {"supplier": supplier, "told": json.dumps(shown, ensure_ascii=False)}
         )
-        return {row.sku for row in changed}
+        return set(found.scalars())
+
+    def _row(self, one: SupplierItem, digest: str) -> dict[str, Any]:
+        currency = (
+            one.cost.currency if one.cost else one.breaks[0][1].currency if one.breaks else None
+        )
+        return {
+            "supplier": one.supplier,
+            "sku": one.sku,
+            "item": one.item,
+            "pack": one.pack,
+            "least": one.least,
+            "cost": one.cost.amount if one.cost else None,
+            "currency": currency,
+            "breaks": [[units, cost.amount] for units, cost in one.breaks],
+            "lead_days": one.lead_days,
+            "discontinued": one.discontinued,
+            "terms": digest,
+            "at": self._tx.now,
+        }  # fmt: skip
+
+
+#: SQLite or not -> the Skus of a JSON object {Sku: digest} that are not kept with that digest.
+_DIFFERING = {
+    True: (
+        "SELECT j.key FROM json_each(:told) AS j LEFT JOIN supplier_item AS s "
+        "ON s.supplier = :supplier AND s.sku = j.key WHERE s.terms IS NOT j.value"
+    ),
+    False: (
+        "SELECT j.key FROM jsonb_each_text(CAST(:told AS jsonb)) AS j LEFT JOIN supplier_item AS s "
+        "ON s.supplier = :supplier AND s.sku = j.key WHERE s.terms IS DISTINCT FROM j.value"
+    ),
+}
+
+
+def _by_supplier(items: Iterable[SupplierItem]) -> dict[str, dict[Sku, SupplierItem]]:
+    told: dict[str, dict[Sku, SupplierItem]] = {}
+    for one in items:
+        told.setdefault(one.supplier, {})[one.sku] = one
+    return told
+
+
+def _digest(one: SupplierItem) -> str:
+    cost = one.cost and (one.cost.amount, one.cost.currency)
+    breaks = [(units, price.amount, price.currency) for units, price in one.breaks]
+    terms = (one.item, one.pack, one.least, cost, breaks, one.lead_days, one.discontinued)
+    return hashlib.blake2b(repr(terms).encode("utf-8", "replace"), digest_size=8).hexdigest()

@@ -10,10 +10,9 @@ from sqlalchemy import Row, and_, case, literal, select, update
 
 from core.model.catalog import LocationId, Sku
 from core.model.stock import HELD, ReservationState
-from jobs.store.bulk import chunks
-from jobs.store.stock import Stock
+from jobs.store.stock import Stock, figure_instants
 from jobs.store.store import Tx
-from jobs.store.tables import reservation, stock_level
+from jobs.store.tables import reservation
 from jobs.store.types import Instant
 
 #: Given up first: what no figure lacks yet, then what the next one will lack.
@@ -119,18 +118,7 @@ class Held:
         self, skus: Iterable[Sku], locations: Iterable[LocationId]
     ) -> dict[tuple[Sku, LocationId], datetime]:
         """What instant the figures in force of these speak of."""
-        places = sorted(set(locations))
-        return {
-            (row.sku, row.location): row.as_of
-            for chunk in chunks(sorted(set(skus)))
-            for row in self._connection.execute(
-                select(stock_level.c.sku, stock_level.c.location, stock_level.c.as_of).where(
-                    stock_level.c.sku.in_(chunk),
-                    stock_level.c.location.in_(places),
-                    stock_level.c.as_of.is_not(None),
-                )
-            )
-        }
+        return figure_instants(self._tx, skus, locations)
 
     def end_counts(self, orders: Iterable[int]) -> None:
         """New reservations that a figure in force lacks already."""

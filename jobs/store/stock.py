@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -33,7 +33,7 @@ from core.model.stock import (
     StockSnapshot,
 )
 from core.rules.snapshots import Previous
-from jobs.store.bulk import chunks, upsert
+from jobs.store.bulk import CHUNK, chunks, upsert
 from jobs.store.counting import counted_already
 from jobs.store.proof import Difference, differences
 from jobs.store.store import Tx
@@ -53,8 +53,32 @@ _ADD = {
     )
 }
 
+#: What instant the last snapshot of a whole location speaks of.
+_WHOLE = (
+    select(snapshot.c.location, func.max(snapshot.c.as_of).label("as_of"))
+    .where(snapshot.c.state == "applied", snapshot.c.complete)
+    .group_by(snapshot.c.location)
+    .subquery("whole")
+)
+
 #: The columns of a StockLevel, in its order.
 _LEVEL = tuple(stock_level.c[one.name] for one in fields(StockLevel))
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A snapshot beside the levels of its location."""
+
+    #: Skus that have a level there
+    known: int
+    #: those of them that are in the snapshot
+    kept: int
+    #: those whose figure is another now, gone ones among them
+    changed: Sequence[Sku]
+    #: Skus of the snapshot without a level there
+    new: Sequence[Sku]
+    #: Skus of which a newer figure is known than this snapshot's
+    newer: frozenset[Sku] = frozenset()
 
 
 class Stock:
@@ -282,12 +306,7 @@ class Stock:
 
         `whole` is its location once it is in force, where the snapshot is only a part of it.
         """
-        whole = whole or Previous(
-            len(taken.rows),
-            sum(row.quantity for row in taken.rows),
-            sum(row.quantity == 0 for row in taken.rows),
-            taken.as_of,
-        )
+        whole = whole or Previous(len(taken.rows), taken.units, taken.zeros, taken.as_of)
         rows = upsert(
             self._connection,
             snapshot,
@@ -302,6 +321,7 @@ class Stock:
                     "units": whole.units,
                     "zeros": whole.zeros,
                     "state": state,
+                    "complete": taken.complete,
                     "reasons": [[reason.code, dict(reason.args)] for reason in reasons],
                     "content": content,
                     "unknown": unknown,
@@ -314,6 +334,7 @@ class Stock:
                 "units",
                 "zeros",
                 "state",
+                "complete",
                 "reasons",
                 "content",
                 "unknown",
@@ -322,71 +343,146 @@ class Stock:
         )
         return rows[0].id if rows else None
 
-    def apply_snapshot(self, taken: StockSnapshot) -> int:
+    def compare(self, taken: StockSnapshot) -> Compared:
+        """The snapshot beside the levels of its location, a page of them at a time.
+
+        Nobody else brings a snapshot of this location into force until the transaction ends.
+        """
+        if self._connection.dialect.name != "sqlite":
+            self._connection.execute(
+                select(func.pg_advisory_xact_lock(func.hashtext(f"snapshot {taken.location}")))
+            )
+        figures, known, kept, changed = taken.by_sku, 0, 0, []
+        gone = 0 if taken.complete else None
+        newer = self._newer(taken)
+        for page in self._figures_at(taken.location):
+            known += len(page)
+            for sku, on_hand in page:
+                figure = figures.get(sku, gone)
+                if sku in figures:
+                    kept += 1
+                if figure is not None and figure != on_hand and sku not in newer:
+                    changed.append(sku)
+        new = self._without_level(taken) if kept < len(figures) else []
+        if not taken.complete and self._superseded(taken):
+            return Compared(known, kept, (), (), frozenset(figures))
+        return Compared(known, kept, changed, new, newer)
+
+    def _newer(self, taken: StockSnapshot) -> frozenset[Sku]:
+        """Skus of the location of which something newer was told, one by one."""
+        query = select(stock_level.c.sku).where(
+            stock_level.c.location == taken.location, stock_level.c.as_of > taken.as_of
+        )
+        return frozenset(self._connection.execute(query).scalars())
+
+    def _superseded(self, taken: StockSnapshot) -> bool:
+        """Whether the whole location was told anew since."""
+        query = select(_WHOLE.c.as_of).where(_WHOLE.c.location == taken.location)
+        whole = self._connection.execute(query).scalar()
+        return whole is not None and whole > taken.as_of
+
+    def _figures_at(self, location: LocationId) -> Iterator[Sequence[Row[str, int]]]:
+        query = (
+            select(stock_level.c.sku, stock_level.c.on_hand)
+            .where(stock_level.c.location == location)
+            .order_by(stock_level.c.sku)
+            .limit(CHUNK)
+        )
+        page = self._connection.execute(query).all()
+        while page:
+            yield page
+            query_on = query.where(stock_level.c.sku > page[-1].sku)
+            page = self._connection.execute(query_on).all() if len(page) == CHUNK else []
+
+    def _without_level(self, taken: StockSnapshot) -> list[Sku]:
+        new = []
+        for chunk in chunks(taken.by_sku):
+            there = set(
+                self._connection.execute(
+                    select(stock_level.c.sku).where(
+                        stock_level.c.location == taken.location, stock_level.c.sku.in_(chunk)
+                    )
+                ).scalars()
+            )
+            new += [sku for sku in chunk if sku not in there]
+        return new
+
+    def apply_snapshot(self, taken: StockSnapshot, *, compared: Compared | None = None) -> int:
         """Put a snapshot in force: on_hand of the Skus it speaks of; what it shows counts no more.
 
-        A Sku that a complete snapshot does not name is no longer there: 0. Returns how many Skus'
-        on_hand moved.
+        A Sku that a complete snapshot does not name is no longer there: 0. Returns how many moved.
+        Only what differs is written. `compared` is what `compare` said in this transaction.
         """
-        figures = {row.sku: row.quantity for row in taken.rows}
-        levels = (
-            select(stock_level.c.sku, stock_level.c.on_hand, stock_level.c.as_of)
-            .where(stock_level.c.location == taken.location)
-            .order_by(stock_level.c.sku)
-        )
-        if self._connection.dialect.name != "sqlite":
-            # All of them first, in the order in which orders reserve: see `levels`.
-            levels = levels.with_for_update()
-        if not taken.complete:
-            levels = levels.where(stock_level.c.sku.in_(figures))
-        before: dict[Sku, int] = {}
-        for row in self._connection.execute(levels):
-            if row.as_of is not None and row.as_of > taken.as_of:
-                # Something newer is known of this one.
-                figures.pop(row.sku, None)
-                continue
-            before[row.sku] = row.on_hand
-            figures.setdefault(row.sku, 0)
+        compared = compared or self.compare(taken)
+        figures = taken.by_sku
+        touched = {*compared.changed, *compared.new}
         # With its instant: a feed may say 5, then 7, then 5 again in the very same bytes.
         reference = f"{taken.name}#{taken.digest[:12]}@{instant_text(taken.as_of)}"
-        moved = self.move(
-            [
-                StockMovement(
-                    sku,
-                    taken.location,
-                    MovementKind.SNAPSHOT,
-                    quantity - before.get(sku, 0),
-                    reference,
-                    taken.as_of,
-                    cause="figure",
+        # All of them first, in the order in which orders reserve: see `levels`.
+        before = self._held(taken.location, touched)
+        moved = 0
+        for chunk in chunks(sorted({*compared.changed, *compared.new})):
+            moved += len(
+                self.move(
+                    [
+                        StockMovement(
+                            sku,
+                            taken.location,
+                            MovementKind.SNAPSHOT,
+                            figures.get(sku, 0) - before.get(sku, 0),
+                            reference,
+                            taken.as_of,
+                            cause="figure",
+                        )
+                        for sku in chunk
+                    ]
                 )
-                for sku, quantity in sorted(figures.items())
-                if quantity != before.get(sku, 0)
-            ]
+            )
+        self._open_levels(
+            taken.location, sorted(sku for sku in compared.new if not figures.get(sku))
         )
-        new = [sku for sku in figures if sku not in before]
-        upsert(
-            self._connection,
-            stock_level,
-            [
-                {"sku": sku, "location": taken.location, "on_hand": 0, "committed": 0, "safety_stock": 0, "incoming": 0}
-                for sku in sorted(new)
-            ],
-            key=["sku", "location"],
-            keep=["on_hand", "committed", "safety_stock", "incoming"],
-            returning=[],
-        )  # fmt: skip
-        speaks_of = [
-            stock_level.c.location == taken.location,
-            or_(stock_level.c.as_of.is_(None), stock_level.c.as_of <= taken.as_of),
-        ]
         if not taken.complete:
-            speaks_of.append(stock_level.c.sku.in_(figures))
-        self._connection.execute(update(stock_level).where(*speaks_of).values(as_of=taken.as_of))
+            # Each of them is as new as this now, whatever the whole location's instant is.
+            told = [sku for sku in figures if sku not in compared.newer]
+            for chunk in chunks(told):
+                self._connection.execute(
+                    update(stock_level)
+                    .where(stock_level.c.location == taken.location, stock_level.c.sku.in_(chunk))
+                    .values(as_of=taken.as_of)
+                )
         self.end_counts(reservation.c.location == taken.location)
         # What was held back because the place was silent may be shown again.
         self._tx.wake("core/dates")
-        return len(moved)
+        return moved
+
+    def _held(self, location: LocationId, skus: Iterable[Sku]) -> dict[Sku, int]:
+        """Sku -> on_hand at the location, locked until the end of the transaction."""
+        found: dict[Sku, int] = {}
+        for chunk in chunks(sorted(skus)):
+            query = (
+                select(stock_level.c.sku, stock_level.c.on_hand)
+                .where(stock_level.c.location == location, stock_level.c.sku.in_(chunk))
+                .order_by(stock_level.c.sku)
+            )
+            if self._connection.dialect.name != "sqlite":
+                query = query.with_for_update()
+            found.update((sku, on_hand) for sku, on_hand in self._connection.execute(query).all())
+        return found
+
+    def _open_levels(self, location: LocationId, skus: Sequence[Sku]) -> None:
+        """Levels for Skus of which nothing is there."""
+        for chunk in chunks(skus):
+            upsert(
+                self._connection,
+                stock_level,
+                [
+                    {"sku": sku, "location": location, "on_hand": 0, "committed": 0, "safety_stock": 0, "incoming": 0}
+                    for sku in chunk
+                ],
+                key=["sku", "location"],
+                keep=["on_hand", "committed", "safety_stock", "incoming"],
+                returning=[],
+            )  # fmt: skip
 
     def end_counts(self, *which: ColumnElement[bool]) -> None:
         """Reservations whose units the figure in force lacks already are not subtracted once more.
@@ -401,10 +497,14 @@ class Stock:
                 (stock_level.c.sku == reservation.c.sku)
                 & (stock_level.c.location == reservation.c.location),
             )
+            .outerjoin(_WHOLE, _WHOLE.c.location == reservation.c.location)
             .where(
                 reservation.c.state == ReservationState.OPEN,
                 # core.rules.snapshots.counts
-                reservation.c.absorbed_after < stock_level.c.as_of,
+                or_(
+                    reservation.c.absorbed_after < stock_level.c.as_of,
+                    reservation.c.absorbed_after < _WHOLE.c.as_of,
+                ),
                 *which,
             )
         )
@@ -634,3 +734,27 @@ class Stock:
     def verify(self) -> list[Difference]:
         """Recompute every balance from its rows (I2); the differences, none when all is well."""
         return differences(self._connection)
+
+
+def figure_instants(
+    tx: Tx, skus: Iterable[Sku], locations: Iterable[LocationId]
+) -> dict[tuple[Sku, LocationId], datetime]:
+    """What instant the figures in force of these speak of: their own, or their whole location's."""
+    places = sorted(set(locations))
+    found: dict[tuple[Sku, LocationId], datetime] = {}
+    for chunk in chunks(sorted(set(skus))):
+        query = (
+            select(
+                stock_level.c.sku,
+                stock_level.c.location,
+                stock_level.c.as_of,
+                _WHOLE.c.as_of.label("whole"),
+            )
+            .outerjoin(_WHOLE, _WHOLE.c.location == stock_level.c.location)
+            .where(stock_level.c.sku.in_(chunk), stock_level.c.location.in_(places))
+        )
+        for row in tx.rows(query):
+            told = [at for at in (row.as_of, row.whole) if at is not None]
+            if told:
+                found[row.sku, row.location] = max(told)
+    return found

@@ -26,6 +26,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     text,
+    true,
 )
 
 from jobs.store.types import Instant, Json
@@ -280,7 +281,7 @@ stock_level = Table(
     Column("committed", Integer, nullable=False, default=0),
     Column("safety_stock", Integer, nullable=False, default=0),
     Column("incoming", Integer, nullable=False, default=0),
-    Column("as_of", Instant, comment="of the last snapshot in force, where a remote counts"),
+    Column("as_of", Instant, comment="of a figure of this one alone, newer than the location's"),
     Column(
         "in_transit",
         Integer,
@@ -359,6 +360,13 @@ snapshot = Table(
     Column("units", BigInteger, nullable=False),
     Column("zeros", Integer, nullable=False),
     Column("state", Text, nullable=False, comment="applied, quarantined, late, rejected"),
+    Column(
+        "complete",
+        Boolean,
+        nullable=False,
+        server_default=true(),
+        comment="it speaks of the whole location",
+    ),
     Column("reasons", Json, nullable=False),
     Column("content", Json, comment="the rows, kept while quarantined"),
     Column(
@@ -492,6 +500,9 @@ supplier_item = Table(
     Column("breaks", Json, nullable=False, comment="[[units, cost of one from there on], ...]"),
     Column("lead_days", Integer, comment="stated lead time; null: not told"),
     Column("discontinued", Boolean, nullable=False, default=False),
+    Column(
+        "terms", Text, comment="digest of all the above: two of them are compared, not ten columns"
+    ),
     Column("at", Instant, nullable=False, comment="when it was told"),
 )
 

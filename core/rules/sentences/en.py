@@ -146,6 +146,11 @@ SENTENCES: Final[dict[str, str]] = {
     "{units:unit|units}, {zeros} at zero, {unknown} of unknown Skus, {unreadable} odd; in force are {before:row|rows}, "
     "{units_before:unit|units}. It begins: {head}. The last good one stays in force until a person decides: "
     "`lockstep case approve` takes this one as it is.",
+    "item_discontinued": "{supplier} no longer makes {sku} (its item {item}): what is left is all there is. "
+    "Look for another source, or stop selling it when it is gone.",
+    "item_resumed": "{supplier} makes {sku} (its item {item}) again.",
+    "terms_unreadable": "Stock file {name} for {location}: the terms on {lines:line|lines} cannot be read, "
+    "the quantities can. First, {first}. Those terms count as not told; mend the format or ask the supplier.",
     "snapshot_empty": "The file has no rows.",
     "snapshot_old": "The figure is {hours:hour|hours} old (as of {as_of}).",
     "snapshot_ahead": "The figure speaks of a moment {minutes:minute|minutes} ahead of now ({as_of}); "
@@ -332,6 +337,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_low_stock": "Low stock",
     "group_connection_down": "Connections that do not work",
     "group_case_unreadable_record": "Records that could not be read",
+    "group_case_terms_unreadable": "Suppliers' terms that could not be read",
     "group_case_snapshot_quarantined": "Stock files put in quarantine",
     "group_case_wrong_units_shipped": "Parcels with units nobody asked for",
     "group_case_unknown_request": "Answers to requests we never made",

@@ -137,6 +137,10 @@ SENTENCES: Final[dict[str, str]] = {
     "snapshot_quarantined": "{location} 的库存文件 {name} 不可信（{doubts}）：{rows} 行，共 {units} 件，其中 {zeros} 行为零，"
     "{unknown} 行的 SKU 未知，{unreadable} 行异常；现行数据为 {before} 行，共 {units_before} 件。文件开头：{head}。"
     "人工决定之前沿用上一份可信数据；执行 `lockstep case approve` 即按原样采用此文件。",
+    "item_discontinued": "{supplier} 已停产 {sku}（对方货号 {item}）：现有库存卖完即止。请另寻货源，或售完后停止销售。",
+    "item_resumed": "{supplier} 已恢复供应 {sku}（对方货号 {item}）。",
+    "terms_unreadable": "{location} 的库存文件 {name}：有 {lines} 行的供货条件无法读取，数量不受影响。首处：{first}。"
+    "这些条件视为未告知；请修正格式设置或联系供应商。",
     "snapshot_empty": "文件中没有任何数据行。",
     "snapshot_old": "数据已是 {hours} 小时前的（截至 {as_of}）。",
     "snapshot_ahead": "数据的时间比现在还晚 {minutes} 分钟（{as_of}）；请检查时区。",
@@ -292,6 +296,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_low_stock": "库存不足",
     "group_connection_down": "无法使用的连接",
     "group_case_unreadable_record": "无法读取的记录",
+    "group_case_terms_unreadable": "无法读取的供货条件",
     "group_case_snapshot_quarantined": "被隔离的库存文件",
     "group_case_wrong_units_shipped": "包裹中有未要求的货品",
     "group_case_unknown_request": "对从未发出的请求的答复",

@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.supplier_file import mapping
+from connectors.supplier_file.files import File
 from connectors.supplier_file.settings import Format
+from connectors.supplier_file.stock import stock_snapshot
 from core.errors import Rejected
 from core.model.fulfillment import (
     AcknowledgmentStatus,
@@ -27,11 +29,11 @@ from core.model.stock import StockSnapshot
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
-def file(content: str | bytes, **format_: Any) -> mapping.File:
+def file(content: str | bytes, **format_: Any) -> File:
     written = content if isinstance(content, bytes) else content.encode()
-    return mapping.File(
+    return File(
         name="theirs.csv",
-        content=written,
+        body=io.BytesIO(written),
         digest=hashlib.sha256(written).hexdigest(),
         changed_at=NOON,
         format=Format.model_validate(format_),
@@ -41,7 +43,7 @@ def file(content: str | bytes, **format_: Any) -> mapping.File:
 
 def snapshot(content: str | bytes, **kwargs: Any) -> StockSnapshot:
     made = file(content, **kwargs)
-    return mapping.stock_snapshot(made, location="acme", lag=timedelta(minutes=10))
+    return stock_snapshot(made, location="acme", lag=timedelta(minutes=10))
 
 
 def quantities(of: StockSnapshot) -> dict[str, int]:
@@ -137,8 +139,8 @@ def test_of_contradicting_figures_the_smaller_counts() -> None:
 
     assert quantities(read) == {"A": 4, "B": 1}
     assert [(line, why) for line, _, why in read.problems] == [
-        (4, "A was on line 2 too; the smaller figure is taken"),
-        (5, "A was on line 2 too; the smaller figure is taken"),
+        (4, "A is there twice; the smaller figure is taken"),
+        (5, "A is there twice; the smaller figure is taken"),
     ]
 
 
