@@ -193,12 +193,16 @@ def pull_stock(run: Run, connection: str) -> None:
 def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
     """One snapshot: late ones are kept and ignored, suspicious ones kept and shown to a person."""
     stock = Stock(tx)
+    source_rows = len(snapshot.rows)
     snapshot, unknown, head = _in_our_words(run, snapshot)
     rows, units, zeros, as_of = stock.in_force(snapshot.location) or (0, 0, 0, None)
     if as_of is not None and snapshot.as_of <= as_of:
         stock.keep_snapshot(snapshot, state="late", reasons=())
         return
     known = stock.known_at(snapshot.location)
+    # Where any name is a Sku: one that no table, no channel and no earlier file has is a stranger.
+    new = {row.sku for row in snapshot.rows} - known - run.wiring.loaded.catalog.skus.keys()
+    unknown += Feeds(tx).unlisted(new)
     guard = run.wiring.config.locations[snapshot.location].snapshot
     doubts = suspicions(
         snapshot,
@@ -206,6 +210,7 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
         if as_of
         else None,
         unknown=unknown,
+        source_rows=source_rows,
         known_rows=len(known),
         kept_rows=len(known & {row.sku for row in snapshot.rows}),
         guard=Guard(
