@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from config.durations import Duration
 from config.part import Part
@@ -84,9 +84,3 @@ class SnapshotGuard(Part):
     )
     oldest: Duration = Field(Duration(days=2), description="an older figure is not believed")
     largest: int = Field(1_000_000, description="a larger quantity for one Sku is absurd")
-
-    @model_validator(mode="after")
-    def _something_is_believed(self) -> SnapshotGuard:
-        if self.largest < 1:
-            raise ValueError("`largest` below 1 believes no figure; leave it out")
-        return self

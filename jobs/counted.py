@@ -26,8 +26,10 @@ class Counted:
 
     snapshot: StockSnapshot
     items: tuple[CountedItem, ...] = ()
-    #: rows whose item nobody here knows; the snapshot is without them
+    #: rows whose item nobody here knows; the snapshot is without most of them
     unknown: int = 0
+    #: rows that the remote told
+    rows: int = 0
     #: item and quantity of the first rows, as the remote wrote them and nothing else: for a Case
     head: str = ""
 
@@ -59,7 +61,9 @@ def in_our_words(tx: Tx, wiring: Wiring, snapshot: StockSnapshot) -> Counted:
     if not snapshot.complete:
         _add_others(tx, snapshot.location, named, figures)
     rows = tuple(SnapshotRow(sku, units) for sku, units in sorted(figures.items()))
-    return Counted(replace(snapshot, rows=rows), tuple(named.values()), unknown, head)
+    return Counted(
+        replace(snapshot, rows=rows), tuple(named.values()), unknown, len(snapshot.rows), head
+    )
 
 
 def _by_catalog(wiring: Wiring, snapshot: StockSnapshot, head: str) -> Counted:
@@ -67,7 +71,7 @@ def _by_catalog(wiring: Wiring, snapshot: StockSnapshot, head: str) -> Counted:
     if isinstance(snapshot.rows, Figures) and all(
         sku_for(name) == name for name in snapshot.by_sku
     ):
-        return Counted(snapshot, head=head)  # the usual case, and a large file is not held twice
+        return Counted(snapshot, rows=len(snapshot.rows), head=head)  # the usual case, and a large file is not held twice
     rows: dict[Sku, int] = {}
     unknown = 0
     for row in snapshot.rows:
@@ -76,7 +80,9 @@ def _by_catalog(wiring: Wiring, snapshot: StockSnapshot, head: str) -> Counted:
             unknown += 1
         else:
             rows[sku] = rows.get(sku, 0) + row.quantity
-    return Counted(replace(snapshot, rows=Figures(rows)), unknown=unknown, head=head)
+    return Counted(
+        replace(snapshot, rows=Figures(rows)), unknown=unknown, rows=len(snapshot.rows), head=head
+    )
 
 
 def _newest(tx: Tx, snapshot: StockSnapshot, items: list[CountedItem]) -> dict[str, CountedItem]:
@@ -124,6 +130,7 @@ def doubts(
         guard=guard,
         now=stock.now,
         unknown=found.unknown,
+        source_rows=found.rows,
     )
 
 

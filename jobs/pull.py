@@ -218,6 +218,9 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
         stock.keep_snapshot(snapshot, state="late", reasons=())
         return
     compared = stock.compare(snapshot)
+    # Where any name is a Sku: one that no table, no channel and no earlier file has is a stranger.
+    strangers = set(compared.new) - run.wiring.loaded.catalog.skus.keys()
+    found = replace(found, unknown=found.unknown + Feeds(tx).unlisted(strangers))
     guard = run.wiring.config.locations[snapshot.location].snapshot
     doubts = counted.doubts(
         stock,

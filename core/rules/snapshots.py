@@ -59,12 +59,13 @@ def suspicions(
     guard: Guard,
     now: datetime,
     unknown: int = 0,
+    source_rows: int = 0,
 ) -> tuple[Reason, ...]:
     """Every reason not to believe this snapshot; () is fine.
 
     `known_rows` counts the Skus known at the location, `kept_rows` those of them that the snapshot
-    still has. `unknown` counts the rows of the source whose Sku nobody here knows; the snapshot is
-    without them.
+    still has. `unknown` counts those of the `source_rows` whose Sku nobody here knows, whether the
+    snapshot has them or not.
     """
     found = _time(snapshot, guard, now) + _content(snapshot, guard)
     if not snapshot.rows and unknown:
@@ -79,7 +80,7 @@ def suspicions(
         )
     if previous is not None:
         found += _compare(_whole(snapshot), previous, guard)
-        lines = len(snapshot.rows) + unknown
+        lines = max(source_rows, len(snapshot.rows))
         if _over(unknown - previous.unknown, lines, guard.unknown):
             # A supplier lists much that we do not sell: only what is new says that something broke.
             found.append(

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, func, select
 
-from core.model.catalog import LocationId
+from core.model.catalog import LocationId, Sku
 from core.model.reasons import Reason
 from core.rules.freshness import Freshness, Verdict
-from jobs.store.bulk import upsert
+from jobs.store.bulk import chunks, upsert
 from jobs.store.store import Tx
-from jobs.store.tables import freshness, snapshot
+from jobs.store.tables import freshness, listing, snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,10 @@ class Feeds:
     def last(self, location: LocationId) -> tuple[datetime | None, datetime | None]:
         """(when the last figure came, as_of of the one in force); a late repeat is no new figure."""
         received = self._connection.execute(
-            select(func.max(snapshot.c.received_at)).where(
-                snapshot.c.location == location, snapshot.c.state != "late"
-            )
+            select(snapshot.c.received_at)
+            .where(snapshot.c.location == location, snapshot.c.state != "late")
+            .order_by(snapshot.c.id.desc())
+            .limit(1)
         ).scalar()
         in_force = self._connection.execute(
             select(func.max(snapshot.c.as_of)).where(
@@ -59,6 +61,17 @@ class Feeds:
             .limit(1)
         ).scalar()
         return int(found or 0)
+
+    def unlisted(self, skus: Iterable[Sku]) -> int:
+        """How many of these Skus no channel lists."""
+        asked = set(skus)
+        for chunk in chunks(sorted(asked), 5_000):
+            asked.difference_update(
+                self._connection.execute(
+                    select(listing.c.sku).where(listing.c.sku.in_(chunk)).distinct()
+                ).scalars()
+            )
+        return len(asked)
 
     def state_of(self, location: LocationId) -> FeedState | None:
         """How fresh the location's figures are; None: nobody waits for its figures."""

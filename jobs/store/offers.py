@@ -17,6 +17,7 @@ from sqlalchemy import (
     insert,
     literal,
     not_,
+    null,
     or_,
     select,
     true,
@@ -365,7 +366,11 @@ class Offers:
             sent_version=None,
             submission=submission,
             read_due=False,
-            released_version=None,
+            # Spent, unless a person released a newer want meanwhile.
+            released_version=case(
+                (offer.c.released_version == one.wanted_version, null()),
+                else_=offer.c.released_version,
+            ),
         )
 
     def sent(self, one: OfferRow, *, submission: str, look_at: datetime) -> None:

@@ -49,6 +49,7 @@ def doubts(
         guard=guard,
         now=NOON,
         unknown=unknown,
+        source_rows=len(one.rows) + unknown,
     )
     return [reason.code for reason in found]
 

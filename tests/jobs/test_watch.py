@@ -176,6 +176,28 @@ def test_skus_nobody_knows_are_counted_and_their_share_is_guarded(shop: Shop) ->
     assert [code for code, _ in late["reasons"]] == ["snapshot_unknown"]
 
 
+def test_where_any_name_is_a_sku_a_flood_of_new_ones_is_doubted(shop: Shop) -> None:
+    # given a file whose names were seen before, listed, or written down
+    shop.list("v-NEW", "NEW")
+    shop.snapshot(("TEA", 50), ("OLD", 50), at=NOON)
+
+    # when a file has them, and one listed name more, then nobody doubts it
+    shop.clock.advance(60)
+    shop.snapshot(("TEA", 50), ("OLD", 50), ("NEW", 50), ("CUP", 1), at=minutes(1))
+    assert [(row["state"], row["unknown"]) for row in rows(shop.store, snapshot)][-1] == (
+        "applied",
+        0,
+    )
+
+    # when half of it is names that nobody has
+    shop.clock.advance(60)
+    strange = [(f"X{n}", 50) for n in range(4)]
+    shop.snapshot(("TEA", 50), ("OLD", 50), ("NEW", 50), ("CUP", 1), *strange, at=minutes(2))
+
+    # then it is put aside
+    assert [code for code, _ in rows(shop.store, snapshot)[-1]["reasons"]] == ["snapshot_unknown"]
+
+
 # --- units held too long -------------------------------------------------------------------------
 
 
