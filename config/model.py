@@ -122,6 +122,13 @@ class Channel(Part):
     verify_after: Duration = Field(
         Duration(minutes=5), description="a sent quantity is read back after this"
     )
+    handling_days: int | None = Field(
+        None,
+        ge=1,
+        le=30,
+        description="days from order to shipment, stated with every offer, and longer where a "
+        "location's `closing` says so; unset: what the channel states is left as it is",
+    )
 
 
 class Location(Part):

@@ -12,7 +12,7 @@ from config.places import expanded
 from core.errors import ConfigError
 from core.model.catalog import ChannelId, LocationId, Sku
 from core.model.stock import CountedBy, SnapshotBasis, StockLocation
-from core.ports import Connector
+from core.ports import Connector, OfferTarget
 
 C = TypeVar("C", bound=Connector)
 
@@ -72,6 +72,12 @@ class Wiring:
             if location in ours:
                 return remote
         return ""
+
+    def longest_handling(self, channel: ChannelId) -> int:
+        """The most days from order to shipment we may state there; 0: none are ours to state."""
+        if self.config.channels[channel].handling_days is None:
+            return 0
+        return self.channel(channel, OfferTarget).longest_handling
 
     @property
     def carriers(self) -> frozenset[str]:

@@ -59,6 +59,8 @@ class Wanted:
     quantity: int
     #: (code, args) of each step
     steps: tuple[tuple[str, dict[str, Any]], ...]
+    #: days from order to shipment; None: left as they are
+    handling: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +224,7 @@ class Offers:
                 "remote_location": one.key.remote_location,
                 "sku": one.sku,
                 "wanted": one.quantity,
+                "wanted_handling": one.handling,
                 "wanted_version": 0,
                 "read_due": True,
                 "steps": [[code, args] for code, args in one.steps],
@@ -237,7 +240,7 @@ class Offers:
             key=["channel", "remote_id", "remote_location"],
             keep=["read_due"],
             bump="wanted_version",
-            compare=["sku", "wanted"],
+            compare=["sku", "wanted", "wanted_handling"],
             returning=["channel", "sku", "wanted"],
         )
 
@@ -300,6 +303,7 @@ class Offers:
                 one.key,
                 shown=one.quantity,
                 shown_at=one.read_at,
+                shown_handling=one.handling_days,
                 sent=None,
                 sent_version=None,
                 submission=None,
@@ -328,6 +332,7 @@ class Offers:
             look_at,
             shown=one.change.quantity,
             shown_at=at,
+            shown_handling=one.change.handling_days,
             sent=None,
             sent_version=None,
             submission=submission,
@@ -412,6 +417,7 @@ def _offer(row: Row[Any]) -> OfferRow:
             row.shown,
             row.inventory_id,
             tuple((name, value) for name, value in row.attributes),
+            row.wanted_handling,
         ),
         sku=row.sku,
         state=OfferState(
@@ -421,6 +427,7 @@ def _offer(row: Row[Any]) -> OfferRow:
             sent=row.sent,
             sent_at=row.sent_at,
             read_due=row.read_due,
+            handling_due=row.wanted_handling not in (None, row.shown_handling),
         ),
         wanted_version=row.wanted_version,
         refused_version=row.refused_version,

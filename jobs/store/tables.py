@@ -147,6 +147,10 @@ offer = Table(
     Column("refused", Text, comment="the remote's words for refusing `refused_version`"),
     Column("refused_version", Integer),
     Column("released_version", Integer, comment="the want a person released, in `propose`"),
+    Column(
+        "wanted_handling", Integer, comment="days from order to shipment; null: left as they are"
+    ),
+    Column("shown_handling", Integer, comment="as read there last; null: not known"),
     Column("found", Integer, comment="what the channel showed when it was taken over"),
     Index("ix_offer_channel_look_at", "channel", "look_at"),
     Index("ix_offer_sku", "sku"),
