@@ -391,7 +391,12 @@ class Offers:
             .where(
                 true() if channel is None else offer.c.channel == channel,
                 offer.c.wanted.is_not(None),
-                or_(offer.c.shown.is_(None), offer.c.shown != offer.c.wanted),
+                or_(
+                    offer.c.shown.is_(None),
+                    offer.c.shown != offer.c.wanted,
+                    offer.c.wanted_handling.is_distinct_from(offer.c.shown_handling)
+                    & offer.c.wanted_handling.is_not(None),
+                ),
             )
             .order_by(offer.c.channel, offer.c.sku)
         )

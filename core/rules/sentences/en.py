@@ -76,7 +76,7 @@ SENTENCES: Final[dict[str, str]] = {
     "place_stale": "{location} told its last figure {days:day|days} ago: {percent} % held back, {quantity:unit|units}",
     "place_closed": "{location} is closed from {first} to {last}: {quantity:unit|units} not counted",
     "handling_longer": "only {location} is left, closed from {first} to {last}: ships in {days:day|days}",
-    "components_shared": "shared with {listings:listing|listings} that draw on the same units",
+    "components_shared": "shared with {listings:other listing|other listings} of the same units",
     "cover_kept": "{quantity:unit|units} held back: {days:day|days} of cover at {per_day} a day",
     "cover_unknown": "no buffer in days ({days}): nobody knows yet how fast it sells",
     "preorder_shown": "preorder until {until}: {quantity} more, {taken} taken already",
