@@ -25,6 +25,8 @@ _ROLES: Mapping[str, frozenset[str]] = {
     "ups": frozenset({"tracks"}),
     "email": frozenset({"mails"}),
 }
+#: Types of connections whose offers say how long an order takes to ship.
+_STATES_HANDLING = frozenset({"amazon"})
 #: role -> what to write
 _WANTED = {
     "sells": "expected a shopify or amazon connection",
@@ -241,6 +243,12 @@ def _places(config: Config, sheet: Sheet) -> Iterator[Trouble]:
             path: Path = ("location_groups", name)
             wrong = f"{name!r} is a location already"
             yield Trouble(sheet.key(path), path, wrong, "", "give the group a name of its own")
+    for name, channel in config.channels.items():
+        connection = config.connections.get(channel.connection)
+        if channel.handling_days and connection and connection.type not in _STATES_HANDLING:
+            path = ("channels", name, "handling_days")
+            wrong = f"offers on {connection.type} state no handling time"
+            yield Trouble(sheet.key(path), path, wrong, "", "leave it out")
     for name, location in config.locations.items():
         if location.stale and location.counted_by == "lockstep":
             path = ("locations", name, "stale")

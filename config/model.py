@@ -128,6 +128,13 @@ class Channel(Part):
         Duration(minutes=5), description="a sent quantity is read back after this"
     )
     bulk: Bulk = Field(Bulk(), description="when many quantities leave as one file")
+    handling_days: int | None = Field(
+        None,
+        ge=1,
+        le=30,
+        description="days from order to shipment, stated with every offer, and longer where a "
+        "location's `closing` says so; unset: what the channel states is left as it is",
+    )
 
 
 class Location(Part):

@@ -38,7 +38,7 @@ class Closing(Part):
     show: Literal["zero", "longer_handling"] = Field(
         "zero",
         description="zero: its units are not shown; longer_handling: they are where nothing else is "
-        "left and the channel can say when it ships (Amazon; Shopify cannot and shows zero)",
+        "left and the channel states handling times (`handling_days`; Shopify cannot), else zero",
     )
     notice: int = Field(3, ge=0, le=60, description="days before its first closed day")
     at_least: int = Field(

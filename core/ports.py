@@ -152,6 +152,11 @@ class OfferTarget(Connector):
     def order_lag(self) -> float:
         """Seconds until an order that lowered a shown quantity can be seen by `pull_orders`."""
 
+    @property
+    def longest_handling(self) -> int:
+        """The most days from order to shipment an offer can state; 0: offers here state none."""
+        return 0
+
     @abstractmethod
     def remote_locations(self) -> Sequence[tuple[str, str]]:
         """(remote id, name) of the places the channel keeps numbers for; empty: one number each."""

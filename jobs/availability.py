@@ -10,7 +10,15 @@ from config.expressions import RuleFailed
 from core.model.cases import Case
 from core.model.catalog import ChannelId, LocationId, OfferKey, Sku
 from core.model.reasons import Reason
-from core.rules.availability import Policy, Sharing, Terms, most_needed, sellable
+from core.rules.availability import (
+    PlacePolicy,
+    Policy,
+    Sellable,
+    Sharing,
+    Terms,
+    most_needed,
+    sellable,
+)
 from core.rules.places import Term, narrowed
 from core.rules.sharing import Part, Wish, share_out
 from jobs.exposure import Exposure
@@ -67,7 +75,7 @@ class _Work:
         self._policies = wiring.loaded.policies
         self._at = at
         self._places = places
-        self._terms_of: dict[tuple[tuple[LocationId, object], ...], Terms] = {}
+        self._terms_of: dict[tuple[int, tuple[tuple[LocationId, PlacePolicy], ...]], Terms] = {}
         self._parts: dict[Sku, dict[Sku, int]] = {}
         self._sold: list[_Sold] = []
         self._levels: dict[Sku, list[tuple[LocationId, int]]] = {}
@@ -156,39 +164,80 @@ class _Work:
         """The number of each offer, and the steps that led to it."""
         shared = self._shared() if self._policies.shares else {}
         for one in self._sold:
-            row, parts = one.row, self._parts[one.row.sku]
-            terms = self._terms(one.policy)
-            per_day = self._per_day(row.sku, row.channel) if one.policy.buffer_days else None
+            row, terms = one.row, self._terms(one.policy)
             for remote_location, ours in self._places.get(row.channel, {}).items():
                 key = OfferKey(row.channel, row.remote_id, remote_location)
-                result = sellable(
-                    components=parts,
-                    units_per_sale=row.units_per_sale,
-                    available={part: self._at_places(part, ours) for part in parts},
-                    unallocated=self._unallocated,
-                    policy=one.policy,
-                    terms=terms,
-                    part=shared.get(key),
-                    per_day=per_day,
-                    today=self._at.today,
-                )
+                result = self._of(one, ours, terms, shared.get(key))
+                handling = self._usual_handling(row.channel)
+                if result.quantity == 0 and key not in shared and handling is not None:
+                    result, handling = self._handled_longer(one, ours, result, handling)
                 result = self._exposure.narrow(row, result, at=ours)
                 steps = tuple((step.code, dict(step.args)) for step in result.steps)
-                yield Wanted(key, row.sku, result.quantity, steps)
+                yield Wanted(key, row.sku, result.quantity, steps, handling)
+
+    def _of(
+        self, one: _Sold, ours: frozenset[str], terms: Terms, part: Part | None = None
+    ) -> Sellable:
+        row, policy, parts = one.row, one.policy, self._parts[one.row.sku]
+        return sellable(
+            components=parts,
+            units_per_sale=row.units_per_sale,
+            available={sku: self._at_places(sku, ours) for sku in parts},
+            unallocated=self._unallocated,
+            policy=policy,
+            terms=terms,
+            part=part,
+            per_day=self._per_day(row.sku, row.channel) if policy.buffer_days else None,
+            today=self._at.today,
+        )
+
+    def _usual_handling(self, channel: ChannelId) -> int | None:
+        described = self._wiring.config.channels.get(channel)
+        return described.handling_days if described else None
+
+    def _handled_longer(
+        self, one: _Sold, ours: frozenset[str], nothing: Sellable, usual: int
+    ) -> tuple[Sellable, int]:
+        """Nothing is left but what places have that close: shown with the days until they ship."""
+        longest = self._wiring.longest_handling(one.row.channel)
+        parts = self._parts[one.row.sku]
+        closing = {
+            location: found
+            for location, found in self._at.shutting.items()
+            if location in ours
+            and self._at.handled(found, longest)
+            and any(there[0] == location for part in parts for there in self._levels.get(part, ()))
+        }
+        if not closing:
+            return nothing, usual
+        result = self._of(one, ours, self._terms(one.policy, carries=longest))
+        if result.quantity == 0:
+            return nothing, usual
+        location, last = max(closing.items(), key=lambda pair: (pair[1].handling_days, pair[0]))
+        days = max(usual, last.handling_days)
+        told = Reason.of(
+            "handling_longer",
+            location=location,
+            first=last.closure.first.isoformat(),
+            last=last.closure.last.isoformat(),
+            days=days,
+            left=result.quantity,
+        )
+        return Sellable(result.quantity, (*result.steps, told)), days
 
     def _at_places(self, part: Sku, ours: frozenset[str]) -> list[tuple[LocationId, int]]:
         return [pair for pair in self._levels.get(part, ()) if pair[0] in ours]
 
-    def _terms(self, policy: Policy) -> Terms:
+    def _terms(self, policy: Policy, *, carries: int = 0) -> Terms:
         """What narrows each location for a listing of this policy: the policy's own word first."""
-        found = self._terms_of.get(policy.places)
+        found = self._terms_of.get((carries, policy.places))
         if found is None:
             made: dict[LocationId, list[Term]] = {
                 location: [said.term(location)] for location, said in policy.places
             }
-            for location, terms in self._at.terms().items():
+            for location, terms in self._at.terms(carries=carries).items():
                 made.setdefault(location, []).extend(terms)
-            found = self._terms_of[policy.places] = made
+            found = self._terms_of[carries, policy.places] = made
         return found
 
     def _per_day(self, sku: Sku, channel: ChannelId) -> float | None:

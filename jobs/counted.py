@@ -71,7 +71,9 @@ def _by_catalog(wiring: Wiring, snapshot: StockSnapshot, head: str) -> Counted:
     if isinstance(snapshot.rows, Figures) and all(
         sku_for(name) == name for name in snapshot.by_sku
     ):
-        return Counted(snapshot, rows=len(snapshot.rows), head=head)  # the usual case, and a large file is not held twice
+        return Counted(
+            snapshot, rows=len(snapshot.rows), head=head
+        )  # the usual case, and a large file is not held twice
     rows: dict[Sku, int] = {}
     unknown = 0
     for row in snapshot.rows:

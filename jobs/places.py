@@ -16,6 +16,7 @@ from core.rules.places import (
     Term,
     closed,
     closing,
+    handling_days,
     staleness,
 )
 from jobs.store.dates import Dates
@@ -32,6 +33,11 @@ class Shutting:
     today: date
     #: its units are shown with a longer handling time where the channel can say so
     longer_handling: bool
+
+    @property
+    def handling_days(self) -> int:
+        """From an order of today to the day it ships again."""
+        return handling_days(self.closure, self.today)
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class Moment:
 
     @staticmethod
     def handled(one: Shutting, carries: int) -> bool:
-        return one.longer_handling and (one.closure.last - one.today).days + 1 <= carries
+        return one.longer_handling and one.handling_days <= carries
 
 
 def moment(tx: Tx, wiring: Wiring) -> Moment:

@@ -15,7 +15,7 @@ from core.errors import ConfigError
 from core.model.catalog import ChannelId, LocationId, Sku
 from core.model.orders import OrderLine
 from core.model.stock import CountedBy, SnapshotBasis, StockLocation
-from core.ports import Connector, ReservationTarget
+from core.ports import Connector, OfferTarget, ReservationTarget
 
 C = TypeVar("C", bound=Connector)
 
@@ -158,6 +158,12 @@ class Wiring:
             for place, locations in described.twins.items()
             if place in remote
         }
+
+    def longest_handling(self, channel: ChannelId) -> int:
+        """The most days from order to shipment we may state there; 0: none are ours to state."""
+        if self.config.channels[channel].handling_days is None:
+            return 0
+        return self.channel(channel, OfferTarget).longest_handling
 
     @property
     def carriers(self) -> frozenset[str]:

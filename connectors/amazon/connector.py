@@ -303,6 +303,10 @@ class Amazon(
     def order_lag(self) -> float:
         return ORDER_LAG
 
+    @property
+    def longest_handling(self) -> int:
+        return listings.LONGEST_HANDLING
+
     def remote_locations(self) -> Sequence[tuple[str, str]]:
         """None: Amazon keeps one number per listing."""
         return ()
@@ -311,9 +315,12 @@ class Amazon(
         """What is shown now, one call each; None for a listing that is gone."""
         readings = []
         for change in changes:
-            item = self._item(change.key.remote_id, "fulfillmentAvailability")
+            # Attributes are long; they are asked for only where their handling time is ours.
+            more = "" if change.handling_days is None else ",attributes"
+            item = self._item(change.key.remote_id, f"fulfillmentAvailability{more}")
             quantity = listings.shown_quantity(item) if item is not None else None
-            readings.append(OfferReading(change.key, quantity, self._clock.now()))
+            handling = listings.stated_handling(item) if item is not None else None
+            readings.append(OfferReading(change.key, quantity, self._clock.now(), handling))
         return readings
 
     @property

@@ -37,6 +37,11 @@ FULFILLMENT_CHANNEL = {
 #: The channel whose quantity is ours to say.
 MERCHANT_CHANNEL = "DEFAULT"
 
+#: Days from order to shipment, within an entry of `fulfillment_availability`.
+HANDLING = "lead_time_to_ship_max_days"
+#: Amazon takes no more of them.
+LONGEST_HANDLING = 30
+
 #: status of the listings report -> ours
 LISTING_STATUS = {
     "active": ListingStatus.ACTIVE,
@@ -164,8 +169,17 @@ def shown_quantity(item: Record) -> int | None:
     return None
 
 
+def stated_handling(item: Record) -> int | None:
+    """Days from order to shipment as submitted last; Amazon tells nowhere what is in force."""
+    for place in list_of(item.get("attributes", {}), "fulfillment_availability"):
+        if text(place, "fulfillment_channel_code") == MERCHANT_CHANNEL:
+            return count(place, HANDLING) if HANDLING in place else None
+    return None
+
+
 def quantity_patch(change: OfferChange) -> dict[str, Any]:
-    """The body of patchListingsItem that sets one quantity and nothing else.
+    """The body of patchListingsItem that sets one quantity, its handling time where we say it, and
+    nothing else.
 
     `merge` keeps what stands beside it: `replace` would wipe the handling time and restock date
     (models issue #4406).
@@ -180,6 +194,9 @@ def quantity_patch(change: OfferChange) -> dict[str, Any]:
                     {
                         "fulfillment_channel_code": MERCHANT_CHANNEL,
                         "quantity": change.quantity,
+                        **(
+                            {} if change.handling_days is None else {HANDLING: change.handling_days}
+                        ),
                     }
                 ],
             }

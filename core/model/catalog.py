@@ -79,6 +79,8 @@ class OfferReading:
     #: None: the channel shows none here (not stocked, listing gone)
     quantity: int | None
     read_at: datetime
+    #: days from order to shipment it states; None: not asked for, or none stated
+    handling_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ class OfferChange:
     #: opaque words of the Listing the connector asked for (inventory id, product type)
     inventory_id: str = ""
     attributes: tuple[tuple[str, str], ...] = ()
+    #: days from order to shipment to state with it; None: left as it is
+    handling_days: int | None = None
 
 
 class OfferOutcome(StrEnum):

@@ -48,6 +48,8 @@ class OfferState:
     #: another offer of the same units is still to be lowered
     others_lower: bool = False
     repair: Repair = Repair.FREE
+    #: the days from order to shipment it states are not those we want
+    handling_due: bool = False
 
     @property
     def before(self) -> int | None:
@@ -112,6 +114,8 @@ def next_step(
     stale_at = offer.shown_at + pace.read_every
     if now >= stale_at:
         return Step(Move.READ, Reason.of("reading_old", read=offer.shown_at.isoformat()), None)
+    if offer.shown == offer.wanted and offer.handling_due:
+        return _restate(offer, offer.wanted, orders_complete_to, now, pace)
     if offer.shown == offer.wanted:
         return Step(Move.NOTHING, Reason.of("offer_as_wanted", quantity=offer.wanted), stale_at)
     if offer.shown is None and pace.compare_and_set:
@@ -155,6 +159,18 @@ def _differs(
         reason = _change(waits_for, offer.shown, wanted)
         return Step(Move.WAIT, reason, now + max(pace.settle, timedelta(seconds=1)))
     return Step(Move.PUSH, _change("offer_raises", offer.shown, wanted), None)
+
+
+def _restate(
+    offer: OfferState, wanted: int, orders_complete_to: datetime | None, now: datetime, pace: Pace
+) -> Step:
+    """Another handling time goes out with the number it was read with. An order that reading hides
+    lowered the number since, so writing it again is raising it."""
+    waits_for = _raise_waits_for(offer, orders_complete_to, pace) if wanted else None
+    if waits_for is not None:
+        reason = _change(waits_for, offer.shown, wanted)
+        return Step(Move.WAIT, reason, now + max(pace.settle, timedelta(seconds=1)))
+    return Step(Move.PUSH, Reason.of("offer_restated", quantity=wanted), None)
 
 
 def _raise_waits_for(

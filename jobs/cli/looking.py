@@ -117,8 +117,8 @@ def plan(config: ConfigOption = None, as_json: JsonOption = False) -> None:
                 "what": "quantity",
                 "where": f"{row.channel} {row.remote_location}".strip(),
                 "subject": f"{row.sku} {row.remote_id}",
-                "now": row.shown,
-                "then": row.wanted,
+                "now": _level(row.shown, row.shown_handling if row.wanted_handling else None),
+                "then": _level(row.wanted, row.wanted_handling),
                 "state": "refused" if row.refused_version == row.wanted_version else "differs",
             }
             for row in Offers(tx).differing()
@@ -156,6 +156,11 @@ def plan(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         title="What would be written",
         empty="Nothing differs: every channel shows what it should, nothing waits to be sent.",
     )
+
+
+def _level(quantity: int | None, handling: int | None) -> str | int | None:
+    """A number, and the days from order to shipment where they are stated with it."""
+    return quantity if handling is None else f"{quantity} ({handling} d)"
 
 
 def status(

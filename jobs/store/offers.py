@@ -60,6 +60,8 @@ class Wanted:
     quantity: int
     #: (code, args) of each step
     steps: tuple[tuple[str, dict[str, Any]], ...]
+    #: days from order to shipment; None: left as they are
+    handling: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +232,7 @@ class Offers:
                 "remote_location": one.key.remote_location,
                 "sku": one.sku,
                 "wanted": one.quantity,
+                "wanted_handling": one.handling,
                 "wanted_version": 0,
                 "read_due": True,
                 "steps": [[code, args] for code, args in one.steps],
@@ -245,7 +248,7 @@ class Offers:
             key=["channel", "remote_id", "remote_location"],
             keep=["read_due"],
             bump="wanted_version",
-            compare=["sku", "wanted"],
+            compare=["sku", "wanted", "wanted_handling"],
             returning=["channel", "sku", "wanted"],
         )
 
@@ -333,6 +336,7 @@ class Offers:
                 one.key,
                 shown=one.quantity,
                 shown_at=one.read_at,
+                shown_handling=one.handling_days,
                 sent=None,
                 sent_version=None,
                 submission=None,
@@ -362,6 +366,7 @@ class Offers:
             look_at,
             shown=one.change.quantity,
             shown_at=at,
+            shown_handling=one.change.handling_days,
             sent=None,
             sent_version=None,
             submission=submission,
@@ -444,7 +449,12 @@ class Offers:
             .where(
                 true() if channel is None else offer.c.channel == channel,
                 offer.c.wanted.is_not(None),
-                or_(offer.c.shown.is_(None), offer.c.shown != offer.c.wanted),
+                or_(
+                    offer.c.shown.is_(None),
+                    offer.c.shown != offer.c.wanted,
+                    offer.c.wanted_handling.is_distinct_from(offer.c.shown_handling)
+                    & offer.c.wanted_handling.is_not(None),
+                ),
             )
             .order_by(offer.c.channel, offer.c.sku)
         )
@@ -487,6 +497,7 @@ def offer_row(row: Row[Any]) -> OfferRow:
             row.shown,
             row.inventory_id,
             tuple((name, value) for name, value in row.attributes),
+            row.wanted_handling,
         ),
         sku=row.sku,
         state=OfferState(
@@ -498,6 +509,7 @@ def offer_row(row: Row[Any]) -> OfferRow:
             read_due=row.read_due,
             held_by_feed=row.feed is not None,
             repair=_repair(row),
+            handling_due=row.wanted_handling not in (None, row.shown_handling),
         ),
         wanted_version=row.wanted_version,
         refused_version=row.refused_version,

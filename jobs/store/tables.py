@@ -149,6 +149,10 @@ offer = Table(
     Column("refused", Text, comment="the remote's words for refusing `refused_version`"),
     Column("refused_version", Integer),
     Column("released_version", Integer, comment="the want a person released, in `propose`"),
+    Column(
+        "wanted_handling", Integer, comment="days from order to shipment; null: left as they are"
+    ),
+    Column("shown_handling", Integer, comment="as read there last; null: not known"),
     Column("found", Integer, comment="what the channel showed when it was taken over"),
     Column("feed", Number, comment="the bulk submission that holds it; null: none"),
     Column(

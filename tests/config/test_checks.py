@@ -64,6 +64,54 @@ def test_a_name_that_does_not_fit_is_refused(
     assert wrong in problem.wrong
 
 
+PLACES = (
+    GOOD
+    + """\
+location_groups: {suppliers: [acme-wh]}
+seasons:
+  - {name: s, first: 2026-11-23, last: 2026-11-30, policies: [{name: t, channels: [shopify-us], cap: 1}]}
+calendars: {china: {holidays: CN}}
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "wrong"),
+    [
+        ("sells_from: [own,", "sells_from: [suppliers,", ""),
+        ("sells_from: [own,", "sells_from: [supplier,", "'supplier' names no location"),
+        ("suppliers: [acme-wh]", "suppliers: [acme]", "'acme' names no location"),
+        ("suppliers: [acme-wh]", "suppliers: []", ""),
+        ("{suppliers: [", "{own: [", "'own' is a location already"),
+        ("{name: a,", "{name: a, locations: [suppliers, own],", ""),
+        ("{name: a,", "{name: a, locations: [supplies],", "'supplies' names no location"),
+        ("cap: 1}\nskus", "locations: [own], fixed: 3}\nskus", "cannot say fixed"),
+        ("channels: [shopify-us], cap", "channels: [shop], cap", "'shop' names no channel"),
+        ("{name: t,", "{name: t, locations: [owned],", "'owned' names no location"),
+        ("{name: t,", "{name: t, when: 'sku.idea == \"x\"',", "there is no 'idea' here"),
+        ("last: 2026-11-30", "last: 2026-11-20", "comes before"),
+        ("own: {", "own: {stale: {},", "no figure of it can be late"),
+        ("acme-wh: {", "acme-wh: {stale: {after: 1d},", ""),
+        ("acme-wh: {", "acme-wh: {closing: {},", "nobody knows when it closes"),
+        ("acme-wh: {", "acme-wh: {calendar: china, closing: {time_zone: Mars},", "no time zone"),
+        ("acme-wh: {", "acme-wh: {calendar: china, closing: {time_zone: Asia/Shanghai},", ""),
+        ("{connection: amazon}", "{connection: amazon, handling_days: 2}", ""),
+        ("{connection: shop,", "{connection: shop, handling_days: 2,", "state no handling time"),
+    ],
+)
+def test_places_seasons_and_groups_are_checked(
+    folder: Folder, good: str, bad: str, wrong: str
+) -> None:
+    assert good in PLACES
+    folder.with_least(PLACES.replace(good, bad, 1))
+
+    if not wrong and bad != "suppliers: []":
+        assert folder.load()
+        return
+    # An empty group would mean "all" where a channel sells from it.
+    assert wrong in folder.problem().wrong
+
+
 def test_a_connector_nobody_listed_may_be_anything(folder: Folder) -> None:
     folder.with_least(GOOD.replace("connection: shop,", "connection: other,"))
 

@@ -10,7 +10,7 @@ from zipfile import ZipFile
 import pytest
 
 from config.table import read_table
-from core.rules.availability import Policy
+from core.rules.availability import PlacePolicy, Policy
 from tests.config.conftest import Folder
 from tests.config.test_expressions import _order
 
@@ -227,6 +227,66 @@ skus: {items: {A: {tags: [fragile], offers: {cap: 5}}, B: {tags: [fragile]}}}
     assert policies.policy_for("B", "shop") == Policy(percent=90, buffer=3, cap=9)
     assert policies.policy_for("unwritten", "shop") == Policy(percent=90, buffer=1)
     assert policies.rules_for("A", "amazon") == ("all", "fragile", "no amazon")
+
+
+def test_a_rule_for_places_narrows_each_of_them(folder: Folder) -> None:
+    folder.with_least(
+        CHANNELS
+        + """\
+locations: {own: {}, acme: {}, beta: {}}
+location_groups: {suppliers: [acme, beta]}
+policies:
+  - {name: doubt, locations: [suppliers], percent: 80}
+  - {name: not here, locations: [beta], channels: [amazon], sell: false}
+  - {name: whole, buffer: 1}
+"""
+    )
+
+    policies = folder.load().policies
+
+    assert policies.policy_for("A", "shop").places == (
+        ("acme", PlacePolicy(percent=80)),
+        ("beta", PlacePolicy(percent=80)),
+    )
+    assert policies.policy_for("A", "amazon").places == (
+        ("acme", PlacePolicy(percent=80)),
+        ("beta", PlacePolicy(percent=80, sell=False)),
+    )
+    assert policies.policy_for("A", "amazon").buffer == 1
+
+
+def test_a_season_wins_over_the_skus_own_policy_between_its_days(folder: Folder) -> None:
+    folder.with_least(
+        CHANNELS
+        + """\
+policies: [{name: all, buffer: 1, preorder: {units: 4, until: 2027-01-10}}]
+skus: {items: {A: {tags: [gift], offers: {buffer: 3, backorder: {units: 2, until: 2027-02-01}}}}}
+seasons:
+  - {name: gifts, first: 2026-12-01, last: 2026-12-24, policies: [
+      {name: deep, when: '"gift" in sku.tags', buffer: 9, share_components: split}]}
+  - {name: late, first: 2026-12-24, last: 2026-12-24, policies: [{name: none, buffer: 12}]}
+"""
+    )
+
+    policies = folder.load().policies
+
+    def buffer(sku: str, month: int, day: int) -> int:
+        return policies.policy_for(sku, "shop", today=date(2026, month, day)).buffer
+
+    days = ((11, 30), (12, 1), (12, 23), (12, 24), (12, 25))
+    assert [buffer("A", *day) for day in days] == [3, 9, 9, 12, 3]
+    assert [buffer("B", *day) for day in days] == [1, 1, 1, 12, 1]
+    assert policies.rules_for("A", "shop", today=date(2026, 12, 2)) == ("all", "gifts: deep")
+    assert policies.rules_for("A", "shop") == ("all",)
+    assert policies.turning_days == {
+        date(2026, 12, 1), date(2026, 12, 24), date(2026, 12, 25), date(2027, 1, 10),
+        date(2027, 2, 1),
+    }  # fmt: skip
+    assert policies.turns("A", "shop", after=date(2026, 11, 30), until=date(2026, 12, 1))
+    assert not policies.turns("B", "shop", after=date(2026, 11, 30), until=date(2026, 12, 1))
+    assert policies.turns("A", "shop", after=date(2027, 1, 31), until=date(2027, 2, 1))
+    assert not policies.turns("B", "shop", after=date(2027, 1, 31), until=date(2027, 2, 1))
+    assert policies.shares
 
 
 def test_a_sku_is_looked_at_once_however_often_it_is_asked_for(folder: Folder) -> None:

@@ -170,6 +170,29 @@ def test_a_sent_number_is_not_raised_before_anything_was_ever_read():
     assert step(blind).move is Move.WAIT
 
 
+RESTATED = replace(OFFER, handling_due=True)
+
+
+def test_another_handling_time_goes_out_with_the_number_that_is_shown():
+    found = step(RESTATED)
+
+    assert (found.move, found.reason.code) == (Move.PUSH, "offer_restated")
+
+
+def test_a_number_that_orders_may_have_lowered_is_not_written_again_for_its_handling_time():
+    behind = step(RESTATED, complete=OFFER.shown_at)
+
+    assert (behind.move, behind.reason.code) == (Move.WAIT, "orders_behind")
+    assert behind.not_before == NOON + PACE.settle
+    assert step(replace(RESTATED, held_by_feed=True)).move is Move.WAIT
+
+
+def test_nothing_shown_can_be_restated_at_once():
+    nothing = replace(RESTATED, wanted=0, shown=0)
+
+    assert step(nothing, complete=None).move is Move.PUSH
+
+
 # --- properties ----------------------------------------------------------------------------------
 
 numbers = st.integers(0, 9)
@@ -182,6 +205,7 @@ offers = st.builds(
     sent_at=st.none() | instants,
     read_due=st.booleans(),
     held_by_feed=st.booleans(),
+    handling_due=st.booleans(),
 )
 paces = st.builds(Pace, spans, spans, spans, st.booleans(), spans)
 completions = st.none() | instants
@@ -196,7 +220,8 @@ def before_write(offer: OfferState) -> int:
 def test_no_raise_goes_out_while_orders_are_behind_or_a_feed_runs(offer, complete, now, pace):
     found = step(offer, complete=complete, now=now, pace=pace)
 
-    if found.move is Move.PUSH and offer.wanted > before_write(offer):
+    raises = found.move is Move.PUSH and offer.wanted > before_write(offer)
+    if raises or (found.reason.code == "offer_restated" and offer.wanted):
         assert not offer.held_by_feed
         assert complete is not None
         assert complete >= offer.shown_at + pace.index_lag
@@ -207,7 +232,8 @@ def test_a_push_always_changes_something_and_compares_with_a_reading(offer, comp
     found = step(offer, complete=complete, now=now, pace=pace)
 
     if found.move is Move.PUSH:
-        assert offer.wanted != (offer.sent if offer.sent is not None else offer.shown)
+        differs = offer.wanted != (offer.sent if offer.sent is not None else offer.shown)
+        assert differs or (offer.handling_due and offer.sent is None)
         if pace.compare_and_set and offer.sent is None:
             assert offer.shown is not None
 
@@ -224,21 +250,27 @@ def test_what_is_wanted_is_shown_in_the_end(offer, complete, now, pace, wanted):
     """A channel that shows what is written, and orders that catch up, converge (I5)."""
     offer = replace(offer, wanted=wanted, held_by_feed=False)
     pace = replace(pace, read_every=timedelta(days=1))
-    really = before_write(offer)
+    really, restated = before_write(offer), False
 
     for _ in range(8):
         found = step(offer, complete=now + timedelta(days=1), now=now, pace=pace)
         match found.move:
             case Move.PUSH:
-                really = wanted
+                really, restated = wanted, True
                 offer = replace(offer, sent=wanted, sent_at=now)
             case Move.READ:
                 offer = replace(
-                    offer, shown=really, shown_at=now, sent=None, sent_at=None, read_due=False
+                    offer,
+                    shown=really,
+                    shown_at=now,
+                    sent=None,
+                    sent_at=None,
+                    read_due=False,
+                    handling_due=offer.handling_due and not restated,
                 )
             case Move.WAIT:
                 now = found.not_before
             case Move.NOTHING:
                 break
 
-    assert (found.move, offer.shown) == (Move.NOTHING, wanted)
+    assert (found.move, offer.shown, offer.handling_due) == (Move.NOTHING, wanted, False)

@@ -91,6 +91,7 @@ class Remote(OrderSource, ListingSource, OfferTarget, ShipmentTarget):
     compare_and_set = False
     order_lag = 0.0
     shipment_repeat_is_edit = False
+    longest_handling = 30
 
     def __init__(self, name: str, clock: ManualClock) -> None:
         self.name = name
@@ -99,6 +100,9 @@ class Remote(OrderSource, ListingSource, OfferTarget, ShipmentTarget):
         self.silent: set[str] = set()
         self.reads = 0
         self.writes: list[tuple[str, int]] = []
+        #: days from order to shipment, as stated last and each time
+        self.stated: dict[str, int] = {}
+        self.restated: list[tuple[str, int]] = []
         self.confirmed: list[Shipment] = []
 
     def check(self) -> CheckReport:
@@ -119,7 +123,12 @@ class Remote(OrderSource, ListingSource, OfferTarget, ShipmentTarget):
     def read_offers(self, changes: Sequence[OfferChange]) -> Sequence[OfferReading]:
         self.reads += 1
         return [
-            OfferReading(one.key, self.shown.get(one.key.remote_id), self.clock.now())
+            OfferReading(
+                one.key,
+                self.shown.get(one.key.remote_id),
+                self.clock.now(),
+                self.stated.get(one.key.remote_id),
+            )
             for one in changes
             if one.key.remote_id not in self.silent
         ]
@@ -128,6 +137,9 @@ class Remote(OrderSource, ListingSource, OfferTarget, ShipmentTarget):
         for one in changes:
             self.writes.append((one.key.remote_id, one.quantity))
             self.shown[one.key.remote_id] = one.quantity
+            if one.handling_days is not None:
+                self.stated[one.key.remote_id] = one.handling_days
+                self.restated.append((one.key.remote_id, one.handling_days))
         return [OfferResult(one.key, OfferOutcome.SHOWN) for one in changes]
 
     def push_shipment(self, shipment: Shipment, *, key: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 import re
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +16,7 @@ from rich.cells import cell_len
 from typer.testing import CliRunner
 
 from core.model.catalog import FulfilledBy
+from jobs import publish, pull
 from jobs.availability import worked_out
 from jobs.cli import app
 from jobs.clock import ManualClock
@@ -246,6 +249,15 @@ def at(shop: Shop, **later: float) -> None:
     shop.decide()
 
 
+def push(shop: Shop) -> None:
+    """Orders are complete, and what differs is read and written until nothing does."""
+    for _ in range(4):
+        for channel in shop.channels:
+            pull.pull_orders(shop.run(f"{channel}/orders"), channel)
+            publish.push_offers(shop.run(f"{channel}/offers"), channel)
+        shop.clock.advance(30)
+
+
 def marked(shop: Shop) -> list[str]:
     """What a run of the unit marks now."""
     follow_dates(shop.run("core/dates"))
@@ -312,6 +324,72 @@ def test_a_place_that_closes_shows_nothing_from_its_notice_to_its_end(open_with:
     assert seen == {
         (24, 15): 60, (24, 16): 10, (28, 12): 10, (36, 12): 10, (36, 15): 10, (36, 16): 60,
     }  # fmt: skip
+
+
+HANDLING = (
+    ", calendar: china, closing: {show: longer_handling, time_zone: Asia/Shanghai}",
+    ", handling_days: 2",
+)
+
+
+def test_where_only_a_closing_place_has_units_they_ship_later_and_the_channel_says_so(
+    open_with: Open,
+):
+    # given tea that only a closing supplier has, and cups that we have too
+    shop = open_with(acme=HANDLING[0], more=CLOSES[1], amazon=HANDLING[1])
+    shelve(shop, CUP=10)
+    shop.snapshot(("TEA", 50), ("CUP", 50), at=NOON)
+    for channel in ("amazon-us", "shopify-us"):
+        shop.list("tea", "TEA", channel=channel)
+        shop.list("cup", "CUP", channel=channel)
+
+    # when its notice begins, and when its closure is over
+    seen = []
+    for day in (0, 1, 6, 13):
+        at(shop, days=day)
+        push(shop)
+        found = {
+            row["remote_id"]: row
+            for row in rows(shop.store, offer)
+            if row["channel"] == "amazon-us"
+        }
+        seen.append(
+            [(found[name]["wanted"], found[name]["wanted_handling"]) for name in ("tea", "cup")]
+        )
+
+    # then Amazon shows the tea with the days until it ships, and the cups we have ourselves
+    assert seen == [
+        [(50, 2), (60, 2)], [(50, 12), (10, 2)], [(50, 7), (10, 2)], [(50, 2), (60, 2)],
+    ]  # fmt: skip
+    assert shop.channels["amazon-us"].stated == {"tea": 2, "cup": 2}
+    assert [days for name, days in shop.channels["amazon-us"].restated if name == "tea"] == [
+        2,
+        12,
+        7,
+        2,
+    ]
+
+    # and Shopify, which can state none, showed no tea meanwhile and shows it again
+    assert wanted(shop) == {"tea": 50, "cup": 60}
+    assert [units for name, units in shop.channels["shopify-us"].writes if name == "tea"] == [
+        50,
+        0,
+        50,
+    ]
+
+
+def test_a_closure_longer_than_the_channel_can_state_shows_nothing(open_with: Open):
+    # given a supplier that closes for longer than a month
+    closed = CLOSES[1].replace("2026-12-04", "2026-12-31")
+    shop = open_with(acme=HANDLING[0], more=closed, amazon=HANDLING[1])
+    shop.snapshot(("TEA", 50), at=NOON)
+    shop.list("tea", "TEA", channel="amazon-us")
+
+    # when its notice begins
+    at(shop, days=1)
+
+    # then no tea is shown
+    assert wanted(shop, "amazon-us") == {"tea": 0}
 
 
 def test_only_what_the_place_has_is_decided_again(open_with: Open):
@@ -484,3 +562,63 @@ def test_a_number_is_explained_as_a_sum_in_the_language_of_the_shop(
     [found] = json.loads(machine.stdout)["offers"]
     assert [step["change"] for step in found["steps"]] == [60, -10, -3]
     assert found["rules"] == ["doubt", "careful"]
+
+
+# --- properties ----------------------------------------------------------------------------------
+
+PARTS = ("P0", "P1", "P2", "P3")
+SHARING = ("overlap", "split", "split_everywhere")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_step_by_step_comes_to_the_same_as_all_at_once_and_promises_nothing_twice(
+    store: Store, clock: ManualClock, tmp_path: Path, seed: int
+):
+    # given kits and components on two channels, that share as they please
+    chance = random.Random(seed)
+    kit = {
+        name: {part: chance.randint(1, 2) for part in chance.sample(PARTS, chance.randint(1, 3))}
+        for name in ("K0", "K1", "K2")
+    }
+    share = {SHOPIFY: chance.choice(SHARING), AMAZON: chance.choice(SHARING[1:])}
+    alone = set(chance.sample(PARTS, 2))
+    items = "".join(
+        f"    {name}: {{components: {json.dumps(made)}}}\n" for name, made in kit.items()
+    )
+    changes = {
+        channel: channel.replace("}", f", offers: {{share_components: {how}}}}}")
+        for channel, how in share.items()
+    }
+    shop = open_shop(
+        store, clock, tmp_path, changes={**changes, "  items:\n": f"  items:\n{items}"}
+    )
+    for channel in ("shopify-us", "amazon-us"):
+        for sku in sorted(alone | kit.keys()):
+            shop.list(f"{channel} {sku}", sku, channel=channel)
+    moves = [(chance.choice(PARTS), chance.randint(-4, 12)) for _ in range(9)]
+
+    # when units come and go
+    for number, (sku, units) in enumerate(moves):
+        shop.receive(sku, units, reference=f"m{number}")
+        shop.decide()
+
+    # then each number is what it would be if everything were decided afresh
+    found = wanted(shop) | wanted(shop, "amazon-us")
+    with store.reading() as tx:
+        fresh = worked_out(tx, shop.wiring, sorted(alone | kit.keys()))
+        levels = Stock(tx).levels(PARTS)
+    assert found == {one.key.remote_id: one.quantity for one in fresh}
+
+    # and of no component is more promised than there is, by those who share it
+    scopes: dict[str, list[Any]] = defaultdict(list)
+    for one in fresh:
+        how = share[SHOPIFY if one.key.channel == "shopify-us" else AMAZON]
+        if how != "overlap":
+            scopes["" if how == "split_everywhere" else one.key.channel].append(one)
+    for together in scopes.values():
+        needed: Counter[str] = Counter()
+        for one in together:
+            for sku, units in kit.get(one.sku, {one.sku: 1}).items():
+                needed[sku] += units * one.quantity
+        for sku, units in needed.items():
+            assert units <= max(0, sum(level.available for level in levels.get(sku, ())))

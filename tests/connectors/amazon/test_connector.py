@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -495,6 +496,32 @@ def test_the_handling_time_stays() -> None:
 
         (mug,) = (x for x in amazon.simulator.books()["listings"] if x["sku"] == "MUG")
         assert (mug["quantity"], mug["lead_time_to_ship_max_days"]) == (3, 4)
+
+
+def test_a_handling_time_of_ours_is_stated_and_read_back() -> None:
+    with shop() as amazon:
+        wish = replace(change("MUG", 3), handling_days=13)
+        (before,) = amazon.amazon.read_offers([wish])
+
+        (result,) = amazon.amazon.push_offers([wish], attempt="1")
+        amazon.clock.advance(120)
+        (after,) = amazon.amazon.read_offers([wish])
+        (unasked,) = amazon.amazon.read_offers([change("MUG")])
+
+        (mug,) = (x for x in amazon.simulator.books()["listings"] if x["sku"] == "MUG")
+        assert result.outcome is OfferOutcome.SENT
+        assert (mug["quantity"], mug["lead_time_to_ship_max_days"]) == (3, 13)
+        assert [before.handling_days, after.handling_days] == [4, 13]
+        assert unasked.handling_days is None
+
+
+def test_a_handling_time_longer_than_amazon_takes_is_refused() -> None:
+    with shop() as amazon:
+        longer = replace(change("MUG", 3), handling_days=amazon.amazon.longest_handling + 1)
+
+        (result,) = amazon.amazon.push_offers([longer], attempt="1")
+
+        assert result.outcome is OfferOutcome.REFUSED
 
 
 def test_a_bad_quantity_is_refused_alone() -> None:

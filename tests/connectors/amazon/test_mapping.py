@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ from connectors.amazon.listings import (
     report_text,
     result_of,
     shown_quantity,
+    stated_handling,
 )
 from connectors.amazon.mapping import confirmation_of, order_from, package_reference
 from core.model.catalog import (
@@ -533,6 +535,34 @@ def test_a_quantity_is_merged_so_that_the_handling_time_stays() -> None:
         "path": "/attributes/fulfillment_availability",
         "value": [{"fulfillment_channel_code": "DEFAULT", "quantity": 7}],
     }
+
+
+def test_a_handling_time_of_ours_goes_with_the_quantity() -> None:
+    (patch,) = quantity_patch(replace(change(), handling_days=13))["patches"]
+
+    assert patch["op"] == "merge"
+    assert patch["value"] == [
+        {"fulfillment_channel_code": "DEFAULT", "quantity": 7, "lead_time_to_ship_max_days": 13}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("places", "stated"),
+    [
+        ([{"fulfillment_channel_code": "DEFAULT", "lead_time_to_ship_max_days": 4}], 4),
+        ([{"fulfillment_channel_code": "DEFAULT", "quantity": 7}], None),
+        ([{"fulfillment_channel_code": "AMAZON_NA", "lead_time_to_ship_max_days": 4}], None),
+        ([], None),
+    ],
+)
+def test_only_our_own_channels_handling_time_is_ours(
+    places: list[dict[str, Any]], stated: int | None
+) -> None:
+    assert stated == stated_handling({"attributes": {"fulfillment_availability": places}})
+
+
+def test_a_handling_time_that_was_not_asked_for_is_not_known() -> None:
+    assert stated_handling({"sku": "PAN"}) is None
 
 
 @pytest.mark.parametrize(
