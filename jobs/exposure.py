@@ -29,6 +29,8 @@ from jobs.wiring import Wiring
 
 #: A figure counts as old as half of them get before the next one; it is younger most of the time.
 USUALLY = 0.5
+#: A rate nobody knows is taken as sure as one of so many days.
+GUESSED = 7
 #: Over longer spans busy hours and quiet ones even out.
 EVENS_OUT = timedelta(hours=6)
 #: Numbers that never change with the risk.
@@ -229,7 +231,7 @@ def rate_of(
     if found is None:
         found, share = rates.get((sku, EVERYWHERE)), max(1, channels)
     if found is None:
-        return Rate(risk.unknown, risk.unknown, 1)
+        return Rate(risk.unknown, risk.unknown, GUESSED)
     days = max(1, found.days)
     least = 0.5 / days
     per_day = max(found.per_day / share, least)
@@ -357,7 +359,7 @@ def _shallow(tx: Tx, wiring: Wiring) -> set[Sku]:
         )
     )
     rates = [
-        Rate(risk.unknown, risk.unknown, 1),
+        Rate(risk.unknown, risk.unknown, GUESSED),
         Rate(fastest.per_day or 0.0, fastest.variance or 0.0, 28),
     ]
     longest = dict(PRIOR)

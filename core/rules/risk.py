@@ -309,8 +309,7 @@ def _sum(parts: Sequence[Sequence[float]]) -> list[float]:
     for part in parts:
         made = [0.0] * (len(total) + len(part) - 1)
         for left, chance in enumerate(total):
-            if chance:
-                for right, other in enumerate(part):
-                    made[left + right] += chance * other
+            for right, other in enumerate(part):
+                made[left + right] += chance * other
         total = made
     return total
