@@ -108,6 +108,18 @@ class Channel(RuleBasedStateMachine):
     def look(self, delay: int, fate: str, unseen: int) -> None:
         self._step(delay, fate, unseen)
 
+    @rule(
+        rounds=st.integers(2, 6),
+        seconds=st.integers(20, 90),
+        delay=st.integers(0, LONGEST),
+        fate=st.sampled_from(["applied", "applied", "lost", "unknown"]),
+    )
+    def work(self, rounds: int, seconds: int, delay: int, fate: str) -> None:
+        for _ in range(rounds):
+            self.pull_orders()
+            self._step(delay, fate, 0)
+            self.pass_time(seconds)
+
     def _step(self, delay: int, fate: str, unseen: int) -> Move:
         aim = self.offer.less(unseen)
         step = next_step(aim, orders_complete_to=self.complete, now=self.now, pace=PACE)
@@ -157,5 +169,5 @@ class Channel(RuleBasedStateMachine):
         assert self.landing == []
 
 
-Channel.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Channel.TestCase.settings = settings(max_examples=120, stateful_step_count=25, deadline=None)
 TestChannel = Channel.TestCase
