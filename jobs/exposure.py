@@ -125,8 +125,13 @@ class Exposure:
         ):
             return result
         places = frozenset(at)
+        before = result.quantity
         for part, per in self._wiring.components(one.sku, one.units_per_sale).items():
             result = self._narrow_by(one, result, part, per, places)
+        least = self._wiring.loaded.policies.policy_for(one.sku, one.channel).hide_below
+        if 0 < result.quantity < min(least, before):
+            hidden = Reason.of("hidden_below", level=least, left=0)
+            return Sellable(0, (*result.steps, hidden))
         return result
 
     def _narrow_by(

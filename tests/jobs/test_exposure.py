@@ -146,6 +146,25 @@ def test_a_kit_and_its_component_do_not_both_show_the_last_unit(shop: Shop):
     assert (wanted(shop)["v2"], wanted(shop)["v3"]) == (1, 0)
 
 
+def test_what_is_left_is_hidden_where_so_few_are_not_shown(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+):
+    policies = shop.wiring.loaded.policies
+    policy = replace(policies.policy_for("TEA", SHOPIFY), hide_below=3)
+    monkeypatch.setattr(type(policies), "policy_for", lambda *_: policy)
+    with_risk(shop, oversold=0.003)
+    sells(shop, "TEA", shopify=20.0, amazon=30.0)
+    found = []
+    for number in range(8):
+        shop.receive("TEA", 1, reference=f"R{number}")
+        shop.decide()
+        found.append((wanted(shop)["v1"], steps(shop, "v1")[-1]))
+
+    assert not {1, 2} & {quantity for quantity, _ in found}
+    assert found[4] == (0, "hidden_below")
+    assert found[-1] == (8, "units_available")
+
+
 def test_a_rate_for_all_channels_together_serves_where_none_is_known_for_each(shop: Shop):
     with shop.store.transaction() as tx:
         Demands(tx).set_rates([DemandRate("TEA", "", 6.0, 6.0, 90)])
