@@ -24,7 +24,7 @@ from pathlib import Path
 from bench.figures import Figures
 from core.rules.availability import Policy, sellable
 from core.rules.publishing import Move, OfferState, Pace, next_step
-from core.rules.risk import NONE, Amount, Rate, Situation, kept, withheld
+from core.rules.risk import NONE, Amount, Held, Rate, Situation, kept, withheld
 
 REFERENCE = Path(__file__).parents[2] / "shared/reference/demand/online_retail_daily.csv.gz"
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -210,6 +210,7 @@ def risk(good: Good, lags: Lags) -> tuple[Shows, Hidden]:
     age = timedelta(seconds=lags.file + lags.api)
     even = BUSIEST if age < timedelta(hours=6) else 1.0
     theirs = replace(ours, taken=everything.within(age * even)) if lags.file else ours
+    held, old = Held(ours), Held(theirs)
     shown: dict[tuple[int, int], tuple[int, int]] = {}
     market = good.rates[MARKET]
     soon = market.within(timedelta(seconds=2 * lags.api) * BUSIEST)
@@ -219,7 +220,7 @@ def risk(good: Good, lags: Lags) -> tuple[Shows, Hidden]:
         found = shown.get((units, counted))
         if found is None:
             quantity = _sellable(units, Policy())
-            by = dict(zip(order, kept(ours, theirs, units=units, counted=counted), strict=True))
+            by = dict(zip(order, kept(held, old, units=units, counted=counted), strict=True))
             found = tuple(max(0, quantity - by[one].units) for one in (SHOP, MARKET))  # type: ignore[assignment]
             shown[units, counted] = found
         return found

@@ -19,7 +19,7 @@ from core.model.reasons import Reason
 from core.ports import OfferTarget, OrderSource
 from core.rules.availability import Sellable
 from core.rules.lags import moved
-from core.rules.risk import NONE, Amount, Rate, Situation, kept, withheld
+from core.rules.risk import NONE, Amount, Held, Rate, Situation, kept, withheld
 from jobs.store.demand import EVERYWHERE, DemandRate, Demands
 from jobs.store.lags import PRIOR, Kind, Lags
 from jobs.store.offers import ListingRow, OfferRow, Offers
@@ -57,9 +57,9 @@ class _Behind:
     #: in the order in which they keep the last units
     listings: tuple[tuple[ChannelId, str], ...]
     #: nobody but our channels takes units
-    ours: Situation
+    ours: Held
     #: others do too, from a figure that is as old as `age`
-    theirs: Situation
+    theirs: Held
     window: timedelta
     age: timedelta
 
@@ -198,8 +198,11 @@ class Exposure:
             per_day * (self._risk.runs_low_every / timedelta(days=1)),
             target_of(self._wiring, {channel for channel, _ in order}),
         )
-        taken = _busy(everything, age, self._risk)
-        return _Behind(tuple(order), ours, replace(ours, taken=taken), window, age)
+        held = Held(ours)
+        theirs = held
+        if age:
+            theirs = Held(replace(ours, taken=_busy(everything, age, self._risk)))
+        return _Behind(tuple(order), held, theirs, window, age)
 
     def _rate_of(self, one: ListingRow, part: Sku) -> Rate:
         """Units of the component this listing sells a day."""
