@@ -34,7 +34,7 @@ class Risk(Part):
         description="demand of the hour in which the average order comes, against the day's mean",
     )
     unknown: float = Field(
-        1.0, ge=0, description="units a day taken for a Sku on a channel without a known rate"
+        0.5, ge=0, description="units a day taken for a Sku on a channel without a known rate"
     )
     others: float = Field(
         1.0,

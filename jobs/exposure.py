@@ -19,7 +19,7 @@ from core.model.reasons import Reason
 from core.ports import OfferTarget, OrderSource
 from core.rules.availability import Sellable
 from core.rules.lags import moved
-from core.rules.risk import NONE, Amount, Rate, Situation, kept, withheld
+from core.rules.risk import NONE, Amount, Held, Rate, Situation, kept, withheld
 from jobs.store.demand import EVERYWHERE, DemandRate, Demands
 from jobs.store.lags import PRIOR, Kind, Lags
 from jobs.store.offers import ListingRow, OfferRow, Offers
@@ -29,6 +29,8 @@ from jobs.wiring import Wiring
 
 #: A figure counts as old as half of them get before the next one; it is younger most of the time.
 USUALLY = 0.5
+#: A rate nobody knows is taken as sure as one of so many days.
+GUESSED = 7
 #: Over longer spans busy hours and quiet ones even out.
 EVENS_OUT = timedelta(hours=6)
 #: Numbers that never change with the risk.
@@ -55,9 +57,9 @@ class _Behind:
     #: in the order in which they keep the last units
     listings: tuple[tuple[ChannelId, str], ...]
     #: nobody but our channels takes units
-    ours: Situation
+    ours: Held
     #: others do too, from a figure that is as old as `age`
-    theirs: Situation
+    theirs: Held
     window: timedelta
     age: timedelta
 
@@ -123,8 +125,13 @@ class Exposure:
         ):
             return result
         places = frozenset(at)
+        before = result.quantity
         for part, per in self._wiring.components(one.sku, one.units_per_sale).items():
             result = self._narrow_by(one, result, part, per, places)
+        least = self._wiring.loaded.policies.policy_for(one.sku, one.channel).hide_below
+        if 0 < result.quantity < min(least, before):
+            hidden = Reason.of("hidden_below", level=least, left=0)
+            return Sellable(0, (*result.steps, hidden))
         return result
 
     def _narrow_by(
@@ -191,8 +198,11 @@ class Exposure:
             per_day * (self._risk.runs_low_every / timedelta(days=1)),
             target_of(self._wiring, {channel for channel, _ in order}),
         )
-        taken = _busy(everything, age, self._risk)
-        return _Behind(tuple(order), ours, replace(ours, taken=taken), window, age)
+        held = Held(ours)
+        theirs = held
+        if age:
+            theirs = Held(replace(ours, taken=_busy(everything, age, self._risk)))
+        return _Behind(tuple(order), held, theirs, window, age)
 
     def _rate_of(self, one: ListingRow, part: Sku) -> Rate:
         """Units of the component this listing sells a day."""
@@ -229,7 +239,7 @@ def rate_of(
     if found is None:
         found, share = rates.get((sku, EVERYWHERE)), max(1, channels)
     if found is None:
-        return Rate(risk.unknown, risk.unknown, 1)
+        return Rate(risk.unknown, risk.unknown, GUESSED)
     days = max(1, found.days)
     least = 0.5 / days
     per_day = max(found.per_day / share, least)
@@ -357,7 +367,7 @@ def _shallow(tx: Tx, wiring: Wiring) -> set[Sku]:
         )
     )
     rates = [
-        Rate(risk.unknown, risk.unknown, 1),
+        Rate(risk.unknown, risk.unknown, GUESSED),
         Rate(fastest.per_day or 0.0, fastest.variance or 0.0, 28),
     ]
     longest = dict(PRIOR)

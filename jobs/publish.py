@@ -6,7 +6,7 @@ An unknown outcome is read back and planned again (I5); lowering never waits, ra
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -125,7 +125,8 @@ def push_offers(run: Run, channel: ChannelId) -> timedelta | None:
     raising = [row for row in pushing if not row.state.lowers]
     for group in (lowering, raising):
         for start in range(0, len(group), OFFERS_PER_CALL):
-            _push(run, channel, target, group[start : start + OFFERS_PER_CALL], pace)
+            part = group[start : start + OFFERS_PER_CALL]
+            _push(run, channel, target, part, pace, soon=taken_off)
     return timedelta(0) if len(due) == OFFERS_AT_ONCE else None
 
 
@@ -264,7 +265,13 @@ def _until_shown(rows: Sequence[OfferRow], readings: Sequence[OfferReading]) -> 
 
 
 def _push(
-    run: Run, channel: ChannelId, target: OfferTarget, rows: Sequence[OfferRow], pace: Pace
+    run: Run,
+    channel: ChannelId,
+    target: OfferTarget,
+    rows: Sequence[OfferRow],
+    pace: Pace,
+    *,
+    soon: Container[OfferKey],
 ) -> None:
     with run.transaction() as tx:
         Offers(tx).sending(rows, look_at=tx.now + CALL)
@@ -282,7 +289,8 @@ def _push(
         raise
     with run.transaction() as tx:
         for result in results:
-            _record_result(tx, channel, by_key[result.key], result, pace)
+            again = pace.verify_after if result.key in soon else pace.read_every
+            _record_result(tx, channel, by_key[result.key], result, replace(pace, read_every=again))
         if any(result.outcome is OfferOutcome.SHOWN for result in results):
             Lags(tx).seen(Kind.OFFERS, channel, [tx.now - began])
 

@@ -117,7 +117,7 @@ def next_step(
     if offer.shown == offer.wanted and offer.handling_due:
         return _restate(offer, offer.wanted, orders_complete_to, now, pace)
     if offer.shown == offer.wanted:
-        return Step(Move.NOTHING, Reason.of("offer_as_wanted", quantity=offer.wanted), stale_at)
+        return _as_wanted(offer, offer.wanted, offer.shown_at, stale_at, now, pace)
     if offer.shown is None and pace.compare_and_set:
         # It was read, and there is no number to compare with: the listing is not stocked there.
         return Step(Move.WAIT, Reason.of("offer_not_stocked"), stale_at)
@@ -125,6 +125,27 @@ def next_step(
         reason = _change("repair_stopped", offer.shown, offer.wanted)
         return Step(Move.WAIT, reason, stale_at)
     return _differs(offer, offer.wanted, orders_complete_to, now, pace)
+
+
+def _as_wanted(
+    offer: OfferState,
+    wanted: int,
+    shown_at: datetime,
+    stale_at: datetime,
+    now: datetime,
+    pace: Pace,
+) -> Step:
+    """Shown as wanted, unless a write that nobody knows the outcome of lands after the reading.
+
+    Where the channel compares, such a write fails; where it overwrites, it is read once more.
+    """
+    if offer.sent_at is not None and not pace.compare_and_set:
+        landed_at = offer.sent_at + pace.verify_after
+        if shown_at < landed_at <= now:
+            return Step(Move.READ, Reason.of("verify_due", sent=wanted), None)
+        if shown_at < landed_at:
+            return Step(Move.WAIT, Reason.of("verify_later", sent=wanted), landed_at)
+    return Step(Move.NOTHING, Reason.of("offer_as_wanted", quantity=wanted), stale_at)
 
 
 def _unconfirmed(

@@ -117,17 +117,31 @@ def coarse(value: float, step: float = _STEP) -> float:
     return float(step ** math.ceil(math.log(value, step) - 1e-9))
 
 
-def withheld(situation: Situation, *, units: int) -> tuple[int, ...]:
-    """Units each offer must not show of these `units`, in the order of `situation.offers`.
+class Held:
+    """What offers must not show in one situation, by how many units there are."""
 
-    The smallest numbers with which the units expected to be oversold, from the deepest level where
-    that is possible down to this one, stay within the Sku's share of the target.
-    """
-    nothing = (0,) * len(situation.offers)
-    if units <= 0 or units >= situation.far:
-        return nothing
-    levels = _levels(situation.coarse)
-    return levels[units - 1] if units <= len(levels) else nothing
+    def __init__(self, situation: Situation) -> None:
+        self._situation = situation
+        self._far = situation.far
+        self._levels: tuple[tuple[int, ...], ...] | None = None
+
+    def at(self, units: int) -> tuple[int, ...]:
+        """Units each offer must not show of these `units`, in the order of the situation's offers.
+
+        The smallest numbers with which the units expected to be oversold, from the deepest level
+        where that is possible down to this one, stay within the Sku's share of the target.
+        """
+        if 0 < units < self._far:
+            if self._levels is None:
+                self._levels = _levels(self._situation.coarse)
+            if units <= len(self._levels):
+                return self._levels[units - 1]
+        return (0,) * len(self._situation.offers)
+
+
+def withheld(situation: Situation, *, units: int) -> tuple[int, ...]:
+    """Units each offer must not show of these `units`: see `Held.at`."""
+    return Held(situation).at(units)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +153,14 @@ class Kept:
     figure: bool
 
 
-def kept(ours: Situation, theirs: Situation, *, units: int, counted: int) -> tuple[Kept, ...]:
+def kept(ours: Held, theirs: Held, *, units: int, counted: int) -> tuple[Kept, ...]:
     """What each offer must not show of `units`, of which others count and take `counted`.
 
     `ours`: nobody but our offers takes any. `theirs`: the same with what others may have taken;
     never more is held back for them than there is where they take it.
     """
-    race = withheld(ours, units=units)
-    old = withheld(theirs, units=units) if counted > 0 else race
+    race = ours.at(units)
+    old = theirs.at(units) if counted > 0 else race
     return tuple(
         Kept(max(sold, min(taken, counted)), min(taken, counted) > sold)
         for sold, taken in zip(race, old, strict=True)
@@ -309,8 +323,7 @@ def _sum(parts: Sequence[Sequence[float]]) -> list[float]:
     for part in parts:
         made = [0.0] * (len(total) + len(part) - 1)
         for left, chance in enumerate(total):
-            if chance:
-                for right, other in enumerate(part):
-                    made[left + right] += chance * other
+            for right, other in enumerate(part):
+                made[left + right] += chance * other
         total = made
     return total

@@ -140,6 +140,44 @@ def test_a_sent_number_is_read_back_after_its_time():
     assert step(SENT, now=late).move is Move.READ
 
 
+def test_a_reading_made_before_the_last_write_has_landed_is_made_again():
+    early = replace(OFFER, sent_at=NOON - 2 * MINUTE)
+
+    found = step(early, pace=NOT_COMPARING)
+    assert (found.move, found.not_before) == (Move.WAIT, NOON + 3 * MINUTE)
+    assert step(early, pace=NOT_COMPARING, now=NOON + 3 * MINUTE).move is Move.READ
+    late = replace(early, shown_at=NOON + 3 * MINUTE)
+    assert step(late, pace=NOT_COMPARING, now=NOON + 3 * MINUTE).move is Move.NOTHING
+    assert step(early).move is Move.NOTHING
+
+
+def test_raising_waits_until_other_offers_of_the_same_units_are_lowered():
+    found = step(replace(OFFER, wanted=6, others_lower=True))
+
+    assert (found.move, found.reason.code) == (Move.WAIT, "others_lower_first")
+    assert step(replace(OFFER, wanted=4, others_lower=True)).move is Move.PUSH
+
+
+def test_what_was_sent_last_says_whether_a_number_lowers():
+    assert replace(SENT, wanted=4).lowers
+    assert not replace(SENT, wanted=7).lowers
+    assert replace(OFFER, shown=None).lowers
+    assert replace(OFFER, wanted=0, shown=0).lowers
+    assert replace(OFFER, wanted=None).lowers
+
+
+def test_orders_not_heard_of_are_taken_off_only_where_something_is_written():
+    assert OFFER.less(2) is OFFER
+    assert replace(OFFER, wanted=9).less(2).wanted == 7
+    assert replace(OFFER, wanted=9).less(0).wanted == 9
+    assert replace(OFFER, wanted=3).less(2).wanted == 1
+    assert replace(OFFER, wanted=3).less(8).wanted == 0
+    # Less than is shown would lower what the channel counted down itself.
+    assert replace(OFFER, wanted=6).less(4).wanted == 5
+    assert replace(OFFER, shown=None, wanted=6).less(4).wanted == 2
+    assert replace(OFFER, wanted=None).less(4).wanted is None
+
+
 def test_a_sent_number_whose_instant_is_lost_is_read_back_now():
     assert step(replace(SENT, sent_at=None)).move is Move.READ
 

@@ -15,6 +15,7 @@ from core.rules import risk
 from core.rules.risk import (
     NONE,
     Amount,
+    Held,
     Kept,
     Rate,
     Situation,
@@ -123,7 +124,7 @@ def test_what_is_risked_once_may_be_shown_where_what_is_risked_with_every_sale_m
 
 
 def test_no_more_is_held_back_for_others_than_there_is_where_they_take_it():
-    ours, theirs = situation(3.0, 2.0), situation(3.0, 2.0, age=DAY)
+    ours, theirs = Held(situation(3.0, 2.0)), Held(situation(3.0, 2.0, age=DAY))
     ask = partial(kept, ours, theirs, units=5)
 
     assert ask(counted=5) == (Kept(5, True), Kept(5, True))
