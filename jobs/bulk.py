@@ -136,7 +136,7 @@ def _stage(
         for one in out:
             _let_go(tx, submissions, one)
         if out:
-            submissions.settled(row.id, [one.number for one in out])
+            submissions.drop(row.id, [one.number for one in out])
             tx.wake(f"{channel}/offers")
         gone = {one.number for one in out}
         left = [one for one in held if one.number not in gone]
@@ -261,9 +261,10 @@ def _record(
     results = {
         one.key: one for one in target.bulk_results(row.remote_ref, [each.change for each in held])
     }
+    left = [one for one in held if not one.settled]
     counted = {"taken": 0, "refused": 0}
-    for start in range(0, len(held), RESULTS_AT_ONCE):
-        part = held[start : start + RESULTS_AT_ONCE]
+    for start in range(0, len(left), RESULTS_AT_ONCE):
+        part = left[start : start + RESULTS_AT_ONCE]
         with run.transaction() as tx:
             submissions = Submissions(tx)
             for one in part:
