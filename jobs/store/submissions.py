@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, case, delete, func, insert, literal, or_, select, update
+from sqlalchemy import Row, and_, case, delete, func, insert, literal, or_, select, true, update
 
 from core.model.catalog import ChannelId, OfferChange, OfferKey, Sku
 from core.ports import Key
@@ -68,7 +68,7 @@ class Submissions:
             select(submission)
             .where(
                 submission.c.state.in_(OPEN),
-                True if channel is None else submission.c.channel == channel,
+                true() if channel is None else submission.c.channel == channel,
             )
             .order_by(submission.c.id)
         )
@@ -94,7 +94,7 @@ class Submissions:
             )
         else:
             number = int(found.id)
-            self.set(number, added_at=self._tx.now)
+            self.note(number, added_at=self._tx.now)
         start = self.size(number)
         self._connection.execute(
             insert(submission_offer),
@@ -142,7 +142,7 @@ class Submissions:
 
     # --- its way ---------------------------------------------------------------------------------
 
-    def set(self, number: int, **values: Any) -> None:
+    def note(self, number: int, **values: Any) -> None:
         self._connection.execute(
             update(submission).where(submission.c.id == number).values(**values)
         )
