@@ -211,7 +211,9 @@ def _run(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:
     )
     bulk.operations[made.id] = made
     fate, bulk.fate = bulk.fate, ""
-    call.shop.later(bulk.delay[0], lambda: _begin(call, made, fate))
+    begins, lasts = bulk.delay
+    call.shop.later(begins, lambda: _begin(call, made, fate))
+    call.shop.later(begins + lasts, lambda: _finish(call, made, broken=fate == "broken"))
     call.wrote(made.id)
     return {"bulkOperation": made}
 
@@ -248,8 +250,6 @@ def _begin(call: Call, one: Operation, fate: str) -> None:
     one.status = "RUNNING"
     if fate == "stuck":
         call.shop.bulk.stuck.add(one.id)
-        return
-    call.shop.later(call.shop.bulk.delay[1], lambda: _finish(call, one, broken=fate == "broken"))
 
 
 def free(call_shop: Any) -> None:
@@ -261,7 +261,8 @@ def free(call_shop: Any) -> None:
 
 
 def _finish(call: Call, one: Operation, *, broken: bool) -> None:
-    _end(call.shop, one, broken=broken)
+    if one.id not in call.shop.bulk.stuck:
+        _end(call.shop, one, broken=broken)
 
 
 def _end(shop: Any, one: Operation, *, broken: bool) -> None:
@@ -318,6 +319,7 @@ def _cancel(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:
         one.status, one.completed_at = "CANCELED", call.shop.now()
     else:
         one.status = "CANCELING"
+        call.shop.bulk.stuck.discard(one.id)
         call.shop.later(1.0, lambda: _finish(call, one, broken=False))
     call.wrote(one.id)
     return {"bulkOperation": one}
