@@ -1,4 +1,4 @@
-"""`python -m bench [orders|reservations|offers|oversell|starting|race|replenishment|feeds ...] [--seed N] [--small] [--json]`."""
+"""`python -m bench [NAME ...] [--seed N] [--small] [--json]`: see README.md for the names."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from rich.console import Console
 
 from bench import (
+    drift,
     feeds,
     figures,
     offers,
@@ -28,6 +29,7 @@ MEASUREMENTS: dict[str, Callable[..., figures.Figures]] = {
     "race": race.measure,
     "replenishment": replenishment.measure,
     "feeds": feeds.measure,
+    "drift": drift.measure,
 }
 #: The smallest sizes, to see that everything runs.
 SMALL: dict[str, dict[str, object]] = {
@@ -39,6 +41,7 @@ SMALL: dict[str, dict[str, object]] = {
     "race": {"rounds": 10},
     "replenishment": {"leads": (7,), "most": 20},
     "feeds": {"rows": (2_000,)},
+    "drift": {"cases": (("amazon", 100, 50),), "changes": 4},
 }
 
 

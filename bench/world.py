@@ -16,6 +16,7 @@ from core.model.catalog import FulfilledBy, Listing, ListingStatus
 from core.model.money import Money
 from core.model.orders import Address, Order, OrderLine, PaymentStatus
 from core.model.stock import MovementKind, StockMovement
+from core.ports import Clock
 from core.rules.modes import Mode
 from jobs import log
 from jobs.bootstrap import Application, build
@@ -111,7 +112,7 @@ def database(kind: str, within: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def shop(url: str, within: Path) -> Iterator[Shop]:
+def shop(url: str, within: Path, *, clock: Clock | None = None) -> Iterator[Shop]:
     """Build from a configuration file, as the daemon does, with every flow set to act."""
     log.configure(level="error")
     path = within / "lockstep.yaml"
@@ -122,7 +123,7 @@ def shop(url: str, within: Path) -> Iterator[Shop]:
         secret="${env:BENCH_SECRET}",
     )
     path.write_text(text)
-    application = build(path, environment={"BENCH_STORE": url, "BENCH_SECRET": "none"})
+    application = build(path, environment={"BENCH_STORE": url, "BENCH_SECRET": "none"}, clock=clock)
     runner = Runner(application.store, application.wiring, log.get())
     runner.declare()
     with application.store.transaction() as tx:

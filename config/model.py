@@ -79,7 +79,8 @@ class Pace(Part):
         Duration(minutes=1), description="quantities: look for what differs, and push it"
     )
     offers_read: Duration = Field(
-        Duration(hours=6), description="every shown quantity is read back this often"
+        Duration(hours=6),
+        description="shown quantities of channels that `drift` cannot slice are read this often",
     )
     shipments: Duration = Field(Duration(minutes=1), description="shipment confirmations")
     stock: Duration = Field(Duration(minutes=5), description="pull of stock snapshots")

@@ -118,8 +118,9 @@ def _close(
         submissions = Submissions(tx)
         full = submissions.size(row.id) >= min(target.bulk_most, described.most)
         if not full and now < row.added_at + QUIET:
-            return row.added_at + QUIET - now
-        submissions.set(row.id, state="staging")
+            wait: timedelta = row.added_at + QUIET - now
+            return wait
+        submissions.note(row.id, state="staging")
     return None
 
 
@@ -136,16 +137,16 @@ def _stage(
         for one in out:
             _let_go(tx, submissions, one)
         if out:
-            submissions.settled(row.id, [one.number for one in out])
+            submissions.drop(row.id, [one.number for one in out])
             tx.wake(f"{channel}/offers")
         gone = {one.number for one in out}
         left = [one for one in held if one.number not in gone]
         if not left:
-            submissions.set(row.id, state="dropped", ended_at=tx.now)
+            submissions.note(row.id, state="dropped", ended_at=tx.now)
             return None
     staged = target.stage_bulk([one.change for one in left], key=row.key)
     with run.transaction() as tx:
-        Submissions(tx).set(row.id, state="staged", staged=staged)
+        Submissions(tx).note(row.id, state="staged", staged=staged)
     return None
 
 
@@ -158,9 +159,9 @@ def _submit(
         scope = Permissions(tx).scope(channel, "offers")
         if scope.stopped or scope.mode is Mode.OBSERVE:
             # What is not sent now is decided afresh later (I10).
-            Submissions(tx).set(row.id, state="staging")
+            Submissions(tx).note(row.id, state="staging")
             return None
-        Submissions(tx).set(
+        Submissions(tx).note(
             row.id, state="submitting", sent_at=tx.now, settle_until=tx.now + settle
         )
     run.before_write(channel, "offers")
@@ -169,7 +170,7 @@ def _submit(
     except (RateLimited, Unavailable):
         # Proven not to have begun.
         with run.transaction() as tx:
-            Submissions(tx).set(row.id, state="staging", sent_at=None, settle_until=None)
+            Submissions(tx).note(row.id, state="staging", sent_at=None, settle_until=None)
         raise
     except Rejected as error:
         _fail(run, channel, row, str(error))
@@ -180,7 +181,7 @@ def _submit(
 
 def _begun(run: Run, channel: ChannelId, row: Row[Any], ref: str) -> None:
     with run.transaction() as tx:
-        Submissions(tx).set(row.id, state="running", remote_ref=ref)
+        Submissions(tx).note(row.id, state="running", remote_ref=ref)
         tx.decide(
             f"channel {channel}",
             Reason.of("bulk_sent", channel=channel, offers=len(Submissions(tx).held(row.id))),
@@ -200,7 +201,7 @@ def _ask(run: Run, channel: ChannelId, target: BulkOfferTarget, row: Row[Any]) -
         _begun(run, channel, row, ref)
         return None
     with run.transaction() as tx:
-        Submissions(tx).set(row.id, state="staging", sent_at=None, settle_until=None)
+        Submissions(tx).note(row.id, state="staging", sent_at=None, settle_until=None)
     return None
 
 
@@ -217,10 +218,11 @@ def _look(run: Run, channel: ChannelId, target: BulkOfferTarget, row: Row[Any]) 
     age = run.clock.now() - row.sent_at
     if progress.words != row.progress:
         with run.transaction() as tx:
-            Submissions(tx).set(row.id, progress=progress.words)
+            Submissions(tx).note(row.id, progress=progress.words)
     if age > run.wiring.config.channels[channel].bulk.stuck_after:
         _stuck(run, channel, target, row, progress.stage, progress.words)
-    return min(max(age / 10, SOONEST), LATEST)
+    pause: timedelta = min(max(age / 10, SOONEST), LATEST)
+    return pause
 
 
 def _stuck(
@@ -261,9 +263,10 @@ def _record(
     results = {
         one.key: one for one in target.bulk_results(row.remote_ref, [each.change for each in held])
     }
+    left = [one for one in held if not one.settled]
     counted = {"taken": 0, "refused": 0}
-    for start in range(0, len(held), RESULTS_AT_ONCE):
-        part = held[start : start + RESULTS_AT_ONCE]
+    for start in range(0, len(left), RESULTS_AT_ONCE):
+        part = left[start : start + RESULTS_AT_ONCE]
         with run.transaction() as tx:
             submissions = Submissions(tx)
             for one in part:
@@ -276,7 +279,7 @@ def _record(
             submissions.settled(row.id, [one.number for one in part])
             tx.wake(f"{channel}/offers")
     with run.transaction() as tx:
-        Submissions(tx).set(row.id, state="ended", ended_at=tx.now)
+        Submissions(tx).note(row.id, state="ended", ended_at=tx.now)
         tx.close_case("bulk_stuck", f"submission {row.remote_ref}")
         tx.close_case("bulk_failed", f"channel {channel}")
         tx.decide(
@@ -400,7 +403,7 @@ def _fail(run: Run, channel: ChannelId, row: Row[Any], words: str) -> None:
             if one.ours:
                 _read_back(tx, submissions, one)
         submissions.settled(row.id, [one.number for one in held])
-        submissions.set(row.id, state="failed", ended_at=tx.now, words=words[:500])
+        submissions.note(row.id, state="failed", ended_at=tx.now, words=words[:500])
         tx.close_case("bulk_stuck", f"submission {row.remote_ref}")
         reason = Reason.of(
             "bulk_failed",

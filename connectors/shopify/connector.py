@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import shopify
 
+from connectors.http import Http
 from connectors.shopify import documents, mapping
+from connectors.shopify.bulk import MOST_LINES, BulkMutations
 from connectors.shopify.client import FIRST_RATE, Client
 from connectors.shopify.offers import Offers
 from connectors.shopify.reservations import REPLAY, Reservations
@@ -22,13 +24,14 @@ from core.model.reservations import ReservationMove
 from core.model.stock import StockSnapshot
 from core.ports import (
     Batch,
+    BulkOfferTarget,
+    BulkProgress,
     CheckReport,
     Cursor,
     Inside,
     Key,
     Landed,
     ListingSource,
-    OfferTarget,
     OrderSource,
     RemoteRef,
     ReservationTarget,
@@ -58,7 +61,7 @@ SCOPES = (
 class Shopify(
     OrderSource,
     ListingSource,
-    OfferTarget,
+    BulkOfferTarget,
     ShelfSource,
     ShipmentTarget,
     StockSource,
@@ -98,12 +101,15 @@ class Shopify(
             self._client, name=name, clock=inside.clock, overlap=margins.overlap
         )
         self._reservations = Reservations(self._client, name=name)
+        self._http = Http(connector=name, clock=inside.clock)
+        self._bulk = BulkMutations(name, self._client, self._http)
         self._shipments = Shipments(
             self._client, name=name, notify_customer=settings.notify_customer
         )
 
     def close(self) -> None:
         self._client.close()
+        self._http.close()
 
     # --- pulls
 
@@ -172,6 +178,33 @@ class Shopify(
 
     def push_offers(self, changes: Sequence[OfferChange], *, attempt: str) -> Sequence[OfferResult]:
         return self._offers.push(changes, attempt=attempt)
+
+    # --- quantities in bulk
+
+    @property
+    def bulk_most(self) -> int:
+        return MOST_LINES
+
+    def stage_bulk(self, changes: Sequence[OfferChange], *, key: Key) -> str:
+        return self._bulk.stage(changes, key=key)
+
+    def submit_bulk(self, staged: str, *, key: Key) -> RemoteRef:
+        return self._bulk.submit(staged, key=key)
+
+    def find_bulk(
+        self, *, key: Key, since: datetime, known: Collection[RemoteRef]
+    ) -> RemoteRef | None:
+        """By the key, which is part of what runs there."""
+        return self._bulk.find(key=key, since=since)
+
+    def look_at_bulk(self, ref: RemoteRef) -> BulkProgress:
+        return self._bulk.look(ref)
+
+    def cancel_bulk(self, ref: RemoteRef) -> None:
+        self._bulk.cancel(ref)
+
+    def bulk_results(self, ref: RemoteRef, changes: Sequence[OfferChange]) -> Sequence[OfferResult]:
+        return self._bulk.results(ref, changes)
 
     # --- shipments
 

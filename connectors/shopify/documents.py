@@ -267,6 +267,59 @@ INVENTORY_ACTIVATE = Document(
     write=True,
 )
 
+STAGED_UPLOADS_CREATE = Document(
+    "StagedUploadsCreate",
+    """mutation StagedUploadsCreate($input: [StagedUploadInput!]!) {
+  stagedUploadsCreate(input: $input) {
+    stagedTargets { url parameters { name value } }
+    userErrors { field message }
+  }
+}""",
+    cost=20,
+    write=True,
+)
+
+BULK_RUN_MUTATION = Document(
+    "BulkRunMutation",
+    """mutation BulkRunMutation($mutation: String!, $path: String!, $client: String) {
+  bulkOperationRunMutation(
+    mutation: $mutation, stagedUploadPath: $path, clientIdentifier: $client
+  ) {
+    bulkOperation { id status }
+    userErrors { code field message }
+  }
+}""",
+    cost=20,
+    write=True,
+)
+
+BULK_OPERATION = Document(
+    "BulkOperation",
+    """query BulkOperation($id: ID!) {
+  bulkOperation(id: $id) { id status errorCode objectCount url partialDataUrl }
+}""",
+    cost=2,
+)
+
+BULK_OPERATIONS = Document(
+    "BulkOperations",
+    f"""query BulkOperations($after: String) {{
+  bulkOperations(first: 20, after: $after, sortKey: CREATED_AT, reverse: true) {{
+    {_PAGE} nodes {{ id createdAt query }}
+  }}
+}}""",
+    cost=10,
+)
+
+BULK_CANCEL = Document(
+    "BulkCancel",
+    """mutation BulkCancel($id: ID!) {
+  bulkOperationCancel(id: $id) { bulkOperation { id status } userErrors { field message } }
+}""",
+    cost=20,
+    write=True,
+)
+
 # Read before each write to an order: fulfillment order ids do not survive moves, splits, holds.
 ORDER_PARCELS = Document(
     "OrderParcels",
@@ -360,6 +413,11 @@ ALL = (
     INVENTORY_ADJUST,
     INVENTORY_SET,
     INVENTORY_ACTIVATE,
+    STAGED_UPLOADS_CREATE,
+    BULK_RUN_MUTATION,
+    BULK_OPERATION,
+    BULK_OPERATIONS,
+    BULK_CANCEL,
     ORDER_PARCELS,
     FULFILLMENT_LINES,
     FULFILLMENT_ORDER_LINES,

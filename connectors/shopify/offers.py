@@ -147,7 +147,7 @@ class _Push:
     def _set_once(self, changes: Sequence[OfferChange], *, key: str) -> list[OfferResult]:
         try:
             data = self.client.write(
-                documents.INVENTORY_SET, {"input": _set_input(changes), "key": key}
+                documents.INVENTORY_SET, {"input": set_input(changes), "key": key}
             )
         except UnknownOutcome as error:
             self.wrote = True
@@ -200,7 +200,8 @@ def _unwritable(changes: Iterable[OfferChange]) -> Iterator[OfferResult]:
         seen.add(place)
 
 
-def _set_input(changes: Sequence[OfferChange]) -> dict[str, Any]:
+def set_input(changes: Sequence[OfferChange]) -> dict[str, Any]:
+    """An InventorySetQuantitiesInput that compares each quantity with what was read."""
     return {
         "name": "available",
         "reason": "correction",
@@ -217,6 +218,11 @@ def _set_input(changes: Sequence[OfferChange]) -> dict[str, Any]:
     }
 
 
+def outcome_of(code: str) -> OfferOutcome:
+    """What an error's code means for the quantity it names."""
+    return _OUTCOMES.get(code, OfferOutcome.REFUSED)
+
+
 def _results_of_errors(
     changes: Sequence[OfferChange], errors: Sequence[Mapping[str, Any]]
 ) -> list[OfferResult]:
@@ -229,9 +235,7 @@ def _results_of_errors(
         for change in named:
             if position is None and change.key in results:
                 continue
-            results[change.key] = _result(
-                change, _OUTCOMES.get(code, OfferOutcome.REFUSED), code, str(error.get("message"))
-            )
+            results[change.key] = _result(change, outcome_of(code), code, str(error.get("message")))
     return list(results.values())
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, exists, func, insert, or_, select, tuple_, update
+from sqlalchemy import Row, and_, delete, exists, func, insert, or_, select, true, tuple_, update
 
 from core.model.catalog import ChannelId, OfferKey, Sku
 from core.rules.drift import Cause, Difference, Judgment
@@ -206,7 +206,7 @@ class Drifts:
             .outerjoin(offer, _offered())
             .where(
                 drift.c.ended_at.is_(None),
-                True if channel is None else drift.c.channel == channel,
+                true() if channel is None else drift.c.channel == channel,
             )
             .order_by(drift.c.since, drift.c.id)
         )
@@ -324,7 +324,7 @@ class Drifts:
         )
 
 
-def _key(row: Row[Any]) -> OfferKey:
+def _key(row: Any) -> OfferKey:
     return OfferKey(row.channel, row.remote_id, row.remote_location)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, case, func, insert, literal, or_, select, update
+from sqlalchemy import Row, and_, case, delete, func, insert, literal, or_, select, true, update
 
 from core.model.catalog import ChannelId, OfferChange, OfferKey, Sku
 from core.ports import Key
@@ -33,6 +33,8 @@ class Held:
     #: another number was sent since, by a patch
     patched: bool
     refused_version: int | None
+    #: its result is recorded
+    settled: bool
 
 
 class Submissions:
@@ -66,7 +68,7 @@ class Submissions:
             select(submission)
             .where(
                 submission.c.state.in_(OPEN),
-                True if channel is None else submission.c.channel == channel,
+                true() if channel is None else submission.c.channel == channel,
             )
             .order_by(submission.c.id)
         )
@@ -92,7 +94,7 @@ class Submissions:
             )
         else:
             number = int(found.id)
-            self.set(number, added_at=self._tx.now)
+            self.note(number, added_at=self._tx.now)
         start = self.size(number)
         self._connection.execute(
             insert(submission_offer),
@@ -140,7 +142,7 @@ class Submissions:
 
     # --- its way ---------------------------------------------------------------------------------
 
-    def set(self, number: int, **values: Any) -> None:
+    def note(self, number: int, **values: Any) -> None:
         self._connection.execute(
             update(submission).where(submission.c.id == number).values(**values)
         )
@@ -157,8 +159,8 @@ class Submissions:
         ).scalars()
         return {str(ref) for ref in rows}
 
-    def held(self, number: int, *, limit: int | None = None) -> list[Held]:
-        """Offers of a submission without a result yet, in the order of the file."""
+    def held(self, number: int) -> list[Held]:
+        """Offers of a submission in the order of the file."""
         rows = self._connection.execute(
             select(
                 submission_offer,
@@ -186,11 +188,8 @@ class Submissions:
                     listing.c.channel == offer.c.channel, listing.c.remote_id == offer.c.remote_id
                 ),
             )
-            .where(
-                submission_offer.c.submission_id == number, submission_offer.c.settled.is_(False)
-            )
+            .where(submission_offer.c.submission_id == number)
             .order_by(submission_offer.c.number)
-            .limit(limit)
         )
         return [_held(row, number) for row in rows]
 
@@ -201,6 +200,14 @@ class Submissions:
                 submission_offer.c.submission_id == number, submission_offer.c.number.in_(numbers)
             )
             .values(settled=True)
+        )
+
+    def drop(self, number: int, numbers: Sequence[int]) -> None:
+        """These leave the file before it is made: what is left keeps its order."""
+        self._connection.execute(
+            delete(submission_offer).where(
+                submission_offer.c.submission_id == number, submission_offer.c.number.in_(numbers)
+            )
         )
 
     # --- letting go ------------------------------------------------------------------------------
@@ -237,6 +244,7 @@ def _held(row: Row[Any], number: int) -> Held:
         unchanged=ours and row.sent_version == row.version and row.wanted_version == row.version,
         patched=ours and row.sent_version != row.version,
         refused_version=row.refused_version,
+        settled=row.settled,
     )
 
 

@@ -8,7 +8,17 @@ from typing import Any
 
 from core.model.catalog import Listing, OfferChange, OfferKey, OfferOutcome
 from core.model.orders import Order
-from core.ports import Batch, ListingSource, OfferTarget, OrderSource, ShipmentTarget
+from core.ports import (
+    Batch,
+    BulkOfferTarget,
+    BulkStage,
+    ListingSource,
+    OfferTarget,
+    OrderSource,
+    ShelfReport,
+    ShelfSource,
+    ShipmentTarget,
+)
 from tests.contracts.rigs import SKU, TRACKING, UNITS, ChannelRig
 
 
@@ -304,3 +314,106 @@ class TestShipmentTarget:
         assert before is None
         assert rig.connector.find_shipment(second, key="confirm:2") == reference
         assert sorted(rig.tracking_numbers(order)) == sorted([TRACKING, second.tracking_number])
+
+
+class TestBulkOfferTarget:
+    capability = BulkOfferTarget
+
+    def changes(self, rig: ChannelRig, *quantities: int) -> list[OfferChange]:
+        skus = (SKU, "TEAPOT", "TRAY")
+        offers = TestOfferTarget()
+        return [
+            offers.change(rig, quantity, sku=sku)
+            for sku, quantity in zip(skus, quantities, strict=False)
+        ]
+
+    def ended(self, rig: ChannelRig, ref: str) -> None:
+        for _ in range(20):
+            if rig.connector.look_at_bulk(ref).stage is BulkStage.ENDED:
+                return
+            rig.pass_time(120)
+        raise AssertionError("it never ended")
+
+    def test_what_is_staged_is_not_written_and_what_is_submitted_is(self, rig: ChannelRig) -> None:
+        # given two changes that are staged, twice, as after a crash
+        changes = self.changes(rig, 7, 0)
+        rig.connector.stage_bulk(changes, key="0123456789abcdef")
+        staged = rig.connector.stage_bulk(changes, key="0123456789abcdef")
+        rig.pass_time()
+        assert [one.quantity for one in rig.connector.read_offers(changes)] == [UNITS, UNITS]
+
+        # when it is submitted and ends
+        ref = rig.connector.submit_bulk(staged, key="0123456789abcdef")
+        self.ended(rig, ref)
+
+        # then each change has its result and is shown
+        results = rig.connector.bulk_results(ref, changes)
+        assert [one.key for one in results] == [one.key for one in changes]
+        assert {one.outcome for one in results} <= {OfferOutcome.SHOWN, OfferOutcome.SENT}
+        rig.pass_time()
+        assert [one.quantity for one in rig.connector.read_offers(changes)] == [7, 0]
+
+    def test_what_began_can_be_found_and_what_did_not_cannot(self, rig: ChannelRig) -> None:
+        # given something staged
+        since = rig.clock.now()
+        staged = rig.connector.stage_bulk(self.changes(rig, 7), key="0123456789abcdef")
+        find = rig.connector.find_bulk
+        assert find(key="0123456789abcdef", since=since, known=()) is None
+
+        # when it begins, then it is found by whoever did not get the answer
+        ref = rig.connector.submit_bulk(staged, key="0123456789abcdef")
+        rig.pass_time()
+        assert find(key="0123456789abcdef", since=since, known=()) == ref
+
+    def test_a_comparison_holds_for_each_change_by_itself(self, rig: ChannelRig) -> None:
+        # given two changes, one decided on an older reading
+        good, other = self.changes(rig, 7, 8)
+        stale = replace(other, shown=UNITS - 1)
+
+        # when they are sent together
+        staged = rig.connector.stage_bulk([good, stale], key="0123456789abcdef")
+        ref = rig.connector.submit_bulk(staged, key="0123456789abcdef")
+        self.ended(rig, ref)
+        rig.pass_time()
+
+        # then the good one came true, and a remote that compares left the other alone
+        outcomes = [one.outcome for one in rig.connector.bulk_results(ref, [good, stale])]
+        shown = [one.quantity for one in rig.connector.read_offers([good, stale])]
+        assert shown[0] == 7
+        if rig.connector.compare_and_set:
+            assert outcomes == [OfferOutcome.SHOWN, OfferOutcome.STALE]
+            assert shown[1] == UNITS
+        else:
+            assert shown[1] == 8
+
+
+class TestShelfSource:
+    capability = ShelfSource
+
+    def test_a_rate_of_reading_is_told(self, rig: ChannelRig) -> None:
+        assert rig.connector.offers_per_second > 0
+
+
+class TestShelfReport:
+    capability = ShelfReport
+
+    def test_a_report_tells_what_every_offer_showed_at_one_instant(self, rig: ChannelRig) -> None:
+        # given offers that show what the shop has, and one that changed
+        change = TestOfferTarget().change(rig, 7)
+        rig.connector.push_offers([change], attempt="a")
+        rig.pass_time()
+
+        # when the report is walked, over as many runs as it takes
+        cursor, found, complete_to = None, {}, None
+        for _ in range(20):
+            for batch in rig.connector.pull_shown(since=cursor):
+                cursor, complete_to = batch.cursor, batch.complete_to
+                found |= {one.key.remote_id: one for one in batch.items}
+            if complete_to is not None:
+                break
+            rig.pass_time(120)
+
+        # then it has each, as of one instant that is past
+        assert sorted(one.quantity for one in found.values()) == [7, UNITS, UNITS]
+        assert {one.read_at for one in found.values()} == {complete_to}
+        assert complete_to <= rig.clock.now()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.rules.publishing import Move, OfferState, Pace, next_step
+from core.rules.publishing import Move, OfferState, Pace, Repair, next_step
 from tests.core.strategies import NOON, instants, spans
 
 MINUTE = timedelta(minutes=1)
@@ -312,3 +312,33 @@ def test_what_is_wanted_is_shown_in_the_end(offer, complete, now, pace, wanted):
                 break
 
     assert (found.move, offer.shown, offer.handling_due) == (Move.NOTHING, wanted, False)
+
+
+# --- held by a file, or by a Case ----------------------------------------------------------------
+
+
+def test_what_a_file_holds_is_not_read_back_before_the_file_ends():
+    held = replace(OFFER, sent=5, sent_at=NOON - 60 * MINUTE, held_by_feed=True)
+
+    found = step(held)
+
+    assert (found.move, found.reason.code) == (Move.WAIT, "in_feed")
+    assert found.not_before == NOON + PACE.verify_after
+
+
+def test_a_number_that_others_overwrote_again_and_again_is_not_written_again():
+    found = step(replace(OFFER, wanted=4, repair=Repair.STOPPED))
+
+    assert (found.move, found.reason.code) == (Move.WAIT, "repair_stopped")
+
+
+def test_a_newer_number_lowers_where_repair_is_stopped():
+    found = step(replace(OFFER, wanted=4, repair=Repair.LOWER_ONLY))
+
+    assert (found.move, found.reason.code) == (Move.PUSH, "offer_lowers")
+
+
+def test_a_newer_number_does_not_raise_where_repair_is_stopped():
+    found = step(replace(OFFER, wanted=6, repair=Repair.LOWER_ONLY))
+
+    assert (found.move, found.reason.code) == (Move.WAIT, "repair_stopped")

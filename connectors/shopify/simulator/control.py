@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from connectors.shopify.simulator import fulfilling, inventory, ordering
+from connectors.shopify.simulator import bulk, fulfilling, inventory, ordering
 from connectors.shopify.simulator.books import order_entry
 from connectors.shopify.simulator.refusal import UserErrors
 from connectors.shopify.simulator.shop import Shop
@@ -145,6 +145,18 @@ def _set_quantity(shop: Shop, wish: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _next_bulk(shop: Shop, wish: Mapping[str, Any]) -> dict[str, Any]:
+    """The next bulk operation gets "stuck", or fails half-way: "broken"."""
+    shop.bulk.doom(wish["next_bulk"])
+    return {}
+
+
+def _free_bulk(shop: Shop, wish: Mapping[str, Any]) -> dict[str, Any]:
+    """Bulk operations that are stuck end now."""
+    bulk.free(shop)
+    return {}
+
+
 def _order(shop: Shop, reference: str) -> Order:
     for order in shop.orders.values():
         if reference in (order.id, order.name):
@@ -167,5 +179,7 @@ _DEEDS: dict[str, Callable[[Shop, Mapping[str, Any]], dict[str, Any]]] = {
     "fulfill": _fulfill,
     "unfulfill": _unfulfill,
     "set_quantity": _set_quantity,
+    "next_bulk": _next_bulk,
+    "free_bulk": _free_bulk,
     "lines": _place,
 }

@@ -22,7 +22,7 @@ from graphql import (
 )
 from graphql.execution import ExecutionResult, execute
 
-from connectors.shopify.simulator import reading, reading_orders, reading_stock, writing
+from connectors.shopify.simulator import bulk, reading, reading_orders, reading_stock, writing
 from connectors.shopify.simulator.access import (
     FIELD_RULES,
     PROTECTED_FIELDS,
@@ -48,6 +48,7 @@ RESOLVERS = Resolvers(
         **reading_orders.RESOLVERS,
         **reading_stock.RESOLVERS,
         **writing.RESOLVERS,
+        **bulk.RESOLVERS,
     }
 )
 _WORD_START = re.compile(r"(?<!^)(?=[A-Z])")

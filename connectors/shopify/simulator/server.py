@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 from graphql import FieldNode
 
-from connectors.shopify.simulator import books, control
+from connectors.shopify.simulator import books, bulk, control
 from connectors.shopify.simulator.access import ALL_SCOPES, FIELD_RULES, Denied, Gate, Rule
 from connectors.shopify.simulator.call import Call, denied
 from connectors.shopify.simulator.catalog import default_catalog
@@ -76,6 +76,7 @@ class ShopifySimulator(HttpSimulator):
         job_seconds: float = 1.0,
         plan: str = "Basic",
         protected_data: bool = True,
+        bulk_delay: tuple[float, float] = (5.0, 60.0),
     ) -> None:
         super().__init__(clock=clock, seed=seed)
         self.shop = Shop(
@@ -98,6 +99,7 @@ class ShopifySimulator(HttpSimulator):
         self.attempts = Attempts()
         self.protected_data = protected_data
         self._executor = Executor()
+        self.shop.bulk = bulk.Bulk(delay=bulk_delay, run_line=self._run_line)
 
     # -- set-up
 
@@ -189,7 +191,11 @@ class ShopifySimulator(HttpSimulator):
         return first.name.value if isinstance(first, FieldNode) else "graphql"
 
     def answer(self, request: Request, operation: str) -> Response:
+        self.shop.bulk.base = self.url
         self.shop.catch_up()
+        stored = self.shop.bulk.answer(request, now=self.clock.now())
+        if stored is not None:
+            return stored  # type: ignore[no-any-return]  # the shop knows no modules above it
         if request.method == "POST" and operation == "token":
             return self._give_token(request)
         try:
@@ -263,6 +269,19 @@ class ShopifySimulator(HttpSimulator):
             took_effect=call.took_effect,
             subject=",".join(call.subjects),
         )
+
+    def _run_line(self, text: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """One line of a bulk operation: a mutation of its own, outside the cost throttle."""
+        call = Call(
+            self.shop,
+            scopes=frozenset(self.gate.scopes),
+            version=SUPPORTED_VERSIONS[-1],
+            attempts=self.attempts,
+            request_id=self._request_id(),
+            sees_buyers=self.protected_data,
+        )
+        free = Bucket(maximum=1e9, restore=1e9, now=self.clock.now())
+        return self._executor.run(text, variables, None, call=call, bucket=free)
 
     def _throttled(self, request: Request) -> Response | None:
         asked = _graphql_request(request)

@@ -70,6 +70,8 @@ class Shop:
         self.orders: dict[str, Order] = {}
         self.fulfillment_orders: dict[str, FulfillmentOrder] = {}
         self.fulfillments: dict[str, Fulfillment] = {}
+        #: staged files and bulk operations; bulk.Bulk, set by the server
+        self.bulk: Any = None
         self.jobs: dict[str, dict[str, Any]] = {}
         #: orders whose cancellation was accepted and is not done yet
         self.canceling: set[str] = set()
