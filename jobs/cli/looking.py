@@ -16,6 +16,7 @@ from core.model.reasons import Reason
 from core.rules.sentences import render
 from jobs.bootstrap import Application
 from jobs.cli.shared import ConfigOption, JsonOption, application, console, show
+from jobs.cli.supply import supply_line, supply_of
 from jobs.daemon import heartbeat_file
 from jobs.store.offers import Offers
 from jobs.store.orders import Orders
@@ -456,8 +457,17 @@ def explain_sku(
         held = tx.connection.execute(
             select(func.count()).where(reservation.c.sku == sku, reservation.c.state == "open")
         ).scalar_one()
+        supply = supply_of(tx, sku)
+        decided = _reasons(tx, f"sku {sku}", language)
     if as_json:
-        print(json.dumps({"sku": sku, "offers": told, "unallocated": waiting}, ensure_ascii=False))
+        whole = {
+            "sku": sku,
+            "offers": told,
+            "unallocated": waiting,
+            "supply": supply,
+            "reasons": decided,
+        }
+        print(json.dumps(whole, ensure_ascii=False))
         return
     out = console()
     for level in levels:
@@ -467,6 +477,8 @@ def explain_sku(
             )
         )
     out.print(Text(f"{held} reservations open, {waiting} units promised that no place has"))
+    for line in (*map(supply_line, supply), *(one["text"] for one in decided)):
+        out.print(Text(line))
     for one in told:
         out.print(Text(f"\n{one['channel']} {one['listing']} {one['place']}".rstrip()))
         for step in one["steps"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 
 import pytest
@@ -203,3 +204,23 @@ def test_once_a_reservation_has_ended_a_newer_figure_does_not_revive_it(absorbed
     earlier, later = sorted([first, second])
 
     assert counts(absorbed, earlier) or not counts(absorbed, later)
+
+
+def test_a_report_of_changes_may_be_small_and_even_empty():
+    few = dataclasses.replace(snapshot(0, 0), complete=False)
+    none = dataclasses.replace(snapshot(), complete=False)
+
+    assert doubts(few, kept=2, known=100) == []
+    assert doubts(none, kept=0, known=100) == []
+
+
+def test_a_report_of_changes_is_not_believed_when_its_figures_are_absurd():
+    one = dataclasses.replace(snapshot(5_000), complete=False)
+
+    assert doubts(one) == ["snapshot_absurd"]
+
+
+def test_lines_that_are_only_counted_are_unreadable_too():
+    one = dataclasses.replace(snapshot(*[10] * 10, problems=2), more_problems=18)
+
+    assert doubts(one) == ["snapshot_unreadable"]
