@@ -180,6 +180,8 @@ def pull_stock(run: Run, connection: str) -> None:
                 # A newer file is there whole: what was wrong with older ones is of no use to anybody.
                 tx.close_rejects(connection, "stock file")
                 tx.close_rejects(connection, "stock line")
+                if not any(one.kind == "stock envelope" for one in batch.rejects):
+                    tx.close_rejects(connection, "stock envelope")
             for snapshot in batch.items:
                 record_snapshot(tx, run, snapshot)
             _open_rejects(tx, connection, batch.rejects)
@@ -209,6 +211,7 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
         content = {
             "as_of": snapshot.as_of.isoformat(),
             "rows": list(snapshot.by_sku.items()),
+            "complete": snapshot.complete,
         }
         if (
             stock.keep_snapshot(snapshot, state="quarantined", reasons=doubts, content=content)
@@ -228,10 +231,25 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
             tx.decide(subject, doubt)
         tx.open_case(Case("snapshot_quarantined", subject, reason, Severity.CRITICAL))
         return
-    if stock.keep_snapshot(snapshot, state="applied", reasons=()) is None:
+    # A report of changes is no measure for the next whole file: that stays the last whole one.
+    totals = None if snapshot.complete or as_of is None else (rows, units, zeros)
+    if stock.keep_snapshot(snapshot, state="applied", reasons=(), totals=totals) is None:
         return
     # Orders that wait for units are woken by the Skus that moved (core/offers).
     moved = stock.apply_snapshot(snapshot, compared=compared)
+    if snapshot.problems:
+        line, text, why = snapshot.problems[0]
+        tx.decide(
+            subject,
+            Reason.of(
+                "snapshot_odd_lines",
+                name=snapshot.name,
+                lines=len(snapshot.problems) + snapshot.more_problems,
+                line=line,
+                text=text[:200],
+                why=why,
+            ),
+        )
     record_terms(tx, snapshot, sku_for=run.wiring.loaded.catalog.sku_for)
     tx.close_case("snapshot_quarantined", subject)
     tx.decide(

@@ -243,9 +243,19 @@ class Stock:
         )
 
     def keep_snapshot(
-        self, taken: StockSnapshot, *, state: str, reasons: Sequence[Reason], content: Any = None
+        self,
+        taken: StockSnapshot,
+        *,
+        state: str,
+        reasons: Sequence[Reason],
+        content: Any = None,
+        totals: tuple[int, int, int] | None = None,
     ) -> int | None:
-        """Remember a snapshot; None when these very bytes of this instant were taken before."""
+        """Remember a snapshot; None when these very bytes of this instant were taken before.
+
+        `totals`: rows, units and zeros of the whole location, where its own are not.
+        """
+        all_rows, all_units, all_zeros = totals or (len(taken.rows), taken.units, taken.zeros)
         rows = upsert(
             self._connection,
             snapshot,
@@ -256,9 +266,9 @@ class Stock:
                     "digest": taken.digest,
                     "as_of": taken.as_of,
                     "received_at": self._tx.now,
-                    "rows": len(taken.rows),
-                    "units": taken.units,
-                    "zeros": taken.zeros,
+                    "rows": all_rows,
+                    "units": all_units,
+                    "zeros": all_zeros,
                     "state": state,
                     "reasons": [[reason.code, dict(reason.args)] for reason in reasons],
                     "content": content,

@@ -15,6 +15,7 @@ from core.model.money import Money
 from core.model.purchasing import SupplierItem, UnreadTerms
 from core.model.stock import Figures, StockSnapshot
 from jobs import pull
+from jobs.approve import approve
 from jobs.cli.supply import supply_line, supply_of
 from jobs.clock import ManualClock
 from jobs.store.demand import Demands
@@ -88,11 +89,11 @@ def test_a_report_of_changes_leaves_the_rest_as_it_is(shop: Shop) -> None:
     # when a report of changes names one, and then a whole file does
     take(shop, complete=False, TEA=4)
     changed = on_hand(shop)
-    take(shop, TEA=4, CUP=0)
+    take(shop, TEA=9, CUP=0)
 
     # then the other is untouched by the first only
     assert changed == {"TEA": 4, "CUP": 7}
-    assert on_hand(shop) == {"TEA": 4, "CUP": 0}
+    assert on_hand(shop) == {"TEA": 9, "CUP": 0}
 
 
 def test_a_small_report_of_changes_is_not_suspicious(shop: Shop) -> None:
@@ -106,6 +107,57 @@ def test_a_small_report_of_changes_is_not_suspicious(shop: Shop) -> None:
     # then nothing is put aside
     assert rows(shop.store, cases) == []
     assert on_hand(shop)["S1"] == 0
+
+
+def test_a_report_of_changes_is_no_measure_for_the_next_whole_file(shop: Shop) -> None:
+    # given a place where most things are sold out
+    many = {f"S{number}": 0 if number else 10 for number in range(40)}
+    take(shop, **many)
+
+    # when one figure changes, and then the whole file comes as it was
+    take(shop, complete=False, S0=9)
+    take(shop, **many)
+
+    # then its many zeros are nothing new
+    assert rows(shop.store, cases) == []
+
+
+def test_approving_a_report_of_changes_does_not_empty_the_shelf(shop: Shop) -> None:
+    # given a report of changes that is put aside for an absurd figure
+    take(shop, TEA=5, CUP=7)
+    take(shop, complete=False, TEA=2_000_000)
+    with shop.store.reading() as tx:
+        [case] = tx.rows(select(cases))
+
+    # when a person says that it is right
+    with shop.store.transaction() as tx:
+        assert approve(tx, case, by="ops", note=None)
+
+    # then what it did not name is as it was
+    assert on_hand(shop) == {"TEA": 2_000_000, "CUP": 7}
+
+
+def test_lines_that_were_odd_are_told_with_the_first_of_them(shop: Shop) -> None:
+    # given a file with odd lines
+    shop.clock.advance(60)
+    odd = tuple((number, f"X{number},-1", "negative; taken as 0") for number in range(2, 5))
+    taken = StockSnapshot(
+        "acme",
+        shop.clock.now(),
+        "a.csv",
+        "d",
+        Figures({"TEA": 5} | {f"S{n}": 1 for n in range(20)}),
+        problems=odd,
+        more_problems=4,
+    )
+    run = shop.run("acme-files/stock")
+
+    # when it is taken
+    with run.transaction() as tx:
+        pull.record_snapshot(tx, run, taken)
+
+    # then that is kept with its reason
+    assert codes(shop, "snapshot acme") == ["snapshot_odd_lines", "snapshot_applied"]
 
 
 def test_new_things_get_levels_though_nothing_of_them_is_there(shop: Shop) -> None:
