@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row, select, update
 
-from core.model.stock import SnapshotRow, StockSnapshot
+from core.model.stock import Figures, StockSnapshot
 from jobs import counts
 from jobs.store.plans import Plans
 from jobs.store.stock import Stock
@@ -52,7 +52,7 @@ def _apply_snapshot(tx: Tx, location: str) -> bool:
             as_of=row.as_of,
             name=row.name,
             digest=row.digest,
-            rows=tuple(SnapshotRow(sku, units) for sku, units in row.content["rows"]),
+            rows=Figures(dict(row.content["rows"])),
             complete=row.content.get("complete", True),
         )
     )

@@ -195,6 +195,8 @@ def pull_stock(run: Run, connection: str) -> None:
                 # A newer file is there whole: what was wrong with older ones is of no use to anybody.
                 tx.close_rejects(connection, "stock file")
                 tx.close_rejects(connection, "stock line")
+                if not any(one.kind == "stock envelope" for one in batch.rejects):
+                    tx.close_rejects(connection, "stock envelope")
             for snapshot in batch.items:
                 place = run.wiring.counted_place(connection, snapshot.location)
                 if place is not None:
@@ -251,6 +253,20 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
         return
     # Orders that wait for units are woken by the Skus that moved (core/offers).
     moved = stock.apply_snapshot(snapshot, compared=compared)
+    subject = f"snapshot {snapshot.location}"
+    if snapshot.problems:
+        line, text, why = snapshot.problems[0]
+        tx.decide(
+            subject,
+            Reason.of(
+                "snapshot_odd_lines",
+                name=snapshot.name,
+                lines=snapshot.odd_lines,
+                line=line,
+                text=text[:200],
+                why=why,
+            ),
+        )
     record_terms(tx, snapshot, sku_for=run.wiring.loaded.catalog.sku_for)
     CountedItems(tx).keep(
         snapshot.location, found.items, as_of=snapshot.as_of, complete=snapshot.complete
@@ -261,7 +277,6 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
     Lags(tx).seen(Kind.SNAPSHOT, snapshot.location, [tx.now - snapshot.as_of])
     if previous is not None:
         Lags(tx).seen(Kind.FIGURE, snapshot.location, [tx.now - previous.as_of])
-    subject = f"snapshot {snapshot.location}"
     if snapshot.complete:
         # A change that was put aside is not made good by another one.
         tx.close_case("snapshot_quarantined", subject)

@@ -29,7 +29,7 @@ from connectors.supplier_file.https import HttpsDeliveries
 from connectors.supplier_file.imap import ImapDeliveries
 from connectors.supplier_file.settings import Ftps, Https, InFolder, LocalFolder, Settings, Sftp
 from connectors.supplier_file.sftp import SftpTransport
-from connectors.supplier_file.stock import stock_snapshot
+from connectors.supplier_file.stock import stock_of
 from core.errors import ConnectorError, Rejected, Unauthorized
 from core.model.fulfillment import Acknowledgment, ShipmentNotice, ShipRequest
 from core.model.purchasing import PurchaseAnswer, PurchaseOrder
@@ -143,7 +143,8 @@ class SupplierFile(
         lag = timedelta(seconds=self._settings.as_of_lag)
 
         def read(file: File) -> Content[StockSnapshot]:
-            return [stock_snapshot(file, location=self._settings.location, lag=lag)], [], []
+            snapshot, faults = stock_of(file, location=self._settings.location, lag=lag)
+            return [snapshot], list(faults), []
 
         return self._pull(self._settings.folders.stock_in, since, "stock file", read)
 

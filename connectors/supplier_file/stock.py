@@ -19,7 +19,10 @@ from connectors.supplier_file.tables import Cells, Table, Value, plain, table_of
 from core.model.money import Money
 from core.model.purchasing import SupplierItem, UnreadTerms
 from core.model.stock import Figures, StockSnapshot
+from core.ports import Reject
 
+#: The kind of a Reject that tells a fault of an X12 envelope.
+ENVELOPE = "stock envelope"
 #: Lines that cannot be read are kept up to this many; the others are counted.
 KEPT_PROBLEMS = 1_000
 #: Letters of such a line that are kept.
@@ -63,14 +66,19 @@ def stock_snapshot(file: File, *, location: str, lag: timedelta) -> StockSnapsho
     in `problems`: unreadable lines are left out; a negative figure counts as 0; of figures that
     contradict each other the smallest counts, for units that may not be there must not be sold.
     """
+    return stock_of(file, location=location, lag=lag)[0]
+
+
+def stock_of(
+    file: File, *, location: str, lag: timedelta
+) -> tuple[StockSnapshot, tuple[Reject, ...]]:
+    """The same, and what is wrong with the envelope it came in, by the element that is wrong."""
     table = table_of(file, _asked(file.format.stock))
     quantities: dict[str, int] = {}
     problems = _Problems()
     stated = _read_figures(table, quantities, problems)
-    if table.report is not None:
-        for problem in table.report.problems:
-            problems.add(*problem)
-    return StockSnapshot(
+    report = table.report
+    snapshot = StockSnapshot(
         location=location,
         as_of=stated if stated else file.changed_at - lag,
         name=file.name,
@@ -80,9 +88,16 @@ def stock_snapshot(file: File, *, location: str, lag: timedelta) -> StockSnapsho
         more_problems=problems.more,
         repeated=problems.repeated,
         negative=problems.negative,
-        complete=table.report is None or not table.report.changes_only,
+        complete=report is None or not report.changes_only,
         terms=Terms(file) if Terms.told_in(table) else (),
     )
+    # Named for the element, not for the file: a partner who counts wrong does it every time.
+    faults = (
+        {code: Reject(ENVELOPE, code, why, file.name) for _, code, why in report.problems}
+        if report
+        else {}
+    )
+    return snapshot, tuple(faults.values())
 
 
 def _asked(columns: StockColumns) -> list[Column]:

@@ -19,6 +19,7 @@ from core.rules.sentences import render
 from jobs.availability import worked_out
 from jobs.bootstrap import Application
 from jobs.cli.shared import ConfigOption, JsonOption, application, console, harmless
+from jobs.cli.supply import supply_line, supply_of
 from jobs.places import shop_day
 from jobs.store.offers import Wanted
 from jobs.store.stock import Stock
@@ -47,6 +48,8 @@ def explain_sku(
     out = console()
     for reason in _heading(told):
         out.print(Text(render(reason, language)))
+    for line in map(supply_line, told["supply"]):
+        out.print(Text(line))
     for one in told["offers"]:
         out.print(Text(f"\n{one['channel']} {one['listing']} {one['place']}".rstrip()))
         if one["rules"]:
@@ -86,6 +89,7 @@ def _told(app: Application, tx: Tx, sku: Sku, channel: str | None) -> dict[str, 
         ],
         "reservations": tx.connection.execute(held).scalar_one(),
         "unallocated": sum(Stock(tx).unallocated(parts).values()),
+        "supply": supply_of(tx, sku),
         "offers": [_offer(app, tx, row, fresh) for row in tx.rows(query)],
     }
 

@@ -17,8 +17,8 @@ from core.model.cases import FiringAlert
 from core.model.money import Money
 from core.model.orders import Hold
 from core.model.reasons import Reason
-from core.model.stock import StockLevel
-from tests.core.strategies import ADDRESS, order
+from core.model.stock import Figures, SnapshotRow, StockLevel, StockSnapshot
+from tests.core.strategies import ADDRESS, NOON, order
 
 # --- money ---------------------------------------------------------------------------------------
 
@@ -119,3 +119,27 @@ def test_every_word_of_the_model_is_frozen():
     assert len(words) > 20
     assert [word for word in words if not word.__dataclass_params__.frozen] == []
     assert [word for word in words if not hasattr(word, "__slots__")] == []
+
+
+def test_figures_are_rows_without_being_kept_as_rows():
+    figures = Figures({"A": 5, "B": 0, "C": 7})
+
+    assert list(figures) == [SnapshotRow("A", 5), SnapshotRow("B", 0), SnapshotRow("C", 7)]
+    assert (len(figures), figures[1], figures[-1]) == (3, SnapshotRow("B", 0), SnapshotRow("C", 7))
+    assert figures[:2] == (SnapshotRow("A", 5), SnapshotRow("B", 0))
+    assert figures == Figures({"A": 5, "B": 0, "C": 7}) == tuple(figures)
+    assert figures != Figures({"A": 5})
+    assert hash(figures) == hash(tuple(figures))
+    assert repr(figures) == "Figures(3 rows)"
+    with pytest.raises(IndexError):
+        figures[3]
+
+
+@pytest.mark.parametrize("compact", [True, False])
+def test_a_snapshot_adds_up_whatever_its_rows_are_kept_in(compact):
+    rows = Figures({"A": 5, "B": 0}) if compact else (SnapshotRow("A", 5), SnapshotRow("B", 0))
+
+    taken = StockSnapshot("acme", NOON, "stock.csv", "d", rows)
+
+    assert dict(taken.by_sku) == {"A": 5, "B": 0}
+    assert (list(taken.quantities), taken.units, taken.zeros) == ([5, 0], 5, 1)

@@ -258,3 +258,9 @@ def test_odd_rows_may_be_few(field, count, found):
     one = replace(snapshot(*[10] * (20 - count), problems=count), **{field: count})
 
     assert doubts(one, kept=10, guard=STRICT) == found
+
+
+def test_lines_that_are_only_counted_are_unreadable_too():
+    one = replace(snapshot(*[10] * 10, problems=2), more_problems=18)
+
+    assert doubts(one) == ["snapshot_unreadable"]

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from config.formulas import formula
 from connectors.supplier_file.files import File
 from connectors.supplier_file.settings import Format, Layout
-from connectors.supplier_file.stock import stock_snapshot
+from connectors.supplier_file.stock import stock_of, stock_snapshot
 from core.model.purchasing import SupplierItem
 from core.model.stock import StockSnapshot
 
@@ -42,6 +42,12 @@ def file(
 
 def snapshot(content: str | bytes, **kwargs: Any) -> StockSnapshot:
     return stock_snapshot(file(content, **kwargs), location="acme", lag=timedelta(minutes=10))
+
+
+def faults(content: str | bytes, **kwargs: Any) -> list[str]:
+    """What is wrong with the envelope."""
+    made = stock_of(file(content, **kwargs), location="acme", lag=timedelta())
+    return [one.problem for one in made[1]]
 
 
 def quantities(content: str | bytes, **kwargs: Any) -> dict[str, int]:

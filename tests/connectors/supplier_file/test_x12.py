@@ -11,7 +11,7 @@ import pytest
 from connectors.supplier_file.x12.envelope import Envelopes, NoInterchange
 from core.errors import Rejected
 from core.model.money import Money
-from tests.connectors.supplier_file.reading import snapshot, terms
+from tests.connectors.supplier_file.reading import faults, snapshot, terms
 
 CORPUS = Path(__file__).parents[4] / "shared" / "reference" / "edi"
 
@@ -168,12 +168,12 @@ def test_a_report_of_changes_leaves_alone_what_it_does_not_name() -> None:
 def test_wrong_counts_are_told_unless_the_partner_is_known_for_them() -> None:
     text = interchange(BODY, count=99)
 
-    told = snapshot(text, layout={"kind": "x12"})
-    tolerated = snapshot(text, layout={"kind": "x12", "tolerated": ["SE01"]})
+    told = faults(text, layout={"kind": "x12"})
+    tolerated = faults(text, layout={"kind": "x12", "tolerated": ["SE01"]})
 
-    assert [why for _, _, why in told.problems] == ["SE01 says 99, there are 12 segments"]
-    assert tolerated.problems == ()
-    assert len(told.rows) == 2
+    assert told == ["SE01 says 99, there are 12 segments"]
+    assert tolerated == []
+    assert len(snapshot(text, layout={"kind": "x12"}).rows) == 2
 
 
 @pytest.mark.parametrize(
@@ -204,10 +204,11 @@ def test_what_is_no_inventory_is_refused(
 
 
 def test_text_after_an_interchange_is_told_and_does_not_spoil_it() -> None:
-    read = snapshot(interchange(BODY) + "-- end of file --", layout={"kind": "x12"})
+    text = interchange(BODY) + "-- end of file --"
 
-    assert len(read.rows) == 2
-    assert read.problems[0][1] == "outside"
+    assert len(snapshot(text, layout={"kind": "x12"}).rows) == 2
+    [told] = faults(text, layout={"kind": "x12"})
+    assert told.startswith("after the interchange: it begins with '-- end of file")
 
 
 def test_text_without_an_isa_raises_with_its_beginning() -> None:
