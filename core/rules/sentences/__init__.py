@@ -47,6 +47,7 @@ TRANSLATED: Final = frozenset(
         "payment",
         "state",
         "status",
+        "weekday",
     }
 )
 _SEPARATOR = re.compile(r"([,;] )")

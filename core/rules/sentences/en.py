@@ -135,6 +135,17 @@ SENTENCES: Final[dict[str, str]] = {
     "lead_observed": "The supplier delivered {receipts:time|times}: half within {p50:day|days}, nine of ten within {p90}.",
     "lead_assumed": "Nobody told a lead time: {days:day|days} are assumed, and at most {p90}.",
     "closure_covered": "Closed from {first} to {last} ({days:day|days}): order before it, enough to last beyond it.",
+    "demand_rate": "{sku}: {rate} units a day, one day differing from another by about {deviation}; "
+    "{observed} of {days:day|days} observed.",
+    "demand_sold": "Units a week, each from its first day on:",
+    "demand_sold_week": "{first}  {bar} {units}",
+    "demand_hidden_week": "{first}  {bar} {units}  ({hidden:day|days} without stock)",
+    "demand_weekday": "{weekday} {percent} %",
+    "demand_profile": "Of an average day: {profile}",
+    "demand_channels": "By channel: {shares}",
+    "demand_cover": "From an order to the receipt of the next, {days:day|days}: {expected} units on average, {level} "
+    "are enough in {percent} of 100 cases; {safety} of them are safety stock.",
+    "demand_unknown": "{sku} was never sold nor in stock here.",
     # --- connections ---
     "connection_unauthorized": "{connection} refuses our credentials at {operation}; missing right: {missing}. "
     "It stands still until this is mended.",
@@ -290,6 +301,14 @@ WORDS: Final[dict[str, str]] = {
     "observe": "observe",
     "propose": "propose",
     "act": "act",
+    # days of the week
+    "mon": "Mon",
+    "tue": "Tue",
+    "wed": "Wed",
+    "thu": "Thu",
+    "fri": "Fri",
+    "sat": "Sat",
+    "sun": "Sun",
     # mails
     "open": "new",
     "change": "changed",
