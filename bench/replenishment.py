@@ -104,7 +104,7 @@ def this_method(world: World, lead: int, seed: int) -> Levels:
             if one.level > 0:
                 mean = expected_days(one, found[number], first=today, days=span).sum()
                 drawn = draws(one, found[number], days=span, expected=float(mean))
-                levels[:, number] = [enough(drawn, service) for service in SERVICES]
+                levels[:, number] = enough(drawn, SERVICES)
         made[review] = levels
     return made
 

@@ -62,12 +62,13 @@ def cover(
         expected_days(forecast, history, first=first, days=days, uplifts=uplifts).sum()
     )
     drawn = draws(forecast, history, days=days, expected=expected)
-    return Cover(expected, enough(drawn, service))
+    return Cover(expected, int(enough(drawn, [service])[0]))
 
 
-def enough(drawn: Floats, service: float) -> int:
-    """The units that are enough in this share of the draws."""
-    return int(np.ceil(np.quantile(drawn, service, method="higher") - 1e-6))
+def enough(drawn: Floats, services: Sequence[float]) -> Floats:
+    """The whole units that are enough in these shares of the draws."""
+    units: Floats = np.ceil(np.quantile(drawn, services, method="higher") - 1e-6)
+    return units
 
 
 def expected_days(
