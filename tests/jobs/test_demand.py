@@ -388,3 +388,18 @@ def test_a_sku_that_gets_its_name_late_is_counted_then(shop: Shop) -> None:
     work(shop)
 
     assert sold(shop) == {TODAY - 3 * DAY: 1.0}
+
+
+def test_a_run_that_died_before_its_rates_leaves_word_of_it(shop: Shop, monkeypatch: Any) -> None:
+    shop.record(sale(1, ago=3))
+    work(shop)
+    shop.record(sale(2, ago=2, lines=(line(units=9),)))
+    monkeypatch.setattr("jobs.demand.moved_rates", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        work(shop)
+    monkeypatch.undo()
+    before = rates(shop)[EVERYWHERE].per_day
+
+    work(shop)
+
+    assert rates(shop)[EVERYWHERE].per_day > 5 * before
