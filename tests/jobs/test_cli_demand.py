@@ -98,4 +98,4 @@ def test_a_sku_nobody_knows_is_no_sku_that_sells_nothing(tmp_path: Path) -> None
     result = CliRunner().invoke(app, ["demand", "GHOST", "-c", str(path)])
 
     assert result.exit_code == 1
-    assert "GHOST was never sold nor in stock here." in result.output
+    assert "Nothing is known of GHOST before today" in result.output

@@ -266,6 +266,19 @@ def test_units_at_one_place_are_enough_to_be_in_stock(shop: Shop) -> None:
     assert rows(shop.store, stock_out) == []
 
 
+def test_shelves_may_be_looked_at_several_times_a_day(shop: Shop) -> None:
+    move(shop, -2, reference="owed")
+    for number, units in enumerate((5, -5, 5, -5)):
+        with shop.store.transaction() as tx:
+            Sales(tx).look_at_shelves(TODAY)
+        move(shop, units, reference=f"R{number}")
+
+    with shop.store.transaction() as tx:
+        Sales(tx).look_at_shelves(TODAY)
+
+    assert rows(shop.store, stock_out) == [{"sku": "TEA", "day": TODAY, "until": None}]
+
+
 # --- rates ---------------------------------------------------------------------------------------
 
 
