@@ -148,7 +148,6 @@ SENTENCES: Final[dict[str, str]] = {
     "{units:unit|units}, {zeros} at zero, {unknown} of unknown Skus, {unreadable} odd; in force are {before:row|rows}, "
     "{units_before:unit|units}. It begins: {head}. The last good one stays in force until a person decides: "
     "`lockstep case approve` takes this one as it is.",
-    "{units:unit|units}. The last good one stays in force until a person decides.",
     "snapshot_odd_lines": "{lines:line was|lines were} odd in {name}. First, line {line} ({text}): {why}.",
     "item_discontinued": "{supplier} no longer makes {sku} (its item {item}): what is left is all there is. "
     "Look for another source, or stop selling it when it is gone.",
@@ -251,6 +250,17 @@ SENTENCES: Final[dict[str, str]] = {
     "the supplier takes it for {left} more days.",
     "slow_stop": "{units:unit|units}; days of cover: {cover}; days without a sale: {unsold}. Stop buying it and clear it out.",
     "slow_promote": "{units:unit|units}; days of cover: {cover}; days without a sale: {unsold}. Promote it or lower its price.",
+    "demand_rate": "{sku}: {rate} units a day, one day differing from another by about {deviation}; "
+    "{observed} of {days:day|days} observed.",
+    "demand_sold": "Units a week, each from its first day on:",
+    "demand_sold_week": "{first}  {bar} {units}",
+    "demand_hidden_week": "{first}  {bar} {units}  ({hidden:day|days} without stock)",
+    "demand_weekday": "{weekday} {percent} %",
+    "demand_profile": "Of an average day: {profile}",
+    "demand_channels": "By channel: {shares}",
+    "demand_cover": "From an order to the receipt of the next, {days:day|days}: {expected} units on average, {level} "
+    "are enough in {percent} of 100 cases; {safety} of them are safety stock.",
+    "demand_unknown": "Nothing is known of {sku} before today: it was neither sold nor in stock.",
     # --- connections ---
     "connection_unauthorized": "{connection} refuses our credentials at {operation}; missing right: {missing}. "
     "It stands still until this is mended.",
@@ -470,6 +480,14 @@ WORDS: Final[dict[str, str]] = {
     "observe": "observe",
     "propose": "propose",
     "act": "act",
+    # days of the week
+    "mon": "Mon",
+    "tue": "Tue",
+    "wed": "Wed",
+    "thu": "Thu",
+    "fri": "Fri",
+    "sat": "Sat",
+    "sun": "Sun",
     # mails
     "open": "new",
     "change": "changed",

@@ -139,8 +139,6 @@ SENTENCES: Final[dict[str, str]] = {
     "snapshot_quarantined": "{location} 的库存文件 {name} 不可信（{doubts}）：{rows} 行，共 {units} 件，其中 {zeros} 行为零，"
     "{unknown} 行的 SKU 未知，{unreadable} 行异常；现行数据为 {before} 行，共 {units_before} 件。文件开头：{head}。"
     "人工决定之前沿用上一份可信数据；执行 `lockstep case approve` 即按原样采用此文件。",
-    "snapshot_quarantined": "{location} 的库存文件 {name} 不可信（{doubts}）：{rows} 行，共 {units} 件。"
-    "在人工处理之前，继续使用上一份正常的数据。",
     "snapshot_odd_lines": "{name} 中有 {lines} 行异常。首处为第 {line} 行（{text}）：{why}。",
     "item_discontinued": "{supplier} 已停产 {sku}（对方货号 {item}）：现有库存卖完即止。请另寻货源，或售完后停止销售。",
     "item_resumed": "{supplier} 已恢复供应 {sku}（对方货号 {item}）。",
@@ -335,6 +333,16 @@ SENTENCES: Final[dict[str, str]] = {
     "lead_observed": "供应商已到货 {receipts} 次：半数在 {p50} 天内，十次中有九次在 {p90} 天内。",
     "lead_assumed": "没有任何交货期信息：假定为 {days} 天，最多 {p90} 天。",
     "closure_covered": "{first} 至 {last} 休业（{days} 天）：须在此之前下单，且数量要够用到休业之后。",
+    "demand_rate": "{sku}：每天 {rate} 件，各天相差约 {deviation} 件；{days} 天中有 {observed} 天可供观察。",
+    "demand_sold": "每周销量：",
+    "demand_sold_week": "{first} 起  {bar} {units} 件",
+    "demand_hidden_week": "{first} 起  {bar} {units} 件  （缺货 {hidden} 天）",
+    "demand_weekday": "{weekday}为 {percent}%",
+    "demand_profile": "相对于平均一天：{profile}",
+    "demand_channels": "各渠道占比：{shares}",
+    "demand_cover": "从下单到下一次到货共 {days} 天：平均需要 {expected} 件，备 {level} 件时 100 次中有 {percent} 次足够，"
+    "其中安全库存 {safety} 件。",
+    "demand_unknown": "今天之前没有 {sku} 的任何记录：既未售出，也未有库存。",
     # --- 演示 ---
     "demo_start": "模拟的远端已启动，速度 {speed} 倍，种子 {seed}；文件保存在 {folder}。先只观察渠道，再以盘点接管，然后 Lockstep 开始执行。",
     "demo_summary": "买家下了 {placed} 个订单（{refused} 次购买遇到售罄）。Lockstep 记录 {recorded} 个：已分配 {routed}，已发货 {shipped}，"
@@ -441,6 +449,14 @@ WORDS: Final[dict[str, str]] = {
     "observe": "观察",
     "propose": "提议",
     "act": "执行",
+    # 星期
+    "mon": "周一",
+    "tue": "周二",
+    "wed": "周三",
+    "thu": "周四",
+    "fri": "周五",
+    "sat": "周六",
+    "sun": "周日",
     # 邮件
     "open": "新",
     "change": "有变化",
