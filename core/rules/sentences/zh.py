@@ -128,6 +128,7 @@ SENTENCES: Final[dict[str, str]] = {
     "replenish_break": "满 {least} 件单价为 {price}：总价 {total}，原为 {before} → {quantity}。",
     "replenish_cheapest": "{supplier} 报价 {cost}，{other} 报价 {than}。",
     "replenish_late": "即使今天订货，也会在可能断货日（{empty}）之后 {days} 天才到。",
+    "buying_rule_failed": "您的采购规则 {rule} 无法对 {sku} 求值：{why}。修正之前不予采用。",
     "replenish_wait": "少卖 {units} 件，{loss}",
     # --- 采购：订单与收货 ---
     "purchase_approved": "{by} 已向 {supplier} 订购 {units} 件：{number}。",
@@ -203,6 +204,7 @@ SENTENCES: Final[dict[str, str]] = {
     "mail_buy_title": "向 {supplier} 订货",
     "mail_buy": "请在 {order_by} 前向 {supplier} 订货：{count} 个 Sku，{cost}",
     "mail_buy_how": "全部订购：lockstep replenish approve {plan}；只订一行：lockstep replenish approve {plan}/SKU；查看完整算式：lockstep replenish plan --supplier {supplier}",
+    "group_case_buying_rule_failed": "无法求值的采购规则",
     "group_case_purchase_short": "供应商供货不足的采购单",
     "group_case_purchase_late": "逾期的采购单",
     "group_case_purchase_refused": "被拒绝的采购单",
