@@ -1,4 +1,4 @@
-"""`python -m bench [orders|reservations|offers|starting ...] [--seed N] [--small] [--json]`."""
+"""`python -m bench [orders|reservations|offers|starting|replenishment ...] [--seed N] [--small] [--json]`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from bench import figures, offers, orders, reservations, starting
+from bench import figures, offers, orders, replenishment, reservations, starting
 
 MEASUREMENTS: dict[str, Callable[..., figures.Figures]] = {
     "orders": orders.measure,
     "reservations": reservations.measure,
     "offers": offers.measure,
     "starting": starting.measure,
+    "replenishment": replenishment.measure,
 }
 #: The smallest sizes, to see that everything runs.
 SMALL: dict[str, dict[str, object]] = {
@@ -21,6 +22,7 @@ SMALL: dict[str, dict[str, object]] = {
     "reservations": {"sizes": (200,)},
     "offers": {"sizes": (2_000,)},
     "starting": {"idle_after": 3.0},
+    "replenishment": {"leads": (7,), "most": 20},
 }
 
 

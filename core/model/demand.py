@@ -18,8 +18,10 @@ class Method(StrEnum):
 
     #: sells on most days: a smoothed level and a profile of the week
     FAST = "fast"
-    #: days without a sale are usual: Croston's way, SBA or, where it falls silent, TSB
+    #: days without a sale are usual: the chance of a sale times its size (TSB)
     INTERMITTENT = "intermittent"
+    #: a month and more from sale to sale: the size of a sale over its pause (SBA)
+    RARE = "rare"
     #: too few days to know a pattern: their average
     NEW = "new"
     #: never sold in the time we look at
@@ -58,11 +60,6 @@ class Forecast:
     today: date
     #: of the draws `cover` makes
     seed: int
-
-    @property
-    def rate(self) -> float:
-        """Units a day, all weekdays taken together."""
-        return self.level
 
 
 @dataclass(frozen=True, slots=True)

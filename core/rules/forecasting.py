@@ -13,8 +13,10 @@ KNOWN_AFTER = 28
 #: A Sku that sells on average at least once in so many days is fast. Syntetos and Boylan draw the
 #: line at 1.32 periods between sales; shops that rest on Sundays sell every 1.17 days at best.
 FAST_WITHIN = 1.5
-#: Silent for so many times its usual pause, a Sku may be dying.
-FADING_AFTER = 4
+#: With so many days between sales, a rate that falls each day would be forgotten in every pause.
+RARE_FROM = 30
+#: Silent for so many times its usual pause, even a rare Sku may be dying.
+FADING_AFTER = 3
 #: A rate that moves by less is the same rate: percent of the one in force, and units a day.
 MATERIAL_SHARE, MATERIAL_UNITS = 0.10, 0.005
 
@@ -28,15 +30,12 @@ def method_of(pattern: Pattern) -> tuple[Method, Reason]:
         return Method.NEW, Reason.of("forecast_new", days=observed, least=KNOWN_AFTER)
     if observed <= FAST_WITHIN * sold:
         return Method.FAST, Reason.of("forecast_fast", sold=sold, days=observed)
-    if fading(pattern):
+    if observed < RARE_FROM * sold:
+        return Method.INTERMITTENT, Reason.of("forecast_intermittent", sold=sold, days=observed)
+    if pattern.silent * sold > FADING_AFTER * observed:
         reason = Reason.of("forecast_fading", silent=pattern.silent, pause=-(-observed // sold))
         return Method.INTERMITTENT, reason
-    return Method.INTERMITTENT, Reason.of("forecast_intermittent", sold=sold, days=observed)
-
-
-def fading(pattern: Pattern) -> bool:
-    """Whether an intermittent Sku has been silent for longer than its pauses explain."""
-    return pattern.silent * pattern.sold > FADING_AFTER * pattern.observed
+    return Method.RARE, Reason.of("forecast_rare", sold=sold, days=observed)
 
 
 def uplift_on(uplifts: Iterable[Uplift], day: date) -> float | None:

@@ -10,7 +10,7 @@ import sys
 import typer
 
 from core.errors import LockstepError
-from jobs.cli import acting, buying, looking, running
+from jobs.cli import acting, buying, demand, looking, running
 
 app = typer.Typer(
     name="lockstep",
@@ -21,7 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (running, looking, acting, buying):
+for module in (running, looking, demand, acting, buying):
     module.register(app)
 
 

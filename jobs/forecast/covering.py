@@ -22,8 +22,11 @@ DRAWS = 2_000
 BLOCK = 7
 #: Draws come from the last year.
 DRAWN_FROM = 365
-#: Of a level, at the least: (standard deviation / level) squared, and what a day ahead adds to it.
-UNSURE, UNSURE_PER_DAY = 0.01, 0.002
+#: Days whose averages show how far a level wanders, and the least and most that is taken for it:
+#: (standard deviation / level) squared.
+MONTH, LEAST_UNSURE, MOST_UNSURE = 28, 0.001, 0.25
+#: The same where fewer than three months are known.
+UNSURE = 0.05
 #: One year ago, to the weekday.
 YEAR = 364
 #: Days averaged around a day of last year; weeks before it that it is compared with.
@@ -58,8 +61,14 @@ def cover(
     expected = float(
         expected_days(forecast, history, first=first, days=days, uplifts=uplifts).sum()
     )
-    drawn = _draws(forecast, history.until(forecast.today), days, expected)
-    return Cover(expected, int(np.ceil(np.quantile(drawn, service, method="higher") - 1e-6)))
+    drawn = draws(forecast, history, days=days, expected=expected)
+    return Cover(expected, int(enough(drawn, [service])[0]))
+
+
+def enough(drawn: Floats, services: Sequence[float]) -> Floats:
+    """The whole units that are enough in these shares of the draws."""
+    units: Floats = np.ceil(np.quantile(drawn, services, method="higher") - 1e-6)
+    return units
 
 
 def expected_days(
@@ -84,7 +93,9 @@ def expected_days(
     return units
 
 
-def _draws(forecast: Forecast, history: History, days: int, expected: float) -> Floats:
+def draws(forecast: Forecast, history: History, *, days: int, expected: float) -> Floats:
+    """DRAWS demands that `days` days with this average may have."""
+    history = history.until(forecast.today)
     chance = np.random.default_rng(forecast.seed)
     if forecast.method is Method.NEW or history.observed.sum() < 2 * BLOCK:
         # A rate known from few days: Poisson, its rate Gamma after what was seen.
@@ -94,9 +105,20 @@ def _draws(forecast: Forecast, history: History, days: int, expected: float) -> 
     mean = sums.mean()
     if mean <= 0:
         return np.zeros(DRAWS)
-    unsure = UNSURE + UNSURE_PER_DAY * days
+    unsure = _unsure(history)
     drawn: Floats = sums * (expected / mean) * chance.gamma(1 / unsure, unsure, DRAWS)
     return drawn
+
+
+def _unsure(history: History) -> float:
+    """How far the Sku's own months were from one another: so far may the level be off."""
+    units = history.usual[history.observed][-DRAWN_FROM:]
+    months = len(units) // MONTH
+    if months < 3:
+        return UNSURE
+    means = units[-months * MONTH :].reshape(months, MONTH).mean(axis=1)
+    apart = float(means.var(ddof=1) / means.mean() ** 2) if means.any() else UNSURE
+    return min(max(apart, LEAST_UNSURE), MOST_UNSURE)
 
 
 def _blocks(history: History, chance: np.random.Generator, days: int) -> Floats:

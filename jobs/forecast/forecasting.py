@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
 import numpy as np
 
 from core.model.demand import FLAT_WEEK, Forecast, Method, Pattern
 from core.model.reasons import Reason
-from core.rules.forecasting import fading, method_of
+from core.rules.forecasting import method_of
 from jobs.forecast import methods
 from jobs.forecast.history import Flags, Floats, History, Shop
 from jobs.store.bulk import chunks
@@ -25,7 +25,6 @@ WEEK_WORTH = 60.0
 SHOP_WEEKS = 26
 
 _DAY = timedelta(days=1)
-_Columns = Callable[[Floats, Flags], Floats]
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -105,26 +104,15 @@ class _Batch:
         return methods.week(self._units, self._observed, self._weekdays, shop, worth=WEEK_WORTH)
 
     def _levels(self, patterns: Sequence[Pattern], week: Floats, weight: Floats) -> Floats:
-        fast = methods.smoothed(self._units, week[self._weekdays], weight)
-        slow = self._where(
-            [method_of(one)[0] is Method.INTERMITTENT for one in patterns], self._croston
-        )
-        dying = self._where(
-            [method_of(one)[0] is Method.INTERMITTENT and fading(one) for one in patterns],
-            self._tsb,
-        )
-        return np.where(np.isnan(dying), np.where(np.isnan(slow), fast, slow), dying)
-
-    def _where(self, chosen: Sequence[bool], method: _Columns) -> Floats:
-        """The method's rates of the chosen columns, NaN elsewhere."""
-        columns = np.flatnonzero(chosen)
-        made = np.full(len(chosen), np.nan)
-        if len(columns):
-            made[columns] = method(self._units[:, columns], self._observed[:, columns])
-        return made
+        level = methods.smoothed(self._units, week[self._weekdays], weight)
+        for method, rates in ((Method.INTERMITTENT, self._tsb), (Method.RARE, self._sba)):
+            mine = np.flatnonzero([method_of(one)[0] is method for one in patterns])
+            if len(mine):
+                level[mine] = rates(self._units[:, mine], self._observed[:, mine])
+        return level
 
     @staticmethod
-    def _croston(units: Floats, observed: Flags) -> Floats:
+    def _sba(units: Floats, observed: Flags) -> Floats:
         sold = (units > 0).sum(axis=0)
         return methods.sba(
             units, observed, pause=observed.sum(axis=0) / sold, size=units.sum(axis=0) / sold

@@ -52,6 +52,7 @@ TRANSLATED: Final = frozenset(
         "state",
         "status",
         "unsold",
+        "weekday",
     }
 )
 _SEPARATOR = re.compile(r"([,;] )")

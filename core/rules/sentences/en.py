@@ -123,8 +123,9 @@ SENTENCES: Final[dict[str, str]] = {
     "forecast_none": "It never sold in the {days:day|days} we know of.",
     "forecast_new": "Only {days:day|days} are known of it; {least} tell a pattern. Until then their average stands.",
     "forecast_fast": "It sold on {sold} of {days:day|days}: a smoothed level, and the profile of its week.",
-    "forecast_intermittent": "It sold on {sold} of {days:day|days}, with pauses: the size of a sale over the "
-    "pause between two (SBA).",
+    "forecast_intermittent": "It sold on {sold} of {days:day|days}, with pauses: the chance of a sale times its "
+    "size (TSB).",
+    "forecast_rare": "It sold on {sold} of {days:day|days} only: the size of a sale over the pause between two (SBA).",
     "forecast_fading": "It has been silent for {silent:day|days} though it used to sell every {pause}: its rate "
     "falls each day until it sells again (TSB).",
     "forecast_hidden": "{days:day|days} without stock and without a sale tell nothing and are left out.",
@@ -175,6 +176,17 @@ SENTENCES: Final[dict[str, str]] = {
     "the supplier takes it for {left} more days.",
     "slow_stop": "{units:unit|units}; days of cover: {cover}; days without a sale: {unsold}. Stop buying it and clear it out.",
     "slow_promote": "{units:unit|units}; days of cover: {cover}; days without a sale: {unsold}. Promote it or lower its price.",
+    "demand_rate": "{sku}: {rate} units a day, one day differing from another by about {deviation}; "
+    "{observed} of {days:day|days} observed.",
+    "demand_sold": "Units a week, each from its first day on:",
+    "demand_sold_week": "{first}  {bar} {units}",
+    "demand_hidden_week": "{first}  {bar} {units}  ({hidden:day|days} without stock)",
+    "demand_weekday": "{weekday} {percent} %",
+    "demand_profile": "Of an average day: {profile}",
+    "demand_channels": "By channel: {shares}",
+    "demand_cover": "From an order to the receipt of the next, {days:day|days}: {expected} units on average, {level} "
+    "are enough in {percent} of 100 cases; {safety} of them are safety stock.",
+    "demand_unknown": "{sku} was never sold nor in stock here.",
     # --- connections ---
     "connection_unauthorized": "{connection} refuses our credentials at {operation}; missing right: {missing}. "
     "It stands still until this is mended.",
@@ -363,6 +375,14 @@ WORDS: Final[dict[str, str]] = {
     "observe": "observe",
     "propose": "propose",
     "act": "act",
+    # days of the week
+    "mon": "Mon",
+    "tue": "Tue",
+    "wed": "Wed",
+    "thu": "Thu",
+    "fri": "Fri",
+    "sat": "Sat",
+    "sun": "Sun",
     # mails
     "open": "new",
     "change": "changed",

@@ -232,7 +232,8 @@ SENTENCES: Final[dict[str, str]] = {
     "forecast_none": "已知的 {days} 天内从未售出。",
     "forecast_new": "只有 {days} 天的记录，至少 {least} 天才能看出规律；在此之前取其平均值。",
     "forecast_fast": "{days} 天中有 {sold} 天售出：采用平滑水平和一周内各天的分布。",
-    "forecast_intermittent": "{days} 天中有 {sold} 天售出，其间有停顿：以单次销量除以两次售出的间隔（SBA）。",
+    "forecast_intermittent": "{days} 天中有 {sold} 天售出，其间有停顿：以售出的概率乘以单次销量（TSB）。",
+    "forecast_rare": "{days} 天中只有 {sold} 天售出：以单次销量除以两次售出的间隔（SBA）。",
     "forecast_fading": "以往每 {pause} 天售出一次，现已 {silent} 天没有售出：在再次售出之前，速率逐日下降（TSB）。",
     "forecast_hidden": "有 {days} 天缺货且没有售出，不能说明需求，已排除。",
     "lead_stated": "供应商称需要 {stated} 天；十次中应有九次不超过 {p90} 天。",
@@ -240,6 +241,16 @@ SENTENCES: Final[dict[str, str]] = {
     "lead_observed": "供应商已到货 {receipts} 次：半数在 {p50} 天内，十次中有九次在 {p90} 天内。",
     "lead_assumed": "没有任何交货期信息：假定为 {days} 天，最多 {p90} 天。",
     "closure_covered": "{first} 至 {last} 休业（{days} 天）：须在此之前下单，且数量要够用到休业之后。",
+    "demand_rate": "{sku}：每天 {rate} 件，各天相差约 {deviation} 件；{days} 天中有 {observed} 天可供观察。",
+    "demand_sold": "每周销量：",
+    "demand_sold_week": "{first} 起  {bar} {units} 件",
+    "demand_hidden_week": "{first} 起  {bar} {units} 件  （缺货 {hidden} 天）",
+    "demand_weekday": "{weekday}为 {percent}%",
+    "demand_profile": "相对于平均一天：{profile}",
+    "demand_channels": "各渠道占比：{shares}",
+    "demand_cover": "从下单到下一次到货共 {days} 天：平均需要 {expected} 件，备 {level} 件时 100 次中有 {percent} 次足够，"
+    "其中安全库存 {safety} 件。",
+    "demand_unknown": "{sku} 在此从未售出，也从未有过库存。",
     # --- 演示 ---
     "demo_start": "模拟的远端已启动，速度 {speed} 倍，种子 {seed}；文件保存在 {folder}。先只观察渠道，再以盘点接管，然后 Lockstep 开始执行。",
     "demo_summary": "买家下了 {placed} 个订单（{refused} 次购买遇到售罄）。Lockstep 记录 {recorded} 个：已分配 {routed}，已发货 {shipped}，"
@@ -342,6 +353,14 @@ WORDS: Final[dict[str, str]] = {
     "observe": "观察",
     "propose": "提议",
     "act": "执行",
+    # 星期
+    "mon": "周一",
+    "tue": "周二",
+    "wed": "周三",
+    "thu": "周四",
+    "fri": "周五",
+    "sat": "周六",
+    "sun": "周日",
     # 邮件
     "open": "新",
     "change": "有变化",
