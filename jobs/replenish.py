@@ -503,12 +503,15 @@ class _Look:
     ) -> tuple[Line, Bid, Position]:
         review = timedelta(days=buying.review_days)
         until = offer.arrival(self._today + review) + timedelta(days=buying.order_days)
-        target = max(int(self._need(sku, until, buying.service).level), level.units + 1)
+        lasting = int(self._need(sku, until, buying.service).level)
+        target = max(lasting, level.units + 1)
         steps = [position.reason(), level.reason]
         need = target - position.total
         if position.total > level.units:
             steps.append(Reason.of("replenish_on_its_way", incoming=position.coming))
             need = 0
+        elif lasting < target:
+            steps.append(Reason.of("replenish_refill", target=target, need=need))
         else:
             days = (until - self._today).days
             steps.append(Reason.of("replenish_target", target=target, days=days, need=need))

@@ -144,6 +144,7 @@ SENTENCES: Final[dict[str, str]] = {
     "replenish_on_its_way": "{incoming:unit is|units are} on the way: nothing to order.",
     "replenish_no_supplier": "No supplier is configured for it.",
     "replenish_target": "Enough for {days:day|days} is {target} → {need}.",
+    "replenish_refill": "To be above the level it takes {target} → {need}.",
     "replenish_packs": "Whole packs of {pack} → {quantity}.",
     "replenish_minimum": "They take no fewer than {least} → {quantity}.",
     "replenish_minimum_too_much": "They take no fewer than {least}, and only {room} would sell within {days:day|days}: "
@@ -360,7 +361,6 @@ WORDS: Final[dict[str, str]] = {
     "cost.unknown": "price not known",
     "loss.unknown": "margin not known",
     "cover.endless": "no end",
-    "unsold.never": "never sold",
     "runs_out.not_in_sight": "not in sight",
     # how far a write is
     "proposed": "a person has to release it",

@@ -121,6 +121,7 @@ SENTENCES: Final[dict[str, str]] = {
     "replenish_on_its_way": "已有 {incoming} 件在途，无需订货。",
     "replenish_no_supplier": "未配置该商品的供应商。",
     "replenish_target": "够 {days} 天需 {target} 件 → {need}。",
+    "replenish_refill": "超过低库存线需 {target} 件 → {need}。",
     "replenish_packs": "按整箱，每箱 {pack} 件 → {quantity}。",
     "replenish_minimum": "供应商最少起订 {least} 件 → {quantity}。",
     "replenish_minimum_too_much": "供应商最少起订 {least} 件，而 {days} 天内只能卖出 {room} 件；若仍要订，请用 --quantity。",
@@ -338,7 +339,6 @@ WORDS: Final[dict[str, str]] = {
     "cost.unknown": "价格未知",
     "loss.unknown": "毛利未知",
     "cover.endless": "无限",
-    "unsold.never": "从未售出",
     "runs_out.not_in_sight": "暂无风险",
     # 写入的进度
     "proposed": "等待人工批准",
