@@ -7,7 +7,7 @@ method are made with several settings; its fill rate is told at the stock the ot
 straight lines between those settings. The data has no prices: every unit has the same value.
 
 - this method: what the module jobs.forecast says is enough for lead time and review period.
-- normal theory: mean and standard deviation of the last half year, times lead time plus review.
+- normal theory: mean and standard deviation of the last half year, for lead time plus review.
 - static min/max: set once from the days before the replay starts, and never touched again.
 
 The settings in jobs/forecast were chosen with half of the Skus (every second one); what is told
@@ -23,7 +23,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from statistics import NormalDist
 
 import numpy as np
 
@@ -40,8 +39,10 @@ LEADS = (7, 21, 65)
 SERVICES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995)
 #: Where curves are compared: this method's stock at these services.
 AT = (0.8, 0.9, 0.95, 0.98)
-#: Trailing days of the normal theory's mean and deviation.
+#: Trailing days of the normal theory's mean and deviation, and its safety factors: far enough to
+#: reach every stock that the others have.
 TRAILING = 182
+FACTORS = (-0.5, 0.0, 0.25, 0.5, 0.84, 1.04, 1.28, 1.64, 2.05, 2.33, 3.0, 4.0, 5.0, 7.0, 10.0)
 #: A static min is so many times the mean demand of lead time and review.
 STATIC = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0)
 _DAY = timedelta(days=1)
@@ -109,14 +110,14 @@ def this_method(world: World, lead: int, seed: int) -> Levels:
     return made
 
 
-def normal_theory(world: World, lead: int, seed: int) -> Levels:
+def normal_theory(world: World, lead: int) -> Levels:
     span = lead + REVIEW
-    z = np.array([NormalDist().inv_cdf(service) for service in SERVICES])[:, None]
+    factors = np.array(FACTORS)[:, None]
     made: Levels = {}
     for review in world.reviews():
         recent = world.units[max(0, review - TRAILING) : review]
         mean, deviation = recent.mean(axis=0), recent.std(axis=0, ddof=1)
-        made[review] = np.ceil(np.maximum(mean * span + z * deviation * span**0.5, 0))
+        made[review] = np.ceil(np.maximum(mean * span + factors * deviation * span**0.5, 0))
     return made
 
 
@@ -214,7 +215,7 @@ def measure(
         began = time.perf_counter()
         ours = curve(world, lead, this_method(world, lead, seed))
         seconds = time.perf_counter() - began
-        normal = curve(world, lead, normal_theory(world, lead, seed))
+        normal = curve(world, lead, normal_theory(world, lead))
         fixed = static(world, lead)
         for service in AT:
             mine = ours[SERVICES.index(service)]

@@ -40,9 +40,12 @@ def decide_demand(run: Run) -> timedelta | None:
     done = f"{zone} {today.isoformat()} {wiring.loaded.digest}"
     if (run.lease.cursor or "").split(" ")[0] != zone:
         _mark_everything(run, today)
-    _count_days(run, today, rated=run.lease.cursor == done)
+    changed = _count_days(run, today, zone)
     if run.lease.cursor != done:
         _rate_everything(run, today)
+    else:
+        _rate(run, _parts(wiring, changed))
+    if changed or run.lease.cursor != done:
         with run.transaction() as tx:
             tx.advance(done)
     return min(EVERY, _begin(wiring, today + _DAY) - now)
@@ -65,21 +68,21 @@ def _mark_everything(run: Run, today: date) -> None:
             sales.mark((channel, begin + _DAY * number) for number in range((end - begin).days + 1))
 
 
-def _count_days(run: Run, today: date, *, rated: bool) -> None:
-    """Count the marked days that are over; rate what they change, unless all will be rated anyway."""
+def _count_days(run: Run, today: date, zone: str) -> set[Sku]:
+    """Count the marked days that are over; the Skus, as they are sold, of which a day changed."""
+    changed: set[Sku] = set()
     while True:
         with run.transaction() as tx:
             sales = Sales(tx)
             marked = sales.marked(before=today, limit=DAYS_AT_ONCE)
-            changed: set[Sku] = set()
             for channel, day in marked:
                 begin, end = _begin(run.wiring, day), _begin(run.wiring, day + _DAY)
                 changed |= sales.count(channel, day, begin=begin, end=end)
-            if rated:
-                for chunk in chunks(_parts(run.wiring, changed), SKUS_AT_ONCE):
-                    rate(tx, run.wiring, chunk)
+            if changed:
+                # Who dies before the rates are in place leaves word that they are not.
+                tx.advance(zone)
         if len(marked) < DAYS_AT_ONCE:
-            return
+            return changed
 
 
 def _rate_everything(run: Run, today: date) -> None:
@@ -88,9 +91,18 @@ def _rate_everything(run: Run, today: date) -> None:
         sales.look_at_shelves(today)
         sold = sales.sold_since(today - _DAY * WINDOW)
         rated = Demands(tx).rated()
-    for chunk in chunks(sorted({*_parts(run.wiring, sold), *rated}), SKUS_AT_ONCE):
-        with run.transaction() as tx:
-            rate(tx, run.wiring, chunk)
+    _rate(run, sorted({*_parts(run.wiring, sold), *rated}))
+
+
+def _rate(run: Run, skus: Sequence[Sku]) -> None:
+    """Work out rates while others write; write only those that moved."""
+    for chunk in chunks(skus, SKUS_AT_ONCE):
+        with run.reading() as tx:
+            moved = moved_rates(tx, run.wiring, chunk)
+        if moved:
+            with run.transaction() as tx:
+                Demands(tx).set_rates(moved)
+                tx.mark_dirty({one.sku for one in moved})
 
 
 def _parts(wiring: Wiring, sold: Iterable[Sku]) -> list[Sku]:
@@ -98,28 +110,23 @@ def _parts(wiring: Wiring, sold: Iterable[Sku]) -> list[Sku]:
     return sorted({part for sku in sold for part in wiring.components(sku, 1)})
 
 
-def rate(tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> set[Sku]:
-    """Put the rates of these component Skus in place; those whose rate moved in earnest."""
+def moved_rates(tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> list[DemandRate]:
+    """The rates of these component Skus that are no longer what is in force."""
     # numpy comes with it, which an idle command line need not load.
     from jobs.forecast import forecasts, histories
 
     found = histories(tx, wiring, skus)
     made = forecasts([found[sku] for sku in skus], today=wiring.day(tx.now), seed=SEED)
-    demands = Demands(tx)
-    before = demands.rates(skus)
+    before = Demands(tx).rates(skus)
     known: dict[Sku, set[ChannelId]] = defaultdict(set)
     for sku, channel in before:
         known[sku].add(channel)
-    moved = [
+    return [
         new
         for one in made
         for new in _rates(one, found[one.sku].channels, known[one.sku])
         if _moved(before.get((new.sku, new.channel)), new)
     ]
-    demands.set_rates(moved)
-    changed = {one.sku for one in moved}
-    tx.mark_dirty(changed)
-    return changed
 
 
 def _moved(old: DemandRate | None, new: DemandRate) -> bool:

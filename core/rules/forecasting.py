@@ -32,8 +32,9 @@ def method_of(pattern: Pattern) -> tuple[Method, Reason]:
         return Method.FAST, Reason.of("forecast_fast", sold=sold, days=observed)
     if observed < RARE_FROM * sold:
         return Method.INTERMITTENT, Reason.of("forecast_intermittent", sold=sold, days=observed)
-    if pattern.silent * sold > FADING_AFTER * observed:
-        reason = Reason.of("forecast_fading", silent=pattern.silent, pause=-(-observed // sold))
+    alive = observed - pattern.silent
+    if pattern.silent * sold > FADING_AFTER * alive:
+        reason = Reason.of("forecast_fading", silent=pattern.silent, pause=-(-alive // sold))
         return Method.INTERMITTENT, reason
     return Method.RARE, Reason.of("forecast_rare", sold=sold, days=observed)
 

@@ -37,6 +37,9 @@ SHAPE_WORTH, FURTHEST = 100.0, 5.0
 #: A Sku does not follow the shop's season all the way.
 FOLLOWS = 0.5
 
+#: Days ahead on which the mean counts as much as the level.
+REVERTS = 20
+
 _DAY = timedelta(days=1)
 
 
@@ -89,8 +92,22 @@ def expected_days(
     factor = np.array(
         [usual if event is None else event for event, usual in zip(events, shape, strict=True)]
     )
-    units: Floats = forecast.level * week * factor
+    units: Floats = levels(forecast, history.until(forecast.today), ahead) * week * factor
     return units
+
+
+def levels(forecast: Forecast, history: History, days: Sequence[date]) -> Floats:
+    """The level of each of these days: the further ahead, the nearer to the mean of the last year.
+
+    A Sku that is known for a year has its season for that, and one that may be dying stays low.
+    """
+    units = history.usual[history.observed][-DRAWN_FROM:]
+    dying = any(reason.code == "forecast_fading" for reason in forecast.reasons)
+    if forecast.method is Method.NEW or dying or len(history.units) >= YEAR + BEFORE:
+        return np.full(len(days), forecast.level)
+    ahead = np.array([(day - forecast.today).days for day in days])
+    made: Floats = forecast.level + (units.mean() - forecast.level) * ahead / (ahead + REVERTS)
+    return made
 
 
 def draws(forecast: Forecast, history: History, *, days: int, expected: float) -> Floats:

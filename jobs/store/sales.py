@@ -239,11 +239,10 @@ class Sales:
             stock_level.c.on_hand - stock_level.c.committed - stock_level.c.safety_stock
         )
         there = select(stock_level.c.sku).group_by(stock_level.c.sku).having(most > 0)
-        self._connection.execute(
-            update(stock_out)
-            .where(stock_out.c.until.is_(None), stock_out.c.sku.in_(there))
-            .values(until=today)
-        )
+        back = and_(stock_out.c.until.is_(None), stock_out.c.sku.in_(there))
+        # Looked at twice on one day: it was back before the day was over.
+        self._connection.execute(delete(stock_out).where(back, stock_out.c.day == today))
+        self._connection.execute(update(stock_out).where(back).values(until=today))
         still = exists().where(stock_out.c.sku == stock_level.c.sku, stock_out.c.until.is_(None))
         gone = (
             select(stock_level.c.sku, literal(today, stock_out.c.day.type))

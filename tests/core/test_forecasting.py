@@ -24,8 +24,8 @@ MAY = Uplift(date(2027, 5, 1), date(2027, 5, 31), 50)
         (Pattern(300, 200, 0), Method.FAST, "forecast_fast"),
         (Pattern(300, 199, 0), Method.INTERMITTENT, "forecast_intermittent"),
         (Pattern(300, 11, 200), Method.INTERMITTENT, "forecast_intermittent"),
-        (Pattern(300, 10, 90), Method.RARE, "forecast_rare"),
-        (Pattern(300, 10, 91), Method.INTERMITTENT, "forecast_fading"),
+        (Pattern(300, 10, 69), Method.RARE, "forecast_rare"),
+        (Pattern(300, 10, 70), Method.INTERMITTENT, "forecast_fading"),
     ],
 )
 def test_the_method_follows_from_how_a_sku_sells(

@@ -266,6 +266,19 @@ def test_units_at_one_place_are_enough_to_be_in_stock(shop: Shop) -> None:
     assert rows(shop.store, stock_out) == []
 
 
+def test_shelves_may_be_looked_at_several_times_a_day(shop: Shop) -> None:
+    move(shop, -2, reference="owed")
+    for number, units in enumerate((5, -5, 5, -5)):
+        with shop.store.transaction() as tx:
+            Sales(tx).look_at_shelves(TODAY)
+        move(shop, units, reference=f"R{number}")
+
+    with shop.store.transaction() as tx:
+        Sales(tx).look_at_shelves(TODAY)
+
+    assert rows(shop.store, stock_out) == [{"sku": "TEA", "day": TODAY, "until": None}]
+
+
 # --- rates ---------------------------------------------------------------------------------------
 
 
@@ -388,3 +401,18 @@ def test_a_sku_that_gets_its_name_late_is_counted_then(shop: Shop) -> None:
     work(shop)
 
     assert sold(shop) == {TODAY - 3 * DAY: 1.0}
+
+
+def test_a_run_that_died_before_its_rates_leaves_word_of_it(shop: Shop, monkeypatch: Any) -> None:
+    shop.record(sale(1, ago=3))
+    work(shop)
+    shop.record(sale(2, ago=2, lines=(line(units=9),)))
+    monkeypatch.setattr("jobs.demand.moved_rates", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        work(shop)
+    monkeypatch.undo()
+    before = rates(shop)[EVERYWHERE].per_day
+
+    work(shop)
+
+    assert rates(shop)[EVERYWHERE].per_day > 5 * before

@@ -187,7 +187,7 @@ SENTENCES: Final[dict[str, str]] = {
     "demand_channels": "By channel: {shares}",
     "demand_cover": "From an order to the receipt of the next, {days:day|days}: {expected} units on average, {level} "
     "are enough in {percent} of 100 cases; {safety} of them are safety stock.",
-    "demand_unknown": "{sku} was never sold nor in stock here.",
+    "demand_unknown": "Nothing is known of {sku} before today: it was neither sold nor in stock.",
     # --- connections ---
     "connection_unauthorized": "{connection} refuses our credentials at {operation}; missing right: {missing}. "
     "It stands still until this is mended.",

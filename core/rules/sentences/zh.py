@@ -251,7 +251,7 @@ SENTENCES: Final[dict[str, str]] = {
     "demand_channels": "各渠道占比：{shares}",
     "demand_cover": "从下单到下一次到货共 {days} 天：平均需要 {expected} 件，备 {level} 件时 100 次中有 {percent} 次足够，"
     "其中安全库存 {safety} 件。",
-    "demand_unknown": "{sku} 在此从未售出，也从未有过库存。",
+    "demand_unknown": "今天之前没有 {sku} 的任何记录：既未售出，也未有库存。",
     # --- 演示 ---
     "demo_start": "模拟的远端已启动，速度 {speed} 倍，种子 {seed}；文件保存在 {folder}。先只观察渠道，再以盘点接管，然后 Lockstep 开始执行。",
     "demo_summary": "买家下了 {placed} 个订单（{refused} 次购买遇到售罄）。Lockstep 记录 {recorded} 个：已分配 {routed}，已发货 {shipped}，"

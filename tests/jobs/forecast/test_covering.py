@@ -224,6 +224,28 @@ def test_an_event_ahead_is_bought_for() -> None:
     assert lifted.level > plain.level
 
 
+def test_far_ahead_a_good_month_counts_less_than_the_months_before_it() -> None:
+    one = history(np.concatenate([np.full(200, 10.0), np.full(30, 30.0)]))
+    made = forecast(one, today=TODAY, seed=7)
+
+    near, far = expected_days(made, one, first=TODAY, days=200)[[0, 199]]
+
+    assert near == pytest.approx(made.level, rel=0.01)
+    assert one.units.mean() < far < near - 0.8 * (near - one.units.mean())
+
+
+def test_what_falls_silent_is_not_bought_for_its_better_days() -> None:
+    units = np.zeros(330)
+    units[:200:40] = 5
+    one = history(units)
+    made = forecast(one, today=TODAY, seed=7)
+
+    far = expected_days(made, one, first=TODAY + 200 * DAY, days=1)
+
+    assert made.reasons[0].code == "forecast_fading"
+    assert far == pytest.approx([made.level])
+
+
 def season(days: int = 440) -> Floats:
     """Ten a day, from June to August forty."""
     ahead = (TODAY - (days - number) * DAY for number in range(days))
