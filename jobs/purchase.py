@@ -287,7 +287,10 @@ def close(tx: Tx, number: str, *, note: str | None, by: str) -> PurchaseState:
     if order.state is PurchaseState.DRAFT:
         state = PurchaseState.CANCELED
         if order.connection and not Effects(tx).cancel_unsent(number):
-            raise CannotBuy(f"{number} is being sent at this moment; look again in a minute")
+            raise CannotBuy(
+                f"{number} is on its way out or in doubt: look again in a minute; where a Case says "
+                f"that nobody can tell, `lockstep settle {number}` comes first"
+            )
     Purchases(tx).settle(order, state)
     for kind in CASES:
         tx.close_case(kind, f"purchase {number}", by=by, note=note)

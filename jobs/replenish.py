@@ -16,16 +16,17 @@ from typing import Any
 from sqlalchemy import func, select
 
 from config.buying import Buying, terms_of
+from config.expressions import RuleFailed
 from config.replenishment import Supplier
 from core.model.calendars import EVERY_DAY, Calendar
 from core.model.cases import Case
 from core.model.catalog import LocationId, Sku
-from core.model.demand import Forecast
+from core.model.demand import Forecast, Uplift
 from core.model.money import Money
 from core.model.purchasing import SupplierItem
 from core.model.reasons import Arg, Reason
 from core.model.stock import StockLevel
-from core.rules.calendars import next_open
+from core.rules.calendars import NeverOpen, next_open
 from core.rules.replenishment import (
     AlertKind,
     Bid,
@@ -125,10 +126,51 @@ class Line:
 def refresh_plans(run: Run) -> None:
     """Work out every supplier's plan; open Cases for deliveries that are late."""
     with run.reading() as tx:
-        found = [line for some in chunks(_candidates(tx, run.wiring), AT_ONCE) for line in lines_for(tx, run.wiring, some)]  # fmt: skip
+        look = look_at(tx, run.wiring)
     with run.transaction() as tx:
-        keep_plans(tx, run.wiring, found, by="lockstep", whole=True)
+        keep_look(tx, run.wiring, look, by="lockstep")
         _late(tx, run.wiring)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was found low, and how far buying was when it was looked at."""
+
+    lines: tuple[Line, ...]
+    #: one supplier only; None: all
+    supplier: str | None
+    mark: tuple[int, int, int]
+    #: rules that could not be evaluated, by name: (for which Sku first, why)
+    failed: Mapping[str, tuple[Sku, str]]
+
+
+def look_at(tx: Tx, wiring: Wiring, *, supplier: str | None = None) -> Look:
+    """Look at everything that may be low. Takes its time, so it only reads."""
+    skus = _candidates(tx, wiring, supplier)
+    lines = [
+        line
+        for some in chunks(skus, AT_ONCE)
+        for line in lines_for(tx, wiring, some)
+        if supplier in (None, line.supplier)
+    ]
+    failed: dict[str, tuple[Sku, str]] = {}
+    for sku in skus:
+        if (failure := wiring.loaded.buying.of(sku).failed) is not None:
+            failed.setdefault(failure.rule, (sku, failure.why))
+    return Look(tuple(lines), supplier, Purchases(tx).mark(), failed)
+
+
+def keep_look(tx: Tx, wiring: Wiring, look: Look, *, by: str) -> bool:
+    """Put what was found into the plans. False: something was bought or came in meanwhile, and
+    what it would propose may be on its way already; whoever changed that wakes the next look."""
+    for rule, (sku, why) in look.failed.items():
+        reason = Reason.of("buying_rule_failed", rule=rule, sku=sku, why=why)
+        tx.open_case(Case("buying_rule_failed", f"rule {rule}", reason), once=True)
+    if Purchases(tx).mark() != look.mark:
+        return False
+    suppliers = None if look.supplier is None else [look.supplier]
+    keep_plans(tx, wiring, look.lines, by=by, whole=True, suppliers=suppliers)
+    return True
 
 
 def why_low(line: Line, currency: str) -> Reason:
@@ -165,22 +207,6 @@ def why_low(line: Line, currency: str) -> Reason:
 
 def said(amount: int | None, currency: str) -> str:
     return "unknown" if amount is None else str(Money(amount, currency))
-
-
-def proposals(
-    tx: Tx, wiring: Wiring, *, supplier: str | None, by: str
-) -> dict[str, tuple[int, dict[Sku, Line]]]:
-    """Work the plans out now (all, or one supplier's) and list them."""
-    found = [
-        line
-        for some in chunks(_candidates(tx, wiring, supplier), AT_ONCE)
-        for line in lines_for(tx, wiring, some)
-        if supplier in (None, line.supplier)
-    ]
-    keep_plans(
-        tx, wiring, found, by=by, whole=True, suppliers=None if supplier is None else [supplier]
-    )
-    return planned(tx)
 
 
 def _late(tx: Tx, wiring: Wiring) -> None:
@@ -334,7 +360,7 @@ class _Look:
     # what is asked of the store
 
     def _offered(self) -> dict[Sku, list[_Offer]]:
-        told = Demands(self._tx).items(self._skus)
+        told, asked = Demands(self._tx).items(self._skus), set(self._skus)
         found: dict[Sku, list[_Offer]] = defaultdict(list)
         for name, described in self._wiring.config.suppliers.items():
             names = _names(name, described)
@@ -343,8 +369,10 @@ class _Look:
             }
             observed = Purchases(self._tx).lead_days(name)
             calendar = self._wiring.loaded.calendars.get(described.calendar, OPEN_ALWAYS)
+            if not _ever_open(calendar, self._today):
+                continue
             for sku, item in terms_of(name, described, theirs).items():
-                if item.discontinued or (sku not in self._levels and sku not in self._skus):
+                if item.discontinued or sku not in asked:
                     continue
                 lead = lead_time(observed, stated=item.lead_days, assumed=described.lead_days)
                 found[sku].append(_Offer(name, described, item, calendar, lead.p50, lead.p90))
@@ -392,7 +420,7 @@ class _Look:
             return False
         longest = max((offer.slow for offer in offers), default=0)
         days = max(buying.cover_days, longest + buying.review_days) + 30
-        most = max((one.percent for one in uplifts_of(self._wiring, sku)), default=0)
+        most = max((one.percent for one in self._uplifts(sku)), default=0)
         lifted = (100 + max(0, most)) / 100
         if rate is None:
             return False
@@ -408,9 +436,17 @@ class _Look:
         made, history = self._drawn[sku]
         found = cover(
             made, history, first=self._today, days=days, service=service / 100,
-            uplifts=uplifts_of(self._wiring, sku),
+            uplifts=self._uplifts(sku),
         )  # fmt: skip
         return Need(days, found.expected, max(float(found.level), found.expected))
+
+    def _uplifts(self, sku: Sku) -> tuple[Uplift, ...]:
+        """Alerts are told by this look, too: a season's broken condition must not silence them.
+        The unit that works out the rates fails by it, and says so."""
+        try:
+            return uplifts_of(self._wiring, sku)
+        except RuleFailed:
+            return ()
 
     def _level(self, sku: Sku, buying: Buying, offer: _Offer | None) -> Level:
         today, review = self._today, timedelta(days=buying.review_days)
@@ -467,12 +503,15 @@ class _Look:
     ) -> tuple[Line, Bid, Position]:
         review = timedelta(days=buying.review_days)
         until = offer.arrival(self._today + review) + timedelta(days=buying.order_days)
-        target = max(int(self._need(sku, until, buying.service).level), level.units + 1)
+        lasting = int(self._need(sku, until, buying.service).level)
+        target = max(lasting, level.units + 1)
         steps = [position.reason(), level.reason]
         need = target - position.total
         if position.total > level.units:
             steps.append(Reason.of("replenish_on_its_way", incoming=position.coming))
             need = 0
+        elif lasting < target:
+            steps.append(Reason.of("replenish_refill", target=target, need=need))
         else:
             days = (until - self._today).days
             steps.append(Reason.of("replenish_target", target=target, days=days, need=need))
@@ -565,6 +604,15 @@ class _Look:
             service=buying.service,
             margin=margin_of(self._prices.get(line.sku), unit, self._wiring.config.shop.currency),
         )
+
+
+def _ever_open(calendar: Calendar, today: date) -> bool:
+    """Nothing can be bought from a place that its calendar never opens."""
+    try:
+        next_open(calendar, today)
+    except NeverOpen:
+        return False
+    return True
 
 
 def _bare(sku: Sku, position: Position, level: Level, steps: list[list[Any]]) -> Line:

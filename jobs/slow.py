@@ -29,10 +29,11 @@ AT_ONCE = 1_000
 class SlowStock:
     found: Slow
     units: int
-    #: days since the last receipt and the last sale; None: never, or not known
+    #: days since the last receipt; None: not known
     age_days: int | None
-    unsold_days: int | None
-    #: at landed cost, or the supplier's price; None: not known
+    #: days since the last sale, or since the Sku was first known
+    unsold_days: int
+    #: at landed cost; None: nothing of it was ever received against a purchase order
     value: Money | None
 
 
@@ -62,10 +63,9 @@ def _slow_of(tx: Tx, wiring: Wiring, skus: Sequence[Sku], units: dict[Sku, int])
     made = []
     for sku in skus:
         rate = rates.get((sku, EVERYWHERE))
-        sold = _last_sale(past[sku])
         age = (today - came[sku]).days if sku in came else None
         supplier = wiring.config.suppliers.get(bought_from.get(sku, ""))
-        unsold = (today - sold).days if sold else None
+        unsold = (today - _last_sale(past[sku])).days
         slow = slow_mover(
             sku,
             units=units[sku],
@@ -82,9 +82,10 @@ def _slow_of(tx: Tx, wiring: Wiring, skus: Sequence[Sku], units: dict[Sku, int])
     return made
 
 
-def _last_sale(history: History) -> date | None:
+def _last_sale(history: History) -> date:
+    """The last day on which it sold; the day it was first known where it never did."""
     sold = np.flatnonzero(history.units)
-    return history.first + timedelta(days=int(sold[-1])) if len(sold) else None
+    return history.first + timedelta(days=int(sold[-1]) if len(sold) else 0)
 
 
 def _last_receipts(tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> dict[Sku, date]:

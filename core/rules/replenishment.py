@@ -330,30 +330,29 @@ class Slow:
 
 
 def slow_mover(
-    sku: Sku, *, units: int, per_day: float, unsold_days: int | None, age_days: int | None,
+    sku: Sku, *, units: int, per_day: float, unsold_days: int, age_days: int | None,
     returns_days: int, limits: SlowLimits,
 ) -> Slow | None:  # fmt: skip
-    """What to do about stock that lies; None where it moves, or came too lately to say.
+    """What to do about stock that lies; None where it moves, or is not known for long enough.
 
-    `unsold_days` since the last sale and `age_days` since the last receipt (None: never, or not
-    known); `returns_days`: how long after the receipt the supplier takes it back (0: not at all).
+    `unsold_days` since the last sale, or since the Sku was first known; `age_days` since the last
+    receipt (None: not known); `returns_days`: how long after it the supplier takes it back (0: not
+    at all).
     """
+    silent = unsold_days >= limits.silent_days
     lately = age_days is not None and age_days < limits.silent_days
-    if units <= 0 or (lately and (unsold_days is None or unsold_days < limits.silent_days)):
-        return None
-    silent = unsold_days is None or unsold_days >= limits.silent_days
     cover = None if per_day <= 0 else int(units / per_day)
-    if not silent and (cover is None or cover <= limits.cover_days):
+    too_much = cover is not None and cover > limits.cover_days and not lately
+    if units <= 0 or not (silent or too_much):
         return None
     args: dict[str, Arg] = {
         "units": units,
         "cover": "endless" if cover is None else cover,
-        "unsold": "never" if unsold_days is None else unsold_days,
+        "unsold": unsold_days,
     }
     if age_days is not None and age_days <= returns_days:
-        left = returns_days - age_days
-        reason = Reason("slow_return", {**args, "left": left})
+        reason = Reason("slow_return", {**args, "left": returns_days - age_days})
         return Slow(sku, cover, SlowStep.RETURN, reason)
-    if silent and (unsold_days is None or unsold_days >= 2 * limits.silent_days):
+    if unsold_days >= 2 * limits.silent_days:
         return Slow(sku, cover, SlowStep.STOP, Reason("slow_stop", args))
     return Slow(sku, cover, SlowStep.PROMOTE, Reason("slow_promote", args))

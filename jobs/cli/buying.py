@@ -42,8 +42,12 @@ def plan(
     """What to order now, from whom, by when, and what it costs to wait. Nothing is ordered."""
     with application(config) as app:
         _known_supplier(app, supplier)
+        with app.store.reading() as tx:
+            look = replenish.look_at(tx, app.wiring, supplier=supplier)
         with app.store.transaction() as tx:
-            found = replenish.proposals(tx, app.wiring, supplier=supplier, by=person(None))
+            if not replenish.keep_look(tx, app.wiring, look, by=person(None)):
+                raise ConfigError("something was ordered or received meanwhile; ask again")
+            found = replenish.planned(tx)
         rows = [
             _row(app, number, line)
             for name, (number, lines) in sorted(found.items())

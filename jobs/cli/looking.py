@@ -22,7 +22,7 @@ from jobs.daemon import heartbeat_file
 from jobs.store.feeds import Feeds
 from jobs.store.offers import Offers
 from jobs.store.orders import Orders
-from jobs.store.permissions import WRITING_FLOWS, Permissions
+from jobs.store.permissions import PURCHASES, WRITING_FLOWS, Permissions
 from jobs.store.plans import Plans
 from jobs.store.purchases import Purchases
 from jobs.store.stock import Stock, figure_instants
@@ -201,6 +201,10 @@ def _status(app: Application) -> dict[str, Any]:
                 f"{channel}/{flow}": _mode_words(permissions, channel, flow)
                 for channel in app.wiring.config.channels
                 for flow in WRITING_FLOWS
+            }
+            | {
+                f"{name}/{PURCHASES}": _mode_words(permissions, name, PURCHASES)
+                for name in {one.connection for one in app.wiring.config.suppliers.values()} - {""}
             },
             "stopped": [scope for scope, _ in permissions.stops()],
             "orders": _counts(tx, orders.c.stage),

@@ -158,14 +158,12 @@ class Effects:
         )
 
     def cancel_unsent(self, key: str) -> bool:
-        """Take back what nobody has begun to send. False: it is on its way, or was never planned."""
+        """Take back what did not go out. False: it is on its way or in doubt, or was never planned."""
+        unsent = (EffectState.PLANNED, EffectState.PROPOSED, EffectState.REFUSED)
         return bool(
             self._connection.execute(
                 update(effect)
-                .where(
-                    effect.c.key == key,
-                    effect.c.state.in_([str(EffectState.PLANNED), str(EffectState.PROPOSED)]),
-                )
+                .where(effect.c.key == key, effect.c.state.in_([str(one) for one in unsent]))
                 .values(state=str(EffectState.CANCELED))
             ).rowcount
         )

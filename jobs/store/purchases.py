@@ -151,6 +151,15 @@ class Purchases:
             for row in orders
         ]
 
+    def mark(self) -> tuple[int, int, int]:
+        """Changes whenever something is ordered, received, or expected no more."""
+        line = purchase_order_line.c
+        orders = self._connection.execute(
+            select(func.count(), func.count(purchase_order.c.settled_at))
+        ).one()
+        received = self._connection.execute(select(func.coalesce(func.sum(line.received), 0)))
+        return int(orders[0]), int(orders[1]), int(received.scalar_one())
+
     def lead_days(self, supplier: str, *, last: int = 20) -> list[int]:
         """Calendar days from sending to the first receipt of its last purchase orders."""
         arrived = (

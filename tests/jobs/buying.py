@@ -105,7 +105,7 @@ class Market:
     shop: Shop
     mill: Mill
 
-    def sell(self, sku: str, per_day: int, *, days: int = 60) -> None:
+    def sell(self, sku: str, per_day: int, *, days: int = 35) -> None:
         """So many units a day until yesterday, and the rates worked out."""
         now = self.shop.clock.now()
         sold = []

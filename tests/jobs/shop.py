@@ -70,6 +70,7 @@ connections:
   acme-files: {{type: supplier_file, transport: {{kind: local, root: {folder}/acme}},
     folders: {{requests_out: in, shipments_in: {{path: out}}, stock_in: {{path: stock}}}},
     location: acme}}
+  letters: {{type: email, host: 127.0.0.1, tls: none, sender: shop@shop.example}}
 channels:
   shopify-us: {{connection: shopify-us}}
   amazon-us: {{connection: amazon-us}}

@@ -141,11 +141,19 @@ def test_nothing_is_approved_while_purchases_are_only_observed(market: Market):
 # --- sending -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("operation", ["stage", "release"])
-@pytest.mark.parametrize("what", ["killed", "lost"])
+@pytest.mark.parametrize(
+    ("what", "moment", "operation"),
+    [
+        ("killed", "before", "stage"),
+        ("killed", "after", "stage"),
+        ("killed", "before", "release"),
+        ("killed", "after", "release"),
+        ("lost", "before", "stage"),
+        ("lost", "after", "release"),
+    ],
+)
 def test_an_order_reaches_the_supplier_once_whatever_breaks(
-    market: Market, operation: str, moment: str, what: str
+    market: Market, what: str, moment: str, operation: str
 ):
     # given an approved order, and a call that breaks
     order = market.approve(plan_of(market))

@@ -179,5 +179,6 @@ def test_stock_that_nobody_buys_is_told_with_its_age_and_a_proposal(market: Mark
         found = slow.slow_movers(tx, market.shop.wiring)
 
     assert [(one.found.sku, one.units, one.age_days) for one in found] == [("CUP", 30, 49)]
-    assert str(found[0].found.step) == "stop"
+    assert found[0].unsold_days == 49
+    assert str(found[0].found.step) == "promote"
     assert isinstance(market.shop.wiring.day(NOON), date)

@@ -51,7 +51,6 @@ TRANSLATED: Final = frozenset(
         "runs_out",
         "state",
         "status",
-        "unsold",
         "weekday",
     }
 )

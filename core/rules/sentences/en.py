@@ -219,6 +219,7 @@ SENTENCES: Final[dict[str, str]] = {
     "replenish_on_its_way": "{incoming:unit is|units are} on the way: nothing to order.",
     "replenish_no_supplier": "No supplier is configured for it.",
     "replenish_target": "Enough for {days:day|days} is {target} → {need}.",
+    "replenish_refill": "To be above the level it takes {target} → {need}.",
     "replenish_packs": "Whole packs of {pack} → {quantity}.",
     "replenish_minimum": "They take no fewer than {least} → {quantity}.",
     "replenish_minimum_too_much": "They take no fewer than {least}, and only {room} would sell within {days:day|days}: "
@@ -227,6 +228,7 @@ SENTENCES: Final[dict[str, str]] = {
     "replenish_break": "From {least} on one costs {price}: {total} instead of {before} → {quantity}.",
     "replenish_cheapest": "{supplier} asks {cost}, {other} {than}.",
     "replenish_late": "Even ordered today it comes {days:day|days} after it may have run out ({empty}).",
+    "buying_rule_failed": "Your buying rule {rule} could not be evaluated for {sku}: {why}. It is left out until it is mended.",
     "replenish_wait": "{units:sale|sales}, {loss}",
     # --- buying: orders and receipts ---
     "purchase_approved": "{by} ordered {units:unit|units} from {supplier}: {number}.",
@@ -341,6 +343,7 @@ SENTENCES: Final[dict[str, str]] = {
     "mail_buy": "Order from {supplier} by {order_by}: {count:Sku|Skus}, {cost}",
     "mail_buy_how": "To order all of it: lockstep replenish approve {plan} - one line of it: lockstep replenish approve {plan}/SKU - "
     "the whole sum: lockstep replenish plan --supplier {supplier}",
+    "group_case_buying_rule_failed": "Buying rules that could not be evaluated",
     "group_case_purchase_short": "Purchase orders that will come short",
     "group_case_purchase_late": "Purchase orders that are late",
     "group_case_purchase_refused": "Purchase orders that were refused",
@@ -465,7 +468,6 @@ WORDS: Final[dict[str, str]] = {
     "cost.unknown": "price not known",
     "loss.unknown": "margin not known",
     "cover.endless": "no end",
-    "unsold.never": "never sold",
     "runs_out.not_in_sight": "not in sight",
     # how far a write is
     "proposed": "a person has to release it",

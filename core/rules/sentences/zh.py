@@ -188,6 +188,7 @@ SENTENCES: Final[dict[str, str]] = {
     "replenish_on_its_way": "已有 {incoming} 件在途，无需订货。",
     "replenish_no_supplier": "未配置该商品的供应商。",
     "replenish_target": "够 {days} 天需 {target} 件 → {need}。",
+    "replenish_refill": "超过低库存线需 {target} 件 → {need}。",
     "replenish_packs": "按整箱，每箱 {pack} 件 → {quantity}。",
     "replenish_minimum": "供应商最少起订 {least} 件 → {quantity}。",
     "replenish_minimum_too_much": "供应商最少起订 {least} 件，而 {days} 天内只能卖出 {room} 件；若仍要订，请用 --quantity。",
@@ -195,6 +196,7 @@ SENTENCES: Final[dict[str, str]] = {
     "replenish_break": "满 {least} 件单价为 {price}：总价 {total}，原为 {before} → {quantity}。",
     "replenish_cheapest": "{supplier} 报价 {cost}，{other} 报价 {than}。",
     "replenish_late": "即使今天订货，也会在可能断货日（{empty}）之后 {days} 天才到。",
+    "buying_rule_failed": "您的采购规则 {rule} 无法对 {sku} 求值：{why}。修正之前不予采用。",
     "replenish_wait": "少卖 {units} 件，{loss}",
     # --- 采购：订单与收货 ---
     "purchase_approved": "{by} 已向 {supplier} 订购 {units} 件：{number}。",
@@ -289,6 +291,7 @@ SENTENCES: Final[dict[str, str]] = {
     "mail_buy_title": "向 {supplier} 订货",
     "mail_buy": "请在 {order_by} 前向 {supplier} 订货：{count} 个 Sku，{cost}",
     "mail_buy_how": "全部订购：lockstep replenish approve {plan}；只订一行：lockstep replenish approve {plan}/SKU；查看完整算式：lockstep replenish plan --supplier {supplier}",
+    "group_case_buying_rule_failed": "无法求值的采购规则",
     "group_case_purchase_short": "供应商供货不足的采购单",
     "group_case_purchase_late": "逾期的采购单",
     "group_case_purchase_refused": "被拒绝的采购单",
@@ -434,7 +437,6 @@ WORDS: Final[dict[str, str]] = {
     "cost.unknown": "价格未知",
     "loss.unknown": "毛利未知",
     "cover.endless": "无限",
-    "unsold.never": "从未售出",
     "runs_out.not_in_sight": "暂无风险",
     # 写入的进度
     "proposed": "等待人工批准",
