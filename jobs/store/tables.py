@@ -273,6 +273,7 @@ set_aside = Table(
     Column("sku", Text, primary_key=True),
     Column("kept", Integer, nullable=False, comment="units the remote keeps for it, acknowledged"),
     Column("told", Integer, nullable=False, comment="shipped units the remote was told of"),
+    Column("since", Instant, comment="its figures of later lack what it keeps"),
 )
 
 set_aside_step = Table(

@@ -44,6 +44,12 @@ def upgrade() -> None:
         sa.Column(
             "told", sa.Integer(), nullable=False, comment="shipped units the remote was told of"
         ),
+        sa.Column(
+            "since",
+            types.Instant(),
+            nullable=True,
+            comment="its figures of later lack what it keeps",
+        ),
         sa.ForeignKeyConstraint(
             ["order_id"],
             ["orders.id"],
