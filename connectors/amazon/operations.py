@@ -66,9 +66,9 @@ GET_REPORT_DOCUMENT = Operation(
     "getReportDocument", "GET", "/reports/2021-06-30/documents/{}", 0.0167, 15, _LISTINGS_ROLE
 )
 
-#: The role that opens it beside "Product Listing"; one of the two is enough.
+#: The role "Amazon Fulfillment" opens it too; the one listings need is enough.
 GET_INVENTORY_SUMMARIES = Operation(
-    "getInventorySummaries", "GET", "/fba/inventory/v1/summaries", 2, 2, "Amazon Fulfillment"
+    "getInventorySummaries", "GET", "/fba/inventory/v1/summaries", 2, 2, _LISTINGS_ROLE
 )
 
 #: For `check` alone: is the account really in this marketplace?
