@@ -15,6 +15,7 @@ from core.errors import ConnectorError, Unauthorized
 from core.model.reasons import Reason
 from core.rules.sentences import render
 from jobs.bootstrap import Application
+from jobs.cli.counted import in_the_figure, remote_words, words_text
 from jobs.cli.shared import ConfigOption, JsonOption, application, console, show
 from jobs.daemon import heartbeat_file
 from jobs.store.offers import Offers
@@ -310,6 +311,8 @@ def list_stock(
     if sku:
         query = query.where(stock_level.c.sku == sku)
     with application(config) as app, app.store.reading() as tx:
+        levels = tx.rows(query)
+        words = remote_words(tx, [(row.sku, row.location) for row in levels])
         rows = [
             {
                 "sku": row.sku,
@@ -318,12 +321,13 @@ def list_stock(
                 "committed": row.committed,
                 "available": row.on_hand - row.committed - row.safety_stock,
                 "as_of": row.as_of,
+                "there": words_text(words.get((row.sku, row.location), {})),
             }
-            for row in tx.connection.execute(query)
+            for row in levels
         ]
     show(
         rows,
-        columns=["sku", "location", "on_hand", "committed", "available", "as_of"],
+        columns=["sku", "location", "on_hand", "committed", "available", "as_of", "there"],
         as_json=as_json,
         title="Stock",
         empty="No stock recorded.",
@@ -451,6 +455,8 @@ def explain_sku(
             for row in tx.connection.execute(query)
         ]
         levels = Stock(tx).levels([sku]).get(sku, [])
+        there = remote_words(tx, [(sku, one.location) for one in levels])
+        lacking = in_the_figure(tx, sku)
         waiting = Stock(tx).unallocated([sku])[sku]
         held = tx.connection.execute(
             select(func.count()).where(reservation.c.sku == sku, reservation.c.state == "open")
@@ -465,6 +471,10 @@ def explain_sku(
                 f"{level.location}: {level.on_hand} on hand, {level.committed} held, {level.available} free"
             )
         )
+        if said := words_text(there.get((sku, level.location), {})):
+            out.print(Text(f"  counted there: {said}"))
+        if held_there := lacking.get(level.location):
+            out.print(Text(f"  {held_there} more held, which its figure lacks already"))
     out.print(Text(f"{held} reservations open, {waiting} units promised that no place has"))
     for one in told:
         out.print(Text(f"\n{one['channel']} {one['listing']} {one['place']}".rstrip()))
