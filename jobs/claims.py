@@ -252,7 +252,7 @@ class Claims:
             return None
         (line,) = (one for one in order.lines if one.remote_id == claim.line)
         sold = self.wiring.taken_from(order.channel, line)
-        return order.placed_at if sold.get(claim.location) else None
+        return (order.taken_at or order.placed_at) if sold.get(claim.location) else None
 
     def _taken_units(
         self, record: OrderRecord, asked: Sequence[Demand]
@@ -288,7 +288,8 @@ class Claims:
                 own[key] += max(0, units - everywhere[key])
         for key, units in taken.items():
             as_of = self.figures.get(key)
-            if as_of is not None and not counts(record.order.placed_at, as_of):
+            taken_at = record.order.taken_at or record.order.placed_at
+            if as_of is not None and not counts(taken_at, as_of):
                 own[key] += max(0, units - here[key])
         return own
 

@@ -345,6 +345,11 @@ orders = Table(
     Column("remote_id", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("placed_at", Instant, nullable=False),
+    Column(
+        "taken_at",
+        Instant,
+        comment="its channel's figures of later lack its units; null: placed_at",
+    ),
     Column("updated_at", Instant, nullable=False),
     Column("recorded_at", Instant, nullable=False),
     Column("payment", Text, nullable=False),

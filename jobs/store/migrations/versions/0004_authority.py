@@ -100,6 +100,15 @@ def upgrade() -> None:
             comment="[[remote location, units], ...] the channel took off its own figures; null: not told",
         ),
     )
+    op.add_column(
+        "orders",
+        sa.Column(
+            "taken_at",
+            types.Instant(),
+            nullable=True,
+            comment="its channel's figures of later lack its units; null: placed_at",
+        ),
+    )
     if op.get_context().dialect.name == "postgresql":
         # SQLite keeps no comments, and would copy the whole table for one.
         op.alter_column(
