@@ -36,7 +36,7 @@ def in_our_words(tx: Tx, wiring: Wiring, snapshot: StockSnapshot) -> Counted:
     channel = (place.counting_channel if place else None) or ""
     items = []
     for row in snapshot.rows:
-        sku, units = wiring.sku_of(channel, row.item, row.sku) if channel else (None, 1)
+        sku, units = wiring.sku_of(channel, row.item, row.sku)
         # Kits are counted by their components alone.
         if sku is not None and not wiring.loaded.catalog.components_of(sku):
             items.append(CountedItem(row.item, sku, row.quantity * units, row.words))
