@@ -183,9 +183,10 @@ def _counted_places(config: Config, sheet: Sheet) -> Iterator[Trouble]:
         kind = counter.type if counter else ""
         if kind in _NAMES_PLACES and not location.remote_id.startswith(_NAMES_PLACES[kind]):
             wrong = f"it is not told which location of {location.counted_by!r} this is"
-            fix = f"write `remote_id: {_NAMES_PLACES[kind]}…`; `lockstep check` lists them"
+            fix = f"write `remote_id: {_NAMES_PLACES[kind]}NUMBER`; its address in the admin ends in it"
             yield Trouble(sheet.key(path), path, wrong, "", fix)
-        if location.remote_id and kind not in _NAMES_PLACES:
+        listed = kind in _ROLES or location.counted_by == "lockstep"
+        if location.remote_id and listed and kind not in _NAMES_PLACES:
             path = ("locations", name, "remote_id")
             wrong = f"{location.counted_by!r} has no names for places"
             yield Trouble(sheet.at(path), path, wrong, "", "take it out")

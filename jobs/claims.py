@@ -171,6 +171,8 @@ class Claims:
     available: Availability
     #: what instant the figure in force speaks of, at places that a channel counts
     figures: Mapping[tuple[Sku, LocationId], datetime]
+    #: order -> what counting remotes keep for it already, and since when their figures lack it
+    kept: Mapping[int, Mapping[tuple[Sku, LocationId], tuple[int, datetime]]]
     _release: list[int] = field(default_factory=list)
     _give_up: list[tuple[int, str, Sku, LocationId | None, int]] = field(default_factory=list)
     _reserve: list[tuple[int, Claim, Order]] = field(default_factory=list)
@@ -188,8 +190,10 @@ class Claims:
         counted = {
             one.id for record in records for one in wiring.counted_by_channel(record.order.channel)
         }
+        kept = held.kept(one.id for one in records) if wiring.reservation_units else {}
+        counted |= {location for of_order in kept.values() for _, location in of_order}
         figures = held.figures(skus, counted) if counted else {}
-        return cls(stock, held, wiring, available, figures)
+        return cls(stock, held, wiring, available, figures, kept)
 
     def settle(self, record: OrderRecord) -> Allocation:
         """Allocate what the order needs; keep reservations that fit, change those that do not."""
@@ -240,6 +244,8 @@ class Claims:
         ]
         self.stock.reserve(reserved)
         self.held.end_counts(number for number, _, absorbed in reserved if absorbed)
+        for number in sorted({number for number, _, _ in reserved} & self.kept.keys()):
+            self.held.cover(number, self.kept[number])
 
     # A channel that counts a place has taken its own sale off its figure of that place already.
 
@@ -248,7 +254,7 @@ class Claims:
             return None
         (line,) = (one for one in order.lines if one.remote_id == claim.line)
         sold = self.wiring.taken_from(order.channel, line)
-        return order.placed_at if sold.get(claim.location) else None
+        return (order.taken_at or order.placed_at) if sold.get(claim.location) else None
 
     def _taken_units(
         self, record: OrderRecord, asked: Sequence[Demand]
@@ -269,14 +275,23 @@ class Claims:
         """Units that are not in any figure any more, but for this order they are there."""
         own: Counter[tuple[Sku, LocationId]] = Counter()
         here: Counter[tuple[Sku, LocationId]] = Counter()
+        everywhere: Counter[tuple[Sku, LocationId]] = Counter()
         for one in record.reservations:
-            if one.fulfillment is None and one.location is not None:
+            if one.location is None:
+                continue
+            everywhere[one.sku, one.location] += one.quantity
+            if one.fulfillment is None:
                 here[one.sku, one.location] += one.quantity
                 if not one.counted:
                     own[one.sku, one.location] += one.quantity
+        for key, (units, since) in self.kept.get(record.id, {}).items():
+            as_of = self.figures.get(key)
+            if as_of is not None and not counts(since, as_of):
+                own[key] += max(0, units - everywhere[key])
         for key, units in taken.items():
             as_of = self.figures.get(key)
-            if as_of is not None and not counts(record.order.placed_at, as_of):
+            taken_at = record.order.taken_at or record.order.placed_at
+            if as_of is not None and not counts(taken_at, as_of):
                 own[key] += max(0, units - here[key])
         return own
 

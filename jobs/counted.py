@@ -49,7 +49,7 @@ def in_our_words(tx: Tx, wiring: Wiring, snapshot: StockSnapshot) -> Counted:
     channel = (place.counting_channel if place else None) or ""
     items, unknown = [], 0
     for row in snapshot.rows:
-        sku, units = wiring.sku_of(channel, row.item, row.sku) if channel else (None, 1)
+        sku, units = wiring.sku_of(channel, row.item, row.sku)
         unknown += sku is None
         # Kits are counted by their components alone.
         if sku is not None and not wiring.loaded.catalog.components_of(sku):

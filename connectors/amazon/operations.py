@@ -82,9 +82,9 @@ CANCEL_FEED = Operation(
 GET_FEED_DOCUMENT = Operation(
     "getFeedDocument", "GET", "/feeds/2021-06-30/documents/{}", 0.0222, 10, _LISTINGS_ROLE
 )
-#: The role that opens it beside "Product Listing"; one of the two is enough.
+#: The role "Amazon Fulfillment" opens it too; the one listings need is enough.
 GET_INVENTORY_SUMMARIES = Operation(
-    "getInventorySummaries", "GET", "/fba/inventory/v1/summaries", 2, 2, "Amazon Fulfillment"
+    "getInventorySummaries", "GET", "/fba/inventory/v1/summaries", 2, 2, _LISTINGS_ROLE
 )
 
 #: For `check` alone: is the account really in this marketplace?

@@ -128,6 +128,8 @@ def _order(
         # `processedAt` is when the buyer bought; `createdAt` may be the day of an import.
         placed_at=_instant(node, "processedAt") or _required_instant(node, "createdAt"),
         updated_at=_required_instant(node, "updatedAt"),
+        # An import takes its units off when it is made; an edit, when it was made.
+        taken_at=_required_instant(node, "updatedAt" if node.get("edited") else "createdAt"),
         payment=PAYMENT.get(payment, PaymentStatus.UNKNOWN),
         canceled_at=_instant(node, "cancelledAt"),
         pending=node["displayFulfillmentStatus"] in NOT_YET,

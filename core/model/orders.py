@@ -104,6 +104,8 @@ class Order:
     cancel_reason: str = ""
     #: remote words outside the model, small and without personal data (programs, source)
     attributes: Mapping[str, str] = field(default_factory=dict)
+    #: the channel's figures of later lack its units; None: since it was placed
+    taken_at: datetime | None = None
 
 
 class OrderStage(StrEnum):

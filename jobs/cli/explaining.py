@@ -18,6 +18,7 @@ from core.model.reasons import Reason
 from core.rules.sentences import render
 from jobs.availability import worked_out
 from jobs.bootstrap import Application
+from jobs.cli.counted import in_the_figure, remote_words, words_text
 from jobs.cli.shared import ConfigOption, JsonOption, application, console, harmless
 from jobs.cli.supply import supply_line, supply_of
 from jobs.places import shop_day
@@ -72,6 +73,14 @@ def _told(app: Application, tx: Tx, sku: Sku, channel: str | None) -> dict[str, 
         query = query.where(offer.c.channel == channel)
     parts = list(app.wiring.components(sku, 1))
     levels = Stock(tx).levels(parts)
+    there = remote_words(
+        tx, [(part, level.location) for part in parts for level in levels.get(part, ())]
+    )
+    lacking = {
+        (part, location): units
+        for part in parts
+        for location, units in in_the_figure(tx, part).items()
+    }
     fresh = {one.key: one for one in worked_out(tx, app.wiring, [sku])}
     held = select(func.count()).where(reservation.c.sku.in_(parts), reservation.c.state == "open")
     return {
@@ -83,6 +92,8 @@ def _told(app: Application, tx: Tx, sku: Sku, channel: str | None) -> dict[str, 
                 "on_hand": level.on_hand,
                 "committed": level.committed,
                 "available": level.available,
+                "there": words_text(there.get((part, level.location), {})),
+                "in_its_figure": lacking.get((part, level.location), 0),
             }
             for part in parts
             for level in levels.get(part, ())
@@ -141,6 +152,10 @@ def _lines(steps: Sequence[tuple[str, dict[str, Any]]], language: str) -> Iterat
 def _heading(told: dict[str, Any]) -> Iterator[Reason]:
     for level in told["levels"]:
         yield Reason("explain_level", level)
+        if level["there"]:
+            yield Reason.of("explain_counted_there", words=level["there"])
+        if level["in_its_figure"]:
+            yield Reason.of("explain_in_its_figure", quantity=level["in_its_figure"])
     waiting, held = told["unallocated"], told["reservations"]
     yield Reason.of("explain_promised", reservations=held, waiting=waiting)
 

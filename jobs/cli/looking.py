@@ -15,6 +15,7 @@ from core.errors import ConnectorError, Unauthorized
 from core.model.reasons import Reason
 from core.rules.sentences import render
 from jobs.bootstrap import Application
+from jobs.cli.counted import remote_words, words_text
 from jobs.cli.explaining import explain_sku
 from jobs.cli.lags import lags_of, print_lags
 from jobs.cli.shared import ConfigOption, JsonOption, application, console, show
@@ -325,10 +326,11 @@ def list_stock(
     if sku:
         query = query.where(stock_level.c.sku == sku)
     with application(config) as app, app.store.reading() as tx:
-        levels = tx.connection.execute(query).all()
+        levels = tx.rows(query)
         instants = figure_instants(
             tx, {row.sku for row in levels}, {row.location for row in levels}
         )
+        words = remote_words(tx, [(row.sku, row.location) for row in levels])
         rows = [
             {
                 "sku": row.sku,
@@ -338,12 +340,22 @@ def list_stock(
                 "available": row.on_hand - row.committed - row.safety_stock,
                 "in_transit": row.in_transit,
                 "as_of": instants.get((row.sku, row.location)),
+                "there": words_text(words.get((row.sku, row.location), {})),
             }
             for row in levels
         ]
     show(
         rows,
-        columns=["sku", "location", "on_hand", "committed", "available", "in_transit", "as_of"],
+        columns=[
+            "sku",
+            "location",
+            "on_hand",
+            "committed",
+            "available",
+            "in_transit",
+            "as_of",
+            "there",
+        ],
         as_json=as_json,
         title="Stock",
         empty="No stock recorded.",

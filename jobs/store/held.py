@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, case, literal, select, update
+from sqlalchemy import Row, and_, case, func, literal, or_, select, update
 
 from core.model.catalog import LocationId, Sku
 from core.model.stock import HELD, ReservationState
+from jobs.store.bulk import chunks
 from jobs.store.stock import Stock, figure_instants
 from jobs.store.store import Tx
-from jobs.store.tables import reservation
+from jobs.store.tables import reservation, set_aside
 from jobs.store.types import Instant
 
 #: Given up first: what no figure lacks yet, then what the next one will lack.
@@ -65,6 +67,55 @@ class Held:
                 left[row.sku] -= taken
                 self._stock.mark_absorbed(row, taken, after=after)
         self._stock.end_counts(reservation.c.order_id == order_id)
+
+    def kept(
+        self, orders: Iterable[int]
+    ) -> dict[int, dict[tuple[Sku, LocationId], tuple[int, datetime]]]:
+        """Units on their shelves that counting remotes keep for these orders, and since when."""
+        gone = (
+            select(func.coalesce(func.sum(reservation.c.quantity), 0))
+            .where(
+                reservation.c.order_id == set_aside.c.order_id,
+                reservation.c.location == set_aside.c.location,
+                reservation.c.sku == set_aside.c.sku,
+                or_(
+                    reservation.c.shipped.is_(True),
+                    reservation.c.state == ReservationState.CONSUMED,
+                ),
+            )
+            .scalar_subquery()
+        )
+        found: dict[int, dict[tuple[Sku, LocationId], tuple[int, datetime]]] = defaultdict(dict)
+        for chunk in chunks(sorted(set(orders)), 500):
+            for row in self._connection.execute(
+                select(set_aside, gone.label("gone")).where(
+                    set_aside.c.order_id.in_(chunk),
+                    set_aside.c.kept > 0,
+                    set_aside.c.since.is_not(None),
+                )
+            ):
+                # What was shipped and not told yet is kept there only by name.
+                units = row.kept - (int(row.gone) - row.told)
+                found[row.order_id][row.sku, row.location] = (units, row.since)
+        return found
+
+    def cover(
+        self, order_id: int, kept: Mapping[tuple[Sku, LocationId], tuple[int, datetime]]
+    ) -> None:
+        """Units held anew of which the remote keeps some already: those are off its figure."""
+        for (sku, location), (units, since) in sorted(kept.items()):
+            covered = self._connection.execute(
+                select(func.coalesce(func.sum(reservation.c.quantity), 0)).where(
+                    reservation.c.order_id == order_id,
+                    reservation.c.sku == sku,
+                    reservation.c.location == location,
+                    reservation.c.state.in_(HELD),
+                    reservation.c.shipped.is_(False),
+                    reservation.c.absorbed_after.is_not(None),
+                )
+            ).scalar_one()
+            if units > covered:
+                self.absorb_units(order_id, location, {sku: units - int(covered)}, after=since)
 
     def ship(
         self,

@@ -112,17 +112,30 @@ class SetAsides:
         }
 
     def put(
-        self, order_id: int, location: LocationId, counts: Mapping[Sku, tuple[int, int]]
+        self,
+        order_id: int,
+        location: LocationId,
+        counts: Mapping[Sku, tuple[int, int]],
+        *,
+        reserved: bool = False,
     ) -> None:
-        """(kept, told) per Sku, as the remote acknowledged."""
+        """(kept, told) per Sku, as the remote acknowledged; `reserved`: it keeps more since now."""
         upsert(
             self._connection,
             set_aside,
             [
-                {"order_id": order_id, "location": location, "sku": sku, "kept": kept, "told": told}
+                {
+                    "order_id": order_id,
+                    "location": location,
+                    "sku": sku,
+                    "kept": kept,
+                    "told": told,
+                    "since": self._tx.now if reserved else None,
+                }
                 for sku, (kept, told) in sorted(counts.items())
             ],
             key=["order_id", "location", "sku"],
+            keep=() if reserved else ("since",),
             returning=[],
         )
 
@@ -133,7 +146,8 @@ class SetAsides:
         for sku, units in told.telling.units.items():
             kept, before = known.get((order_id, sku), (0, 0))
             counts[sku] = after(told.telling.step, units, kept=kept, told=before)
-        self.put(order_id, told.location, counts)
+        reserved = told.telling.step is ReservationStep.RESERVE
+        self.put(order_id, told.location, counts, reserved=reserved)
 
     # --- steps -----------------------------------------------------------------------------------
 

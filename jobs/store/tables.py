@@ -441,6 +441,7 @@ set_aside = Table(
     Column("sku", Text, primary_key=True),
     Column("kept", Integer, nullable=False, comment="units the remote keeps for it, acknowledged"),
     Column("told", Integer, nullable=False, comment="shipped units the remote was told of"),
+    Column("since", Instant, comment="its figures of later lack what it keeps"),
 )
 
 set_aside_step = Table(
@@ -610,6 +611,11 @@ orders = Table(
     Column("remote_id", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("placed_at", Instant, nullable=False),
+    Column(
+        "taken_at",
+        Instant,
+        comment="its channel's figures of later lack its units; null: placed_at",
+    ),
     Column("updated_at", Instant, nullable=False),
     Column("recorded_at", Instant, nullable=False),
     Column("payment", Text, nullable=False),

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.model.stock import SnapshotRow, StockSnapshot
-from core.rules.snapshots import Guard, Previous, counts, suspicions
+from core.rules.snapshots import (
+    Guard,
+    Previous,
+    change_suspicions,
+    counts,
+    suspicions,
+    whole_after,
+)
 from tests.core.strategies import NOON, instants
 
 GUARD = Guard(rows_gone=40, units_fallen=60, zeros=70, oldest=timedelta(days=2), largest=1_000)
@@ -264,3 +271,41 @@ def test_lines_that_are_only_counted_are_unreadable_too():
     one = replace(snapshot(*[10] * 10, problems=2), more_problems=18)
 
     assert doubts(one) == ["snapshot_unreadable"]
+
+
+# --- changes -------------------------------------------------------------------------------------
+
+BEFORE = {f"S{number}": 10 for number in range(10)}
+
+
+def change_doubts(one, *, before=BEFORE, previous=True):
+    found = change_suspicions(
+        one,
+        previous=Previous(10, 100, 0, NOON) if previous else None,
+        before=before,
+        guard=GUARD,
+        now=NOON,
+    )
+    return [reason.code for reason in found]
+
+
+def test_one_row_that_falls_to_nothing_is_trade():
+    assert change_doubts(snapshot(0)) == []
+
+
+def test_changes_that_empty_most_of_the_place_are_not_believed():
+    assert change_doubts(snapshot(*[0] * 8)) == ["snapshot_units_fallen", "snapshot_zeros"]
+
+
+def test_a_change_is_judged_for_itself_where_nothing_is_in_force():
+    assert change_doubts(snapshot(0, 0), previous=False, before={}) == []
+    assert change_doubts(snapshot(5000), previous=False, before={}) == ["snapshot_absurd"]
+    assert change_doubts(snapshot(5, as_of=NOON - timedelta(days=3))) == ["snapshot_old"]
+
+
+def test_the_whole_after_a_change_is_the_whole_with_its_rows_replaced():
+    change = snapshot(0, 4, 7, skus=["S0", "S1", "NEW"])
+
+    after = whole_after(change, previous=Previous(10, 100, 0, NOON), before=BEFORE)
+
+    assert (after.rows, after.units, after.zeros) == (11, 91, 1)

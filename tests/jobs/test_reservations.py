@@ -18,9 +18,10 @@ from core.model.reservations import ReservationMove
 from core.model.stock import SnapshotRow, StockSnapshot
 from core.ports import Batch, Landed, ReservationTarget, StockSource
 from core.rules.modes import Mode
-from jobs import decide, pull, push
+from jobs import decide, log, pull, push
 from jobs.clock import ManualClock
 from jobs.reservations import push_reservations
+from jobs.runner import Runner
 from jobs.store.permissions import Permissions
 from jobs.store.stock import Stock
 from jobs.store.store import Store
@@ -101,7 +102,7 @@ def shop(store: Store, clock: ManualClock, tmp_path: Path) -> Shop:
     made.channels["shopify-us"] = front
     connectors = {**made.wiring.connectors, "shopify-us": front}
     made.wiring = replace(made.wiring, connectors=connectors)
-    made.runner = type(made.runner)(store, made.wiring, made.runner._log)
+    made.runner = Runner(store, made.wiring, log.get())
     made.runner.declare()
     count(made)
     return made

@@ -170,13 +170,13 @@ def begin(shop: Shop, basis: SnapshotBasis, name: str) -> Timeline:
     return timeline
 
 
-# 240 lives, and nothing in them that the databases do differently: the other test runs on both.
+# Nothing in it that the databases do differently: the other test runs on both.
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_every_order_in_which_a_finished_life_is_told_ends_in_the_same_units(
     shop: Shop, basis: SnapshotBasis
 ):
     # given a shelf that was counted, sold from, asked, counted again, ... and has shipped
-    facts = ("ack", "notice", "c1", "c2", "c3")
+    facts = ("ack", "notice", "c2", "c3")
     for number, arrivals in enumerate(itertools.permutations(facts)):
         timeline = begin(shop, basis, f"{number}")
         for event in LIFE[2:]:
@@ -222,7 +222,7 @@ def test_facts_told_while_life_goes_on_late_twice_or_out_of_order_never_count_tw
     numbers = itertools.count()
 
     @settings(
-        max_examples=12,
+        max_examples=10,
         deadline=None,
         database=None,
         derandomize=True,

@@ -184,6 +184,7 @@ def _ship_by_amazon(account: Account, record: OrderRecord, at: datetime) -> None
         listing = account.listings.get(item.sku)
         if listing:
             listing.reserved -= item.quantity
+            listing.updated = at
     record.change(at, status=Status.SHIPPED)
 
 

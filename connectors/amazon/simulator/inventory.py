@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.amazon.simulator.account import Account
@@ -13,6 +13,8 @@ from connectors.simulation import Response
 #: "The string token will expire 30 seconds after being created" (model).
 PAGE_TOKEN_SECONDS = 30
 PAGE_SIZE = 50
+#: `startDateTime` may not be earlier than 18 months ago (model).
+OLDEST_START = timedelta(days=548)
 _FROZEN = ("granularityType", "granularityId", "marketplaceIds", "sellerSkus", "sellerSku", "startDateTime", "details")  # fmt: skip
 
 
@@ -26,7 +28,7 @@ class InventoryApi:
         fingerprint = parameters.fingerprint(_FROZEN)
         token = parameters.one("nextToken")
         start = self._tokens.redeem(token, fingerprint=fingerprint, now=now) if token else 0
-        found = self._found(parameters)
+        found = self._found(parameters, now=now)
         details = parameters.flag("details")
         body: dict[str, Any] = {
             "payload": {
@@ -56,11 +58,13 @@ class InventoryApi:
                 "Invalid Input", "granularityType, granularityId and one marketplaceId are required"
             )
 
-    def _found(self, parameters: Parameters) -> list[Listing]:
+    def _found(self, parameters: Parameters, *, now: datetime) -> list[Listing]:
         listings = [listing for listing in self._account.listings.values() if listing.by_amazon]
         since = parameters.instant("startDateTime")
         if since:
             # SKUs are ignored beside a start (model).
+            if since < now - OLDEST_START:
+                raise invalid_input("Invalid Input", "startDateTime: more than 18 months ago")
             return [listing for listing in listings if listing.updated >= since]
         single = parameters.one("sellerSku")
         skus = parameters.many("sellerSkus") or ((single,) if single else ())

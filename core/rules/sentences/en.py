@@ -85,6 +85,8 @@ SENTENCES: Final[dict[str, str]] = {
     "preorder_shown": "preorder until {until}: {quantity} more, {taken} taken already",
     "backorder_shown": "backorder until {until}: {quantity} more, {taken} taken already",
     "explain_level": "{sku} at {location}: {on_hand} on hand, {committed} held, {available} free",
+    "explain_counted_there": "  counted there: {words}",
+    "explain_in_its_figure": "  {quantity:unit|units} more held, which its figure lacks already",
     "explain_promised": "{reservations:reservation|reservations} open, {waiting:unit|units} promised that no place has",
     "explain_rules": "rules: {rules}",
     "explain_total": "to be shown",

@@ -82,6 +82,8 @@ SENTENCES: Final[dict[str, str]] = {
     "preorder_shown": "预售至 {until}：另加 {quantity} 件，已被占用 {taken} 件",
     "backorder_shown": "缺货可订至 {until}：另加 {quantity} 件，已被占用 {taken} 件",
     "explain_level": "{sku} 在 {location}：在库 {on_hand} 件，已占用 {committed} 件，可用 {available} 件",
+    "explain_counted_there": "  对方盘点：{words}",
+    "explain_in_its_figure": "  另占用 {quantity} 件，对方数字中已扣除",
     "explain_promised": "未完成的预留 {reservations} 笔，已许出但无处可取的 {waiting} 件",
     "explain_rules": "适用规则：{rules}",
     "explain_total": "应展示",

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -315,6 +316,26 @@ def test_an_inventory_token_lives_thirty_seconds():
         assert len(second.json()["payload"]["inventorySummaries"]) == 10
         assert "pagination" not in second.json()
         assert late.status_code == 400
+
+
+def test_the_inventory_since_a_moment_has_what_was_sold_or_shipped_since():
+    with running(fba_ship_delay=(3600, 3600)) as (simulator, seller, clock):
+        for sku in ("F1", "F2"):
+            simulator.add_listing(sku, quantity=5, channel="AMAZON_NA")
+
+        def since(minutes: float) -> list[str]:
+            start = (clock.now() - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
+            found = _inventory(seller, startDateTime=start)
+            return [one["sellerSku"] for one in found.json()["payload"]["inventorySummaries"]]
+
+        clock.advance(600)
+        nothing = since(5)
+        simulator.place_order({"lines": [{"sku": "F2", "quantity": 1}]})
+        sold = since(5)
+        clock.advance(3600)
+
+        assert (nothing, sold, since(5)) == ([], ["F2"], ["F2"])
+        assert _inventory(seller, startDateTime="2020-01-01T00:00:00Z").status_code == 400
 
 
 def test_the_inventory_can_be_asked_for_single_skus():

@@ -54,6 +54,7 @@ def test_an_order_is_read_whole() -> None:
         name="#5501",
         placed_at=datetime(2026, 11, 20, 10, 0, tzinfo=UTC),
         updated_at=datetime(2026, 11, 20, 10, 5, tzinfo=UTC),
+        taken_at=datetime(2026, 11, 20, 10, 0, 5, tzinfo=UTC),
         payment=PaymentStatus.PAID,
         canceled_at=None,
         pending=False,
@@ -70,6 +71,7 @@ def test_an_order_is_read_whole() -> None:
                 current=2,
                 fulfilled=0,
                 unit_price=Money(1999, "USD"),
+                taken_from=(("gid://shopify/Location/1", 2),),
             ),
         ),
         ship_to=Address(
@@ -351,6 +353,23 @@ def test_an_order_is_known_by_its_number_or_its_gid() -> None:
 )
 def test_a_carrier_is_spelled_as_in_shopifys_list(ours: str, theirs: str) -> None:
     assert mapping.carrier_name(ours) == theirs
+
+
+def test_a_line_tells_the_locations_whose_figures_its_units_were_taken_off() -> None:
+    # given a line of three units, waiting at two locations of the shop and one of another service
+    shared = [
+        records.assignment(records.waiting(1, total=1), number=1),
+        records.assignment(records.waiting(1, total=2), number=2),
+        records.assignment(records.waiting(1, total=1), number=3, service=True),
+    ]
+
+    found = read_line(shared, quantity=4, currentQuantity=4)
+
+    assert found.taken_from == (
+        ("gid://shopify/Location/1", 1),
+        ("gid://shopify/Location/2", 2),
+    )
+    assert read_line([]).taken_from is None
 
 
 # --- listings

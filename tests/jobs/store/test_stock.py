@@ -52,6 +52,8 @@ HOME = StockLocation("home", CountedBy.LOCKSTEP, 1, ships_through="acme")
 class OnePlace:
     """The least wiring that `jobs.claims` asks: every Sku is itself, one place ships everything."""
 
+    reservation_units = ()
+
     def components(self, sku: str, units_per_sale: int) -> dict[str, int]:
         return {sku: units_per_sale}
 

@@ -44,6 +44,12 @@ def upgrade() -> None:
         sa.Column(
             "told", sa.Integer(), nullable=False, comment="shipped units the remote was told of"
         ),
+        sa.Column(
+            "since",
+            types.Instant(),
+            nullable=True,
+            comment="its figures of later lack what it keeps",
+        ),
         sa.ForeignKeyConstraint(
             ["order_id"],
             ["orders.id"],
@@ -92,6 +98,15 @@ def upgrade() -> None:
             types.Json(),
             nullable=True,
             comment="[[remote location, units], ...] the channel took off its own figures; null: not told",
+        ),
+    )
+    op.add_column(
+        "orders",
+        sa.Column(
+            "taken_at",
+            types.Instant(),
+            nullable=True,
+            comment="its channel's figures of later lack its units; null: placed_at",
         ),
     )
     if op.get_context().dialect.name == "postgresql":
