@@ -80,6 +80,7 @@ class Exposure:
         self._risk = wiring.config.publishing.risk
         self._levels, self._unallocated = levels, unallocated
         self._behind: dict[tuple[Sku, frozenset[LocationId]], _Behind] = {}
+        self._alike: dict[object, tuple[Held, Held, timedelta, timedelta]] = {}
         if self._risk.oversold is None:
             return
         self._counted = {one.id: one for one in wiring.locations if one.basis is not None}
@@ -179,30 +180,39 @@ class Exposure:
         rates = {(one.channel, one.remote_id): self._rate_of(one, part) for one in sharing}
         # The one that sells most keeps the last units; the name decides between equals.
         order = sorted(rates, key=lambda key: (-rates[key].per_day, key))
-        waits = sorted((self._wait(channel) for channel, _ in order), reverse=True)
+        alike = (tuple((channel, rates[channel, listing]) for channel, listing in order), places)
+        found = self._alike.get(alike)
+        if found is None:
+            found = self._alike[alike] = self._situations(*alike)
+        return _Behind(tuple(order), *found)
+
+    def _situations(
+        self, rates: Sequence[tuple[ChannelId, Rate]], places: frozenset[LocationId]
+    ) -> tuple[Held, Held, timedelta, timedelta]:
+        """What the offers of these rates do to each other: the same for every Sku that sells so."""
+        waits = sorted((self._wait(channel) for channel, _ in rates), reverse=True)
         window = sum(waits[:2], timedelta(0))
         age = max(
             (self._lag(Kind.FIGURE, place) for place in places if place in self._counted),
             default=timedelta(0),
         )
-        offers = tuple(_busy(rates[key], window, self._risk) for key in order)
-        per_day = sum(one.per_day for one in rates.values())
-        everything = Rate(
-            per_day * self._risk.others,
-            sum(one.variance for one in rates.values()) * self._risk.others,
-            min((one.days for one in rates.values()), default=1),
-        )
+        per_day = sum(one.per_day for _, one in rates)
         ours = Situation(
-            offers,
+            tuple(_busy(one, window, self._risk) for _, one in rates),
             NONE,
             per_day * (self._risk.runs_low_every / timedelta(days=1)),
-            target_of(self._wiring, {channel for channel, _ in order}),
+            target_of(self._wiring, {channel for channel, _ in rates}),
         )
         held = Held(ours)
-        theirs = held
-        if age:
-            theirs = Held(replace(ours, taken=_busy(everything, age, self._risk)))
-        return _Behind(tuple(order), held, theirs, window, age)
+        if not age:
+            return held, held, window, age
+        everything = Rate(
+            per_day * self._risk.others,
+            sum(one.variance for _, one in rates) * self._risk.others,
+            min((one.days for _, one in rates), default=1),
+        )
+        taken = _busy(everything, age, self._risk)
+        return held, Held(replace(ours, taken=taken)), window, age
 
     def _rate_of(self, one: ListingRow, part: Sku) -> Rate:
         """Units of the component this listing sells a day."""
