@@ -259,7 +259,7 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
         tx.decide(
             subject,
             Reason.of(
-                "snapshot_odd_lines",
+                "odd_lines_in_figure",
                 name=snapshot.name,
                 lines=snapshot.odd_lines,
                 line=line,

@@ -116,6 +116,6 @@ def upgrade() -> None:
             "state",
             existing_type=sa.Text(),
             existing_nullable=False,
-            comment="open, absorbed, consumed, released",
-            existing_comment="open, consumed, released",
+            comment="open, absorbed, consumed, released, expired",
+            existing_comment="open, consumed, released, expired",
         )
