@@ -67,15 +67,13 @@ def _name_again(tx: Tx, run: Run) -> None:
 
 
 def _decide_afresh(tx: Tx, run: Run) -> None:
-    """The configuration changed: numbers and holds that follow from it are worked out again.
+    """The configuration changed: what follows from it besides numbers (`dates`) is worked out again.
 
-    A smaller buffer, another twin or a rule that is gone would otherwise wait for the next sale.
+    A twin or a rule that is gone would otherwise stay in force until the next sale.
     """
     offers = Offers(tx)
     for channel, remote in offers.remote_locations().items():
         offers.disown_elsewhere(channel, run.wiring.shown_places(channel, remote))
-    skus = select(listing.c.sku).where(listing.c.sku.is_not(None)).distinct()
-    Stock(tx).mark_dirty(tx.connection.execute(skus).scalars())
     open_still = select(orders.c.id).where(
         orders.c.stage.in_([str(OrderStage.HELD), str(OrderStage.WAITING)])
     )
