@@ -103,6 +103,7 @@ def ship_external(tx: Tx, wiring: Wiring, record: OrderRecord) -> bool:
                 step * per_unit,
                 reference=reference,
                 counted_here=lambda name: _counted_here(wiring, name),
+                learns_from_us=lambda name: _learns_from_us(wiring, name),
             )
     Orders(tx).set_external(record.id, grown)
     return moved
@@ -134,6 +135,12 @@ def hold_units(tx: Tx, wiring: Wiring, records: Sequence[OrderRecord]) -> dict[i
 def _counted_here(wiring: Wiring, location: LocationId) -> bool:
     found = wiring.location(location)
     return found is not None and found.basis is None
+
+
+def _learns_from_us(wiring: Wiring, location: LocationId) -> bool:
+    """Only sales of its own are in its figure; one that is, is marked so already."""
+    found = wiring.location(location)
+    return found is not None and found.counting_channel is not None
 
 
 @dataclass

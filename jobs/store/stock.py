@@ -544,10 +544,12 @@ class Stock:
         *,
         reference: str,
         counted_here: Callable[[LocationId], bool],
+        learns_from_us: Callable[[LocationId], bool] = lambda _: False,
     ) -> bool:
         """Units held for a line were shipped by others: consume them, and the ledger where it is ours.
 
         Units that a policy had let go lay on a shelf all the same: they are gone from it now.
+        `learns_from_us`: whoever counts the place does not know of the sale until we tell it.
         """
         left, gone = units, Counter[LocationId]()
         for row in self._connection.execute(
@@ -571,7 +573,8 @@ class Stock:
             left -= taken
             if row.location and not counted_here(row.location):
                 # Whoever counts the place shows it in a figure of later.
-                self.left_place(row, taken, after=self._tx.now)
+                untold = learns_from_us(row.location)
+                self.left_place(row, taken, after=None if untold else self._tx.now)
                 continue
             self.shorten(row, taken, "consumed")
             if row.location:

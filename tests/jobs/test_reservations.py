@@ -240,6 +240,23 @@ def test_a_parcel_that_is_faster_than_we_are_is_told_all_the_same(shop: Shop):
     assert free(shop) == UNITS - 2
 
 
+def test_what_others_shipped_before_it_was_told_is_told_too(shop: Shop):
+    # given a sale that somebody fulfilled by hand at once
+    shop.record(sale())
+    shop.record(order("A1", line(units=2, fulfilled=2), updated_at=minutes(5), **AMAZON))
+    count(shop)
+    assert free(shop) == UNITS - 2
+
+    # when it is told
+    settle(shop)
+    count(shop)
+
+    # then it left the remote's shelf, and is subtracted once
+    assert shelf(shop).moves == [("reserve", 2), ("ship", 2)]
+    assert shelf(shop).on_hand == UNITS - 2
+    assert free(shop) == UNITS - 2
+
+
 def test_a_sale_of_the_counting_channel_is_not_told_to_it(shop: Shop):
     # given an order that Shopify sold, off its figure already
     shelf(shop).available -= 2
