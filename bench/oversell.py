@@ -207,7 +207,8 @@ def risk(good: Good, lags: Lags) -> tuple[Shows, Hidden]:
     offers = tuple(good.rates[one].within(window * BUSIEST) for one in order)
     ours = Situation(offers, NONE, per_day * RUNS_LOW, TARGET / 2)
     everything = Rate(per_day, sum(one.variance for one in good.rates), HISTORY)
-    age = timedelta(seconds=lags.file + lags.api)
+    # Eight in ten figures get no older, see jobs/exposure.py.
+    age = timedelta(seconds=1.3 * lags.file + lags.api)
     even = BUSIEST if age < timedelta(hours=6) else 1.0
     theirs = replace(ours, taken=everything.within(age * even)) if lags.file else ours
     held, old = Held(ours), Held(theirs)

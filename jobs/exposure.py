@@ -27,8 +27,8 @@ from jobs.store.store import Tx
 from jobs.store.tables import demand, offer, snapshot, unit
 from jobs.wiring import Wiring
 
-#: A figure counts as old as half of them get before the next one; it is younger most of the time.
-USUALLY = 0.5
+#: A figure counts as old as eight in ten get before the next one: the oldest ones oversell most.
+USUALLY = 0.8
 #: A rate nobody knows is taken as sure as one of so many days.
 GUESSED = 7
 #: Over longer spans busy hours and quiet ones even out.
