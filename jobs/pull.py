@@ -242,7 +242,7 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
         tx.decide(
             subject,
             Reason.of(
-                "snapshot_odd_lines",
+                "file_odd_lines",
                 name=snapshot.name,
                 lines=len(snapshot.problems) + snapshot.more_problems,
                 line=line,

@@ -95,7 +95,7 @@ SENTENCES: Final[dict[str, str]] = {
     "snapshot_applied": "Stock of {location} taken from {name}: {rows:row|rows}, {changed} changed.",
     "snapshot_quarantined": "Stock file {name} for {location} is not believed ({doubts}): {rows:row|rows}, "
     "{units:unit|units}. The last good one stays in force until a person decides.",
-    "snapshot_odd_lines": "{lines:line was|lines were} odd in {name}. First, line {line} ({text}): {why}.",
+    "file_odd_lines": "{lines:line was|lines were} odd in {name}. First, line {line} ({text}): {why}.",
     "item_discontinued": "{supplier} no longer makes {sku} (its item {item}): what is left is all there is. "
     "Look for another source, or stop selling it when it is gone.",
     "item_resumed": "{supplier} makes {sku} (its item {item}) again.",

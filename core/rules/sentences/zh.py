@@ -92,7 +92,7 @@ SENTENCES: Final[dict[str, str]] = {
     "snapshot_applied": "已从 {name} 更新 {location} 的库存：共 {rows} 行，{changed} 行有变化。",
     "snapshot_quarantined": "{location} 的库存文件 {name} 不可信（{doubts}）：{rows} 行，共 {units} 件。"
     "在人工处理之前，继续使用上一份正常的数据。",
-    "snapshot_odd_lines": "{name} 中有 {lines} 行异常。首处为第 {line} 行（{text}）：{why}。",
+    "file_odd_lines": "{name} 中有 {lines} 行异常。首处为第 {line} 行（{text}）：{why}。",
     "item_discontinued": "{supplier} 已停产 {sku}（对方货号 {item}）：现有库存卖完即止。请另寻货源，或售完后停止销售。",
     "item_resumed": "{supplier} 已恢复供应 {sku}（对方货号 {item}）。",
     "terms_unreadable": "{location} 的库存文件 {name}：有 {lines} 行的供货条件无法读取，数量不受影响。首处：{first}。"
