@@ -54,11 +54,11 @@ channels:
 locations:
   acme: {{counted_by: acme, basis: net}}
 """
-_TERMS = ", pack: Pack, least: MOQ, cost: Cost, lead_days: Lead Time"
+_TERMS = ", pack: Case Pack, least: MOQ, cost: Unit Cost, lead_days: Lead Time"
 #: Twelve columns, as suppliers' catalogues have.
 _HEADINGS = (
-    "Item", "UPC", "Description", "Brand", "Category", "Available", "On Order", "Pack", "MOQ",
-    "Cost", "Lead Time", "Status",
+    "Item", "UPC", "Description", "Brand", "Category", "Available", "On Order", "Case Pack", "MOQ",
+    "Unit Cost", "Lead Time", "Status",
 )  # fmt: skip
 
 

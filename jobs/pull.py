@@ -259,7 +259,7 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
         tx.decide(
             subject,
             Reason.of(
-                "odd_lines_in_figure",
+                "file_odd_lines",
                 name=snapshot.name,
                 lines=snapshot.odd_lines,
                 line=line,

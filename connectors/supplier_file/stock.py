@@ -89,7 +89,7 @@ def stock_of(
         repeated=problems.repeated,
         negative=problems.negative,
         complete=report is None or not report.changes_only,
-        terms=Terms(file) if Terms.told_in(table) else (),
+        terms=Terms(table) if Terms.told_in(table) else (),
     )
     # Named for the element, not for the file: a partner who counts wrong does it every time.
     faults = (
@@ -205,8 +205,9 @@ class Terms:
     #: Columns without which a file tells no terms.
     _TELLING = ("pack", "least", "cost", "lead_days", "discontinued")
 
-    def __init__(self, file: File) -> None:
-        self._file = file
+    def __init__(self, table: Table) -> None:
+        self._file = table.file
+        self._again = table.again
 
     @classmethod
     def told_in(cls, table: Table) -> bool:
@@ -215,7 +216,7 @@ class Terms:
         return bool(columns.breaks) or any(table.column(one) is not None for one in named)
 
     def __iter__(self) -> Iterator[SupplierItem | UnreadTerms]:
-        table = table_of(self._file, _asked(self._file.format.stock))
+        table = self._again()
         read = _Reader(table)
         unread, first = 0, ("", "")
         for line, cells in table.lines:

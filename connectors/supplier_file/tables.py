@@ -6,13 +6,14 @@ import csv
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 
 from connectors.supplier_file import unfolding
 from connectors.supplier_file.cells import Unreadable
 from connectors.supplier_file.files import MOST_COLUMNS, File, lines_of
 from connectors.supplier_file.settings import (
+    X12,
     Column,
     Csv,
     FixedWidth,
@@ -35,6 +36,10 @@ _SEARCHED = 200
 _REMEMBERED = 20_000
 
 
+def _never() -> Table:
+    raise NotImplementedError("only a whole table can be read again")
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     file: File
@@ -46,6 +51,8 @@ class Table:
     lines: Iterator[Line]
     #: what an X12 report says of itself beside its lines
     report: Inventory | None = None
+    #: the same table from its first line
+    again: Callable[[], Table] = field(default=_never)
 
     def text(self, cells: Cells) -> str:
         """A line for a person."""
@@ -155,15 +162,30 @@ def _told(value: object) -> str:
 
 def table_of(file: File, columns: Iterable[Column]) -> Table:
     """The file as a table. `columns` are those that will be asked for (JSON has no others)."""
+    layout, again = file.layout, _reading(file, columns)
+    table = again()
+    if isinstance(layout, Xlsx) and layout.widths:
+        return replace(_padded(table, layout), again=lambda: _padded(again(), layout))
+    return replace(table, again=again)
+
+
+def _reading(file: File, columns: Iterable[Column]) -> Callable[[], Table]:
+    """What reads the file from its beginning, as often as it is asked; unfolded only once."""
     layout = file.layout
     if isinstance(layout, Xlsx):
-        return _padded(_separated(unfolding.workbook(file, layout), header=layout.header), layout)
+        sheet = unfolding.workbook(file, layout)
+        return lambda: _separated(sheet, header=layout.header)
     if isinstance(layout, Json):
-        return _separated(unfolding.document(file, layout, _names(columns)), header=1)
+        listed = unfolding.document(file, layout, _names(columns))
+        return lambda: _separated(listed, header=1)
     if isinstance(layout, FixedWidth):
-        return _fixed(file, layout)
+        return lambda: _fixed(file, layout)
     if isinstance(layout, Csv | Tsv):
-        return _separated(file, header=layout.header)
+        return lambda: _separated(file, header=layout.header)
+    return lambda: _x12(file, layout)
+
+
+def _x12(file: File, layout: X12) -> Table:
     report = Inventory(file, layout)
     return Table(file, COLUMNS, len(COLUMNS), report.lines(), report)
 

@@ -157,7 +157,7 @@ def test_lines_that_were_odd_are_told_with_the_first_of_them(shop: Shop) -> None
         pull.record_snapshot(tx, run, taken)
 
     # then that is kept with its reason
-    assert codes(shop, "snapshot acme") == ["odd_lines_in_figure", "snapshot_applied"]
+    assert codes(shop, "snapshot acme") == ["file_odd_lines", "snapshot_applied"]
 
 
 def test_new_things_get_levels_though_nothing_of_them_is_there(shop: Shop) -> None:

@@ -150,7 +150,7 @@ SENTENCES: Final[dict[str, str]] = {
     "{units:unit|units}, {zeros} at zero, {unknown} of unknown Skus, {unreadable} odd; in force are {before:row|rows}, "
     "{units_before:unit|units}. It begins: {head}. The last good one stays in force until a person decides: "
     "`lockstep case approve` takes this one as it is.",
-    "odd_lines_in_figure": "{lines:line was|lines were} odd in {name}. First, line {line} ({text}): {why}.",
+    "file_odd_lines": "{lines:line was|lines were} odd in {name}. First, line {line} ({text}): {why}.",
     "item_discontinued": "{supplier} no longer makes {sku} (its item {item}): what is left is all there is. "
     "Look for another source, or stop selling it when it is gone.",
     "item_resumed": "{supplier} makes {sku} (its item {item}) again.",

@@ -141,7 +141,7 @@ SENTENCES: Final[dict[str, str]] = {
     "snapshot_quarantined": "{location} 的库存文件 {name} 不可信（{doubts}）：{rows} 行，共 {units} 件，其中 {zeros} 行为零，"
     "{unknown} 行的 SKU 未知，{unreadable} 行异常；现行数据为 {before} 行，共 {units_before} 件。文件开头：{head}。"
     "人工决定之前沿用上一份可信数据；执行 `lockstep case approve` 即按原样采用此文件。",
-    "odd_lines_in_figure": "{name} 中有 {lines} 行异常。首处为第 {line} 行（{text}）：{why}。",
+    "file_odd_lines": "{name} 中有 {lines} 行异常。首处为第 {line} 行（{text}）：{why}。",
     "item_discontinued": "{supplier} 已停产 {sku}（对方货号 {item}）：现有库存卖完即止。请另寻货源，或售完后停止销售。",
     "item_resumed": "{supplier} 已恢复供应 {sku}（对方货号 {item}）。",
     "terms_unreadable": "{location} 的库存文件 {name}：有 {lines} 行的供货条件无法读取，数量不受影响。首处：{first}。"

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from connectors.supplier_file import unfolding
 from core.errors import Rejected
+from core.model.money import Money
 from tests.connectors.supplier_file.reading import quantities, snapshot
 from tests.connectors.supplier_file.workbooks import workbook
 
@@ -154,3 +156,26 @@ def test_what_is_no_list_of_objects_is_refused(
         snapshot(content, layout=layout)
 
     assert refused.value.code == "not-json"
+
+
+def test_a_workbook_with_terms_is_unfolded_once_with_its_headings_and_zeros(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started: list[object] = []
+    real = unfolding.subprocess.run
+    monkeypatch.setattr(
+        unfolding.subprocess,
+        "run",
+        lambda *given, **told: started.append(1) or real(*given, **told),
+    )
+    rows = [["Stock list"], ["UPC", "Qty", "Cost"], [76123400003.0, 5, 4.5]]
+
+    read = snapshot(
+        workbook(rows),
+        layout={"kind": "xlsx", "header": 2, "widths": {"UPC": 12}},
+        stock={"sku": "UPC", "quantity": "Qty", "cost": "Cost"},
+    )
+    [item] = list(read.terms)
+
+    assert (item.sku, item.cost) == ("076123400003", Money(450, "USD"))
+    assert len(started) == 1
