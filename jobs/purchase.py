@@ -77,8 +77,10 @@ def approve(
         ordered_at=tx.now,
         needed_on=_needed(lines[line.sku] for line in ordered),
     )
+    # Before anything is made: of two people who say yes at once, one does.
+    if not Plans(tx).settle(plan, "done", by=by):
+        raise CannotBuy(f"plan {plan} was settled at this moment by somebody else")
     _add(tx, wiring, supplier, order, by=by)
-    Plans(tx).settle(plan, "done", by=by)
     # What is left of the plan is worked out again.
     tx.wake("core/replenishment", "core/alerts")
     return order

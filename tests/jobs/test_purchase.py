@@ -20,7 +20,7 @@ from jobs.store.purchases import Purchases
 from jobs.store.stock import Stock
 from jobs.store.store import Store
 from jobs.store.tables import cases, effect, purchase_order, purchase_order_line, receipt_cost
-from tests.jobs.builders import NOON, rows
+from tests.jobs.builders import NOON, rows, together
 from tests.jobs.buying import SUPPLIERS, Market, open_market
 
 
@@ -84,6 +84,26 @@ def test_an_approved_plan_is_one_order_and_cannot_be_approved_again(market: Mark
     assert [row["number"] for row in rows(market.shop.store, purchase_order)] == [order.number]
     assert level(market) == (20, order.lines[0].quantity)
     assert market.plans() == {}
+
+
+def test_of_two_people_who_approve_one_plan_at_once_one_orders(market: Market):
+    # given a plan, and two people with different wishes
+    plan = plan_of(market)
+
+    def wish(units: int) -> bool:
+        try:
+            market.approve(plan, skus=["TEA"], quantities={"TEA": units})
+        except CannotBuy:
+            return False
+        return True
+
+    # when both say yes
+    done = together(lambda: wish(48), lambda: wish(60))
+
+    # then there is one order
+    assert sorted(done) == [False, True]
+    assert len(rows(market.shop.store, purchase_order)) == 1
+    assert len(rows(market.shop.store, effect)) == 1
 
 
 def test_a_plan_that_changed_is_not_approved_unseen(market: Market):
