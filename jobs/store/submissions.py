@@ -160,7 +160,7 @@ class Submissions:
         return {str(ref) for ref in rows}
 
     def held(self, number: int) -> list[Held]:
-        """Offers of a submission in the order of the file."""
+        """Offers of a submission in the order of the file, those that are gone since included."""
         rows = self._connection.execute(
             select(
                 submission_offer,
@@ -174,7 +174,7 @@ class Submissions:
                 listing.c.attributes,
             )
             .join(submission, submission.c.id == submission_offer.c.submission_id)
-            .join(
+            .outerjoin(
                 offer,
                 and_(
                     offer.c.channel == submission.c.channel,
@@ -182,7 +182,7 @@ class Submissions:
                     offer.c.remote_location == submission_offer.c.remote_location,
                 ),
             )
-            .join(
+            .outerjoin(
                 listing,
                 and_(
                     listing.c.channel == offer.c.channel, listing.c.remote_id == offer.c.remote_id
@@ -235,10 +235,10 @@ def _held(row: Row[Any], number: int) -> Held:
             OfferKey(row.channel, row.remote_id, row.remote_location),
             row.quantity,
             row.shown,
-            row.inventory_id,
-            tuple((name, value) for name, value in row.attributes),
+            row.inventory_id or "",
+            tuple((name, value) for name, value in row.attributes or ()),
         ),
-        sku=row.sku,
+        sku=row.sku or "",
         version=row.version,
         ours=ours,
         unchanged=ours and row.sent_version == row.version and row.wanted_version == row.version,

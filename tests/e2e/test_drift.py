@@ -10,7 +10,9 @@ from typing import Any
 
 from sqlalchemy import select
 
-from jobs.store.tables import decision, drift, offer
+from core.model.stock import MovementKind, StockMovement
+from jobs.store.stock import Stock
+from jobs.store.tables import decision, drift, offer, submission
 from tests.e2e.house import House, house
 
 SKU = "CANDLE-3"
@@ -78,3 +80,67 @@ def test_a_number_changed_by_hand_is_put_right_on_both_channels_in_time(tmp_path
         assert {"drift_by_hand", "drift_repaired"} <= codes
         assert json.loads(home.cli("drift", "--json", "--channel", "amazon-us").stdout) == []
         assert "there is no channel" in home.cli("drift", "--channel", "nowhere", check=2).stderr
+
+
+def few_leave_as_a_file(tree: dict[str, Any]) -> None:
+    for channel in tree["channels"].values():
+        channel["bulk"] = {"least": 3}
+
+
+def move(home: House, units: dict[str, int], reference: str) -> None:
+    """Units come to the warehouse, or go missing there."""
+    with home.app.store.transaction() as tx:
+        Stock(tx).move(
+            [
+                StockMovement(sku, "newark", MovementKind.COUNT, count, reference, home.clock.now())
+                for sku, count in units.items()
+            ]
+        )
+
+
+def on_amazon(home: House, sku: str) -> int:
+    return int(home.world.amazon.account.listings[sku].quantity("DEFAULT"))
+
+
+def test_a_feed_and_a_bulk_operation_carry_many_changes_and_a_patch_that_lowers_stands(
+    tmp_path: Path,
+):
+    with house(tmp_path, edit=few_leave_as_a_file) as home:
+        # given a shop at work where three changes are many
+        home.go_live()
+        home.live(1800, step=60)
+        goods = [
+            row.sku
+            for row in home.rows(select(offer).where(offer.c.channel == "amazon-us"))
+            if row.wanted is not None and row.shown == row.wanted
+        ]
+        assert len(goods) >= 4
+
+        # when stock arrives for all, and one of it is gone while Amazon's feed runs
+        move(home, dict.fromkeys(goods, 30), "arrived")
+        home.until(
+            lambda: home.rows(
+                select(submission).where(
+                    submission.c.channel == "amazon-us", submission.c.state == "running"
+                )
+            ),
+            step=15,
+        )
+        carried = shown(home, "amazon-us", goods[0]).sent
+        move(home, {goods[0]: -25}, "gone")
+        home.until(
+            lambda: (
+                {row.state for row in home.rows(select(submission.c.state))} <= {"ended", "dropped"}
+            ),
+            step=30,
+        )
+        home.live(2400, step=60)
+
+        # then both channels show what is wanted, the lowered one too
+        for row in home.rows(select(offer).where(offer.c.sku.in_(goods))):
+            assert (row.shown, row.sent, row.feed) == (row.wanted, None, None), row
+        wanted = shown(home, "amazon-us", goods[0]).wanted
+        assert on_amazon(home, goods[0]) == wanted
+        assert wanted < carried
+        kinds = {row.channel for row in home.rows(select(submission)) if row.state == "ended"}
+        assert kinds == {"amazon-us", "shopify-us"}

@@ -8,7 +8,7 @@ from dataclasses import replace
 from core.model.catalog import OfferKey, OfferReading
 from core.model.orders import Order
 from core.ports import Batch, ShelfReport, ShelfSource
-from jobs import drift, log, publish, pull
+from jobs import decide, drift, log, publish, pull
 from jobs.runner import Runner
 from tests.jobs.shop import Remote, Shop
 
@@ -49,7 +49,7 @@ def put_shelf(shop: Shop, shelf: Remote) -> None:
 
 
 def configure(shop: Shop, **changes: object) -> None:
-    """Other settings of drift; an offer may be read again at once."""
+    """Other settings of drift."""
     loaded = shop.wiring.loaded
     config = loaded.config.model_copy(
         update={"drift": loaded.config.drift.model_copy(update=changes)}
@@ -57,11 +57,11 @@ def configure(shop: Shop, **changes: object) -> None:
     shop.wiring = replace(shop.wiring, loaded=replace(loaded, config=config))
 
 
-def live(shop: Shop, *, seconds: float = 1200, step: float = 60) -> None:
+def live(shop: Shop, *, seconds: float = 1200, step: float = 150) -> None:
     """Orders, offers and slices, turn by turn, while time passes."""
     for _ in range(int(seconds / step)):
         pull.pull_orders(shop.run(f"{CHANNEL}/orders"), CHANNEL)
-        shop.decide()
+        decide.decide_offers(shop.run("core/offers"))
         publish.push_offers(shop.run(f"{CHANNEL}/offers"), CHANNEL)
         drift.read_slice(shop.run(f"{CHANNEL}/drift"), CHANNEL)
         shop.clock.advance(step)

@@ -14,7 +14,7 @@ from core.errors import RateLimited, Rejected, UnknownOutcome
 from core.model.catalog import OfferChange, OfferOutcome, OfferResult
 from core.ports import BulkOfferTarget, BulkProgress, BulkStage
 from core.rules.modes import Mode
-from jobs import bulk, drift, publish, pull
+from jobs import bulk, decide, drift, publish, pull
 from jobs.clock import ManualClock
 from jobs.store import tables
 from jobs.store.store import Store
@@ -127,7 +127,7 @@ def files(shop: Shop) -> Files:
 def work(shop: Shop, *, rounds: int = 4, step: float = 40) -> None:
     for _ in range(rounds):
         pull.pull_orders(shop.run(f"{CHANNEL}/orders"), CHANNEL)
-        shop.decide()
+        decide.decide_offers(shop.run("core/offers"))
         publish.push_offers(shop.run(f"{CHANNEL}/offers"), CHANNEL)
         bulk.carry(shop.run(f"{CHANNEL}/bulk"), CHANNEL)
         shop.clock.advance(step)

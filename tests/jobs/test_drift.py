@@ -263,11 +263,11 @@ def test_a_writer_faster_than_our_reading_is_seen_too(shop: Shop, monkeypatch: p
     remote.shown["v1"] = 9
 
     # when time passes
-    live(shop, seconds=4 * 3600)
+    live(shop, seconds=4 * 3600, step=600)
 
     # then there is an end to it, and a Case
     writes = len(remote.writes)
-    live(shop, seconds=3600)
+    live(shop, seconds=3600, step=600)
     assert len(remote.writes) == writes
     assert [case["kind"] for case in open_cases(shop)] == ["other_writer"]
 
@@ -351,7 +351,7 @@ def test_slices_keep_to_their_share_and_reach_everything(shop: Shop):
     for number in range(90):
         shop.receive(f"G{number}", 3, reference=f"R{number}")
         shop.list(f"g{number}", f"G{number}")
-    live(shop, seconds=120)
+    live(shop, seconds=450)
     shop.clock.advance(1200)
     read: list[int] = []
     asked = remote.read_offers
