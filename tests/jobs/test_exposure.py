@@ -213,7 +213,7 @@ def test_a_rate_that_moved_decides_again_and_one_that_hardly_moved_does_not(shop
 def test_files_that_come_often_are_trusted_more_once_that_is_measured(shop: Shop):
     sells(shop, "CUP", shopify=3.0)
     shop.list("v2", "CUP")
-    for number in range(12):
+    for number in range(25):
         shop.snapshot(("CUP", 4), at=shop.clock.now(), name=f"{number}.csv")
         shop.clock.advance(300)
     shop.decide()
