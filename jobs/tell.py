@@ -21,7 +21,7 @@ from core.ports import AlertTarget, Mail
 from core.rules.alerting import Incident, low_stock, telling
 from core.rules.effects import message_id
 from core.rules.replenishment import AlertKind
-from jobs import replenish
+from jobs import buying, replenish
 from jobs.letters import Finding, Letter, write_letter
 from jobs.run import Run
 from jobs.store.orders import Orders
@@ -106,14 +106,14 @@ def _low_stock(tx: Tx, run: Run) -> list[FiringAlert]:
     fresh = [sku for sku, one in alerts.items() if one.fingerprint not in before]
     if fresh and run.wiring.config.suppliers:
         # Told with what to buy, not first without and an hour later with it.
-        found = replenish.lines_for(tx, run.wiring, fresh)
+        found = buying.lines_for(tx, run.wiring, fresh)
         replenish.keep_plans(tx, run.wiring, found, by="lockstep", whole=False)
     currency = run.wiring.config.shop.currency
     for _, lines in replenish.planned(tx).values():
         for sku, line in lines.items():
             by_demand = run.wiring.loaded.buying.of(sku).alert is not AlertKind.STATIC
             if sku in alerts or (line.low and by_demand):
-                reason = replenish.why_low(line, currency)
+                reason = buying.why_low(line, currency)
                 alerts[sku] = FiringAlert("low_stock", (("sku", sku),), reason)
     return list(alerts.values())
 
@@ -234,19 +234,19 @@ def _order_to_make(tx: Tx, run: Run, group: str) -> dict[str, Any]:
     supplier = group.removeprefix(BUY)
     title = Reason.of("mail_buy_title", supplier=supplier)
     number, lines = replenish.planned(tx).get(supplier, (0, {}))
-    buying = [one for one in lines.values() if one.quantity]
-    if not buying:
+    wanted = [one for one in lines.values() if one.quantity]
+    if not wanted:
         return {"title": title}
-    costs = [one.cost for one in buying]
+    costs = [one.cost for one in wanted]
     total = None if None in costs else sum(one for one in costs if one is not None)
     return {
         "title": title,
         "headline": Reason.of(
             "mail_buy",
             supplier=supplier,
-            count=len(buying),
-            cost=replenish.said(total, run.wiring.config.shop.currency),
-            order_by=min(one.order_by for one in buying),
+            count=len(wanted),
+            cost=buying.said(total, run.wiring.config.shop.currency),
+            order_by=min(one.order_by for one in wanted),
         ),
         "closing": Reason.of("mail_buy_how", plan=number, supplier=supplier),
     }

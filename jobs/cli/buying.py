@@ -13,6 +13,7 @@ from core.errors import ConfigError
 from core.model.money import Money
 from core.model.reasons import Reason
 from core.rules.sentences import render
+from jobs import buying as lines
 from jobs import purchase, receive, replenish, slow
 from jobs.bootstrap import Application
 from jobs.cli.shared import ByOption, ConfigOption, JsonOption, application, console, person, show
@@ -50,9 +51,9 @@ def plan(
             found = replenish.planned(tx)
         rows = [
             _row(app, number, line)
-            for name, (number, lines) in sorted(found.items())
+            for name, (number, planned) in sorted(found.items())
             if supplier in (None, name)
-            for line in lines.values()
+            for line in planned.values()
         ]
     if as_json:
         print(json.dumps(rows, ensure_ascii=False))
@@ -76,10 +77,10 @@ def _known_supplier(app: Application, supplier: str | None) -> None:
         raise ConfigError(f"there is no supplier {supplier!r}; {listed}")
 
 
-def _row(app: Application, number: int, line: replenish.Line) -> dict[str, Any]:
+def _row(app: Application, number: int, line: lines.Line) -> dict[str, Any]:
     config = app.wiring.config
     currency, language = config.shop.currency, config.shop.language
-    lost = replenish.said(line.loss, currency)
+    lost = lines.said(line.loss, currency)
     words = render(Reason.of("replenish_wait", units=line.lost, loss=lost), language)
     return {
         "plan": number,
@@ -143,9 +144,9 @@ def _wanted(what: list[str]) -> dict[int, list[str]]:
         plan_id, _, sku = one.partition("/")
         if not plan_id.isdecimal():
             raise ConfigError(f"{one!r} is neither a plan (12) nor a line of one (12/MUG-BLUE)")
-        lines = wanted.setdefault(int(plan_id), [])
+        skus = wanted.setdefault(int(plan_id), [])
         if sku:
-            lines.append(sku)
+            skus.append(sku)
     for number, skus in wanted.items():
         if skus and str(number) in what:
             raise ConfigError(f"plan {number} stands there whole and in lines; write one of them")

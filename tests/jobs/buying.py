@@ -17,8 +17,8 @@ from core.ports import (
 )
 from core.rules.modes import Mode
 from jobs import demand, purchase, replenish
+from jobs.buying import Line
 from jobs.clock import ManualClock
-from jobs.replenish import Line
 from jobs.runner import Runner
 from jobs.store.permissions import PURCHASES, Permissions
 from jobs.store.store import Store

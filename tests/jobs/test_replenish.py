@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import select
 
 from core.model.money import Money
-from jobs import replenish, slow, tell
+from jobs import slow, tell
+from jobs.buying import Line
 from jobs.clock import ManualClock
 from jobs.store.store import Store
 from jobs.store.tables import alert, change_plan
@@ -22,7 +23,7 @@ def market(store: Store, clock: ManualClock, tmp_path: Path) -> Market:
     return open_market(store, clock, tmp_path)
 
 
-def steps(line: replenish.Line) -> list[str]:
+def steps(line: Line) -> list[str]:
     return [code for code, _ in line.steps]
 
 
