@@ -25,6 +25,8 @@ class Operation:
     writes: bool = False
     #: success is 204 without a body
     empty_answer: bool = False
+    #: the model states no body for success: whatever comes with it is not read
+    any_answer: bool = False
     #: clock seconds a run may wait for a token; beyond that the unit becomes due later
     patience: float = 20.0
 
@@ -77,7 +79,14 @@ CREATE_FEED = Operation(
 GET_FEED = Operation("getFeed", "GET", "/feeds/2021-06-30/feeds/{}", 2, 15, _LISTINGS_ROLE)
 GET_FEEDS = Operation("getFeeds", "GET", "/feeds/2021-06-30/feeds", 0.0222, 10, _LISTINGS_ROLE)
 CANCEL_FEED = Operation(
-    "cancelFeed", "DELETE", "/feeds/2021-06-30/feeds/{}", 2, 15, _LISTINGS_ROLE, writes=True
+    "cancelFeed",
+    "DELETE",
+    "/feeds/2021-06-30/feeds/{}",
+    2,
+    15,
+    _LISTINGS_ROLE,
+    writes=True,
+    any_answer=True,
 )
 GET_FEED_DOCUMENT = Operation(
     "getFeedDocument", "GET", "/feeds/2021-06-30/documents/{}", 0.0222, 10, _LISTINGS_ROLE
