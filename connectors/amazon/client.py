@@ -248,6 +248,8 @@ class SellingPartner:
         """The answer as JSON, or the error named for what happens next."""
         if answer.status == 204 and operation.empty_answer:
             return {}
+        if 200 <= answer.status < 300 and operation.any_answer and not errors:
+            return {}
         if 200 <= answer.status < 300 and not operation.empty_answer and not errors:
             try:
                 found = json.loads(answer.body)
