@@ -139,6 +139,6 @@ def claim(store: Store, wiring: Wiring, number: int) -> None:
     """What recording an order does with its units."""
     with store.transaction() as tx:
         (record,) = Orders(tx).load([number])
-        claims = Claims.open(Stock(tx), wiring, [record])
+        claims = Claims.open(tx, wiring, [record])
         claims.settle(record)
         claims.write()
