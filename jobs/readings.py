@@ -65,7 +65,12 @@ def take(
         [(key, _read_as(row)) for key, row in known.items() if row.read_as != _read_as(row)],
     )
     settled = [
-        one for one in readings if one.key in known and known[one.key].wanted == one.quantity
+        one
+        for one in readings
+        if one.key in known
+        and known[one.key].wanted == one.quantity
+        # Its number is right, and its days from order to shipment are still to be stated.
+        and known[one.key].wanted_handling in (None, one.handling_days)
     ]
     keys = {one.key for one in settled}
     offers = Offers(tx)
