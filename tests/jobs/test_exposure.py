@@ -88,7 +88,6 @@ def test_the_last_unit_is_shown_where_it_sells_best_and_the_sum_says_why(shop: S
     (row,) = [row for row in rows(shop.store, offer) if row["remote_id"] == "v1"]
     text = render(Reason(*row["steps"][1]), "en")
     assert text.startswith("1 unit held back: within ")
-    assert text.endswith("→ 0")
 
 
 def test_deep_stock_is_shown_whole_on_every_channel(shop: Shop):
@@ -151,7 +150,7 @@ def test_what_is_left_is_hidden_where_so_few_are_not_shown(
 ):
     policies = shop.wiring.loaded.policies
     policy = replace(policies.policy_for("TEA", SHOPIFY), hide_below=3)
-    monkeypatch.setattr(type(policies), "policy_for", lambda *_: policy)
+    monkeypatch.setattr(type(policies), "policy_for", lambda *_, **__: policy)
     with_risk(shop, oversold=0.003)
     sells(shop, "TEA", shopify=20.0, amazon=30.0)
     found = []

@@ -31,7 +31,7 @@ CUP = SupplierItem("acme-files", "CUP", "AC-2")
 
 @pytest.fixture
 def shop(store: Store, clock: ManualClock, tmp_path: Path) -> Shop:
-    return open_shop(store, clock, tmp_path)
+    return open_shop(store, clock, tmp_path, acme_guard={"unknown": 100})
 
 
 def take(shop: Shop, terms: Any = (), *, complete: bool = True, **units: int) -> None:
