@@ -26,14 +26,14 @@ from sqlalchemy import delete, select
 from core.model.catalog import OfferChange, OfferOutcome, OfferResult
 from core.model.fulfillment import AcknowledgmentStatus
 from core.model.orders import Order
-from core.model.stock import MovementKind, StockMovement
+from core.model.stock import HELD, MovementKind, StockMovement
 from jobs import publish, push
 from jobs.clock import ManualClock
 from jobs.store.orders import Orders
 from jobs.store.stock import Stock
 from jobs.store.store import Store
 from jobs.store.tables import metadata, offer, orders, reservation
-from tests.jobs.builders import NOON, line, order
+from tests.jobs.builders import NOON, line, order, unlock_ledger
 from tests.jobs.shop import Remote, Shop, open_shop
 
 KIT = {"TEA": {"TEA": 1}, "CUP": {"CUP": 1}, "GIFT": {"TEA": 1, "CUP": 1}}
@@ -44,6 +44,9 @@ LISTINGS = (
     ("amazon-us", "a-tea", "TEA"),
     ("amazon-us", "a-cup", "CUP"),
 )
+
+#: What risk holds back of the last units would hide most of what this is about.
+CERTAIN = "publishing: {risk: {oversold: null}}\n"
 
 plain = st.sampled_from(["TEA", "CUP"])
 few = st.integers(1, 4)
@@ -114,6 +117,7 @@ def machine(store: Store, folder: Path) -> type[RuleBasedStateMachine]:
             super().__init__()
             clock.set(at=NOON)
             with store.database.write() as connection:
+                unlock_ledger(connection)
                 for table in reversed(metadata.sorted_tables):
                     connection.execute(delete(table))
             self.shopify = ComparingRemote("shopify-us", clock)
@@ -148,7 +152,7 @@ def machine(store: Store, folder: Path) -> type[RuleBasedStateMachine]:
         @rule()
         def restart(self) -> None:
             """Nothing lives in memory between runs: a new process goes on."""
-            self.shop: Shop = open_shop(store, clock, folder)
+            self.shop: Shop = open_shop(store, clock, folder, more=CERTAIN)
             remotes = {"shopify-us": self.shopify, "amazon-us": self.amazon}
             places = getattr(self, "places", self.shop.places)
             self.places = places
@@ -415,16 +419,14 @@ def machine(store: Store, folder: Path) -> type[RuleBasedStateMachine]:
                         orders.c.remote_id,
                         reservation.c.sku,
                         reservation.c.quantity,
-                        reservation.c.absorbed_after,
                     )
                     .join(orders, orders.c.id == reservation.c.order_id)
-                    .where(reservation.c.state == "open")
+                    # Shipped from a shelf a remote counts, and not in its figure yet: no claim.
+                    .where(reservation.c.state.in_(HELD), ~reservation.c.shipped)
                 )
                 for row in tx.rows(query):
-                    # Shipped from a shelf a remote counts, and not in its figure yet.
-                    if row.absorbed_after is None:
-                        mine = held.setdefault((row.channel, row.remote_id), Counter())
-                        mine[row.sku] += row.quantity
+                    mine = held.setdefault((row.channel, row.remote_id), Counter())
+                    mine[row.sku] += row.quantity
             for one in self.bought:
                 key = (one.order.channel, one.order.remote_id)
                 if not one.order.canceled_at:
@@ -484,7 +486,7 @@ def test_no_order_of_events_promises_a_unit_twice_or_leaves_a_channel_wrong(
     run_state_machine_as_test(
         machine(store, tmp_path),
         settings=settings(
-            max_examples=12,
+            max_examples=8,
             stateful_step_count=30,
             deadline=None,
             database=None,

@@ -30,8 +30,8 @@ from jobs import decide, pull, push
 from jobs.clock import ManualClock
 from jobs.store.stock import Stock
 from jobs.store.store import Store
-from jobs.store.tables import snapshot, stock_level
-from tests.jobs.builders import line, order
+from jobs.store.tables import movement, snapshot, stock_level
+from tests.jobs.builders import line, order, unlock_ledger
 from tests.jobs.shop import Shop, open_shop
 
 UNITS = 10
@@ -154,9 +154,9 @@ def empty(shop: Shop) -> None:
     """The next timeline begins with nothing known; yesterday's orders stay, shipped."""
     shop.clock.advance(timedelta(days=1).total_seconds())
     with shop.store.database.write() as connection:
-        for table in ("stock_level", "snapshot"):
-            connection.execute(delete({"stock_level": stock_level, "snapshot": snapshot}[table]))
-        connection.exec_driver_sql("DELETE FROM movement")
+        unlock_ledger(connection)
+        for table in (stock_level, snapshot, movement):
+            connection.execute(delete(table))
 
 
 def begin(shop: Shop, basis: SnapshotBasis, name: str) -> Timeline:
