@@ -68,8 +68,12 @@ SUCCESSES = [example for example in EXAMPLES if example.values[1] < 300]
 REFUSALS = [example for example in EXAMPLES if example.values[1] >= 400]
 
 
+#: The model of FBA inventory has a dynamic sandbox and no examples.
+WITHOUT_EXAMPLES = {"getInventorySummaries"}
+
+
 def test_there_are_examples_of_every_operation_we_use() -> None:
-    assert OURS.keys() == {example.values[0].name for example in SUCCESSES}  # type: ignore[union-attr]
+    assert OURS.keys() - WITHOUT_EXAMPLES == {example.values[0].name for example in SUCCESSES}  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(("operation", "status", "asked", "answer"), SUCCESSES)
