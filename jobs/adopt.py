@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Column, insert, select, update
 
 from core.errors import ConfigError, LockstepError
 from core.model.catalog import ChannelId, LocationId, Sku
@@ -146,12 +146,13 @@ def propose(store: Store, wiring: Wiring, wish: Wish, *, by: str) -> tuple[int, 
     """Work the plan out, keep it, and list what it would change. Nothing else is written."""
     _check(store, wiring, wish)
     with store.reading() as tx:
-        before = _picture(tx, wish.channel)
+        # The channel's number is what is there before: what is listed is what a push would move.
+        before = _picture(tx, wish.channel, quantity=offer.c.shown)
     after: dict[tuple[str, str], int | str] = {}
     try:
         with store.transaction() as tx:
             _carry_out(tx, wiring, wish, by=by)
-            after = _picture(tx, wish.channel)
+            after = _picture(tx, wish.channel, quantity=offer.c.wanted)
             raise _RollBack
     except _RollBack:
         pass
@@ -206,16 +207,18 @@ def _check(store: Store, wiring: Wiring, wish: Wish) -> None:
                 )
 
 
-def _picture(tx: Tx, channel: ChannelId) -> dict[tuple[str, str], int | str]:
+def _picture(
+    tx: Tx, channel: ChannelId, *, quantity: Column[int]
+) -> dict[tuple[str, str], int | str]:
     """What a plan may change, as figures."""
     found: dict[tuple[str, str], int | str] = {}
     for row in tx.connection.execute(select(stock_level)):
         found["on hand", f"{row.sku} at {row.location}"] = row.on_hand
-    for row in tx.connection.execute(
-        select(offer).where(offer.c.channel == channel, offer.c.wanted.is_not(None))
-    ):
-        # The channel's number counts as "before": what is listed is what a push would move.
-        found["quantity", f"{row.sku} {row.remote_id} {row.remote_location}".strip()] = row.wanted
+    offers = select(offer, quantity.label("figure")).where(
+        offer.c.channel == channel, offer.c.wanted.is_not(None), quantity.is_not(None)
+    )
+    for row in tx.connection.execute(offers):
+        found["quantity", f"{row.sku} {row.remote_id} {row.remote_location}".strip()] = row.figure
     for row in tx.connection.execute(
         select(orders.c.name, orders.c.listed).where(orders.c.channel == channel, orders.c.listed)
     ):
