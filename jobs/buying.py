@@ -282,8 +282,7 @@ class _Look:
         return min(one.total for one in positions) <= far
 
     def _static(self, sku: Sku) -> int:
-        default = self._wiring.config.alerts.low_stock
-        return self._wiring.loaded.catalog.low_stock(sku, default=default)
+        return self._wiring.low_stock(sku, today=self._today)
 
     def _need(self, sku: Sku, until: date, service: int) -> Need:
         days = max(0, (until - self._today).days)

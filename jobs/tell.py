@@ -122,7 +122,9 @@ def _few_units(tx: Tx, run: Run) -> list[FiringAlert]:
     """Skus at or below a number that a person wrote."""
     config = run.wiring.config
     catalog = run.wiring.loaded.catalog
-    highest = catalog.highest_low_stock(default=config.alerts.low_stock)
+    today = run.wiring.day(tx.now)
+    usual = catalog.highest_low_stock(default=config.alerts.low_stock)
+    highest = run.wiring.seasonal(usual, today=today)
     if not highest:
         return []
     free = func.sum(stock_level.c.on_hand - stock_level.c.committed - stock_level.c.safety_stock)
@@ -136,7 +138,7 @@ def _few_units(tx: Tx, run: Run) -> list[FiringAlert]:
     before = People(tx).firing()
     found = []
     for row in rows:
-        level = catalog.low_stock(row.sku, default=config.alerts.low_stock)
+        level = run.wiring.low_stock(row.sku, today=today)
         fingerprint = FiringAlert(
             "low_stock", (("sku", row.sku),), Reason.of("alert_low_stock")
         ).fingerprint

@@ -165,6 +165,17 @@ class Wiring:
             return 0
         return self.channel(channel, OfferTarget).longest_handling
 
+    def low_stock(self, sku: Sku, *, today: date) -> int:
+        """The Sku's low-stock level on this day of the shop's."""
+        default = self.config.alerts.low_stock
+        return self.seasonal(self.loaded.catalog.low_stock(sku, default=default), today=today)
+
+    def seasonal(self, level: int, *, today: date) -> int:
+        """A low-stock level in the seasons of this day, rounded up; of several the last that says so."""
+        seasons = self.loaded.policies.seasons_on(today)
+        said = [one.low_stock_percent for one in seasons if one.low_stock_percent != 100]
+        return -(-level * said[-1] // 100) if said else level
+
     @property
     def carriers(self) -> frozenset[str]:
         """Our words for the carriers that a configured connection can ask."""
