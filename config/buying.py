@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import cel
-
 from config.catalog import Catalog
-from config.expressions import Predicate, RuleFailed, sku_seen
+from config.expressions import Predicate, RuleFailed, sku_context
 from config.replenishment import BuyingPolicy, Replenishment, Supplier
 from core.model.catalog import Sku
 from core.model.money import Money
@@ -57,16 +55,7 @@ class BuyingPolicies:
         layers: list[BuyingPolicy] = []
         failed = None
         if self._section.rules:
-            known = self._catalog.settings(sku)
-            seen = cel.Context(
-                variables=sku_seen(
-                    sku,
-                    title=known.title,
-                    tags=known.tags,
-                    low_stock=known.low_stock,
-                    kit=bool(known.components),
-                )
-            )
+            seen = sku_context(self._catalog.settings(sku))
             for rule, condition in zip(self._section.rules, self._conditions, strict=True):
                 try:
                     if condition is None or condition(seen):

@@ -12,6 +12,7 @@ from typing import Any
 
 import cel
 
+from config.catalog import CatalogSku
 from config.conditions import operands, unknown_names
 from config.validation import near
 from core.errors import ConfigError
@@ -224,6 +225,18 @@ def sku_seen(
             "kit": kit,
         }
     }
+
+
+def sku_context(known: CatalogSku) -> cel.Context:
+    """A Sku for all conditions that are asked of it: building this is what costs, so they share one."""
+    seen = sku_seen(
+        known.sku,
+        title=known.title,
+        tags=known.tags,
+        low_stock=known.low_stock,
+        kit=bool(known.components),
+    )
+    return cel.Context(variables=seen)
 
 
 def order_seen(order: Order, *, sku_for: Callable[[str], Sku | None]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 import cel
 
 from config.catalog import Catalog
-from config.expressions import Predicate, RuleFailed, order_seen, sku_seen
+from config.expressions import Predicate, RuleFailed, order_seen, sku_context
 from config.model import Config
 from config.offers import OF_PLACES, OfferPolicy, PolicyRule
 from config.places import expanded
@@ -109,17 +109,7 @@ class Policies:
     def _pick(self, sku: Sku) -> tuple[int, ...]:
         if not self._rules:
             return ()
-        known = self._catalog.settings(sku)
-        # Building the context is what costs; all conditions share one.
-        seen = cel.Context(
-            variables=sku_seen(
-                sku,
-                title=known.title,
-                tags=known.tags,
-                low_stock=known.low_stock,
-                kit=bool(known.components),
-            )
-        )
+        seen = sku_context(self._catalog.settings(sku))
         return tuple(
             index
             for index, condition in enumerate(self._conditions)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cel
-
 from config.catalog import Catalog
-from config.expressions import Predicate, sku_seen
+from config.expressions import Predicate, sku_context
 from config.seasons import Season
 from core.model.catalog import Sku
 from core.model.demand import Uplift
@@ -41,16 +39,7 @@ class Uplifts:
         return picked
 
     def _pick(self, sku: Sku) -> tuple[Uplift, ...]:
-        known = self._catalog.settings(sku)
-        seen = cel.Context(
-            variables=sku_seen(
-                sku,
-                title=known.title,
-                tags=known.tags,
-                low_stock=known.low_stock,
-                kit=bool(known.components),
-            )
-        )
+        seen = sku_context(self._catalog.settings(sku))
         return tuple(
             uplift for uplift, condition in self._all if condition is None or condition(seen)
         )
