@@ -12,6 +12,7 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -25,17 +26,33 @@ from jobs.store.tables import decision, dirty_sku
 
 SIZES = (25_000, 100_000)
 SHARES = (0.01, 1.0)
+#: 1,000 Skus of a small and of a very large catalogue, and all of the large one.
+CATALOGUES = ((10_000, (0.1,)), (1_000_000, (0.001, 1.0)))
 
 
 def measure(*, seed: int, sizes: tuple[int, ...] = SIZES) -> Figures:
     found = Figures(
         "offers: recompute", "goal: 1 % of 100,000 Skus x 2 channels in 3 s and 200 MB, SQLite"
     )
-    for count in sizes:
+    return _measured(found, [(count, SHARES) for count in sizes], seed)
+
+
+def measure_catalogues(
+    *, seed: int, catalogues: Sequence[tuple[int, Sequence[float]]] = CATALOGUES
+) -> Figures:
+    """Whether 1,000 changed Skus cost the same in any catalogue, and what a million cost."""
+    found = Figures("catalogue: recompute", "goal: 1,000 Skus cost the same in every catalogue")
+    return _measured(found, catalogues, seed)
+
+
+def _measured(
+    found: Figures, catalogues: Sequence[tuple[int, Sequence[float]]], seed: int
+) -> Figures:
+    for count, shares in catalogues:
         with world.folder() as within:
             url = f"sqlite:///{within / 'lockstep.db'}"
             _child("prepare", url, within, count, 1.0, seed)
-            for share in SHARES:
+            for share in shares:
                 told = _child("recompute", url, within, count, share, seed)
                 found.add(skus=count, offers=2 * count, share_changed=share, **told)
     return found

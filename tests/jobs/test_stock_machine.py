@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,11 @@ from sqlalchemy import delete, select
 from core.model.catalog import OfferChange, OfferOutcome, OfferResult
 from core.model.fulfillment import AcknowledgmentStatus
 from core.model.orders import Order
-from core.model.stock import HELD, MovementKind, StockMovement
+from core.model.stock import HELD, MovementKind
 from jobs import publish, push
 from jobs.clock import ManualClock
-from jobs.store.orders import Orders
+from jobs.movements import Moving, arrive, move, transfer
+from jobs.store.orders import FulfillmentRow, Orders
 from jobs.store.stock import Stock
 from jobs.store.store import Store
 from jobs.store.tables import metadata, offer, orders, reservation
@@ -47,6 +49,9 @@ LISTINGS = (
 
 #: What risk holds back of the last units would hide most of what this is about.
 CERTAIN = "publishing: {risk: {oversold: null}}\n"
+#: A second shelf of ours, to move units to.
+LOFT = "  loft: {priority: 15, ships_through: home-files}\n"
+OURS = ("home", "loft")
 
 plain = st.sampled_from(["TEA", "CUP"])
 few = st.integers(1, 4)
@@ -130,6 +135,8 @@ def machine(store: Store, folder: Path) -> type[RuleBasedStateMachine]:
             self.figures: list[tuple[datetime, dict[str, int]]] = []
             #: a count or damage took units that were promised already
             self.short: set[str] = set()
+            #: (number, units) on their way between our shelves
+            self.transfers: list[tuple[int, int]] = []
             for channel, remote_id, sku in LISTINGS:
                 self.remote(channel).shown[remote_id] = 0
                 self.shop.list(remote_id, sku, channel=channel)
@@ -152,7 +159,7 @@ def machine(store: Store, folder: Path) -> type[RuleBasedStateMachine]:
         @rule()
         def restart(self) -> None:
             """Nothing lives in memory between runs: a new process goes on."""
-            self.shop: Shop = open_shop(store, clock, folder, more=CERTAIN)
+            self.shop: Shop = open_shop(store, clock, folder, more=CERTAIN, more_locations=LOFT)
             remotes = {"shopify-us": self.shopify, "amazon-us": self.amazon}
             places = getattr(self, "places", self.shop.places)
             self.places = places
@@ -275,9 +282,27 @@ def machine(store: Store, folder: Path) -> type[RuleBasedStateMachine]:
                     self.short.add(sku)
 
         def move(self, sku: str, units: int, kind: MovementKind) -> None:
-            with store.transaction() as tx:
-                moved = StockMovement(sku, "home", kind, units, f"M{self.number()}", clock.now())
-                Stock(tx).move([moved])
+            asked = Moving(
+                kind, sku, "home", units, "counted", "tester", reference=f"M{self.number()}"
+            )
+            move(store, self.shop.wiring, asked, anyway=True)
+
+        @rule(sku=plain, units=few, back=st.booleans(), on_the_way=st.booleans())
+        def units_change_shelves(self, sku: str, units: int, back: bool, on_the_way: bool) -> None:
+            origin, to = reversed(OURS) if back else OURS
+            on_hand, committed = self.level(sku, origin)
+            if not (units := min(units, on_hand - committed)) > 0:
+                return
+            asked = Moving(MovementKind.TRANSFER, sku, origin, units, "move", "tester")
+            number = transfer(store, self.shop.wiring, asked, to=to, on_the_way=on_the_way)
+            if on_the_way:
+                self.transfers.append((number, units))
+
+        @precondition(lambda self: self.transfers)
+        @rule(lost=st.booleans())
+        def a_transfer_arrives(self, lost: bool) -> None:
+            number, units = self.transfers.pop(0)
+            arrive(store, number, units - lost, person="tester", rest_lost=True)
 
         @rule(sku=plain, units=few)
         def the_supplier_gets_units(self, sku: str, units: int) -> None:
@@ -341,7 +366,8 @@ def machine(store: Store, folder: Path) -> type[RuleBasedStateMachine]:
             left = self.left_to_ship(key)
             if one.order.canceled_at or not left:
                 return
-            shelf = Counter({sku: self.level(sku, "home")[0] for sku in left})
+            here = self.record_of(key).location
+            shelf = Counter({sku: self.level(sku, here)[0] for sku in left})
             shelf = self.acme if place == "acme-files" else shelf
             taken = {sku: min(units, shelf[sku]) for sku, units in left.items()}
             if not all(taken.values()):
@@ -358,17 +384,20 @@ def machine(store: Store, folder: Path) -> type[RuleBasedStateMachine]:
 
         def fulfillment(self, key: str, *, left: bool = False) -> dict[tuple[str, str], int]:
             """(line, Sku) -> units shipped, or left, of a live fulfillment."""
-            with store.reading() as tx:
-                channel, remote_id, _ = key.split(":")
-                number = Orders(tx).find(channel, remote_id)
-                assert number is not None
-                (record,) = Orders(tx).load([number])
-            found = next(one for one in record.fulfillments if one.key == key)
+            found = self.record_of(key)
             dead = str(found.state) in ("rejected", "canceled")
             return {
                 name: (0 if dead else quantity - shipped) if left else shipped
                 for name, (quantity, _, shipped) in found.lines.items()
             }
+
+        def record_of(self, key: str) -> FulfillmentRow:
+            with store.reading() as tx:
+                channel, remote_id, _ = key.split(":")
+                number = Orders(tx).find(channel, remote_id)
+                assert number is not None
+                (record,) = Orders(tx).load([number])
+            return next(one for one in record.fulfillments if one.key == key)
 
         def order_of(self, key: str) -> Bought:
             channel, remote_id, _ = key.split(":")
@@ -404,8 +433,8 @@ def machine(store: Store, folder: Path) -> type[RuleBasedStateMachine]:
 
         @invariant()
         def no_unit_on_our_shelf_is_promised_twice(self) -> None:
-            for sku in ("TEA", "CUP"):
-                on_hand, committed = self.level(sku, "home")
+            for sku, place in product(("TEA", "CUP"), OURS):
+                on_hand, committed = self.level(sku, place)
                 assert committed <= on_hand or sku in self.short, (sku, on_hand, committed)
 
         @invariant()
