@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, update
 
-from core.model.stock import Figures, StockSnapshot
-from jobs import counts
+from jobs import counts, quarantine
 from jobs.store.plans import Plans
-from jobs.store.stock import Stock
 from jobs.store.store import Tx
-from jobs.store.tables import offer, snapshot
+from jobs.store.tables import offer
 
 
 def approve(tx: Tx, case: Row[Any], *, by: str, note: str | None) -> bool:
     """Do what the Case stopped. False: this kind of Case has nothing to approve."""
     if case.kind == "snapshot_quarantined":
-        done = _apply_snapshot(tx, case.subject.removeprefix("snapshot "))
+        done = quarantine.approve(tx, case.subject.removeprefix("snapshot "), case.args)
     elif case.kind == "count_variance":
         counts.apply(tx, int(case.subject.removeprefix("count ")), by=by, note=note)
         return True
@@ -35,32 +33,10 @@ def approve(tx: Tx, case: Row[Any], *, by: str, note: str | None) -> bool:
     return done
 
 
-def _apply_snapshot(tx: Tx, location: str) -> bool:
-    """The newest quarantined snapshot of the location comes into force."""
-    row = tx.connection.execute(
-        select(snapshot)
-        .where(snapshot.c.location == location, snapshot.c.state == "quarantined")
-        .order_by(snapshot.c.as_of.desc(), snapshot.c.id.desc())
-        .limit(1)
-    ).first()
-    if row is None:
-        return False
-    stock = Stock(tx)
-    stock.apply_snapshot(
-        StockSnapshot(
-            location=location,
-            as_of=row.as_of,
-            name=row.name,
-            digest=row.digest,
-            rows=Figures(dict(row.content["rows"])),
-            complete=row.content.get("complete", True),
-        )
-    )
-    tx.connection.execute(
-        update(snapshot).where(snapshot.c.id == row.id).values(state="applied", content=None)
-    )
-    tx.wake("core/offers", "core/upkeep")
-    return True
+def dismiss(tx: Tx, case: Row[Any]) -> None:
+    """What follows when a person closes a Case without a yes."""
+    if case.kind == "snapshot_quarantined":
+        quarantine.dismiss(tx, case.subject.removeprefix("snapshot "))
 
 
 def _let_out(tx: Tx, channel: str, by: str) -> bool:

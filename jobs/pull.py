@@ -31,7 +31,7 @@ from core.ports import (
 from core.rules import parcels as parcel_rules
 from core.rules.freshness import Freshness
 from core.rules.snapshots import Guard, Previous
-from jobs import counted
+from jobs import counted, quarantine
 from jobs.claims import hold_units, ship_external
 from jobs.run import Run
 from jobs.store.counted import CountedItems
@@ -216,7 +216,7 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
     previous = (
         Previous(*in_force, Feeds(tx).unknown_in_force(snapshot.location)) if in_force else None
     )
-    if previous and snapshot.complete and snapshot.as_of <= previous.as_of:
+    if stock.told_since(snapshot):
         stock.keep_snapshot(snapshot, state="late", reasons=())
         return
     compared = stock.compare(snapshot)
@@ -241,7 +241,7 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
         ),
     )
     if doubts:
-        _quarantine(tx, found, doubts, previous)
+        quarantine.put_aside(tx, found, doubts, previous)
         return
     whole = counted.totals(stock, snapshot, previous)
     if (
@@ -279,7 +279,7 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
         Lags(tx).seen(Kind.FIGURE, snapshot.location, [tx.now - previous.as_of])
     if snapshot.complete:
         # A change that was put aside is not made good by another one.
-        tx.close_case("snapshot_quarantined", subject)
+        quarantine.good_came(tx, snapshot)
     tx.decide(
         subject,
         Reason.of(
@@ -290,42 +290,6 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
             changed=moved,
         ),
     )
-
-
-def _quarantine(
-    tx: Tx, found: counted.Counted, doubts: Sequence[Reason], previous: Previous | None
-) -> None:
-    """Put a snapshot aside whole, as one Case with its numbers; the last good one stays in force."""
-    snapshot = found.snapshot
-    content = {
-        "as_of": snapshot.as_of.isoformat(),
-        "rows": list(snapshot.by_sku.items()),
-        "complete": snapshot.complete,
-    }
-    kept = Stock(tx).keep_snapshot(
-        snapshot, state="quarantined", reasons=doubts, content=content, unknown=found.unknown
-    )
-    if kept is None:
-        return
-    subject = f"snapshot {snapshot.location}"
-    reason = Reason.of(
-        "snapshot_quarantined",
-        location=snapshot.location,
-        name=snapshot.name,
-        doubts="; ".join(doubt.code for doubt in doubts),
-        rows=len(snapshot.rows),
-        units=snapshot.units,
-        zeros=snapshot.zeros,
-        unknown=found.unknown,
-        unreadable=snapshot.odd_lines,
-        before=previous.rows if previous else 0,
-        units_before=previous.units if previous else 0,
-        head=found.head,
-    )
-    tx.decide(subject, reason)
-    for doubt in doubts:
-        tx.decide(subject, doubt)
-    tx.open_case(Case("snapshot_quarantined", subject, reason, Severity.CRITICAL))
 
 
 # --- answers from places that ship ---------------------------------------------------------------

@@ -87,7 +87,16 @@ def receive(
     costs = _costs(tx, wiring, order, lines, units, reference, freight)
     Stock(tx).move(
         [
-            StockMovement(sku, order.location, MovementKind.RECEIPT, count, reference, tx.now)
+            StockMovement(
+                sku,
+                order.location,
+                MovementKind.RECEIPT,
+                count,
+                reference,
+                tx.now,
+                cause="purchase",
+                person=by,
+            )
             for sku, count in sorted(units.items())
         ]
     )

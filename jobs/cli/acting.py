@@ -365,11 +365,14 @@ def close_case(
     by: ByOption = None,
 ) -> None:
     """Close a Case that was settled. Exits 1 when it is not open."""
+    from jobs.approve import dismiss
+
     with application(config) as app, app.store.transaction() as tx:
         row = _open_case(tx, number)
         if row is None:
             console().print(Text(f"Case {number} is not open"))
             raise typer.Exit(1)
+        dismiss(tx, row)
         tx.close_case(row.kind, row.subject, by=person(by), note=note)
         tx.audit(person(by), "close case", row.subject, note=note)
     console().print(Text(f"Case {number} closed"))

@@ -56,7 +56,9 @@ class Feeds:
         """Rows of the snapshot in force whose Sku nobody here knows."""
         found = self._connection.execute(
             select(snapshot.c.unknown)
-            .where(snapshot.c.location == location, snapshot.c.state == "applied")
+            .where(
+                snapshot.c.location == location, snapshot.c.state == "applied", snapshot.c.complete
+            )
             .order_by(snapshot.c.as_of.desc(), snapshot.c.id.desc())
             .limit(1)
         ).scalar()

@@ -12,7 +12,7 @@ from sqlalchemy import Row, and_, case, func, literal, or_, select, update
 from core.model.catalog import LocationId, Sku
 from core.model.stock import HELD, ReservationState
 from jobs.store.bulk import chunks
-from jobs.store.stock import Stock, figure_instants
+from jobs.store.stock import Stock, figure_instants, held_back
 from jobs.store.store import Tx
 from jobs.store.tables import reservation, set_aside
 from jobs.store.types import Instant
@@ -176,6 +176,5 @@ class Held:
         self._stock.end_counts(reservation.c.order_id.in_(sorted(set(orders))))
 
     def _rows(self, *which: Any) -> Sequence[Row[Any]]:
-        return self._connection.execute(
-            select(reservation).where(and_(*which)).order_by(reservation.c.id)
-        ).all()
+        query = select(reservation).where(and_(*which)).order_by(reservation.c.id)
+        return self._tx.rows(held_back(self._connection, query))

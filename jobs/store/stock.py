@@ -10,7 +10,10 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     Row,
+    ScalarSelect,
+    Select,
     bindparam,
     delete,
     func,
@@ -53,13 +56,17 @@ _ADD = {
     )
 }
 
-#: What instant the last snapshot of a whole location speaks of.
-_WHOLE = (
-    select(snapshot.c.location, func.max(snapshot.c.as_of).label("as_of"))
-    .where(snapshot.c.state == "applied", snapshot.c.complete)
-    .group_by(snapshot.c.location)
-    .subquery("whole")
-)
+
+def _whole_as_of(location: Any) -> ScalarSelect[datetime | None]:
+    """What instant the last snapshot of this whole location speaks of. One look at the index."""
+    return (
+        select(snapshot.c.as_of)
+        .where(snapshot.c.location == location, snapshot.c.state == "applied", snapshot.c.complete)
+        .order_by(snapshot.c.as_of.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+
 
 #: The columns of a StockLevel, in its order.
 _LEVEL = tuple(stock_level.c[one.name] for one in fields(StockLevel))
@@ -352,21 +359,29 @@ class Stock:
             self._connection.execute(
                 select(func.pg_advisory_xact_lock(func.hashtext(f"snapshot {taken.location}")))
             )
+        if not taken.complete:
+            return self._compare_change(taken)
         figures, known, kept, changed = taken.by_sku, 0, 0, []
-        gone = 0 if taken.complete else None
         newer = self._newer(taken)
         for page in self._figures_at(taken.location):
             known += len(page)
             for sku, on_hand in page:
-                figure = figures.get(sku, gone)
-                if sku in figures:
-                    kept += 1
-                if figure is not None and figure != on_hand and sku not in newer:
+                kept += sku in figures
+                if figures.get(sku, 0) != on_hand and sku not in newer:
                     changed.append(sku)
         new = self._without_level(taken) if kept < len(figures) else []
-        if not taken.complete and self._superseded(taken):
-            return Compared(known, kept, (), (), frozenset(figures))
         return Compared(known, kept, changed, new, newer)
+
+    def _compare_change(self, taken: StockSnapshot) -> Compared:
+        """A few Skus beside theirs; the rest of the location is not looked at."""
+        figures = taken.by_sku
+        there = self.on_hand(taken.location, figures)
+        newer = self._newer(taken) & figures.keys()
+        changed = [
+            sku for sku, units in there.items() if units != figures[sku] and sku not in newer
+        ]
+        new = [sku for sku in figures if sku not in there]
+        return Compared(len(there), len(there), changed, new, frozenset(newer))
 
     def _newer(self, taken: StockSnapshot) -> frozenset[Sku]:
         """Skus of the location of which something newer was told, one by one."""
@@ -375,11 +390,13 @@ class Stock:
         )
         return frozenset(self._connection.execute(query).scalars())
 
-    def _superseded(self, taken: StockSnapshot) -> bool:
-        """Whether the whole location was told anew since."""
-        query = select(_WHOLE.c.as_of).where(_WHOLE.c.location == taken.location)
+    def told_since(self, taken: StockSnapshot) -> bool:
+        """Whether the whole location was told since this snapshot's instant, or at it."""
+        query = select(_whole_as_of(taken.location))
         whole = self._connection.execute(query).scalar()
-        return whole is not None and whole > taken.as_of
+        if whole is None:
+            return False
+        return bool(taken.as_of <= whole if taken.complete else taken.as_of < whole)
 
     def _figures_at(self, location: LocationId) -> Iterator[Sequence[Row[str, int]]]:
         query = (
@@ -415,7 +432,8 @@ class Stock:
         """
         compared = compared or self.compare(taken)
         figures = taken.by_sku
-        touched = {*compared.changed, *compared.new}
+        told = () if taken.complete else [sku for sku in figures if sku not in compared.newer]
+        touched = {*compared.changed, *compared.new, *told}
         # With its instant: a feed may say 5, then 7, then 5 again in the very same bytes.
         reference = f"{taken.name}#{taken.digest[:12]}@{instant_text(taken.as_of)}"
         # All of them first, in the order in which orders reserve: see `levels`.
@@ -443,7 +461,6 @@ class Stock:
         )
         if not taken.complete:
             # Each of them is as new as this now, whatever the whole location's instant is.
-            told = [sku for sku in figures if sku not in compared.newer]
             for chunk in chunks(told):
                 self._connection.execute(
                     update(stock_level)
@@ -497,13 +514,12 @@ class Stock:
                 (stock_level.c.sku == reservation.c.sku)
                 & (stock_level.c.location == reservation.c.location),
             )
-            .outerjoin(_WHOLE, _WHOLE.c.location == reservation.c.location)
             .where(
                 reservation.c.state == ReservationState.OPEN,
                 # core.rules.snapshots.counts
                 or_(
                     reservation.c.absorbed_after < stock_level.c.as_of,
-                    reservation.c.absorbed_after < _WHOLE.c.as_of,
+                    reservation.c.absorbed_after < _whole_as_of(reservation.c.location),
                 ),
                 *which,
             )
@@ -515,15 +531,12 @@ class Stock:
             self.release([row.id for row in rows if row.shipped is shipped], state=state)
 
     def _open_of(self, order_id: int, number: int) -> Sequence[Row[Any]]:
-        return self._connection.execute(
-            select(reservation)
-            .where(
-                reservation.c.order_id == order_id,
-                reservation.c.fulfillment == number,
-                reservation.c.state == "open",
-            )
-            .order_by(reservation.c.id)
-        ).all()
+        query = select(reservation).where(
+            reservation.c.order_id == order_id,
+            reservation.c.fulfillment == number,
+            reservation.c.state == "open",
+        )
+        return self._tx.rows(held_back(self._connection, query.order_by(reservation.c.id)))
 
     def consume(self, order_id: int, number: int, taken: Mapping[tuple[str, Sku], int]) -> None:
         """Shipped units (by line and Sku) end their fulfillment's reservations, wholly or in part."""
@@ -552,7 +565,7 @@ class Stock:
         `learns_from_us`: whoever counts the place does not know of the sale until we tell it.
         """
         left, gone = units, Counter[LocationId]()
-        for row in self._connection.execute(
+        query = (
             select(reservation)
             .where(
                 reservation.c.order_id == order_id,
@@ -566,7 +579,8 @@ class Stock:
                 reservation.c.location.is_(None),
                 reservation.c.id,
             )
-        ).all():
+        )
+        for row in self._tx.rows(held_back(self._connection, query)):
             taken = min(left, row.quantity)
             if taken <= 0:
                 break
@@ -746,18 +760,23 @@ def figure_instants(
     places = sorted(set(locations))
     found: dict[tuple[Sku, LocationId], datetime] = {}
     for chunk in chunks(sorted(set(skus))):
-        query = (
-            select(
-                stock_level.c.sku,
-                stock_level.c.location,
-                stock_level.c.as_of,
-                _WHOLE.c.as_of.label("whole"),
-            )
-            .outerjoin(_WHOLE, _WHOLE.c.location == stock_level.c.location)
-            .where(stock_level.c.sku.in_(chunk), stock_level.c.location.in_(places))
-        )
+        query = select(
+            stock_level.c.sku,
+            stock_level.c.location,
+            stock_level.c.as_of,
+            _whole_as_of(stock_level.c.location).label("whole"),
+        ).where(stock_level.c.sku.in_(chunk), stock_level.c.location.in_(places))
         for row in tx.rows(query):
             told = [at for at in (row.as_of, row.whole) if at is not None]
             if told:
                 found[row.sku, row.location] = max(told)
     return found
+
+
+def held_back(connection: Connection, query: Select[Any]) -> Select[Any]:
+    """The same rows, kept from other writers until the end of the transaction.
+
+    A reservation that is read to be split must not end meanwhile: what is left of it would be open,
+    and no balance would hold it.
+    """
+    return query if connection.dialect.name == "sqlite" else query.with_for_update()
