@@ -118,6 +118,7 @@ class _Work:
             [one.row for one in self._sold],
             levels=self._levels,
             unallocated=self._unallocated,
+            today=self._at.today,
         )
         if self._policies.shares or self._policies.covers:
             self._rates = Demands(self._tx).rates(parts)
@@ -206,7 +207,11 @@ class _Work:
             for location, found in self._at.shutting.items()
             if location in ours
             and self._at.handled(found, longest)
-            and any(there[0] == location for part in parts for there in self._levels.get(part, ()))
+            and any(
+                place == location and units > 0
+                for part in parts
+                for place, units in self._levels.get(part, ())
+            )
         }
         if not closing:
             return nothing, usual

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select
 
@@ -17,7 +17,7 @@ from config.publishing import Risk
 from core.model.catalog import ChannelId, LocationId, OfferKey, Sku
 from core.model.reasons import Reason
 from core.ports import OfferTarget, OrderSource
-from core.rules.availability import Sellable
+from core.rules.availability import Policy, Sellable
 from core.rules.lags import moved
 from core.rules.risk import NONE, Amount, Held, Rate, Situation, kept, withheld
 from jobs.store.demand import EVERYWHERE, DemandRate, Demands
@@ -75,8 +75,10 @@ class Exposure:
         *,
         levels: Mapping[Sku, Sequence[tuple[LocationId, int]]],
         unallocated: Mapping[Sku, int],
+        today: date,
     ) -> None:
         self._wiring = wiring
+        self._today = today
         self._risk = wiring.config.publishing.risk
         self._levels, self._unallocated = levels, unallocated
         self._behind: dict[tuple[Sku, frozenset[LocationId]], _Behind] = {}
@@ -113,9 +115,12 @@ class Exposure:
         if one.channel not in self._wiring.config.channels:
             return False
         try:
-            return self._wiring.loaded.policies.policy_for(one.sku, one.channel).sell
+            return self._policy(one).sell
         except RuleFailed:
             return True
+
+    def _policy(self, one: ListingRow) -> Policy:
+        return self._wiring.loaded.policies.policy_for(one.sku, one.channel, today=self._today)
 
     def narrow(self, one: ListingRow, result: Sellable, *, at: Iterable[LocationId]) -> Sellable:
         """The same quantity, or what may be shown of it with a reason more. Never more."""
@@ -129,7 +134,7 @@ class Exposure:
         before = result.quantity
         for part, per in self._wiring.components(one.sku, one.units_per_sale).items():
             result = self._narrow_by(one, result, part, per, places)
-        least = self._wiring.loaded.policies.policy_for(one.sku, one.channel).hide_below
+        least = self._policy(one).hide_below
         if 0 < result.quantity < min(least, before):
             hidden = Reason.of("hidden_below", level=least, left=0)
             return Sellable(0, (*result.steps, hidden))

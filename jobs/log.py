@@ -56,8 +56,9 @@ def configure(*, pretty: bool | None = None, level: str = "info") -> None:
             *render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level.upper()),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        # At each line: what stderr is may change, and a closed one must not stop a run.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        cache_logger_on_first_use=False,
     )
     # Libraries may say what they like, but not on our terminal, and never with a secret in it.
     logging.getLogger().handlers[:] = [logging.NullHandler()]

@@ -10,7 +10,7 @@ from sqlalchemy import Row
 
 from core.model.catalog import ChannelId, OfferKey, OfferReading
 from core.ports import ShelfSource
-from core.rules.modes import Mode
+from core.rules.modes import may_write
 from jobs.run import Run
 from jobs.store.drift import Drifts, Sighting
 from jobs.store.offers import Offers
@@ -20,6 +20,10 @@ from jobs.store.store import Tx
 #: The kinds of Case that stop repair.
 DRIFT_FOUND = "drift_found"
 OTHER_WRITER = "other_writer"
+
+
+#: why we may not write at all; other refusals end by themselves
+_LEFT_TO_OTHERS = frozenset({"mode_observe", "outside_share"})
 
 
 def trusted_for(run: Run, channel: ChannelId) -> timedelta:
@@ -41,13 +45,13 @@ def take(
     """
     drifts = Drifts(tx)
     known = drifts.known(channel, {one.key for one in readings})
-    # While only observing, somebody else is meant to write: nothing there is amiss.
-    observing = Permissions(tx).scope(channel, "offers").mode is Mode.OBSERVE
+    scope = Permissions(tx).scope(channel, "offers")
     seen = [
         sighting
         for one in readings
-        if not observing
-        and one.key in known
+        if one.key in known
+        # What is left to somebody else to write is not amiss when somebody else writes it.
+        and may_write(scope, sku=known[one.key].sku).reason.code not in _LEFT_TO_OTHERS
         and (sighting := _sighting(drifts, known[one.key], one)) is not None
     ]
     drifts.note(seen)
@@ -85,7 +89,8 @@ def _sighting(drifts: Drifts, row: Row[Any], reading: OfferReading) -> Sighting 
     expected_at = row.sent_at if unconfirmed else row.shown_at
     if row.wanted is None or row.feed is not None or expected is None or expected_at is None:
         return None
-    if reading.quantity == expected:
+    if reading.quantity == expected or reading.read_at < expected_at:
+        # As expected, or read before what is expected was written: it says nothing about it.
         return None
     moved = row.read_as is not None and row.read_as != _read_as(row)
     if reading.quantity is not None and not moved:

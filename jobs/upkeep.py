@@ -52,6 +52,7 @@ def _name_again(tx: Tx, run: Run) -> None:
     would otherwise never reach what is recorded.
     """
     touched: set[Sku] = set()
+    renamed: list[tuple[ChannelId, str]] = []
     for row in tx.rows(select(listing)):
         sku, units = run.wiring.sku_of(row.channel, row.remote_id, row.remote_sku)
         if (sku, units) == (row.sku, row.units_per_sale):
@@ -62,6 +63,9 @@ def _name_again(tx: Tx, run: Run) -> None:
             .values(sku=sku, units_per_sale=units)
         )
         touched.update(one for one in (sku, row.sku) if one is not None)
+        renamed.append((row.channel, row.remote_id))
+    # A number wanted under the name that is gone must not be written under none.
+    Offers(tx).disown(renamed)
     Stock(tx).mark_dirty(touched)
     _name_lines_again(tx, run)
 

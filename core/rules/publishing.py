@@ -67,9 +67,12 @@ class OfferState:
         """Aiming lower by units the channel may have sold that we have not heard of.
 
         The channel took those off its own number already: one that is as wanted, or lower, is left
-        alone. Only a write, which would put them back, is lower by them.
+        alone, unless its days are to be stated: that write carries the number too. Only a write,
+        which would put them back, is lower by them.
         """
-        if self.wanted is None or unseen <= 0 or self.before == self.wanted:
+        if self.wanted is None or unseen <= 0:
+            return self
+        if self.before == self.wanted and not self.handling_due:
             return self
         least = max(0, self.wanted - unseen)
         if self.before is not None and self.before < self.wanted:

@@ -123,10 +123,10 @@ class Offers:
             keep=["seen_at"],
             returning=["channel", "remote_id", "sku"],
         )
-        self._disown([(row.channel, row.remote_id) for row in changed])
+        self.disown([(row.channel, row.remote_id) for row in changed])
         return {row.sku for row in changed if row.sku is not None}
 
-    def _disown(self, changed: Sequence[tuple[ChannelId, str]]) -> None:
+    def disown(self, changed: Sequence[tuple[ChannelId, str]]) -> None:
         """A listing that others fulfill now, or whose Sku we do not know, gets no number from us."""
         not_ours = or_(
             listing.c.sku.is_(None),

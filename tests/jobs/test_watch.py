@@ -319,7 +319,10 @@ def test_without_a_policy_units_are_held_for_ever(shop: Shop) -> None:
 
 
 def live(shop: Shop, count: int, units: int = 5) -> list[str]:
-    """So many Skus at acme, each shown on Shopify as it is."""
+    """So many Skus at acme, each shown on Shopify as it is, whatever else might sell them."""
+    publishing = shop.wiring.config.publishing
+    risk = publishing.risk.model_copy(update={"oversold": None})
+    configured(shop, publishing=publishing.model_copy(update={"risk": risk}))
     skus = [f"S{number:02}" for number in range(count)]
     shop.snapshot(*((sku, units) for sku in skus), at=NOON)
     with shop.store.transaction() as tx:
