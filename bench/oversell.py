@@ -222,7 +222,7 @@ def risk(good: Good, lags: Lags) -> tuple[Shows, Hidden]:
         if found is None:
             quantity = _sellable(units, Policy())
             by = dict(zip(order, kept(held, old, units=units, counted=counted), strict=True))
-            found = tuple(max(0, quantity - by[one].units) for one in (SHOP, MARKET))  # type: ignore[assignment]
+            found = max(0, quantity - by[SHOP].units), max(0, quantity - by[MARKET].units)
             shown[units, counted] = found
         return found
 
