@@ -17,9 +17,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import BinaryIO, TypeVar
 
-from connectors.supplier_file.client import Entry, one_component
+from connectors.supplier_file.client import Entry
+from connectors.supplier_file.folders import Folders
 from connectors.supplier_file.settings import Ftps
-from core.errors import ConnectorError, Rejected, Unauthorized, Unavailable, UnknownOutcome
+from core.errors import ConnectorError, Unauthorized, Unavailable
 
 T = TypeVar("T")
 
@@ -85,12 +86,12 @@ def _farewell(data: socket.socket) -> None:
             data.unwrap()
 
 
-class FtpsTransport:
+class FtpsTransport(Folders):
     """One connection, one call at a time."""
 
     def __init__(self, settings: Ftps, *, connector: str) -> None:
+        super().__init__(settings.root, connector=connector)
         self._settings = settings
-        self._connector = connector
         self._lock = threading.Lock()
         self._client: _Client | None = None
 
@@ -264,23 +265,11 @@ class FtpsTransport:
 
     # paths and errors
 
-    def _folder(self, folder: str) -> str:
-        return posixpath.join(self._settings.root, folder)
-
     def _file(self, folder: str, name: str) -> str:
         # A line break would begin a command of its own.
-        if not one_component(name) or not name.isprintable():
-            raise self._rejected(f"open {folder}", f"{name!r} is no file name", code="bad-name")
-        return posixpath.join(self._folder(folder), name)
-
-    def _rejected(self, operation: str, words: str, *, code: str) -> Rejected:
-        return Rejected(words, connector=self._connector, operation=operation, code=code)
-
-    def _unknown(self, operation: str, words: str) -> UnknownOutcome:
-        return UnknownOutcome(words, connector=self._connector, operation=operation)
-
-    def _lost(self, operation: str, words: str) -> Unavailable:
-        return Unavailable(words, connector=self._connector, operation=operation)
+        if not name.isprintable():
+            raise self._bad_name(folder, name)
+        return super()._file(folder, name)
 
 
 def _lines(client: _Client, command: str) -> list[str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import posixpath
 import stat
 import threading
 from collections.abc import Awaitable, Callable
@@ -17,9 +16,10 @@ import asyncssh
 from asyncssh.constants import FILEXFER_TYPE_REGULAR
 from asyncssh.public_key import get_default_public_key_algs
 
-from connectors.supplier_file.client import Entry, one_component
+from connectors.supplier_file.client import Entry
+from connectors.supplier_file.folders import Folders
 from connectors.supplier_file.settings import Sftp
-from core.errors import ConnectorError, Rejected, Unauthorized, Unavailable, UnknownOutcome
+from core.errors import ConnectorError, Rejected, Unauthorized, Unavailable
 
 T = TypeVar("T")
 
@@ -53,12 +53,12 @@ class _PinnedKey(asyncssh.SSHClient):
         return key.public_data == self._pinned.public_data
 
 
-class SftpTransport:
+class SftpTransport(Folders):
     """One connection, made at the first call and again after it was lost."""
 
     def __init__(self, settings: Sftp, *, connector: str) -> None:
+        super().__init__(settings.root, connector=connector)
         self._settings = settings
-        self._connector = connector
         self._start = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -305,25 +305,6 @@ class SftpTransport:
             connection.abort()
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(connection.wait_closed(), 2)
-
-    # paths and errors
-
-    def _folder(self, folder: str) -> str:
-        return posixpath.join(self._settings.root, folder)
-
-    def _file(self, folder: str, name: str) -> str:
-        if not one_component(name):
-            raise self._rejected(f"open {folder}", f"{name!r} is no file name", code="bad-name")
-        return posixpath.join(self._folder(folder), name)
-
-    def _rejected(self, operation: str, words: str, *, code: str) -> Rejected:
-        return Rejected(words, connector=self._connector, operation=operation, code=code)
-
-    def _unknown(self, operation: str, words: str) -> UnknownOutcome:
-        return UnknownOutcome(words, connector=self._connector, operation=operation)
-
-    def _lost(self, operation: str, words: str) -> Unavailable:
-        return Unavailable(words, connector=self._connector, operation=operation)
 
 
 def _reveal(secret: object) -> str | None:
