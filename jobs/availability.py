@@ -58,6 +58,10 @@ def worked_out(tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> list[Wanted]:
     return list(_Work.of(tx, wiring, skus).wanted())
 
 
+#: as many units as no share of them rounds to none
+_PLENTY = 1_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class _Sold:
     """A listing and the policy that holds for it today."""
@@ -169,10 +173,16 @@ class _Work:
             for remote_location, ours in self._places.get(row.channel, {}).items():
                 key = OfferKey(row.channel, row.remote_id, remote_location)
                 result = self._of(one, ours, terms, shared.get(key))
-                handling = self._usual_handling(row.channel)
-                if result.quantity == 0 and key not in shared and handling is not None:
-                    result, handling = self._handled_longer(one, ours, result, handling)
-                result = self._exposure.narrow(row, result, at=ours)
+                usual = handling = self._usual_handling(row.channel)
+                counting = terms
+                if result.quantity == 0 and key not in shared and usual is not None:
+                    result, handling = self._handled_longer(one, ours, result, usual)
+                    if handling != usual:
+                        carries = self._wiring.longest_handling(row.channel)
+                        counting = self._terms(one.policy, carries=carries)
+                # Units of a place that counts for nothing now cover nothing either.
+                at = {place for place in ours if narrowed(_PLENTY, counting.get(place, ())) > 0}
+                result = self._exposure.narrow(row, result, at=at)
                 steps = tuple((step.code, dict(step.args)) for step in result.steps)
                 yield Wanted(key, row.sku, result.quantity, steps, handling)
 

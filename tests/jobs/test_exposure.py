@@ -100,6 +100,27 @@ def test_deep_stock_is_shown_whole_on_every_channel(shop: Shop):
     assert steps(shop, "v1") == ["units_available"]
 
 
+def test_units_of_a_place_that_is_closed_do_not_cover_the_last_one(
+    store: Store, clock: ManualClock, tmp_path: Path
+):
+    # given the last unit on our shelf, and plenty at a supplier that is closed
+    gross = "counted_by: acme-files, basis: gross,"
+    closing = "calendar: china, closing: {notice: 0, time_zone: Asia/Shanghai},"
+    days = "calendars: {china: {closed: [{first: 2026-11-20, last: 2026-12-04}]}}\n"
+    changes = {gross: f"{gross} {closing}", "skus:\n": f"{days}skus:\n"}
+    shop = open_shop(store, clock, tmp_path, changes=changes)
+    shop.list("v1", "TEA")
+    shop.list("a1", "TEA", channel=AMAZON)
+    sells(shop, "TEA", shopify=2.0, amazon=5.0)
+    shop.receive("TEA", 1)
+    shop.snapshot(("TEA", 50), at=shop.clock.now())
+
+    shop.decide()
+
+    # then one channel shows it, not both
+    assert wanted(shop) == {"a1": 1, "v1": 0}
+
+
 def test_without_a_target_nothing_is_held_back(shop: Shop):
     with_risk(shop, oversold=None)
     shop.receive("TEA", 1)
