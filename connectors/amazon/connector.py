@@ -358,12 +358,7 @@ class Amazon(
 
     def _patch(self, change: OfferChange) -> OfferResult:
         if listings.amazon_fulfills(change):
-            return OfferResult(
-                change.key,
-                OfferOutcome.REFUSED,
-                code="fulfilled-by-amazon",
-                message="Amazon counts this listing itself; no quantity was sent",
-            )
+            return listings.left_to_amazon(change)
         try:
             answer = self._amazon.call(
                 PATCH_LISTINGS_ITEM,

@@ -209,12 +209,7 @@ def results_of(report: Record, changes: Sequence[OfferChange], *, feed: str) -> 
 
 def _result(change: OfferChange, issue: Record | None, whole: bool, feed: str) -> OfferResult:
     if listings.amazon_fulfills(change):
-        return OfferResult(
-            change.key,
-            OfferOutcome.REFUSED,
-            code="fulfilled-by-amazon",
-            message="Amazon counts this listing itself; no quantity was sent",
-        )
+        return listings.left_to_amazon(change)
     if issue is not None:
         return OfferResult(
             change.key,

@@ -210,6 +210,16 @@ def amazon_fulfills(change: OfferChange) -> bool:
     return word != MERCHANT_CHANNEL
 
 
+def left_to_amazon(change: OfferChange) -> OfferResult:
+    """What is said of a change nobody sends, because Amazon counts the listing."""
+    return OfferResult(
+        change.key,
+        OfferOutcome.REFUSED,
+        code="fulfilled-by-amazon",
+        message="Amazon counts this listing itself; no quantity was sent",
+    )
+
+
 def result_of(answer: Record, change: OfferChange) -> OfferResult:
     """What became of a patch: a bad value is 200 with INVALID; a word we do not know, unknown."""
     outcome = SUBMISSION.get(text(answer, "status"), OfferOutcome.UNKNOWN)

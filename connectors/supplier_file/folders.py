@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Callable
+from typing import TypeVar
 
 from connectors.supplier_file.client import one_component
 from core.errors import Rejected, Unavailable, UnknownOutcome
+
+T = TypeVar("T")
 
 
 class Folders:
@@ -26,6 +30,24 @@ class Folders:
 
     def _bad_name(self, folder: str, name: str) -> Rejected:
         return self._rejected(f"open {folder}", f"{name!r} is no file name", code="bad-name")
+
+    def _again(self, call: Callable[[], T], *, kept: bool) -> T:
+        """A call that may be repeated: once more at once when a connection kept open had died."""
+        try:
+            return call()
+        except Unavailable:
+            if not kept:
+                raise
+            return call()
+
+    def _check_renamed(self, operation: str, *, left: Callable[[], bool]) -> None:
+        """Raises UnknownOutcome unless the old name is seen to be gone; `left` looks for it."""
+        try:
+            still = left()
+        except Unavailable:
+            raise self._unknown(operation, "renamed, and lost before it could be seen") from None
+        if still:
+            raise self._unknown(operation, "the server said yes, and the old name is still there")
 
     def _rejected(self, operation: str, words: str, *, code: str) -> Rejected:
         return Rejected(words, connector=self._connector, operation=operation, code=code)

@@ -157,12 +157,9 @@ class FtpsTransport(Folders):
             if not sent:
                 raise
             raise self._unknown(operation, "the answer was lost") from None
-        try:
-            left = self._read(lambda client: _exists(client, source), operation)
-        except Unavailable:
-            raise self._unknown(operation, "renamed, and lost before it could be seen") from None
-        if left:
-            raise self._unknown(operation, "the server said yes, and the old name is still there")
+        self._check_renamed(
+            operation, left=lambda: self._read(lambda client: _exists(client, source), operation)
+        )
 
     def close(self) -> None:
         with self._lock:
@@ -173,14 +170,9 @@ class FtpsTransport(Folders):
     def _read(
         self, run: Callable[[_Client], T], operation: str, *, missing: str = "no-such-file"
     ) -> T:
-        """A call that may be repeated: once more at once when a connection kept open had died."""
-        kept = self._client is not None
-        try:
-            return self._call(run, operation, missing=missing)
-        except Unavailable:
-            if not kept:
-                raise
-            return self._call(run, operation, missing=missing)
+        return self._again(
+            lambda: self._call(run, operation, missing=missing), kept=self._client is not None
+        )
 
     def _call(
         self, run: Callable[[_Client], T], operation: str, *, missing: str = "no-such-file"

@@ -118,12 +118,9 @@ class SftpTransport(Folders):
             raise self._rejected(operation, "the name is taken", code="exists")
 
         self._rename(operation, source, target)
-        try:
-            left = self._read(lambda client: client.exists(source), operation)
-        except Unavailable:
-            raise self._unknown(operation, "renamed, and lost before it could be seen") from None
-        if left:
-            raise self._unknown(operation, "the server said yes, and the old name is still there")
+        self._check_renamed(
+            operation, left=lambda: self._read(lambda client: client.exists(source), operation)
+        )
 
     def close(self) -> None:
         with self._start:
@@ -147,14 +144,9 @@ class SftpTransport(Folders):
         *,
         missing: str = "no-such-file",
     ) -> T:
-        """A call that may be repeated: once more at once when a connection kept open had died."""
-        kept = self._client is not None
-        try:
-            return self._call(run, operation, missing=missing)
-        except Unavailable:
-            if not kept:
-                raise
-            return self._call(run, operation, missing=missing)
+        return self._again(
+            lambda: self._call(run, operation, missing=missing), kept=self._client is not None
+        )
 
     def _rename(self, operation: str, source: str, target: str) -> None:
         sent = False
