@@ -44,7 +44,7 @@ def decide_demand(run: Run) -> timedelta | None:
     if run.lease.cursor != done:
         _rate_everything(run, today)
     else:
-        _rate(run, _parts(wiring, changed))
+        _rate(run, _with_parts(wiring, changed))
     if changed or run.lease.cursor != done:
         with run.transaction() as tx:
             tx.advance(done)
@@ -91,7 +91,7 @@ def _rate_everything(run: Run, today: date) -> None:
         sales.look_at_shelves(today)
         sold = sales.sold_since(today - _DAY * WINDOW)
         rated = Demands(tx).rated()
-    _rate(run, sorted({*_parts(run.wiring, sold), *rated}))
+    _rate(run, sorted({*_with_parts(run.wiring, sold), *rated}))
 
 
 def _rate(run: Run, skus: Sequence[Sku]) -> None:
@@ -105,13 +105,13 @@ def _rate(run: Run, skus: Sequence[Sku]) -> None:
                 tx.mark_dirty({one.sku for one in moved})
 
 
-def _parts(wiring: Wiring, sold: Iterable[Sku]) -> list[Sku]:
-    """What these are shipped as: Kits taken apart."""
-    return sorted({part for sku in sold for part in wiring.components(sku, 1)})
+def _with_parts(wiring: Wiring, sold: Iterable[Sku]) -> list[Sku]:
+    """These as they are sold, for what is shown of them, and what they ship as, for what is bought."""
+    return sorted({one for sku in sold for one in (sku, *wiring.components(sku, 1))})
 
 
 def moved_rates(tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> list[DemandRate]:
-    """The rates of these component Skus that are no longer what is in force."""
+    """The rates of these Skus that are no longer what is in force."""
     # numpy comes with it, which an idle command line need not load.
     from jobs.forecast import forecasts, histories
 

@@ -95,7 +95,7 @@ def uplifts_of(wiring: Wiring, sku: Sku) -> tuple[Uplift, ...]:
 
 
 def histories(tx: Tx, wiring: Wiring, skus: Iterable[Sku]) -> dict[Sku, History]:
-    """The history of each of these component Skus, up to yesterday.
+    """The history of each of these Skus, up to yesterday: a Kit's own sales, a part's also in Kits.
 
     It begins with the day on which the Sku was first seen, sold or in stock, at most WINDOW days
     ago. A Sku that was never seen has an empty one. Read from daily sums, not from orders.
@@ -120,8 +120,10 @@ class _Gathered:
         for row in sales.of(made_of, first=begin, until=today):
             for part, units in made_of[row.sku].items():
                 self._rows[part].append((row.day, row.channel, row.units * units))
-        self._out = sales.out_of_stock(skus, first=begin)
-        self._stocked = {sku: wiring.day(at) for sku, at in sales.first_moved(skus).items()}
+        self._parts = {sku: wiring.components(sku, 1) for sku in skus}
+        parts = {part for found in self._parts.values() for part in found}
+        self._out = sales.out_of_stock(parts, first=begin)
+        self._stocked = {sku: wiring.day(at) for sku, at in sales.first_moved(parts).items()}
         totals = np.zeros(self._days)
         for day, units in sales.totals(first=begin, until=today):
             totals[(day - begin).days] = units
@@ -142,12 +144,14 @@ class _Gathered:
             for _, channel, count in rows:
                 recent[channel] += count
         out = np.zeros(self._days, dtype=bool)
-        for first, until in self._out.get(sku, ()):
+        # A Kit is out of stock while any of its parts is.
+        for first, until in (span for part in self._parts[sku] for span in self._out.get(part, ())):
             end = self._days if until is None else max(0, (until - self._begin).days)
             out[max(0, (first - self._begin).days) : end] = True
         seen = [day for day, _, _ in rows]
-        if sku in self._stocked:
-            seen.append(self._stocked[sku])
+        stocked = [self._stocked.get(part) for part in self._parts[sku]]
+        if None not in stocked:
+            seen.append(max(day for day in stocked if day))
         first = min(max(min(seen), self._begin), self._today) if seen else self._today
         start = (first - self._begin).days
         total = sum(recent.values())
@@ -172,11 +176,13 @@ class _Gathered:
 
 
 def _sold_as(wiring: Wiring, skus: Iterable[Sku]) -> dict[Sku, dict[Sku, int]]:
-    """What is sold that holds these Skus: the Sku itself and Kits -> units of ours in each."""
+    """What is sold -> units in each of those asked for: a Sku is in itself, and parts are in Kits."""
     catalog = wiring.loaded.catalog
     asked = set(skus)
     sold: dict[Sku, dict[Sku, int]] = {}
     for sku in {*asked, *(kit for part in asked for kit in catalog.kits_with(part))}:
         parts = wiring.components(sku, 1)
         sold[sku] = {part: units for part, units in parts.items() if part in asked}
+        if sku in asked:
+            sold[sku][sku] = 1
     return sold

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, insert, update
 
 from core.model.orders import Order
 from core.model.stock import MovementKind, StockMovement
@@ -295,6 +295,34 @@ def test_rates_are_told_of_all_channels_together_and_of_each(shop: Shop) -> None
     assert found["shopify-us"].per_day == pytest.approx(everywhere.per_day * 2 / 3)
     assert found["amazon-us"].per_day == pytest.approx(everywhere.per_day / 3)
     assert rows(shop.store, dirty_sku) == [{"sku": "TEA"}]
+
+
+def test_a_kit_has_the_rate_at_which_it_is_sold_itself(shop: Shop) -> None:
+    # given a part that sells alone each day, and in a Kit every second one
+    shop.record(*(sale(number, ago=number) for number in range(1, 41)))
+    kits = (sale(100 + n, ago=n, lines=(line(sku="GIFT"),)) for n in range(1, 41, 2))
+    shop.record(*kits)
+
+    work(shop)
+
+    # then what is bought follows both, and what is shown of the Kit its own
+    assert rates(shop, "TEA")[EVERYWHERE].per_day == pytest.approx(1.5, rel=0.02)
+    assert rates(shop, "GIFT")[EVERYWHERE].per_day == pytest.approx(0.5, rel=0.1)
+
+
+def test_a_kit_is_not_observed_while_a_part_of_it_is_out_of_stock(shop: Shop) -> None:
+    # given a Kit of which one part was not there for two days
+    move(shop, 5, reference="shelf")
+    shop.record(sale(1, ago=6, lines=(line(sku="GIFT"),)))
+    work(shop)
+    with shop.store.transaction() as tx:
+        tx.connection.execute(
+            insert(stock_out).values(sku="CUP", day=TODAY - 4 * DAY, until=TODAY - 2 * DAY)
+        )
+
+    # then those days tell nothing of it, and of its other part they do
+    assert list(history(shop, "GIFT").observed) == [True, True, False, False, True, True]
+    assert history(shop, "TEA").observed.all()
 
 
 def test_a_run_without_news_writes_nothing(shop: Shop) -> None:
