@@ -168,6 +168,8 @@ class _Work:
     def wanted(self) -> Iterator[Wanted]:
         """The number of each offer, and the steps that led to it."""
         shared = self._shared() if self._policies.shares else {}
+        shown = {(key.channel, key.remote_id) for key, part in shared.items() if part.sales}
+        self._exposure.left_out = {(key.channel, key.remote_id) for key in shared} - shown
         for one in self._sold:
             row, terms = one.row, self._terms(one.policy)
             for remote_location, ours in self._places.get(row.channel, {}).items():

@@ -6,7 +6,7 @@ Rates of sale come from `demand`, delays from `lag`, both with what is assumed w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -79,6 +79,8 @@ class Exposure:
     ) -> None:
         self._wiring = wiring
         self._today = today
+        #: (channel, remote ID) of listings to which sharing left nothing
+        self.left_out: Set[tuple[ChannelId, str]] = frozenset()
         self._risk = wiring.config.publishing.risk
         self._levels, self._unallocated = levels, unallocated
         self._behind: dict[tuple[Sku, frozenset[LocationId]], _Behind] = {}
@@ -183,8 +185,9 @@ class Exposure:
             one for one in self._sharing.get(part, ()) if places & self._sells_from[one.channel]
         ]
         rates = {(one.channel, one.remote_id): self._rate_of(one, part) for one in sharing}
-        # The one that sells most keeps the last units; the name decides between equals.
-        order = sorted(rates, key=lambda key: (-rates[key].per_day, key))
+        # The one that sells most keeps the last units, if sharing leaves it any: else nobody would
+        # show them. The name decides between equals.
+        order = sorted(rates, key=lambda key: (key in self.left_out, -rates[key].per_day, key))
         alike = (tuple((channel, rates[channel, listing]) for channel, listing in order), places)
         found = self._alike.get(alike)
         if found is None:

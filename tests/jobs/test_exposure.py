@@ -16,7 +16,7 @@ from core.rules.sentences import render
 from jobs import exposure, publish, pull, upkeep
 from jobs.cli.lags import lags_of
 from jobs.clock import ManualClock
-from jobs.store.demand import DemandRate, Demands
+from jobs.store.demand import EVERYWHERE, DemandRate, Demands
 from jobs.store.lags import Kind, Lags
 from jobs.store.stock import Stock
 from jobs.store.store import Store
@@ -119,6 +119,30 @@ def test_units_of_a_place_that_is_closed_do_not_cover_the_last_one(
 
     # then one channel shows it, not both
     assert wanted(shop) == {"a1": 1, "v1": 0}
+
+
+def test_the_last_unit_is_not_hidden_from_everybody_by_those_who_share_it(
+    store: Store, clock: ManualClock, tmp_path: Path
+):
+    # given two channels that show each unit once, together
+    offers = ", offers: {share_components: split_everywhere}"
+    named = ["shopify-us: {connection: shopify-us}", "amazon-us: {connection: amazon-us}"]
+    changes = {one: one.replace("}", f"{offers}}}") for one in named}
+    shop = open_shop(store, clock, tmp_path, changes=changes)
+    shop.list("v1", "TEA")
+    shop.list("a1", "TEA", channel=AMAZON)
+    shop.list("a2", "GIFT", channel=AMAZON)
+    shop.receive("CUP", 1)
+    shop.receive("TEA", 1)
+
+    # when the Kit sells faster than either page of its part, and slower than both
+    sells(shop, "GIFT", amazon=2.0)
+    with shop.store.transaction() as tx:
+        Demands(tx).set_rates([DemandRate("TEA", EVERYWHERE, 3.0, 3.0, 90)])
+    shop.decide()
+
+    # then one of the three shows the unit
+    assert sum(wanted(shop).values()) == 1
 
 
 def test_without_a_target_nothing_is_held_back(shop: Shop):
