@@ -325,6 +325,8 @@ def _record_result(
             offers.not_sent(row, read_due=False, look_at=tx.now)
         case OfferOutcome.UNKNOWN:
             offers.not_sent(row, read_due=True, look_at=tx.now + pace.settle)
+            # Found there later, it is a number of ours, and nobody's change by hand.
+            tx.decide(f"sku {row.sku}", Reason.of("offer_unclear", **args))
         case OfferOutcome.REFUSED:
             words = f"{result.code} {result.message}".strip()[:300]
             offers.refused(row, words=words)

@@ -146,12 +146,12 @@ class Drifts:
         return int(row.taken), int(row.returned)
 
     def numbers(self, channel: ChannelId, sku: Sku) -> set[int]:
-        """Quantities we set for a Sku on a channel, lately."""
+        """Quantities we set, or may have set, for a Sku on a channel, lately."""
         rows = self._connection.execute(
             select(decision.c.args)
             .where(
                 decision.c.subject == f"sku {sku}",
-                decision.c.code.in_(["offer_sent", "offer_shown"]),
+                decision.c.code.in_(["offer_sent", "offer_shown", "offer_unclear"]),
                 decision.c.at >= self._tx.now - LATE_WRITE,
             )
             .order_by(decision.c.id.desc())

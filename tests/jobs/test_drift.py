@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from config.drift import OtherWriter
-from core.model.catalog import OfferOutcome, OfferResult
+from core.model.catalog import OfferChange, OfferOutcome, OfferResult
 from core.rules.modes import Mode
 from jobs import approve, drift, publish, upkeep
 from jobs.clock import ManualClock
@@ -145,6 +145,30 @@ def test_a_write_that_never_came_to_be_is_a_lost_write(shop: Shop, monkeypatch: 
     # then the cause is named and the number arrives
     assert remote.shown["v1"] == 8
     assert ("repaired", "lost_write") in found(shop)
+
+
+def test_a_write_whose_answer_was_lost_is_no_change_by_hand(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+):
+    # given a channel that takes one number, and whose answer never comes
+    remote = shelf(shop)
+    put = remote.push_offers
+
+    def deaf(changes: list[OfferChange], *, attempt: str) -> list[OfferResult]:
+        put(changes, attempt=attempt)
+        monkeypatch.undo()
+        return [OfferResult(one.key, OfferOutcome.UNKNOWN) for one in changes]
+
+    monkeypatch.setattr(remote, "push_offers", deaf)
+    shop.receive("TEA", 1, reference="more")
+
+    # when it is read
+    live(shop, seconds=1200)
+
+    # then the number is known for ours
+    assert remote.shown["v1"] == 6
+    assert "by_hand" not in [cause for _, cause in found(shop)]
+    assert "offer_unclear" in [row["code"] for row in rows(shop.store, tables.decision)]
 
 
 def test_a_listing_that_moved_to_another_stock_item_is_named_as_such(shop: Shop):

@@ -98,6 +98,7 @@ SENTENCES: Final[dict[str, str]] = {
     "risk_old_figure": "{quantity:unit|units} held back: the figure behind them gets {hours:hour|hours} old, and others take units of it too",
     # --- quantities on channels ---
     "offer_wanted": "{channel} should show {quantity} of {sku}.",
+    "offer_unclear": "{quantity} of {sku} sent to {channel}, and the answer was lost; it is read before anything else.",
     "offer_sent": "{quantity} of {sku} sent to {channel}; it counts when it is read back.",
     "unseen_orders": "{channel} may have sold {quantity:unit|units} of {sku} we have not heard of: its orders are known up to {minutes:minute|minutes} ago. So many fewer are sent.",
     "offer_shown": "{channel} shows {quantity} of {sku}.",

@@ -95,6 +95,7 @@ SENTENCES: Final[dict[str, str]] = {
     "risk_old_figure": "保留 {quantity} 件：库存数据最多已过 {hours} 小时，其间他人也会取货",
     # --- 渠道上的数量 ---
     "offer_wanted": "{channel} 上 {sku} 应展示 {quantity} 件。",
+    "offer_unclear": "已将 {sku} 的数量 {quantity} 发送至 {channel}，但未收到答复；将先回读。",
     "offer_sent": "已将 {sku} 的数量 {quantity} 发送至 {channel}；回读确认后才算生效。",
     "unseen_orders": "{channel} 可能已售出 {quantity} 件 {sku} 而我们尚未得知：其订单仅获取至 {minutes} 分钟前。因此少发送这些件数。",
     "offer_shown": "{channel} 上 {sku} 现展示 {quantity} 件。",
