@@ -23,7 +23,7 @@ from core.rules.bulk import by_file
 from core.rules.modes import Mode
 from jobs.readings import trusted_for
 from jobs.run import Run
-from jobs.store.offers import OfferRow
+from jobs.store.offers import OfferRow, stated
 from jobs.store.permissions import Permissions
 from jobs.store.store import Tx
 from jobs.store.submissions import Held, Submissions
@@ -326,6 +326,7 @@ def _record_one(
             sent_version=None,
             submission=result.submission,
             read_due=False,
+            **stated(one.change),
         )
         tx.decide(f"sku {one.sku}", Reason.of("offer_shown", **args))
     elif result.outcome is OfferOutcome.SENT:
@@ -335,6 +336,7 @@ def _record_one(
             sent_at=tx.now,
             submission=result.submission,
             read_due=False,
+            **stated(one.change),
         )
         tx.decide(f"sku {one.sku}", Reason.of("offer_sent", **args))
     elif result.outcome is OfferOutcome.REFUSED:

@@ -73,8 +73,7 @@ def take(
         for one in readings
         if one.key in known
         and known[one.key].wanted == one.quantity
-        # Its number is right, and its days from order to shipment are still to be stated.
-        and known[one.key].wanted_handling in (None, one.handling_days)
+        and _days_stated(known[one.key], one)
     ]
     keys = {one.key for one in settled}
     offers = Offers(tx)
@@ -108,6 +107,12 @@ def _sighting(drifts: Drifts, row: Row[Any], reading: OfferReading) -> Sighting 
         found_at=reading.read_at,
         moved=moved,
     )
+
+
+def _days_stated(row: Row[Any], reading: OfferReading) -> bool:
+    """Whether its days from order to shipment are those we want, as far as readings told."""
+    told = row.shown_handling if reading.handling_days is None else reading.handling_days
+    return row.wanted_handling in (None, told)
 
 
 def _read_as(row: Row[Any]) -> str:

@@ -336,7 +336,8 @@ class Offers:
                 one.key,
                 shown=one.quantity,
                 shown_at=one.read_at,
-                shown_handling=one.handling_days,
+                # Reports do not tell it; what was read before stands.
+                shown_handling=func.coalesce(one.handling_days, offer.c.shown_handling),
                 sent=None,
                 sent_version=None,
                 submission=None,
@@ -366,7 +367,7 @@ class Offers:
             look_at,
             shown=one.change.quantity,
             shown_at=at,
-            shown_handling=one.change.handling_days,
+            **stated(one.change),
             sent=None,
             sent_version=None,
             submission=submission,
@@ -380,7 +381,7 @@ class Offers:
 
     def sent(self, one: OfferRow, *, submission: str, look_at: datetime) -> None:
         """The remote will apply it later; only a read-back is `shown`."""
-        self._settle(one, look_at, submission=submission, read_due=False)
+        self._settle(one, look_at, submission=submission, read_due=False, **stated(one.change))
 
     def not_sent(self, one: OfferRow, *, read_due: bool, look_at: datetime) -> None:
         """It did not take effect, or nobody knows: read back before anything else where `read_due`."""
@@ -487,6 +488,11 @@ def _repair(row: Row[Any]) -> Repair:
     if row.repair_stopped is None:
         return Repair.FREE
     return Repair.STOPPED if row.repair_stopped == row.wanted_version else Repair.LOWER_ONLY
+
+
+def stated(change: OfferChange) -> dict[str, int]:
+    """The days from order to shipment a write carried: reports that confirm it do not tell them."""
+    return {} if change.handling_days is None else {"shown_handling": change.handling_days}
 
 
 def offer_row(row: Row[Any]) -> OfferRow:

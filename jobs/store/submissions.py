@@ -106,6 +106,7 @@ class Submissions:
                     "remote_location": row.change.key.remote_location,
                     "quantity": row.change.quantity,
                     "shown": row.change.shown,
+                    "handling": row.change.handling_days,
                     "version": row.wanted_version,
                     "settled": False,
                 }
@@ -237,6 +238,7 @@ def _held(row: Row[Any], number: int) -> Held:
             row.shown,
             row.inventory_id or "",
             tuple((name, value) for name, value in row.attributes or ()),
+            row.handling,
         ),
         sku=row.sku or "",
         version=row.version,

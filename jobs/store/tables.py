@@ -202,6 +202,7 @@ submission_offer = Table(
     Column("remote_location", Text, nullable=False),
     Column("quantity", Integer, nullable=False),
     Column("shown", Integer, comment="what it replaces, for compare-and-set"),
+    Column("handling", Integer, comment="days from order to shipment; null: left as they are"),
     Column("version", Integer, nullable=False, comment="the want it carries"),
     Column("settled", Boolean, nullable=False, comment="its result is recorded"),
 )

@@ -97,6 +97,8 @@ class Files(Shelf, BulkOfferTarget):
             for one in self.staged[self.begun[ref]]:
                 if one.key.remote_id not in self.refusing:
                     self.shown[one.key.remote_id] = one.quantity
+                    if one.handling_days is not None:
+                        self.stated[one.key.remote_id] = one.handling_days
 
 
 @pytest.fixture
@@ -178,6 +180,32 @@ def test_many_changes_leave_as_one_file_and_few_one_by_one(shop: Shop):
     offers = rows(shop.store, tables.offer)
     assert {(row["feed"], row["sent"]) for row in offers} == {(None, None)}
     assert {row["shown"] for row in offers} == {13, 14}
+
+
+def test_a_file_states_the_days_to_shipment_and_no_patch_states_them_again(shop: Shop):
+    # given a channel whose days from order to shipment are ours to say
+    loaded = shop.wiring.loaded
+    channel = loaded.config.channels[CHANNEL].model_copy(update={"handling_days": 2})
+    channels = {**loaded.config.channels, CHANNEL: channel}
+    config = loaded.config.model_copy(update={"channels": channels})
+    shop.wiring = replace(shop.wiring, loaded=replace(loaded, config=config))
+
+    # when all change, and the file ends
+    receive(shop, 10, "all")
+    work(shop, rounds=8)
+    remote = files(shop)
+    remote.end()
+    shop.clock.advance(900)
+    bulk.carry(shop.run(f"{CHANNEL}/bulk"), CHANNEL)
+    shop.clock.advance(900)
+    drift.read_report(shop.run(f"{CHANNEL}/shelf"), CHANNEL)
+
+    # then it stated them, and a report that confirms it, and does not tell them, makes no work
+    assert set(remote.stated.values()) == {2}
+    assert {row["sent"] for row in rows(shop.store, tables.offer)} == {None}
+    work(shop, rounds=4, step=40)
+    assert remote.restated == []
+    assert {row["shown_handling"] for row in rows(shop.store, tables.offer)} == {2}
 
 
 def test_a_number_lowered_while_a_file_runs_is_not_undone_by_its_end(shop: Shop):
