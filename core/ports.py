@@ -23,6 +23,7 @@ from core.model.fulfillment import (
     ShipRequest,
     TrackingEvent,
 )
+from core.model.inbound import InboundReport
 from core.model.orders import Order
 from core.model.purchasing import PurchaseAnswer, PurchaseOrder
 from core.model.reservations import ReservationMove
@@ -274,6 +275,17 @@ class StockSource(Connector):
         `places` are the remote's own ids of the locations it counts for us, where it has several;
         their snapshots name them by these. One that is not `complete` says nothing of what it does
         not name; a complete one comes regularly.
+        """
+
+
+class InboundSource(Connector):
+    """A remote that receives goods for us in its warehouses. Pulls may be repeated safely."""
+
+    @abstractmethod
+    def pull_inbound(self, *, since: Cursor | None) -> Iterator[Batch[InboundReport]]:
+        """Every shipment that is open, and those that ended or changed since the cursor.
+
+        The walk may be left after any page; the last page has `complete_to`.
         """
 
 
