@@ -20,7 +20,8 @@ _SELLS = frozenset({"shopify", "amazon"})
 _ROLES: Mapping[str, frozenset[str]] = {
     #: "reserves": sets units aside for sales made elsewhere (core.ports.ReservationTarget)
     "shopify": frozenset({"sells", "counts", "reserves"}),
-    "amazon": frozenset({"sells", "counts"}),
+    #: "receives": tells what it books in of our goods (core.ports.InboundSource)
+    "amazon": frozenset({"sells", "counts", "receives"}),
     "supplier_file": frozenset({"counts", "ships", "sells to us"}),
     "ups": frozenset({"tracks"}),
     "email": frozenset({"mails"}),
@@ -65,6 +66,9 @@ _REFERENCES = (
     _Reference(("suppliers", "*", "restocks"), "locations"),
     _Reference(("suppliers", "*", "calendar"), "calendars", besides=("",)),
     _Reference(("suppliers", "*", "counts", "*"), "locations"),
+    _Reference(("suppliers", "*", "lane"), "lanes", besides=("",)),
+    _Reference(("locations", "*", "refill", "lane"), "lanes"),
+    _Reference(("locations", "*", "refill", "origins", "*"), "locations"),
     _Reference(("policies", "*", "channels", "*"), "channels"),
     _Reference(("policies", "*", "locations", "*"), "locations", also="location_groups"),
     _Reference(("seasons", "*", "policies", "*", "channels", "*"), "channels"),
@@ -137,6 +141,7 @@ def sense(config: Config, sheet: Sheet) -> Iterator[Trouble]:
     yield from _places(config, sheet)
     yield from _foreign_money(config, sheet)
     yield from _bought_where_others_count(config, sheet)
+    yield from _filled_from_itself(config, sheet)
 
 
 def _stock_files(config: Config, sheet: Sheet) -> Iterator[Trouble]:
@@ -286,15 +291,41 @@ def _foreign_money(config: Config, sheet: Sheet) -> Iterator[Trouble]:
 
 
 def _bought_where_others_count(config: Config, sheet: Sheet) -> Iterator[Trouble]:
-    """A receipt moves our ledger; where a remote counts, its next figure would count it twice."""
+    """A receipt moves our ledger; where a remote counts, its next figure would count it twice.
+
+    One that tells what it books in of a shipment needs no receipt of ours.
+    """
     for name, supplier in config.suppliers.items():
         place = config.locations.get(supplier.restocks)
-        if place is not None and place.counted_by != "lockstep":
+        counter = config.connections.get(place.counted_by) if place else None
+        tells = counter is not None and "receives" in _ROLES.get(counter.type, ())
+        if place is not None and place.counted_by != "lockstep" and not tells:
             path: Path = ("suppliers", name, "restocks")
             wrong = f"{supplier.restocks!r} is counted by {place.counted_by!r}, not by us"
             expected = "what is received there cannot be put into our ledger"
             fix = "name a location with `counted_by: lockstep`"
             yield Trouble(sheet.at(path), path, wrong, expected, fix)
+
+
+def _filled_from_itself(config: Config, sheet: Sheet) -> Iterator[Trouble]:
+    """Goods that come from where they go would be sent around for ever; and only a place that a
+    channel counts and ships from sells by itself, so that its own sales are known."""
+    for name, place in config.locations.items():
+        counter = config.connections.get(place.counted_by)
+        tells = counter is not None and "receives" in _ROLES.get(counter.type, ())
+        if place.refill and not tells:
+            where: Path = ("locations", name, "refill")
+            wrong = f"{name!r} is counted by {place.counted_by!r}, which does not sell from it by itself"
+            fix = "take it out; `lockstep stock transfer` moves units between places of ours"
+            yield Trouble(
+                sheet.key(where), where, wrong, "only FBA and its like are filled up", fix
+            )
+        for index, origin in enumerate(place.refill.origins if place.refill else ()):
+            if origin == name:
+                path: Path = ("locations", name, "refill", "origins", index)
+                yield Trouble(
+                    sheet.at(path), path, f"{name!r} is filled from itself", "", "take it out"
+                )
 
 
 def skus(

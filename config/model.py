@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, SecretStr
 
 from config.calendars import Calendars
+from config.consignments import Lanes, Refill
 from config.drift import Bulk, Drift
 from config.durations import Duration
 from config.ledger import Feed, Ledger, Shadow, SnapshotGuard
@@ -87,6 +88,9 @@ class Pace(Part):
     requests: Duration = Field(Duration(minutes=1), description="requests to ship")
     responses: Duration = Field(
         Duration(minutes=2), description="acknowledgments and shipment notices"
+    )
+    inbound: Duration = Field(
+        Duration(hours=1), description="shipments to those who receive for us (FBA)"
     )
     tracking: Duration = Field(
         Duration(minutes=10), description="look for parcels that are due for a question"
@@ -169,6 +173,9 @@ class Location(Part):
     )
     ship_within: Duration = Field(
         Duration(days=3), description="a request without a shipment becomes a Case"
+    )
+    refill: Refill | None = Field(
+        None, description="filled up from other locations of ours, as FBA is; unset: never"
     )
     snapshot: SnapshotGuard = Field(SnapshotGuard(), description="when a snapshot is quarantined")
     feed: Feed = Field(Feed(), description="when its figures are due, where a remote counts it")
@@ -324,6 +331,7 @@ class Config(Part):
     ledger: Ledger = Ledger()
     shadow: Shadow = Shadow()
     suppliers: Suppliers = Field({}, description="name -> somebody we buy from")
+    lanes: Lanes = Field({}, description="name -> a way that goods take to us")
     replenishment: Replenishment = Field(Replenishment(), description="when and how much to buy")
     currencies: Currencies = Field(
         {},

@@ -105,6 +105,7 @@ class Supplier(Part):
     restocks: str = Field(description="the location that receives what we buy")
     currency: Currency = Field("USD", description="of their prices, ISO 4217")
     calendar: str = Field("", description="the days they work; left out: every day")
+    lane: str = Field("", description="the way their goods take, from `lanes`; left out: none told")
     lead_days: int = Field(
         14, ge=0, description="days they work from the order until it is here, without better terms"
     )

@@ -59,6 +59,8 @@ from jobs.store.store import Tx
 from jobs.store.tables import listing
 from jobs.wiring import Wiring
 
+#: What waiting plans of purchases are called in the store.
+PLAN = "replenish"
 #: A Sku with more units than so many times its expected demand is not drawn for.
 FAR_ENOUGH = 5
 #: Of the draws behind every level: the same history gives the same plan.
@@ -234,7 +236,7 @@ class _Look:
 
     def _position(self, sku: Sku, offer: _Offer | None) -> Position:
         counted = [level for level in self._levels.get(sku, []) if self._counts(level, offer)]
-        places = {level.location for level in counted} | (
+        places = {one.id for one in self._wiring.locations if self._place_counts(one.id, offer)} | (
             {offer.supplier.restocks} if offer else set()
         )
         coming = [one for place in sorted(places) for one in self._incoming.get((sku, place), ())]
@@ -245,12 +247,15 @@ class _Look:
         )
 
     def _counts(self, level: StockLevel, offer: _Offer | None) -> bool:
+        return self._place_counts(level.location, offer)
+
+    def _place_counts(self, location: LocationId, offer: _Offer | None) -> bool:
         """Whether units there meet the demand that this supplier's goods would meet."""
         if offer is None:
             return True
         if offer.supplier.counts:
-            return level.location in offer.supplier.counts
-        return not self._counted_by(level.location, offer.supplier.connection)
+            return location in offer.supplier.counts
+        return not self._counted_by(location, offer.supplier.connection)
 
     def _counted_by(self, location: LocationId, connection: str) -> bool:
         described = self._wiring.config.locations.get(location)

@@ -25,10 +25,9 @@ from core.model.reasons import Reason
 from core.ports import PurchaseAnswerSource, PurchaseOrderTarget
 from core.rules.modes import may_write
 from core.rules.replenishment import price_of
-from jobs.buying import NOT_IN_SIGHT, OPEN_ALWAYS, Line, item_of
+from jobs.buying import NOT_IN_SIGHT, OPEN_ALWAYS, PLAN, Line, item_of
 from jobs.forecast import arrives, lead_time
 from jobs.push import Handing, hand_over
-from jobs.replenish import PLAN
 from jobs.run import Run
 from jobs.store.effects import EffectRow, Effects, Intent
 from jobs.store.permissions import PURCHASES, Permissions

@@ -34,6 +34,7 @@ from core.rules.landed_cost import (
     landed,
     nearest,
 )
+from jobs import arrivals
 from jobs.money import rate_on
 from jobs.purchase import CASES, CannotBuy
 from jobs.store.costs import Costs
@@ -63,12 +64,13 @@ class Received:
 
 def receive(
     tx: Tx, wiring: Wiring, number: str, units: Mapping[Sku, int], *, slip: str,
-    freight: Money | None = None, by: str,
+    freight: Money | None = None, first: str = "", told: bool = False, by: str,
 ) -> Received:  # fmt: skip
     """Take in units under a packing slip: once per slip, however often it is said.
 
     `freight`: of this receipt, in the shop's currency; None: as the supplier's rates have it.
-    Raises CannotBuy.
+    `first`: the consignment it came with. `told`: by the remote that counts the place and says
+    what it has booked in; its own figures move the shelf. Raises CannotBuy.
     """
     purchases = Purchases(tx)
     order = purchases.get(number, lock=True)
@@ -76,6 +78,7 @@ def receive(
         raise CannotBuy(
             f"there is no purchase order {number!r}; `lockstep replenish orders` lists them"
         )
+    _check_counter(wiring, order, told=told)
     reference = f"{number}/{slip}"
     if _was_received(tx, reference):
         return Received(reference, True, order.state, {}, {})
@@ -85,21 +88,16 @@ def receive(
         raise CannotBuy(f"{number} is {order.state}: it never left us, and nothing can come of it")
     lines = {line.sku: line for line in order.lines}
     costs = _costs(tx, wiring, order, lines, units, reference, freight)
-    Stock(tx).move(
-        [
-            StockMovement(
-                sku,
-                order.location,
-                MovementKind.RECEIPT,
-                count,
-                reference,
-                tx.now,
-                cause="purchase",
-                person=by,
-            )
-            for sku, count in sorted(units.items())
-        ]
-    )
+    if not told:
+        Stock(tx).move(
+            [
+                StockMovement(
+                    sku, order.location, MovementKind.RECEIPT, count, reference, tx.now,
+                    cause="purchase", person=by,
+                )
+                for sku, count in sorted(units.items())
+            ]
+        )  # fmt: skip
     state = purchases.received(order, {sku: n for sku, n in units.items() if sku in lines})
     over = {
         sku: count - (lines[sku].coming if sku in lines else 0)
@@ -111,12 +109,25 @@ def receive(
         for sku, line in lines.items()
         if line.coming > units.get(sku, 0)
     }
-    _tell(
-        tx, order, reference, units, over, short if state is PurchaseState.PARTLY_RECEIVED else {}
-    )
+    # Who books in goods for days says what is short when it is done, with the consignment.
+    partly = state is PurchaseState.PARTLY_RECEIVED and not told
+    _tell(tx, order, reference, units, {} if told else over, short if partly else {}, state)
+    if not told:
+        arrivals.came(tx, number, units, first=first)
     tx.audit(by, "receive", reference, after=dict(units))
     tx.wake("core/replenishment", "core/alerts")
     return Received(reference, False, state, over, short, costs)
+
+
+def _check_counter(wiring: Wiring, order: PurchaseRecord, *, told: bool) -> None:
+    """A receipt of ours where a remote counts would be counted twice. Raises CannotBuy."""
+    place = wiring.location(order.location)
+    if place is not None and place.basis is not None and not told:
+        raise CannotBuy(
+            f"{order.location} is counted by {wiring.counted_by(order.location)}, which tells what "
+            f"it books in: say which of its shipments brings {order.number} "
+            "(`lockstep consignment link`)"
+        )
 
 
 def _was_received(tx: Tx, reference: str) -> bool:
@@ -132,7 +143,7 @@ def _was_received(tx: Tx, reference: str) -> bool:
 
 def _tell(
     tx: Tx, order: PurchaseRecord, reference: str, units: Mapping[Sku, int],
-    over: Mapping[Sku, int], short: Mapping[Sku, int],
+    over: Mapping[Sku, int], short: Mapping[Sku, int], state: PurchaseState,
 ) -> None:  # fmt: skip
     subject = f"purchase {order.number}"
     tx.decide(
@@ -158,7 +169,7 @@ def _tell(
         # An older one tells what was missing then.
         tx.close_case("receipt_short", subject)
         tx.open_case(Case("receipt_short", subject, reason))
-    elif order.open:
+    elif state is PurchaseState.RECEIVED:
         for kind in CASES:
             tx.close_case(kind, subject)
 

@@ -18,7 +18,8 @@ from core.model.cases import Case
 from core.model.catalog import Sku
 from core.model.reasons import Reason
 from core.rules.replenishment import AlertKind
-from jobs.buying import Line, lines_for, names_of
+from jobs import consignments, refill
+from jobs.buying import PLAN, Line, lines_for, names_of
 from jobs.run import Run
 from jobs.store.bulk import chunks
 from jobs.store.demand import EVERYWHERE
@@ -28,7 +29,6 @@ from jobs.store.store import Tx
 from jobs.store.tables import demand, supplier_item
 from jobs.wiring import Wiring
 
-PLAN = "replenish"
 #: Skus looked at together.
 AT_ONCE = 500
 #: A delivery that is so many days late becomes a Case.
@@ -39,9 +39,12 @@ def refresh_plans(run: Run) -> None:
     """Work out every supplier's plan; open Cases for deliveries that are late."""
     with run.reading() as tx:
         look = look_at(tx, run.wiring)
+        transfers = refill.look_at(tx, run.wiring)
     with run.transaction() as tx:
-        keep_look(tx, run.wiring, look, by="lockstep")
+        if keep_look(tx, run.wiring, look, by="lockstep"):
+            refill.keep_plans(tx, transfers, by="lockstep")
         _late(tx, run.wiring)
+        consignments.follow(tx, run.wiring)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Look:
     lines: tuple[Line, ...]
     #: one supplier only; None: all
     supplier: str | None
-    mark: tuple[int, int, int]
+    mark: tuple[object, ...]
     #: rules that could not be evaluated, by name: (for which Sku first, why)
     failed: Mapping[str, tuple[Sku, str]]
 
@@ -88,13 +91,17 @@ def keep_look(tx: Tx, wiring: Wiring, look: Look, *, by: str) -> bool:
 def _late(tx: Tx, wiring: Wiring) -> None:
     today = wiring.day(tx.now)
     for order in Purchases(tx).listed():
-        if order.sent_at is not None and order.expected_on + LATE < today:
+        if order.sent_at is None or order.expected_on + LATE >= today:
+            continue
+        # What is under way is late by its own legs.
+        owed = sum(line.coming for line in order.lines) - consignments.under_way(tx, order.number)
+        if owed > 0:
             reason = Reason.of(
                 "purchase_late",
                 number=order.number,
                 supplier=order.supplier,
                 expected=order.expected_on.isoformat(),
-                units=sum(line.coming for line in order.lines),
+                units=owed,
             )
             tx.open_case(Case("purchase_late", f"purchase {order.number}", reason), once=True)
 

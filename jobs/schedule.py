@@ -9,6 +9,7 @@ from datetime import timedelta
 from core.ports import (
     BulkOfferTarget,
     FulfillmentSource,
+    InboundSource,
     ListingSource,
     OfferTarget,
     OrderSource,
@@ -22,6 +23,7 @@ from core.ports import (
     TrackingSource,
 )
 from jobs import (
+    booked_in,
     bulk,
     dates,
     decide,
@@ -153,6 +155,14 @@ def _connection_units(wiring: Wiring, connection: str) -> list[Unit]:
                 f"{connection}/notices",
                 pace.responses,
                 lambda run: pull.pull_notices(run, connection),
+            )
+        )
+    if isinstance(connector, InboundSource) and counted:
+        made.append(
+            Unit(
+                f"{connection}/inbound",
+                pace.inbound,
+                lambda run: booked_in.pull_inbound(run, connection),
             )
         )
     sells_to_us = any(one.connection == connection for one in wiring.config.suppliers.values())

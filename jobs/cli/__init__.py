@@ -10,7 +10,18 @@ import sys
 import typer
 
 from core.errors import LockstepError
-from jobs.cli import acting, buying, demand, drift, looking, rollback, running, shadow, stock
+from jobs.cli import (
+    acting,
+    buying,
+    consignments,
+    demand,
+    drift,
+    looking,
+    rollback,
+    running,
+    shadow,
+    stock,
+)
 
 app = typer.Typer(
     name="lockstep",
@@ -21,7 +32,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (running, looking, demand, acting, buying, drift, stock, rollback, shadow):
+for module in (
+    running, looking, demand, acting, buying, consignments, drift, stock, rollback, shadow
+):  # fmt: skip
     module.register(app)
 
 

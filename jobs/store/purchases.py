@@ -24,6 +24,7 @@ from core.model.purchasing import (
     PurchaseState,
 )
 from jobs.store.bulk import chunks
+from jobs.store.consignments import Consignments
 from jobs.store.proof import Difference
 from jobs.store.store import Tx
 from jobs.store.tables import purchase_order, purchase_order_line, receipt_cost, stock_level
@@ -151,14 +152,15 @@ class Purchases:
             for row in orders
         ]
 
-    def mark(self) -> tuple[int, int, int]:
-        """Changes whenever something is ordered, received, or expected no more."""
+    def mark(self) -> tuple[object, ...]:
+        """Changes whenever something is ordered, under way, received, or expected no more."""
         line = purchase_order_line.c
         orders = self._connection.execute(
             select(func.count(), func.count(purchase_order.c.settled_at))
         ).one()
         received = self._connection.execute(select(func.coalesce(func.sum(line.received), 0)))
-        return int(orders[0]), int(orders[1]), int(received.scalar_one())
+        whole = int(orders[0]), int(orders[1]), int(received.scalar_one())
+        return *whole, Consignments(self._tx).mark()
 
     def lead_days(self, supplier: str, *, last: int = 20) -> list[int]:
         """Calendar days from sending to the first receipt of its last purchase orders."""
@@ -179,13 +181,22 @@ class Purchases:
     def incoming(
         self, skus: Iterable[Sku]
     ) -> dict[tuple[Sku, LocationId], tuple[tuple[date, int], ...]]:
-        """(day it is expected, units) of what is bought and not received.
+        """(day it is expected, units) of what is bought, or sent here, and not received.
 
-        Where the supplier said that fewer will come, only those are reckoned with.
+        Goods under way come when their consignment does, the rest of a purchase order when that is
+        expected; where the supplier said that fewer will come, only those are reckoned with.
         """
+        asked = sorted(set(skus))
         found: dict[tuple[Sku, LocationId], list[tuple[date, int]]] = defaultdict(list)
+        under_way: dict[tuple[Sku, str], list[tuple[date, int]]] = defaultdict(list)
+        for (sku, place), coming in Consignments(self._tx).incoming(asked).items():
+            for day, units, purchase in coming:
+                if purchase:
+                    under_way[sku, purchase].append((day, units))
+                else:
+                    found[sku, place].append((day, units))
         line = purchase_order_line.c
-        for chunk in chunks(sorted(set(skus)), 5_000):
+        for chunk in chunks(asked, 5_000):
             for row in self._tx.rows(
                 select(purchase_order.c.location, purchase_order.c.expected_on, purchase_order_line)
                 .join(purchase_order, purchase_order.c.number == line.purchase)
@@ -193,9 +204,16 @@ class Purchases:
                 .order_by(purchase_order.c.expected_on, line.purchase)
             ):
                 told = row.quantity if row.confirmed is None else min(row.quantity, row.confirmed)
-                if told > row.received:
-                    found[row.sku, row.location].append((row.expected_on, told - row.received))
-        return {key: tuple(each) for key, each in found.items()}
+                rest = told - row.received
+                for day, units in [
+                    *under_way[row.sku, row.purchase],
+                    (row.expected_on, max(0, rest)),
+                ]:
+                    came = min(units, rest)
+                    if came > 0:
+                        found[row.sku, row.location].append((day, came))
+                    rest -= came
+        return {key: tuple(sorted(each)) for key, each in found.items()}
 
     # --- changing --------------------------------------------------------------------------------
 

@@ -158,6 +158,23 @@ class Tx:
             self.wake("core/alerts")
         return bool(opened)
 
+    def renew_case(self, case: Case) -> bool:
+        """Open a Case in the words of now: an older one of its kind and subject gives way to it.
+
+        The very same one is left as it is, open or settled by whoever settled it.
+        """
+        said = self.connection.execute(
+            select(cases.c.code, cases.c.args).where(
+                cases.c.kind == case.kind, cases.c.subject == case.subject, cases.c.state == "open"
+            )
+        ).first()
+        if said is None:
+            return self.open_case(case, once=True)
+        if (said.code, said.args) == (case.reason.code, dict(case.reason.args)):
+            return False
+        self.close_case(case.kind, case.subject)
+        return self.open_case(case)
+
     def _was_settled(self, case: Case) -> bool:
         settled = self.connection.execute(
             select(cases.c.args).where(

@@ -560,6 +560,82 @@ purchase_order_line = Table(
     Index("ix_purchase_order_line_sku", "sku"),
 )
 
+consignment = Table(
+    "consignment",
+    metadata,
+    Column("number", Text, primary_key=True, comment="a container, a truckload, a shipment to FBA"),
+    Column("destination", Text, nullable=False, comment="our location that receives it"),
+    Column("lane", Text, nullable=False, comment="the way it takes; '': none told"),
+    Column("connection", Text, nullable=False, comment="who tells what it received; '': nobody"),
+    Column(
+        "ref", Text, nullable=False, comment="that connection's own id of it; '': not known yet"
+    ),
+    Column("state", Text, nullable=False, comment="open, received, closed, canceled"),
+    Column("told", Text, nullable=False, comment="what the receiver last said; '': nothing"),
+    Column("started_on", Date, nullable=False),
+    Column(
+        "watched",
+        Boolean,
+        nullable=False,
+        comment="known since it began; its days teach how long the way takes",
+    ),
+    Column("expected_on", Date, nullable=False, comment="when half of such are booked in"),
+    Column("late_on", Date, nullable=False, comment="when nine of ten are"),
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("settled_at", Instant, comment="received, closed or canceled"),
+    Index("ix_consignment_state", "state"),
+    Index("ix_consignment_lane", "lane", "started_on"),
+    Index(
+        "uq_consignment_connection_ref",
+        "connection",
+        "ref",
+        unique=True,
+        sqlite_where=text("ref != ''"),
+        postgresql_where=text("ref != ''"),
+    ),
+)
+
+consignment_line = Table(
+    "consignment_line",
+    metadata,
+    Column(
+        "consignment",
+        Text,
+        ForeignKey("consignment.number", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("item", Text, primary_key=True, comment="the receiver's word for it, or our Sku"),
+    Column("purchase", Text, primary_key=True, comment="the order it was bought with; '': our own"),
+    Column("sku", Text, comment="null: nobody here knows the item"),
+    Column("units", Integer, nullable=False, comment="of the Sku that were sent"),
+    Column("received", Integer, nullable=False, default=0),
+    Column("transfer", Number, ForeignKey("transfer.id"), comment="what took it off the origin"),
+    CheckConstraint("units >= 0", name="units"),
+    CheckConstraint("received >= 0", name="received"),
+    Index("ix_consignment_line_sku", "sku"),
+    Index("ix_consignment_line_purchase", "purchase"),
+)
+
+consignment_leg = Table(
+    "consignment_leg",
+    metadata,
+    Column(
+        "consignment",
+        Text,
+        ForeignKey("consignment.number", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column(
+        "leg",
+        Text,
+        primary_key=True,
+        comment="ready, loaded, sailed, port, customs, delivered, receiving",
+    ),
+    Column("planned", Date, comment="what somebody said; null: nobody did"),
+    Column("actual", Date, comment="the day it was done; null: not yet"),
+)
+
 receipt_cost = Table(
     "receipt_cost",
     metadata,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -140,9 +140,17 @@ class Market:
             Permissions(tx).set_mode("home-files", PURCHASES, to, skus=None, share=None, by="t")
 
 
-def open_market(store: Store, clock: ManualClock, folder: Path, *, more: str = SUPPLIERS) -> Market:
-    """In the mode `act`, with shelves that are empty."""
-    shop = open_shop(store, clock, folder, more=more)
+def open_market(
+    store: Store,
+    clock: ManualClock,
+    folder: Path,
+    *,
+    more: str = SUPPLIERS,
+    locations: str = "",
+    changes: Mapping[str, str] = {},
+) -> Market:
+    """In the mode `act`, with shelves that are empty. `locations` are YAML after the shop's own."""
+    shop = open_shop(store, clock, folder, more=more, more_locations=locations, changes=changes)
     mill = Mill("home-files")
     shop.wiring = replace(shop.wiring, connectors={**shop.wiring.connectors, "home-files": mill})
     shop.runner = Runner(store, shop.wiring, shop.runner._log)

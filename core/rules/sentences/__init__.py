@@ -44,6 +44,7 @@ TRANSLATED: Final = frozenset(
         "hold",
         "holds",
         "kind",
+        "leg",
         "loss",
         "mode",
         "parts",
@@ -51,6 +52,7 @@ TRANSLATED: Final = frozenset(
         "runs_out",
         "state",
         "status",
+        "value",
         "weekday",
     }
 )

@@ -250,6 +250,38 @@ SENTENCES: Final[dict[str, str]] = {
     "receipt_over": "More came of {number} than was ordered: {lines}. It is counted in; keep it and pay for it, or send it back.",
     "receipt_short": "{supplier} still owes of {number}: {lines}. It stays expected until it comes; "
     "`lockstep replenish close {number}` if it will not.",
+    # --- goods under way ---
+    "consignment_shipped": "{by} put {units:unit|units} on consignment {number} to {location}.",
+    "consignment_leg": "{number}: {leg} on {day}.",
+    "consignment_told": "{location} says of {number}: {state}.",
+    "consignment_ended": "{number} is over ({state}); {units:unit|units} did not come. Said by: {by}.",
+    "consignment_short": "{missing:unit|units} of consignment {number} ({lines}) did not arrive at {location}: "
+    "{received} of {sent} were received. They cost {value}. Claim them by {claim_by} from whoever received or "
+    "carried them; `lockstep consignment show {number}` has the days.",
+    "consignment_short_undated": "{missing:unit|units} of consignment {number} ({lines}) did not arrive at {location}: "
+    "{received} of {sent} were received. They cost {value}. The day of the delivery was not seen by us: look it up "
+    "and claim them in time.",
+    "consignment_late": "Consignment {number} to {location} is late: {leg} was planned for {planned} and is not done. "
+    "{units:unit depends|units depend} on it. Ask the forwarder; tell the new day with "
+    "`lockstep consignment leg {number} {leg_word} --planned DAY`, or that it is done.",
+    "consignment_unclear": '{location} says of consignment {number} "{word}". Look at it there.',
+    "consignment_unknown_items": "Consignment {number} to {location} holds things nobody here knows: {items}. "
+    "Write them in the table of Skus, or their names as aliases; they count for nothing until then.",
+    "consignment_unbooked": "Goods of {purchase} that came with consignment {number} could not be booked in: {why} "
+    "It is tried again with the next report.",
+    "consignment_stranger": "Shipment {number} to {location} was made there, and these of ours wait for its number: "
+    "{waiting}. If it is one of them, `lockstep consignment link CONSIGNMENT {number}`; else close this Case. "
+    "Until then its units may count twice, and too little is bought.",
+    "consignment_canceled": "Consignment {number} to {location} was canceled there. {units:unit|units} left our shelf "
+    "with it (transfers {transfers}): put them back with `lockstep stock arrived` at the place they return to, or "
+    "send them again.",
+    # --- filling up a place from another ---
+    "refill_due": "{location} runs low: send {units:unit|units} from {origin} ({lines}; other Skus: {more}). "
+    "`lockstep consignment proposals` has the sums, `lockstep consignment send {plan} NUMBER` sends them.",
+    "refill_position": "{there} free there + {coming} on the way = {position}.",
+    "refill_level": "It is low at {level}; {target} last for {days} days.",
+    "refill_spare": "At the origin {free} are free and {keep} stay for other sales: {spare} can go, {need} are needed.",
+    "refill_packs": "Whole cartons: {packs} of {pack} = {units}.",
     # --- stock that lies ---
     "slow_return": "{units:unit|units}; days of cover: {cover}; days without a sale: {unsold}. Send it back: "
     "the supplier takes it for {left} more days.",
@@ -349,6 +381,14 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_buying_rule_failed": "Buying rules that could not be evaluated",
     "group_case_purchase_short": "Purchase orders that will come short",
     "group_case_purchase_late": "Purchase orders that are late",
+    "group_case_consignment_short": "Units that were sent and did not arrive",
+    "group_case_refill_due": "Places that should be filled up",
+    "group_case_consignment_late": "Goods under way that are late",
+    "group_case_consignment_unclear": "Goods under way of which nobody says how they are",
+    "group_case_consignment_unknown_items": "Goods under way that nobody here knows",
+    "group_case_consignment_unbooked": "Goods that came and could not be booked in",
+    "group_case_consignment_stranger": "Shipments that may be ours",
+    "group_case_consignment_canceled": "Goods under way that were canceled",
     "group_case_purchase_refused": "Purchase orders that were refused",
     "group_case_purchase_answer_strange": "Answers about things that were not ordered",
     "group_case_unknown_purchase": "Answers to purchase orders we never made",
@@ -469,6 +509,16 @@ WORDS: Final[dict[str, str]] = {
     "purchase answer": "answer to a purchase order",
     "purchase answer file": "file of answers to purchase orders",
     "cost.unknown": "price not known",
+    "value.unknown": "an unknown amount",
+    "leg.ready": "ready",
+    "leg.loaded": "loaded",
+    "leg.sailed": "sailed",
+    "leg.port": "in the port",
+    "leg.customs": "through customs",
+    "leg.delivered": "delivered",
+    "leg.receiving": "booked in",
+    "state.received": "received",
+    "state.closed": "closed",
     "loss.unknown": "margin not known",
     "cover.endless": "no end",
     "runs_out.not_in_sight": "not in sight",

@@ -215,6 +215,31 @@ SENTENCES: Final[dict[str, str]] = {
     "purchase_received": "{number} 的 {units} 件已在 {location} 收货（{reference}）。",
     "receipt_over": "{number} 到货多于订购：{lines}。已计入库存；请留下并付款，或退回。",
     "receipt_short": "{supplier} 在 {number} 上仍欠：{lines}。到货前一直视为在途；若不会再来，请执行 `lockstep replenish close {number}`。",
+    # --- 在途货物 ---
+    "consignment_shipped": "{by} 将 {units} 件装入发往 {location} 的货运 {number}。",
+    "consignment_leg": "货运 {number}：{day} {leg}。",
+    "consignment_told": "{location} 对 {number} 的状态为：{state}。",
+    "consignment_ended": "{number} 已结束（{state}）；{units} 件未到。操作人：{by}。",
+    "consignment_short": "货运 {number} 有 {missing} 件（{lines}）未到达 {location}：发出 {sent} 件，收到 {received} 件。成本为 {value}。"
+    "请在 {claim_by} 前向收货方或承运方索赔；各环节日期见 `lockstep consignment show {number}`。",
+    "consignment_short_undated": "货运 {number} 有 {missing} 件（{lines}）未到达 {location}：发出 {sent} 件，收到 {received} 件。"
+    "成本为 {value}。我们没有看到送达日期：请查明并及时索赔。",
+    "consignment_late": "发往 {location} 的货运 {number} 已延误：“{leg}”计划于 {planned}，尚未完成，涉及 {units} 件。"
+    "请询问货代；用 `lockstep consignment leg {number} {leg_word} --planned 日期` 填写新日期，或告知已完成。",
+    "consignment_unclear": "{location} 对货运 {number} 的状态为“{word}”。请到对方后台查看。",
+    "consignment_unknown_items": "发往 {location} 的货运 {number} 含有这里无人认识的商品：{items}。请写入 Sku 表或作为别名；在此之前不计入在途。",
+    "consignment_unbooked": "随货运 {number} 到达的 {purchase} 的货物无法入账：{why} 下次收到报告时会重试。",
+    "consignment_stranger": "发往 {location} 的货件 {number} 是在对方后台创建的，而我们有货运在等待其编号：{waiting}。"
+    "若是其中之一，请执行 `lockstep consignment link 货运 {number}`；否则关闭此事项。在此之前其数量可能被重复计算，导致采购不足。",
+    "consignment_canceled": "发往 {location} 的货运 {number} 已在对方后台取消。{units} 件已随之离开我方货架（调拨 {transfers}）："
+    "请在其返回的仓库用 `lockstep stock arrived` 入库，或重新发货。",
+    # --- 补货调拨 ---
+    "refill_due": "{location} 库存偏低：请从 {origin} 发出 {units} 件（{lines}；其他 Sku：{more} 个）。"
+    "计算过程见 `lockstep consignment proposals`，用 `lockstep consignment send {plan} 编号` 发货。",
+    "refill_position": "当地可用 {there} + 在途 {coming} = {position}。",
+    "refill_level": "低于 {level} 即为偏低；{target} 件可用 {days} 天。",
+    "refill_spare": "发货仓可用 {free} 件，为其他销售保留 {keep} 件：可发 {spare} 件，需要 {need} 件。",
+    "refill_packs": "按整箱：{packs} 箱 × {pack} = {units} 件。",
     # --- 滞销库存 ---
     "slow_return": "{units} 件；可售天数：{cover}；无销售天数：{unsold}。请退货：供应商还有 {left} 天可接受退货。",
     "slow_stop": "{units} 件；可售天数：{cover}；无销售天数：{unsold}。请停止采购并清仓。",
@@ -297,6 +322,14 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_buying_rule_failed": "无法求值的采购规则",
     "group_case_purchase_short": "供应商供货不足的采购单",
     "group_case_purchase_late": "逾期的采购单",
+    "group_case_consignment_short": "已发出但未到的货物",
+    "group_case_refill_due": "需要补货的仓库",
+    "group_case_consignment_late": "延误的在途货物",
+    "group_case_consignment_unclear": "状态不明的在途货物",
+    "group_case_consignment_unknown_items": "含有未知商品的在途货物",
+    "group_case_consignment_unbooked": "已到但无法入账的货物",
+    "group_case_consignment_stranger": "可能属于我们的货件",
+    "group_case_consignment_canceled": "被取消的在途货物",
     "group_case_purchase_refused": "被拒绝的采购单",
     "group_case_purchase_answer_strange": "提到未订购商品的答复",
     "group_case_unknown_purchase": "对未知采购单的答复",
@@ -438,6 +471,16 @@ WORDS: Final[dict[str, str]] = {
     "purchase answer": "采购单答复",
     "purchase answer file": "采购单答复文件",
     "cost.unknown": "价格未知",
+    "value.unknown": "未知金额",
+    "leg.ready": "备货完成",
+    "leg.loaded": "已装货",
+    "leg.sailed": "已启运",
+    "leg.port": "到港",
+    "leg.customs": "清关完成",
+    "leg.delivered": "送达",
+    "leg.receiving": "入库完成",
+    "state.received": "已收齐",
+    "state.closed": "已关闭",
     "loss.unknown": "毛利未知",
     "cover.endless": "无限",
     "runs_out.not_in_sight": "暂无风险",

@@ -1,0 +1,561 @@
+"""Goods under way: legs, arrival, what is missing, and what a receiver says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from core.errors import Rejected
+from core.model.catalog import FulfilledBy
+from core.model.inbound import InboundItem, InboundReport, InboundState, Leg
+from core.model.stock import MovementKind, StockMovement
+from core.ports import Batch, InboundSource
+from jobs import booked_in, consignments, receive, refill, replenish
+from jobs.clock import ManualClock
+from jobs.consignments import CannotShip
+from jobs.purchase import CannotBuy
+from jobs.runner import Runner
+from jobs.store.consignments import ConsignmentRecord, Consignments
+from jobs.store.costs import Costs
+from jobs.store.purchases import Purchases
+from jobs.store.stock import Stock
+from jobs.store.store import Store
+from jobs.store.tables import cases, transfer
+from tests.jobs.builders import line, order, rows
+from tests.jobs.buying import SUPPLIERS, Market, open_market
+from tests.jobs.shop import Remote
+
+FBA = """
+  fba:
+    counted_by: amazon-us
+    channels: [amazon-us]
+    refill: {origins: [home], lane: truck, review_days: 7, order_days: 14, keep_days: 7}
+"""
+LANES = """
+lanes:
+  sea: {legs: {ready: 10, sailed: 5, port: 15, receiving: 3}, settle_days: 5, claim_days: 40}
+  truck: {legs: {loaded: 1, delivered: 4, receiving: 3}, settle_days: 10, claim_days: 60}
+"""
+
+
+class Fba(Remote, InboundSource):
+    """A channel that receives: it says of shipments what it was told to say."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__("amazon-us", clock)
+        self.reports: list[InboundReport] = []
+
+    def pull_inbound(self, *, since: str | None) -> Iterator[Batch[InboundReport]]:
+        yield Batch(tuple(self.reports), "end")
+
+
+@pytest.fixture
+def market(store: Store, clock: ManualClock, tmp_path: Path) -> Market:
+    more = SUPPLIERS.replace("lead_days: 10", "lead_days: 10\n    lane: sea") + LANES
+    return open_market(store, clock, tmp_path, more=more, locations=FBA)
+
+
+@pytest.fixture
+def fba(market: Market) -> Fba:
+    return receiving(market)
+
+
+def receiving(market: Market) -> Fba:
+    """Amazon tells what it receives."""
+    made = Fba(market.shop.clock)
+    wiring = market.shop.wiring
+    market.shop.channels["amazon-us"] = made
+    market.shop.wiring = replace(wiring, connectors={**wiring.connectors, "amazon-us": made})
+    market.shop.runner = Runner(market.shop.store, market.shop.wiring, market.shop.runner._log)
+    market.shop.runner.declare()
+    return made
+
+
+def bought(market: Market, units: int = 48) -> str:
+    """A purchase order that the supplier has."""
+    market.shop.receive("TEA", 20)
+    market.sell("TEA", 3, days=30)
+    plan = market.plans()["mill"][0]
+    made = market.approve(plan, skus=["TEA"], quantities={"TEA": units})
+    market.send()
+    return made.number
+
+
+def ship(market: Market, number: str, *orders: str, **more: object) -> ConsignmentRecord:
+    with market.shop.store.transaction() as tx:
+        return consignments.ship(tx, market.shop.wiring, number, orders, by="olga", **more)  # type: ignore[arg-type]
+
+
+def leg(market: Market, number: str, name: Leg, **days: date) -> ConsignmentRecord:
+    with market.shop.store.transaction() as tx:
+        return consignments.tell_leg(tx, market.shop.wiring, number, name, by="olga", **days)
+
+
+def come(market: Market, number: str, slip: str, **units: int) -> None:
+    with market.shop.store.transaction() as tx:
+        consignments.receive_goods(tx, market.shop.wiring, number, units, slip=slip, by="olga")
+
+
+def now(market: Market, number: str) -> ConsignmentRecord:
+    with market.shop.store.reading() as tx:
+        assert [*Stock(tx).verify(), *Purchases(tx).verify()] == []
+        found = Consignments(tx).get(number)
+    assert found is not None
+    return found
+
+
+def told(
+    market: Market, fba: Fba, state: InboundState, *items: InboundItem, **more: object
+) -> None:
+    at = market.shop.clock.now()
+    report = InboundReport("FBA15", "", state, str(state).upper(), at, items)
+    fba.reports = [replace(report, **more)]  # type: ignore[arg-type]
+    booked_in.pull_inbound(market.shop.run("amazon-us/inbound"), "amazon-us")
+
+
+def pass_days(market: Market, days: int) -> None:
+    market.shop.clock.advance(days * 86_400)
+    replenish.refresh_plans(market.shop.run("core/replenishment"))
+
+
+def open_cases(market: Market) -> dict[str, dict[str, object]]:
+    return {
+        row["kind"]: {"code": row["code"], **row["args"]}
+        for row in rows(market.shop.store, cases)
+        if row["state"] == "open"
+    }
+
+
+def coming(market: Market, sku: str = "TEA") -> dict[str, tuple[tuple[date, int], ...]]:
+    with market.shop.store.reading() as tx:
+        found = Purchases(tx).incoming([sku])
+    return {place: days for (_, place), days in found.items()}
+
+
+# --- legs ----------------------------------------------------------------------------------------
+
+
+def test_goods_under_way_count_on_the_day_their_consignment_is_expected(market: Market):
+    # given an order of which half is on a ship
+    number = bought(market)
+    today = market.shop.wiring.day(market.shop.clock.now())
+    ordered = coming(market)["home"][0][0]
+
+    # when the ship sails, and its owner says when it arrives
+    ship(market, "MSKU1", number, units={"TEA": 24})
+    leg(market, "MSKU1", Leg.SAILED, actual=today)
+    leg(market, "MSKU1", Leg.PORT, planned=today + timedelta(days=20))
+
+    # then the units on it come when it does, the others when the order does
+    assert coming(market)["home"] == ((ordered, 24), (today + timedelta(days=23), 24))
+
+
+def test_a_leg_that_slips_moves_the_day_and_is_told_once(market: Market):
+    # given a ship that is planned to arrive in four days
+    ship(market, "MSKU1", bought(market))
+    today = market.shop.wiring.day(market.shop.clock.now())
+    leg(market, "MSKU1", Leg.SAILED, actual=today)
+    leg(market, "MSKU1", Leg.PORT, planned=today + timedelta(days=4))
+    assert now(market, "MSKU1").expected_on == today + timedelta(days=7)
+
+    # when nine days pass
+    pass_days(market, 9)
+    pass_days(market, 1)
+
+    # then what the way usually takes counts again, and one Case asks for the new day
+    assert now(market, "MSKU1").expected_on == today + timedelta(days=15 + 3)
+    late = open_cases(market)["consignment_late"]
+    assert (late["leg"], late["planned"]) == ("port", (today + timedelta(days=4)).isoformat())
+    assert (
+        len([row for row in rows(market.shop.store, cases) if row["kind"] == "consignment_late"])
+        == 1
+    )
+    # and the order is not called late, for its goods are
+    assert "purchase_late" not in open_cases(market)
+
+    # when the port is reached, then nothing is late any more
+    leg(market, "MSKU1", Leg.PORT, actual=today + timedelta(days=10))
+    replenish.refresh_plans(market.shop.run("core/replenishment"))
+    assert "consignment_late" not in open_cases(market)
+
+
+def test_days_are_learned_from_the_ways_that_came_before(market: Market):
+    # given five ways that took 25 days to the port instead of 15
+    number = bought(market, units=240)
+    for index in range(5):
+        today = market.shop.wiring.day(market.shop.clock.now())
+        ship(market, f"S{index}", number, units={"TEA": 24}, started_on=today)
+        leg(market, f"S{index}", Leg.READY, actual=today)
+        leg(market, f"S{index}", Leg.SAILED, actual=today)
+        market.shop.clock.advance(25 * 86_400)
+        leg(market, f"S{index}", Leg.PORT, actual=market.shop.wiring.day(market.shop.clock.now()))
+        come(market, f"S{index}", "1", TEA=24)
+
+    # then the next one is expected to take as long
+    with market.shop.store.reading() as tx:
+        days = consignments.leg_days(tx, market.shop.wiring, "sea")
+    assert days[Leg.PORT].p50 == 25
+    assert days[Leg.PORT].observed == 5
+
+
+@pytest.mark.parametrize(
+    ("day", "why"), [(1, "still to come"), (-400, "before MSKU1 began"), (-2, "does not go with")]
+)
+def test_a_day_that_cannot_be_is_refused(market: Market, day: int, why: str):
+    ship(market, "MSKU1", bought(market), started_on=date(2026, 11, 1))
+    today = market.shop.wiring.day(market.shop.clock.now())
+    leg(market, "MSKU1", Leg.READY, actual=today - timedelta(days=1))
+
+    with pytest.raises(CannotShip, match=why):
+        leg(market, "MSKU1", Leg.SAILED, actual=today + timedelta(days=day))
+
+
+def test_units_cannot_be_on_two_ships(market: Market):
+    # given an order that is under way whole
+    number = bought(market)
+    ship(market, "MSKU1", number)
+
+    with pytest.raises(CannotShip, match="nothing is owed"):
+        ship(market, "MSKU2", number)
+    with pytest.raises(CannotShip, match="48 are on their way elsewhere"):
+        ship(market, "MSKU2", number, units={"TEA": 1})
+
+    # when it is said again with fewer, then the rest can go with another
+    ship(market, "MSKU1", number, units={"TEA": 36})
+    ship(market, "MSKU2", number)
+    assert now(market, "MSKU2").sent == 12
+
+
+# --- arriving ------------------------------------------------------------------------------------
+
+
+def test_what_comes_with_a_consignment_is_received_under_its_order_once(market: Market):
+    # given 48 units under way
+    number = bought(market)
+    ship(market, "MSKU1", number)
+
+    # when 30 come, the slip is told twice, and then the rest
+    come(market, "MSKU1", "A", TEA=30)
+    come(market, "MSKU1", "A", TEA=30)
+    assert (now(market, "MSKU1").received, now(market, "MSKU1").open) == (30, True)
+    come(market, "MSKU1", "B", TEA=18)
+
+    # then the shelf has them, the order is done, and so is the consignment
+    with market.shop.store.reading() as tx:
+        order_now = Purchases(tx).get(number)
+        (shelf,) = [one for one in Stock(tx).levels(["TEA"])["TEA"] if one.location == "home"]
+    assert order_now is not None
+    assert order_now.state == "received"
+    assert (shelf.on_hand, shelf.incoming) == (68, 0)
+    assert now(market, "MSKU1").state == "received"
+    assert coming(market) == {}
+
+
+def test_goods_received_by_their_order_alone_are_under_way_no_more(market: Market):
+    # given two ships with goods of one order
+    number = bought(market)
+    ship(market, "LATE", number, units={"TEA": 24})
+    ship(market, "SOON", number)
+    leg(market, "SOON", Leg.PORT, actual=market.shop.wiring.day(market.shop.clock.now()))
+
+    # when somebody receives 30 under the order
+    with market.shop.store.transaction() as tx:
+        receive.receive(tx, market.shop.wiring, number, {"TEA": 30}, slip="S", by="olga")
+
+    # then they are those of the ship that was expected first
+    assert now(market, "SOON").state == "received"
+    assert now(market, "LATE").received == 6
+
+
+def test_units_that_did_not_arrive_are_told_with_the_day_to_claim_them_by(market: Market):
+    # given a consignment of which 45 of 48 came on the day it was delivered
+    ship(market, "MSKU1", bought(market))
+    today = market.shop.wiring.day(market.shop.clock.now())
+    leg(market, "MSKU1", Leg.DELIVERED, actual=today)
+    come(market, "MSKU1", "A", TEA=45)
+
+    # when the days for booking in pass
+    pass_days(market, 5)
+    assert "consignment_short" not in open_cases(market)
+    pass_days(market, 1)
+
+    # then what is missing is a Case
+    short = open_cases(market)["consignment_short"]
+    assert short["code"] == "consignment_short"
+    assert (short["missing"], short["received"], short["sent"]) == (3, 45, 48)
+    assert short["claim_by"] == (today + timedelta(days=40)).isoformat()
+    assert short["value"] != "unknown"
+
+    # when they turn up, then it closes by itself
+    come(market, "MSKU1", "B", TEA=3)
+    assert "consignment_short" not in open_cases(market)
+
+
+def test_a_closed_consignment_leaves_its_missing_units_with_the_order(market: Market):
+    number = bought(market)
+    ship(market, "MSKU1", number)
+    come(market, "MSKU1", "A", TEA=40)
+
+    with market.shop.store.transaction() as tx:
+        consignments.close(tx, market.shop.wiring, "MSKU1", note="container lost", by="olga")
+
+    assert open_cases(market)["consignment_short"]["missing"] == 8
+    assert [units for _, units in coming(market)["home"]] == [8]
+
+
+# --- a receiver that tells -----------------------------------------------------------------------
+
+
+def test_a_shipment_made_at_fba_is_followed_to_its_end(market: Market, fba: Fba):
+    # given a shipment nobody told us of, before it left
+    told(market, fba, InboundState.PLANNED, InboundItem("TEA", 100, 0))
+    found = now(market, "FBA15")
+    assert (found.destination, found.lane, found.watched) == ("fba", "truck", True)
+    assert coming(market)["fba"] == ((found.expected_on, 100),)
+
+    # when it leaves, is delivered and booked in but for four
+    start = market.shop.wiring.day(market.shop.clock.now())
+    pass_days(market, 2)
+    told(market, fba, InboundState.ON_THE_WAY, InboundItem("TEA", 100, 0))
+    pass_days(market, 5)
+    told(market, fba, InboundState.DELIVERED, InboundItem("TEA", 100, 0))
+    told(market, fba, InboundState.RECEIVING, InboundItem("TEA", 100, 60))
+    assert [units for _, units in coming(market)["fba"]] == [40]
+    assert open_cases(market) == {}
+    pass_days(market, 3)
+    told(market, fba, InboundState.CLOSED, InboundItem("TEA", 100, 96))
+
+    # then the four are a Case with the day until which to claim them
+    short = open_cases(market)["consignment_short"]
+    assert (short["missing"], short["lines"]) == (4, "TEA x4")
+    assert short["claim_by"] == (start + timedelta(days=7 + 60)).isoformat()
+    assert coming(market) == {}
+
+    # when FBA finds them, then the Case closes
+    told(market, fba, InboundState.CLOSED, InboundItem("TEA", 100, 100))
+    assert open_cases(market) == {}
+    assert now(market, "FBA15").state == "received"
+
+
+def test_a_report_that_is_told_again_changes_nothing(market: Market, fba: Fba):
+    for _ in range(3):
+        told(market, fba, InboundState.RECEIVING, InboundItem("TEA", 100, 60))
+        told(market, fba, InboundState.CLOSED, InboundItem("TEA", 100, 96))
+
+    short = [row for row in rows(market.shop.store, cases) if row["kind"] == "consignment_short"]
+    assert len(short) == 1
+    # it was under way before we looked: nobody can say when it was delivered
+    assert short[0]["code"] == "consignment_short_undated"
+
+
+def test_an_item_nobody_knows_is_told_and_counts_for_nothing(
+    store: Store, clock: ManualClock, tmp_path: Path
+):
+    # given a shop that knows only what is written
+    written = {"skus:\n": "skus:\n  accept_channel_skus: false\n"}
+    market = open_market(
+        store, clock, tmp_path, more=SUPPLIERS + LANES, locations=FBA, changes=written
+    )
+    fba = receiving(market)
+
+    told(
+        market, fba, InboundState.ON_THE_WAY, InboundItem("TEA", 5, 0), InboundItem("MYSTERY", 7, 0)
+    )
+
+    assert open_cases(market)["consignment_unknown_items"]["items"] == "MYSTERY"
+    assert [units for _, units in coming(market)["fba"]] == [5]
+
+
+def test_a_word_of_the_receiver_that_nobody_knows_is_a_case(market: Market, fba: Fba):
+    told(market, fba, InboundState.UNCLEAR, InboundItem("TEA", 5, 0), word="ERROR")
+    assert open_cases(market)["consignment_unclear"]["word"] == "ERROR"
+
+    told(market, fba, InboundState.ON_THE_WAY, InboundItem("TEA", 5, 0))
+    assert open_cases(market) == {}
+
+
+def test_goods_a_supplier_sends_to_fba_are_booked_by_what_fba_says(
+    store: Store, clock: ManualClock, tmp_path: Path
+):
+    # given a supplier that restocks FBA, and an order of 48
+    more = SUPPLIERS.replace("restocks: home", "restocks: fba", 1) + LANES
+    market = open_market(store, clock, tmp_path, more=more, locations=FBA)
+    fba = receiving(market)
+    number = bought(market)
+    ship(market, "CTR1", number)
+
+    # then nobody can receive it by hand, for FBA counts its own shelf
+    with pytest.raises(CannotBuy, match="counted by amazon-us"), store.transaction() as tx:
+        receive.receive(tx, market.shop.wiring, number, {"TEA": 48}, slip="S", by="olga")
+
+    # when it is linked to FBA's number, which books in part, then the rest
+    with store.transaction() as tx:
+        booked_in.link(tx, market.shop.wiring, "CTR1", "FBA15", by="olga")
+    told(market, fba, InboundState.RECEIVING, InboundItem("TEA", 48, 20))
+    told(market, fba, InboundState.RECEIVING, InboundItem("TEA", 48, 20))
+    with store.reading() as tx:
+        partly = Purchases(tx).get(number)
+    told(market, fba, InboundState.CLOSED, InboundItem("TEA", 48, 48))
+
+    # then the order is received with its landed cost, and no shelf of ours moved
+    with store.reading() as tx:
+        done = Purchases(tx).get(number)
+        cost = Costs(tx).unit_cost(["TEA"])["TEA"]
+        shelves = {one.location: one.on_hand for one in Stock(tx).levels(["TEA"])["TEA"]}
+    assert partly is not None
+    assert partly.lines[0].received == 20
+    assert done is not None
+    assert (done.state, done.lines[0].received) == ("received", 48)
+    assert cost.of(1).amount == 150
+    assert shelves.get("fba", 0) == 0
+    assert now(market, "CTR1").state == "received"
+    assert open_cases(market).keys() <= {"purchase_late"}
+
+
+def test_a_shipment_that_may_be_ours_asks_and_is_taken_over_when_it_is(market: Market, fba: Fba):
+    # given a transfer of ours, and a shipment at FBA under another name
+    with market.shop.store.transaction() as tx:
+        Consignments(tx).add(
+            "T-1", destination="fba", lane="truck",
+            started_on=market.shop.wiring.day(tx.now), by="olga",
+        )  # fmt: skip
+    told(market, fba, InboundState.ON_THE_WAY, InboundItem("TEA", 10, 0))
+    assert open_cases(market)["consignment_stranger"]["waiting"] == "T-1"
+
+    # when a person says that it is that one
+    with market.shop.store.transaction() as tx:
+        booked_in.link(tx, market.shop.wiring, "T-1", "FBA15", by="olga")
+
+    # then there is one consignment, with what FBA said
+    with market.shop.store.reading() as tx:
+        (only,) = Consignments(tx).listed()
+    assert (only.number, only.ref, only.sent) == ("T-1", "FBA15", 10)
+    assert open_cases(market) == {}
+
+
+def test_a_refused_page_leaves_everything_as_it_was(market: Market, fba: Fba, monkeypatch):
+    def refuse(*, since: str | None) -> Iterator[Batch[InboundReport]]:
+        raise Rejected("no", connector="amazon-us", operation="getShipments", code="X")
+
+    monkeypatch.setattr(fba, "pull_inbound", refuse)
+    with pytest.raises(Rejected):
+        booked_in.pull_inbound(market.shop.run("amazon-us/inbound"), "amazon-us")
+
+    with market.shop.store.reading() as tx:
+        assert Consignments(tx).listed(closed=True) == []
+
+
+# --- filling up ----------------------------------------------------------------------------------
+
+
+def sell_at_fba(market: Market, units: int, *, days: int = 35) -> None:
+    """So many units of tea a day, fulfilled by Amazon."""
+    at = market.shop.clock.now()
+    market.shop.record(
+        *(
+            order(
+                f"A{back}",
+                line(f"AL{back}", units=units, fulfilled=units, fulfilled_by=FulfilledBy.AMAZON),
+                channel="amazon-us",
+                placed_at=at - timedelta(days=back),
+                updated_at=at - timedelta(days=back),
+            )
+            for back in range(1, days + 1)
+        )
+    )
+
+
+def proposals(market: Market) -> dict[str, tuple[int, list[refill.RefillLine]]]:
+    replenish.refresh_plans(market.shop.run("core/replenishment"))
+    with market.shop.store.reading() as tx:
+        return refill.planned(tx)
+
+
+def send(market: Market, plan: int, number: str) -> ConsignmentRecord:
+    with market.shop.store.transaction() as tx:
+        return refill.send(tx, market.shop.wiring, plan, number=number, by="olga")
+
+
+@pytest.fixture
+def selling(market: Market, fba: Fba) -> Market:
+    """Two a day sold by FBA, three a day from home, which has 200; FBA has none."""
+    market.shop.list("v1", "TEA", channel="amazon-us", fulfilled_by=FulfilledBy.AMAZON)
+    market.shop.receive("TEA", 200)
+    sell_at_fba(market, 2)
+    market.sell("TEA", 3)
+    return market
+
+
+def test_a_place_that_sells_by_itself_is_filled_up_from_the_3pl(selling: Market):
+    # when proposals are worked out
+    ((scope, (plan, lines)),) = proposals(selling).items()
+
+    # then what FBA sells in lead time, review and order days is proposed, as one Case
+    assert (scope, [one.sku for one in lines]) == ("home>fba", ["TEA"])
+    days = 11 + 7 + 14
+    assert 2 * days <= lines[0].units <= 2 * days * 1.6
+    assert lines[0].units % 12 == 0
+    assert open_cases(selling)["refill_due"]["units"] == lines[0].units
+    # and the same look again is the same plan
+    assert proposals(selling)["home>fba"][0] == plan
+
+
+def test_the_origin_keeps_what_its_other_sales_need(selling: Market):
+    # given only 60 left at the origin, of which its own sales need three a day
+    with selling.shop.store.transaction() as tx:
+        Stock(tx).move(
+            [StockMovement("TEA", "home", MovementKind.ADJUSTMENT, -140, "gone", tx.now, cause="x")]
+        )
+
+    ((_, (_, lines)),) = proposals(selling).items()
+
+    assert 0 < lines[0].units <= 60 - 3 * 7
+
+
+def test_a_transfer_takes_the_units_off_the_shelf_and_ends_with_what_fba_received(
+    selling: Market, fba: Fba
+):
+    # given a proposal that is sent, and an FBA shipment of the same name
+    plan, lines = proposals(selling)["home>fba"]
+    sent = send(selling, plan, "T-1")
+    assert sent.sent == lines[0].units
+    with selling.shop.store.reading() as tx:
+        (shelf,) = [one for one in Stock(tx).levels(["TEA"])["TEA"] if one.location == "home"]
+    assert shelf.on_hand == 200 - sent.sent
+    # then nothing more is proposed while it is under way
+    assert proposals(selling) == {}
+    assert open_cases(selling) == {}
+
+    # when FBA books in all but one
+    told(
+        selling, fba, InboundState.CLOSED, InboundItem("TEA", sent.sent, sent.sent - 1), name="T-1"
+    )
+
+    # then the transfer is closed with one lost, and a Case tells it
+    (row,) = rows(selling.shop.store, transfer)
+    assert (row["state"], row["arrived"], row["lost"]) == ("closed", sent.sent - 1, 1)
+    assert open_cases(selling)["consignment_short"]["missing"] == 1
+    assert now(selling, "T-1").state == "closed"
+
+
+def test_a_shipment_canceled_at_fba_says_which_units_left_the_shelf(selling: Market, fba: Fba):
+    plan, lines = proposals(selling)["home>fba"]
+    send(selling, plan, "T-1")
+
+    told(selling, fba, InboundState.CANCELED, InboundItem("TEA", lines[0].units, 0), name="T-1")
+
+    gone = open_cases(selling)["consignment_canceled"]
+    assert (gone["units"], gone["transfers"]) == (lines[0].units, "1")
+    assert now(selling, "T-1").state == "canceled"
+
+
+def test_a_plan_that_is_sent_twice_is_refused(selling: Market):
+    plan, _ = proposals(selling)["home>fba"]
+    send(selling, plan, "T-1")
+
+    with pytest.raises(CannotShip, match=f"no transfer plan {plan} waits"):
+        send(selling, plan, "T-2")
