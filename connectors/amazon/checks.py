@@ -1,4 +1,4 @@
-"""What `lockstep check` asks Amazon: three reads, and no write."""
+"""What `lockstep check` asks Amazon: four reads, and no write."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from connectors.amazon.fields import Record, instant_text, list_of, part, text
 from connectors.amazon.operations import (
     GET_LISTINGS_ITEM,
     GET_MARKETPLACE_PARTICIPATIONS,
+    GET_SHIPMENTS,
     SEARCH_ORDERS,
     Operation,
 )
@@ -37,6 +38,7 @@ def report(amazon: SellingPartner, settings: Settings, *, now: datetime) -> Chec
     store, place_problems = _marketplace(amazon, settings)
     orders, order_facts, order_problems = _orders(amazon, settings, now=now)
     listings, listing_problems = _listings(amazon, settings)
+    inbound, inbound_problems = _inbound(amazon, settings)
     return CheckReport(
         name=f"{store or settings.seller_id} at {urlsplit(settings.api_url).hostname}",
         facts=(
@@ -46,11 +48,12 @@ def report(amazon: SellingPartner, settings: Settings, *, now: datetime) -> Chec
             ("orders API", "2026-01-01 (confirmations: v0)"),
             *order_facts,
         ),
-        rights=(*orders, *listings),
+        rights=(*orders, *listings, *inbound),
         problems=(
             *place_problems,
             *order_problems,
             *listing_problems,
+            *inbound_problems,
             *_expiry(settings.secret_expires_on, now=now),
         ),
         secret_expires_at=_midnight(settings.secret_expires_on),
@@ -137,6 +140,24 @@ def _listings(
         # A wrong seller id or marketplace is told here.
         return (), (str(error),)
     return (Right(GET_LISTINGS_ITEM.role, granted=True, without_it=without),), ()
+
+
+def _inbound(
+    amazon: SellingPartner, settings: Settings
+) -> tuple[tuple[Right, ...], tuple[str, ...]]:
+    without = "shipments to FBA cannot be followed"
+    query = {
+        "QueryType": "SHIPMENT",
+        "MarketplaceId": settings.marketplace_id,
+        "ShipmentStatusList": "WORKING",
+    }
+    try:
+        amazon.call(GET_SHIPMENTS, query=query)
+    except Unauthorized as error:
+        return (_denied(error, GET_SHIPMENTS, without),), ()
+    except (RateLimited, Rejected) as error:
+        return (), (str(error),)
+    return (Right(GET_SHIPMENTS.role, granted=True, without_it=without),), ()
 
 
 def _denied(error: Unauthorized, operation: Operation, without: str) -> Right:

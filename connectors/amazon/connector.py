@@ -13,6 +13,7 @@ from connectors.amazon import checks, listings, mapping
 from connectors.amazon.client import NotThere, SellingPartner
 from connectors.amazon.feeds import MOST_MESSAGES, Feeds
 from connectors.amazon.fields import Record, Unreadable, instant_from, instant_text, text
+from connectors.amazon.inbound import FbaInbound
 from connectors.amazon.operations import (
     CONFIRM_SHIPMENT,
     GET_LISTINGS_ITEM,
@@ -34,6 +35,7 @@ from core.errors import (
 )
 from core.model.catalog import Listing, OfferChange, OfferOutcome, OfferReading, OfferResult
 from core.model.fulfillment import Shipment
+from core.model.inbound import InboundReport
 from core.model.orders import Order
 from core.model.stock import StockSnapshot
 from core.ports import (
@@ -42,6 +44,7 @@ from core.ports import (
     BulkProgress,
     CheckReport,
     Cursor,
+    InboundSource,
     Inside,
     Key,
     ListingSource,
@@ -79,6 +82,7 @@ class Amazon(
     ShelfReport,
     ShipmentTarget,
     StockSource,
+    InboundSource,
 ):
     """One marketplace of one seller account."""
 
@@ -90,6 +94,7 @@ class Amazon(
         self._feeds = Feeds(name, self._amazon, settings)
         self._reports = Reports(name, self._amazon, settings, clock=inside.clock)
         self._stock = FbaStock(self._amazon, settings, name=name, clock=inside.clock)
+        self._inbound = FbaInbound(self._amazon, settings, name=name, clock=inside.clock)
 
     def close(self) -> None:
         self._amazon.close()
@@ -291,6 +296,10 @@ class Amazon(
     ) -> Iterator[Batch[StockSnapshot]]:
         """FBA units of this marketplace, all of them each time; `since` is not needed."""
         return self._stock.pull()
+
+    def pull_inbound(self, *, since: Cursor | None) -> Iterator[Batch[InboundReport]]:
+        """Shipments to FBA: the open ones each time, others that changed since the last whole pull."""
+        return self._inbound.pull(since=since)
 
     # Offers
 

@@ -33,6 +33,7 @@ class Operation:
 
 _ORDERS_ROLE = "Inventory and Order Tracking"
 _LISTINGS_ROLE = "Product Listing"
+_FULFILLMENT_ROLE = "Amazon Fulfillment"
 
 #: One token each ~179 s: a run never waits for one, it walks on its burst and comes back later.
 SEARCH_ORDERS = Operation(
@@ -96,6 +97,21 @@ GET_INVENTORY_SUMMARIES = Operation(
     "getInventorySummaries", "GET", "/fba/inventory/v1/summaries", 2, 2, _LISTINGS_ROLE
 )
 
+GET_SHIPMENTS = Operation(
+    "getShipments", "GET", "/fba/inbound/v0/shipments", 2, 30, _FULFILLMENT_ROLE
+)  # fmt: skip
+GET_SHIPMENT_ITEMS_BY_SHIPMENT_ID = Operation(
+    "getShipmentItemsByShipmentId",
+    "GET",
+    "/fba/inbound/v0/shipments/{}/items",
+    2,
+    30,
+    _FULFILLMENT_ROLE,
+)
+GET_SHIPMENT_ITEMS = Operation(
+    "getShipmentItems", "GET", "/fba/inbound/v0/shipmentItems", 2, 30, _FULFILLMENT_ROLE
+)
+
 #: For `check` alone: is the account really in this marketplace?
 GET_MARKETPLACE_PARTICIPATIONS = Operation(
     "getMarketplaceParticipations",
@@ -122,5 +138,8 @@ OPERATIONS = (
     CANCEL_FEED,
     GET_FEED_DOCUMENT,
     GET_INVENTORY_SUMMARIES,
+    GET_SHIPMENTS,
+    GET_SHIPMENT_ITEMS_BY_SHIPMENT_ID,
+    GET_SHIPMENT_ITEMS,
     GET_MARKETPLACE_PARTICIPATIONS,
 )

@@ -84,6 +84,12 @@ class Settings(BaseModel):
         le=730,
         description="how many days back the very first pull of orders looks (2,000 orders at once, then 100 each 3 minutes)",
     )
+    first_inbound_days: int = Field(
+        90,
+        ge=1,
+        le=365,
+        description="how many days back the very first pull looks for shipments to FBA that ended or changed; open ones are always seen",
+    )
     endpoint: Address | None = Field(
         None, description="another address of the seller API; plain http on loopback only"
     )

@@ -1,4 +1,5 @@
-"""Where the walk over orders and the report of listings stand between runs: the cursors' JSON.
+"""Where the walks over orders and shipments to FBA and the report of listings stand between runs:
+the cursors' JSON.
 
 Runs keep nothing in memory; whoever goes on has only the cursor.
 """
@@ -68,6 +69,29 @@ class OrderWalk:
     def complete(self, *, at: datetime) -> OrderWalk:
         """The walk after its last page. A watermark never moves back."""
         return OrderWalk(watermark=max(at, self.watermark) if self.watermark else at)
+
+
+@dataclass(frozen=True, slots=True)
+class InboundWalk:
+    """How far shipments to FBA were followed. A walk is whole or begun anew: it has no middle."""
+
+    #: all changes up to here have been shown by walks before this one; None: no walk ended yet
+    watermark: datetime | None = None
+
+    @classmethod
+    def parse(cls, cursor: str | None) -> InboundWalk:
+        """Reads what `cursor` wrote."""
+        found = json.loads(cursor) if cursor else {}
+        return cls(watermark=_instant(found.get("watermark")))
+
+    @property
+    def cursor(self) -> str:
+        found = {"watermark": self.watermark and instant_text(self.watermark)}
+        return json.dumps({name: value for name, value in found.items() if value})
+
+    def complete(self, *, at: datetime) -> InboundWalk:
+        """The walk after its last page. A watermark never moves back."""
+        return InboundWalk(max(at, self.watermark) if self.watermark else at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,20 @@ class Rig(ABC):
         """It counts again, and finds so many."""
         raise NotImplementedError
 
+    # Of remotes that receive goods for us:
+
+    def send(self, units: int) -> str:
+        """We announce a shipment of so many units of a thing to it; its id there."""
+        raise NotImplementedError
+
+    def receive(self, ref: str, units: int, *, close: bool) -> None:
+        """It books in so many more, and expects nothing more where it closes the shipment."""
+        raise NotImplementedError
+
+    def call_off(self, ref: str) -> None:
+        """The shipment will not come."""
+        raise NotImplementedError
+
 
 class ChannelRig(Rig):
     """A place that sells."""
@@ -211,6 +225,22 @@ class AmazonRig(ChannelRig):
 
     def recount(self, units: int) -> None:
         self.simulator.place_order({"set_quantity": {"sku": "FBA", "quantity": units}})
+
+    def inbound(self, **wish: Any) -> dict[str, Any]:
+        return self.simulator.place_order({"inbound": wish})
+
+    def send(self, units: int) -> str:
+        if "FBA" not in self.simulator.account.listings:
+            self.stock_up()
+        return str(self.inbound(send={"FBA": units})["id"])
+
+    def receive(self, ref: str, units: int, *, close: bool) -> None:
+        self.inbound(receive=ref, units={"FBA": units})
+        if close:
+            self.inbound(move=ref, to="CLOSED")
+
+    def call_off(self, ref: str) -> None:
+        self.inbound(move=ref, to="DELETED")
 
     def tracking_numbers(self, order: Order) -> list[str]:
         entries = self.simulator.books()["orders"]

@@ -1,4 +1,4 @@
-"""What a remote that counts for us promises, and one that can be told of sales made elsewhere."""
+"""What a remote that counts or receives for us promises, and one told of sales made elsewhere."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from core.errors import Rejected, Stale, UnknownOutcome
+from core.model.inbound import InboundReport, InboundState
 from core.model.reservations import ReservationMove, ReservationStep
 from core.model.stock import StockSnapshot
-from core.ports import Landed, ReservationTarget, StockSource
+from core.ports import Batch, InboundSource, Landed, ReservationTarget, StockSource
 from tests.contracts.rigs import SKU, UNITS, Rig
 
 DAY = 86_400.0
@@ -84,6 +85,94 @@ class TestStockSource:
             names = [row.item or row.sku for row in one.rows]
             assert len(names) == len(set(names))
             assert all(row.quantity >= 0 for row in one.rows)
+
+
+def under_way(rig: Rig, since: str | None = None) -> tuple[dict[str, InboundReport], str]:
+    """What one pull tells of each shipment, and where it ended."""
+    batches: list[Batch[InboundReport]] = list(rig.connector.pull_inbound(since=since))
+    assert [batch.complete_to is None for batch in batches] == [True] * (len(batches) - 1) + [False]
+    told = [report for batch in batches for report in batch.items]
+    assert len({report.ref for report in told}) == len(told)
+    return {report.ref: report for report in told}, batches[-1].cursor
+
+
+class TestInboundSource:
+    capability = InboundSource
+
+    def test_a_shipment_is_told_whole_from_its_announcement_to_its_end(self, rig: Rig) -> None:
+        # given a shipment that was announced
+        ref = rig.send(UNITS)
+        first, cursor = under_way(rig)
+
+        # when some of it is booked in, and the rest later
+        rig.pass_time(60)
+        rig.receive(ref, 5, close=False)
+        second, cursor = under_way(rig, cursor)
+        rig.pass_time(60)
+        rig.receive(ref, UNITS - 5, close=True)
+        third, _ = under_way(rig, cursor)
+
+        # then each pull says how far it is, as of a later moment
+        told = [one[ref] for one in (first, second, third)]
+        (planned, receiving, closed) = told
+        assert [one.state for one in told] == [
+            InboundState.PLANNED, InboundState.RECEIVING, InboundState.CLOSED,
+        ]  # fmt: skip
+        assert [(i.sent, i.received) for one in told for i in one.items] == [
+            (UNITS, 0), (UNITS, 5), (UNITS, UNITS),
+        ]  # fmt: skip
+        assert planned.as_of < receiving.as_of < closed.as_of <= rig.clock.now()
+
+    def test_what_is_open_is_told_each_time_and_what_ended_long_ago_no_more(self, rig: Rig) -> None:
+        # given a shipment that is open, and one that was called off and told
+        waiting, canceled = rig.send(1), rig.send(2)
+        rig.call_off(canceled)
+        first, cursor = under_way(rig)
+
+        # when it is pulled on for days: walks overlap, so once more is no fault
+        for _ in range(2):
+            rig.pass_time(DAY)
+            later, cursor = under_way(rig, cursor)
+
+        # then only the open one is told again
+        assert first[canceled].state is InboundState.CANCELED
+        assert list(later) == [waiting]
+
+    def test_a_correction_after_the_end_is_told(self, rig: Rig) -> None:
+        # given a shipment that was closed short, and told so
+        ref = rig.send(UNITS)
+        rig.receive(ref, UNITS - 3, close=True)
+        rig.pass_time(DAY)
+        _, cursor = under_way(rig)
+        rig.pass_time(DAY)
+
+        # when the rest is found
+        rig.receive(ref, 3, close=False)
+        told, _ = under_way(rig, cursor)
+
+        # then it is told again, whole
+        (item,) = told[ref].items
+        assert (item.sent, item.received) == (UNITS, UNITS)
+
+    def test_a_pull_that_was_left_begins_where_the_last_whole_one_ended(self, rig: Rig) -> None:
+        # given more shipments than are told at once
+        sent = {rig.send(1) for _ in range(60)}
+
+        # when a pull is left after its first batch, and another goes on from there
+        first = next(rig.connector.pull_inbound(since=None))
+        told, _ = under_way(rig, first.cursor)
+
+        # then nothing is missing
+        assert first.complete_to is None
+        assert set(told) == sent
+
+    def test_the_raw_record_of_each_shipment_is_told_too(self, rig: Rig) -> None:
+        # given a shipment
+        ref = rig.send(UNITS)
+
+        # when it is pulled, then its record comes with it
+        (batch,) = rig.connector.pull_inbound(since=None)
+        assert [name for name, _ in batch.raw] == [ref]
 
 
 class TestReservationTarget:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.amazon.simulator.account import Account
+from connectors.amazon.simulator.inbound_state import Dock
 from connectors.amazon.simulator.listings_state import AMAZON_NA, Listing
 from connectors.amazon.simulator.wire import PageTokens, Parameters, invalid_input, seconds_text
 from connectors.simulation import Response
@@ -19,8 +20,9 @@ _FROZEN = ("granularityType", "granularityId", "marketplaceIds", "sellerSkus", "
 
 
 class InventoryApi:
-    def __init__(self, account: Account, *, seed: int) -> None:
+    def __init__(self, account: Account, dock: Dock, *, seed: int) -> None:
         self._account = account
+        self._dock = dock
         self._tokens = PageTokens(seed=seed, lifetime=PAGE_TOKEN_SECONDS)
 
     def summaries(self, parameters: Parameters, *, now: datetime) -> Response:
@@ -37,7 +39,7 @@ class InventoryApi:
                     "granularityId": self._account.marketplace_id,
                 },
                 "inventorySummaries": [
-                    _summary(listing, details=details)
+                    _summary(listing, self._dock.under_way(listing.sku), details=details)
                     for listing in found[start : start + PAGE_SIZE]
                 ],
             }
@@ -73,7 +75,9 @@ class InventoryApi:
         return [listing for listing in listings if not skus or listing.sku in skus]
 
 
-def _summary(listing: Listing, *, details: bool) -> dict[str, Any]:
+def _summary(listing: Listing, under_way: tuple[int, int, int], *, details: bool) -> dict[str, Any]:
+    """`totalQuantity`: "units in an inbound shipment or in Amazon fulfillment centers" (model)."""
+    working, shipped, receiving = under_way
     fulfillable = listing.quantity(AMAZON_NA)
     summary: dict[str, Any] = {
         "asin": listing.asin,
@@ -82,14 +86,14 @@ def _summary(listing: Listing, *, details: bool) -> dict[str, Any]:
         "condition": "NewItem",
         "lastUpdatedTime": seconds_text(listing.updated),
         "productName": listing.title,
-        "totalQuantity": fulfillable + listing.reserved,
+        "totalQuantity": fulfillable + listing.reserved + sum(under_way),
     }
     if details:
         summary["inventoryDetails"] = {
             "fulfillableQuantity": fulfillable,
-            "inboundWorkingQuantity": 0,
-            "inboundShippedQuantity": 0,
-            "inboundReceivingQuantity": 0,
+            "inboundWorkingQuantity": working,
+            "inboundShippedQuantity": shipped,
+            "inboundReceivingQuantity": receiving,
             "reservedQuantity": {
                 "totalReservedQuantity": listing.reserved,
                 "pendingCustomerOrderQuantity": listing.reserved,

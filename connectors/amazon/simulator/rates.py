@@ -32,6 +32,9 @@ PLANS = {
     "cancelFeed": Plan(2, 15),
     "getFeedDocument": Plan(0.0222, 10),
     "getInventorySummaries": Plan(2, 2),
+    "getShipments": Plan(2, 30),
+    "getShipmentItemsByShipmentId": Plan(2, 30),
+    "getShipmentItems": Plan(2, 30),
     "getMarketplaceParticipations": Plan(0.016, 15),
 }
 #: JSON_LISTINGS_FEED has a limit of its own: 5 submissions in 5 minutes (changelog 2025-05-06).

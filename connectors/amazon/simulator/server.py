@@ -8,11 +8,13 @@ from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
-from connectors.amazon.simulator import buyers, catalog
+from connectors.amazon.simulator import buyers, catalog, inbound_wish
 from connectors.amazon.simulator.account import Account, Behavior, Span
 from connectors.amazon.simulator.books import books
 from connectors.amazon.simulator.documents import DocumentStore
 from connectors.amazon.simulator.feeds import FeedsApi
+from connectors.amazon.simulator.inbound import InboundApi
+from connectors.amazon.simulator.inbound_state import Dock
 from connectors.amazon.simulator.inventory import InventoryApi
 from connectors.amazon.simulator.listings import ListingsApi
 from connectors.amazon.simulator.orders import OrdersApi
@@ -54,6 +56,7 @@ _ORDERS = "orders/2026-01-01/orders"
 _LISTINGS = "listings/2021-08-01/items"
 _REPORTS = "reports/2021-06-30"
 _FEEDS = "feeds/2021-06-30"
+_INBOUND = "fba/inbound/v0"
 #: Method, path ("*" is one segment), operation id of the model.
 ROUTES = tuple(
     (method, tuple(path.split("/")), operation)
@@ -77,6 +80,9 @@ ROUTES = tuple(
         ("GET", f"{_FEEDS}/feeds/*", "getFeed"),
         ("DELETE", f"{_FEEDS}/feeds/*", "cancelFeed"),
         ("GET", "fba/inventory/v1/summaries", "getInventorySummaries"),
+        ("GET", f"{_INBOUND}/shipments", "getShipments"),
+        ("GET", f"{_INBOUND}/shipments/*/items", "getShipmentItemsByShipmentId"),
+        ("GET", f"{_INBOUND}/shipmentItems", "getShipmentItems"),
         ("GET", "sellers/v1/marketplaceParticipations", "getMarketplaceParticipations"),
     )
 )
@@ -156,7 +162,9 @@ class AmazonSimulator(HttpSimulator):
         self._listings = ListingsApi(self.account, seed=seed)
         self._reports = ReportsApi(self.account, self._documents)
         self._feeds = FeedsApi(self.account, self._documents, self._buckets)
-        self._inventory = InventoryApi(self.account, seed=seed)
+        self.dock = Dock(self.account)
+        self._inbound = InboundApi(self.account, self.dock, seed=seed)
+        self._inventory = InventoryApi(self.account, self.dock, seed=seed)
 
     # HTTP
 
@@ -233,6 +241,9 @@ class AmazonSimulator(HttpSimulator):
             "getFeed": lambda c: self._feeds.get(c.path[0], now=c.now),
             "cancelFeed": lambda c: self._feeds.cancel(c.path[0], now=c.now),
             "getInventorySummaries": lambda c: self._inventory.summaries(c.parameters, now=c.now),
+            "getShipments": lambda c: self._inbound.shipments(c.parameters, now=c.now),
+            "getShipmentItemsByShipmentId": lambda c: self._inbound.items_of(c.path[0], now=c.now),
+            "getShipmentItems": lambda c: self._inbound.items(c.parameters, now=c.now),
             "getMarketplaceParticipations": lambda c: self._participations(),
         }
         known = calls.get(operation)
@@ -284,7 +295,9 @@ class AmazonSimulator(HttpSimulator):
         {"cancel": id}, {"request_cancel": id}, {"set_quantity": {"sku", "quantity"}},
         {"next_feed": "stuck" | "broken"}, {"free_feeds": true}: what is stuck ends;
         {"block": {"sku", "code"}}: Amazon refuses every submission for it ("" again takes them);
-        {"revoke": true}, {"grant": true}. Returns {"id", "status"} of an order, else {}.
+        {"revoke": true}, {"grant": true}. {"inbound": …}: the seller sends goods to FBA, they
+        travel, Amazon counts them (`inbound_wish.fulfill`).
+        Returns {"id", "status"} of an order or a shipment, else {}.
         Raises ValueError: "sold out", unknown keys or SKUs, too late to cancel.
         """
         with self.lock:
@@ -306,6 +319,8 @@ class AmazonSimulator(HttpSimulator):
                 case {"block": {"sku": str(sku), "code": str(code)}, **rest} if not rest:
                     self.account.block(sku, code)
                     return {}
+                case {"inbound": dict(wish), **rest} if not rest:
+                    return inbound_wish.fulfill(self.dock, wish, now=now)
                 case {"revoke": True, **rest} if not rest:
                     self.lwa.revoke()
                     return {}
@@ -336,7 +351,7 @@ class AmazonSimulator(HttpSimulator):
             self.lwa.revoke()
 
     def books(self) -> dict[str, Any]:
-        """See `books.books`; also "feeds" with their states and "tokens_issued"."""
+        """See `books.books`; also "feeds" with their states, "inbound" and "tokens_issued"."""
         with self.lock:
             now = self._catch_up()
             return books(self.account, now=now) | {
@@ -348,6 +363,7 @@ class AmazonSimulator(HttpSimulator):
                     {"id": report.report_id, "status": report.status(now)}
                     for report in self._reports.reports.values()
                 ],
+                "inbound": self.dock.books(),
                 "tokens_issued": self.lwa.issued,
             }
 

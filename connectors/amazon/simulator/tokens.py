@@ -31,6 +31,9 @@ _OPENED_BY: dict[str, tuple[str, ...]] = {
     "patchListingsItem": (PRODUCT_LISTING,),
     "searchListingsItems": (PRODUCT_LISTING,),
     "getInventorySummaries": (PRODUCT_LISTING, FULFILLMENT),
+    "getShipments": (FULFILLMENT,),
+    "getShipmentItemsByShipmentId": (FULFILLMENT,),
+    "getShipmentItems": (FULFILLMENT,),
 }
 _REPORTS_AND_FEEDS = (ORDER_TRACKING, PRODUCT_LISTING)
 _GRANTLESS_SCOPES = (

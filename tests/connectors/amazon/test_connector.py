@@ -708,6 +708,7 @@ def test_a_check_names_account_roles_and_expiry_and_writes_nothing() -> None:
             "Inventory and Order Tracking": True,
             "Direct-to-Consumer Shipping (Restricted)": True,
             "Product Listing": True,
+            "Amazon Fulfillment": True,
         }
         assert found.problems == ()
         assert datetime(2027, 5, 1, tzinfo=UTC) == found.secret_expires_at
@@ -737,6 +738,7 @@ def test_missing_roles_are_named_with_what_stops() -> None:
     assert [(right.name, right.granted) for right in found.rights] == [
         ("Inventory and Order Tracking", False),
         ("Product Listing", False),
+        ("Amazon Fulfillment", False),
     ]
     assert all("cannot" in right.without_it for right in found.rights)
 

@@ -12,6 +12,7 @@ import pytest
 
 from connectors.amazon.connector import Amazon
 from connectors.amazon.feeds import STAGES
+from connectors.amazon.inbound_records import report_from, without_address
 from connectors.amazon.listings import listing_from_item, result_of, shown_quantity
 from connectors.amazon.mapping import confirmation_of, order_from
 from connectors.amazon.operations import OPERATIONS, Operation
@@ -19,7 +20,8 @@ from connectors.simulation import Response
 from core.errors import Rejected
 from core.model.catalog import OfferChange, OfferKey, OfferOutcome
 from core.model.fulfillment import ConfirmedLine, Shipment
-from tests.connectors.amazon.scripted import FakeInside, client, scripted, settings
+from core.model.inbound import InboundItem, InboundState
+from tests.connectors.amazon.scripted import NOW, FakeInside, client, scripted, settings
 
 MODELS = Path(__file__).parents[3] / ".." / "shared" / "reference" / "amazon" / "models"
 FILES = (
@@ -28,6 +30,7 @@ FILES = (
     "listingsItems_2021-08-01",
     "reports_2021-06-30",
     "feeds_2021-06-30",
+    "fulfillmentInboundV0",
     "sellers",
 )
 OURS = {operation.name: operation for operation in OPERATIONS}
@@ -128,6 +131,15 @@ def _accept(operation: Operation, answer: Any) -> None:
             assert all(one["processingStatus"] in STAGES for one in answer["feeds"])
         case "cancelFeed":
             assert answer in ({}, None)
+        case "getShipments":
+            (shipment,) = answer["payload"]["ShipmentData"]
+            report = report_from(shipment, (), as_of=NOW)
+            assert (report.ref, report.state) == ("FBA15DJ9S3J5", InboundState.ON_THE_WAY)
+            assert "Fairview" not in str(without_address(shipment))
+        case "getShipmentItems" | "getShipmentItemsByShipmentId":
+            for item in answer.get("payload", {}).get("ItemData", ()):
+                report = report_from({"ShipmentId": "FBA1"}, [item], as_of=NOW)
+                assert report.items == (InboundItem("CR-47K6-H6QN", 4, 0),)
         case "getMarketplaceParticipations":
             assert answer["payload"][0]["marketplace"]["id"]
         case "confirmShipment":

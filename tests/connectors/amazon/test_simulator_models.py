@@ -185,6 +185,9 @@ def test_refusals_of_every_kind_answer_as_the_models_declare():
         assert status("getFeed", "1") == 404
         assert status("getFeedDocument", "1") == 404
         assert status("cancelFeed", "1") == 404
+        assert status("getShipments") == 400
+        assert status("getShipmentItems") == 400
+        assert status("getShipmentItemsByShipmentId", "FBA0") == 404
         assert status("getInventorySummaries") == 400
         assert 429 in {status("getInventorySummaries") for _ in range(3)}
         clock.advance(3601)
