@@ -47,8 +47,9 @@ def report(amazon: SellingPartner, settings: Settings, *, now: datetime) -> Chec
             ("region", settings.region),
             ("orders API", "2026-01-01 (confirmations: v0)"),
             *order_facts,
+            *inbound,
         ),
-        rights=(*orders, *listings, *inbound),
+        rights=(*orders, *listings),
         problems=(
             *place_problems,
             *order_problems,
@@ -144,8 +145,9 @@ def _listings(
 
 def _inbound(
     amazon: SellingPartner, settings: Settings
-) -> tuple[tuple[Right, ...], tuple[str, ...]]:
-    without = "shipments to FBA cannot be followed"
+) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """Whether shipments to FBA can be followed. Who sends none there needs no role for it."""
+    what = "shipments to FBA"
     query = {
         "QueryType": "SHIPMENT",
         "MarketplaceId": settings.marketplace_id,
@@ -154,10 +156,12 @@ def _inbound(
     try:
         amazon.call(GET_SHIPMENTS, query=query)
     except Unauthorized as error:
-        return (_denied(error, GET_SHIPMENTS, without),), ()
+        if error.missing is None:
+            raise
+        return ((what, f"not followed: the role {GET_SHIPMENTS.role} is missing"),), ()
     except (RateLimited, Rejected) as error:
         return (), (str(error),)
-    return (Right(GET_SHIPMENTS.role, granted=True, without_it=without),), ()
+    return ((what, "followed"),), ()
 
 
 def _denied(error: Unauthorized, operation: Operation, without: str) -> Right:

@@ -708,8 +708,8 @@ def test_a_check_names_account_roles_and_expiry_and_writes_nothing() -> None:
             "Inventory and Order Tracking": True,
             "Direct-to-Consumer Shipping (Restricted)": True,
             "Product Listing": True,
-            "Amazon Fulfillment": True,
         }
+        assert ("shipments to FBA", "followed") in found.facts
         assert found.problems == ()
         assert datetime(2027, 5, 1, tzinfo=UTC) == found.secret_expires_at
         assert not any(entry.took_effect for entry in amazon.simulator.log.entries())
@@ -738,8 +738,10 @@ def test_missing_roles_are_named_with_what_stops() -> None:
     assert [(right.name, right.granted) for right in found.rights] == [
         ("Inventory and Order Tracking", False),
         ("Product Listing", False),
-        ("Amazon Fulfillment", False),
     ]
+    # who sends nothing to FBA needs no role for it
+    told = dict(found.facts)["shipments to FBA"]
+    assert told == "not followed: the role Amazon Fulfillment is missing"
     assert all("cannot" in right.without_it for right in found.rights)
 
 
