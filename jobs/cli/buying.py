@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +19,7 @@ from jobs import buying as lines
 from jobs import purchase, receive, replenish, slow
 from jobs.bootstrap import Application
 from jobs.cli.shared import ByOption, ConfigOption, JsonOption, application, console, person, show
+from jobs.store.consignments import ConsignmentRecord, Consignments
 from jobs.store.purchases import PurchaseRecord, Purchases
 
 
@@ -164,18 +167,24 @@ def orders(
         rows = [
             row
             for order in Purchases(tx).listed(closed=everything, supplier=supplier)
-            for row in _lines(order)
+            for row in _lines(order, Consignments(tx).carrying(order.number))
         ]
     show(
         rows,
-        columns=["order", "supplier", "state", "expected", "sku", "item", "ordered", "confirmed", "received", "price"],
+        columns=["order", "supplier", "state", "expected", "sku", "item", "ordered", "confirmed", "received", "under_way", "price"],
         as_json=as_json,
         title="Purchase orders",
         empty="No purchase order is open.",
     )  # fmt: skip
 
 
-def _lines(order: PurchaseRecord) -> list[dict[str, Any]]:
+def _lines(order: PurchaseRecord, carried_by: Sequence[ConsignmentRecord]) -> list[dict[str, Any]]:
+    under_way: dict[str, list[str]] = defaultdict(list)
+    for one in carried_by:
+        for part in one.lines:
+            if part.sku and part.purchase == order.number and part.left:
+                told = f"{part.left} on {one.number}, {one.expected_on}"
+                under_way[part.sku].append(told)
     return [
         {
             "order": order.number,
@@ -187,6 +196,7 @@ def _lines(order: PurchaseRecord) -> list[dict[str, Any]]:
             "ordered": line.quantity,
             "confirmed": line.confirmed,
             "received": line.received,
+            "under_way": "; ".join(under_way[line.sku]) or None,
             "price": str(line.price) if line.price else None,
         }
         for line in order.lines

@@ -11,6 +11,7 @@ import typer
 from rich.text import Text
 
 from core.errors import ConfigError
+from core.model.demand import LeadTime
 from core.model.inbound import Leg
 from core.model.reasons import Reason
 from core.rules.consignments import LegForecast
@@ -80,6 +81,10 @@ def _row(tx: Tx, app: Application, found: ConsignmentRecord) -> dict[str, Any]:
     }
 
 
+def _leg_days(days: LeadTime) -> Reason:
+    return Reason.of("leg_days", seen=days.observed, usual=days.p50, slow=days.p90)
+
+
 def _runs(leg: LegForecast, legs: Sequence[LegForecast]) -> bool:
     """The first leg after the last one that is done."""
     done = [index for index, one in enumerate(legs) if one.actual]
@@ -106,7 +111,7 @@ def show_one(
                 "late": None if one.actual else one.late.isoformat(),
                 "usual_days": one.days.p50 if one.days else None,
                 "slow_days": one.days.p90 if one.days else None,
-                "why": render(one.days.reason, language) if one.days else None,
+                "why": render(_leg_days(one.days), language) if one.days else None,
             }
             for one in consignments.forecast(tx, app.wiring, found)
         ]

@@ -253,6 +253,7 @@ SENTENCES: Final[dict[str, str]] = {
     # --- goods under way ---
     "consignment_shipped": "{by} put {units:unit|units} on consignment {number} to {location}.",
     "consignment_leg": "{number}: {leg} on {day}.",
+    "leg_days": "By what is written, and {seen:way|ways} seen: half take at most {usual:day|days}, nine of ten {slow}.",
     "consignment_told": "{location} says of {number}: {state}.",
     "consignment_ended": "{number} is over ({state}); {units:unit|units} did not come. Said by: {by}.",
     "consignment_short": "{missing:unit|units} of consignment {number} ({lines}) did not arrive at {location}: "

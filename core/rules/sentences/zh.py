@@ -218,6 +218,7 @@ SENTENCES: Final[dict[str, str]] = {
     # --- 在途货物 ---
     "consignment_shipped": "{by} 将 {units} 件装入发往 {location} 的货运 {number}。",
     "consignment_leg": "货运 {number}：{day} {leg}。",
+    "leg_days": "依据配置与已观察到的 {seen} 次：一半不超过 {usual} 天，九成不超过 {slow} 天。",
     "consignment_told": "{location} 对 {number} 的状态为：{state}。",
     "consignment_ended": "{number} 已结束（{state}）；{units} 件未到。操作人：{by}。",
     "consignment_short": "货运 {number} 有 {missing} 件（{lines}）未到达 {location}：发出 {sent} 件，收到 {received} 件。成本为 {value}。"
