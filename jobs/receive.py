@@ -232,6 +232,7 @@ def _costs(
         location=order.location,
         currency=wiring.config.shop.currency,
         basis=basis,
+        owned=wiring.owned_places,
     )
     return made
 
