@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from core.model.money import Money
 from core.model.purchasing import SupplierItem
+from core.rules.landed_cost import LandedLine
 from core.rules.replenishment import (
     AlertKind,
     Bid,
@@ -22,6 +23,7 @@ from core.rules.replenishment import (
     SlowStep,
     alert_level,
     cheapest,
+    landed_reason,
     order_quantity,
     price_of,
     runs_out,
@@ -237,6 +239,15 @@ def test_the_cheapest_unit_wins_then_the_shorter_way():
     assert best[0].supplier == "cheap"
     assert complete(best[1][0])
     assert even[0].supplier == "near"
+
+
+def test_the_cost_of_a_unit_is_a_sum_a_person_can_follow():
+    line = LandedLine("MUG", units=48, goods=4_800, freight=9_600, duty=1_272, fees=4_800)
+
+    reason = landed_reason(line, "USD")
+
+    assert complete(reason)
+    assert (reason.args["total"], reason.args["each"]) == ("204.72 USD", "4.27 USD")
 
 
 def test_nobody_is_the_cheapest_of_none_and_the_only_one_needs_no_reason():

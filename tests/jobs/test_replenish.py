@@ -59,6 +59,67 @@ def test_a_sku_below_its_reorder_point_is_proposed_from_the_cheapest_supplier(ma
     assert line.loss == line.lost * 350
 
 
+FAR_AND_NEAR = """
+suppliers:
+  far:
+    restocks: home
+    lead_days: 10
+    freight: {by: volume, per_cubic_meter: "500.00"}
+    inbound_fee: "1.00"
+    items:
+      TEA: {cost: "1.00", volume: 4000, hts: "6911.10", origin: CN}
+  near:
+    restocks: home
+    lead_days: 3
+    items:
+      TEA: {cost: "1.20"}
+duties: [{hts: "6911.10", origin: CN, since: 2026-01-01, percent: "26.5"}]
+replenishment: {alert: reorder_point, order_days: 20}
+"""
+
+
+def test_a_low_price_with_freight_duty_and_fees_on_top_is_not_the_cheapest(
+    store: Store, clock: ManualClock, tmp_path: Path
+):
+    # given a unit at 1.00 with 2.00 freight, 0.27 duty and 1.00 fees, and one at 1.20 next door
+    market = open_market(store, clock, tmp_path, more=FAR_AND_NEAR)
+    market.shop.list("v1", "TEA", price=Money(400, "USD"))
+    market.shop.receive("TEA", 20)
+    market.sell("TEA", 3)
+
+    # when plans are worked out
+    ((supplier, (_, lines)),) = market.plans().items()
+    line = lines["TEA"]
+    said = dict(line.steps)
+
+    # then the near one is asked, and the sum says what a unit of either costs on the shelf
+    assert supplier == "near"
+    assert said["replenish_landed"]["each"] == "1.20 USD"
+    assert said["replenish_cheapest"]["than"] == "4.27 USD"
+
+
+def test_what_waiting_costs_is_the_margin_over_the_landed_cost(
+    store: Store, clock: ManualClock, tmp_path: Path
+):
+    # given only the far one, whose unit costs 4.265 on the shelf, and a price of 9.00
+    near = FAR_AND_NEAR.index("  near:"), FAR_AND_NEAR.index("duties:")
+    more = FAR_AND_NEAR[: near[0]] + FAR_AND_NEAR[near[1] :]
+    market = open_market(store, clock, tmp_path, more=more)
+    market.shop.list("v1", "TEA", price=Money(900, "USD"))
+    market.shop.receive("TEA", 20)
+    market.sell("TEA", 3)
+
+    # when its plan is worked out
+    line = market.plans()["far"][1]["TEA"]
+
+    # then a lost sale loses what the unit would have earned, not what its bare price says
+    assert line.lost > 0
+    assert line.cost == line.quantity * 100
+    assert line.landed is not None
+    assert abs(line.landed - line.quantity * 426.5) < 1
+    assert line.loss == line.lost * (900 - 427)
+
+
 def test_a_sku_with_enough_on_the_shelf_is_not_proposed(market: Market):
     # given three sales a day and a shelf for half a year
     market.shop.receive("TEA", 600)

@@ -229,7 +229,9 @@ SENTENCES: Final[dict[str, str]] = {
     "order with --quantity if you want it all the same.",
     "replenish_capped": "No more than sells within {days:day|days} → {quantity}.",
     "replenish_break": "From {least} on one costs {price}: {total} instead of {before} → {quantity}.",
-    "replenish_cheapest": "{supplier} asks {cost}, {other} {than}.",
+    "replenish_landed": "On our shelf: {goods} goods + {freight} freight + {duty} duty + {fees} fees = {total}, "
+    "by {units} → {each} a unit.",
+    "replenish_cheapest": "A unit from {supplier} costs {each} on our shelf, from {other} {than}.",
     "replenish_late": "Even ordered today it comes {days:day|days} after it may have run out ({empty}).",
     "buying_rule_failed": "Your buying rule {rule} could not be evaluated for {sku}: {why}. It is left out until it is mended.",
     "replenish_wait": "{units:sale|sales}, {loss}",

@@ -197,7 +197,9 @@ SENTENCES: Final[dict[str, str]] = {
     "replenish_minimum_too_much": "供应商最少起订 {least} 件，而 {days} 天内只能卖出 {room} 件；若仍要订，请用 --quantity。",
     "replenish_capped": "不超过 {days} 天内能卖出的数量 → {quantity}。",
     "replenish_break": "满 {least} 件单价为 {price}：总价 {total}，原为 {before} → {quantity}。",
-    "replenish_cheapest": "{supplier} 报价 {cost}，{other} 报价 {than}。",
+    "replenish_landed": "到库成本：货款 {goods} + 运费 {freight} + 关税 {duty} + 入库费 {fees} = {total}，"
+    "共 {units} 件 → 每件 {each}。",
+    "replenish_cheapest": "向 {supplier} 采购，每件到库成本 {each}；向 {other}：{than}。",
     "replenish_late": "即使今天订货，也会在可能断货日（{empty}）之后 {days} 天才到。",
     "buying_rule_failed": "您的采购规则 {rule} 无法对 {sku} 求值：{why}。修正之前不予采用。",
     "replenish_wait": "少卖 {units} 件，{loss}",
