@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from config.buying import Buying, terms_of
+from config.buying import Buying, names_of, terms_of
 from config.expressions import RuleFailed
 from config.replenishment import Supplier
 from core.model.calendars import EVERY_DAY, Calendar
@@ -167,11 +167,6 @@ def item_of(tx: Tx, wiring: Wiring, supplier: str, sku: Sku) -> SupplierItem:
     names = names_of(supplier, described)
     told = {one.sku: one for one in Demands(tx).items([sku]).get(sku, []) if one.supplier in names}
     return terms_of(supplier, described, told).get(sku) or SupplierItem(supplier, sku, sku)
-
-
-def names_of(name: str, described: Supplier) -> list[str]:
-    """What a supplier is called in `supplier_item`: its own name, or its connection's."""
-    return sorted({name, described.connection} - {""})
 
 
 # --- one look at some Skus -----------------------------------------------------------------------

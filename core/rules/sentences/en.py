@@ -181,6 +181,9 @@ SENTENCES: Final[dict[str, str]] = {
     # --- the ledger: counts, and what people move ---
     "count_variance": "Count {plan} of {location} differs from the ledger by {units:unit|units} of {ledger} "
     "(limit {percent} %), worth {value}. Count the large differences again, then approve or reject it.",
+    "count_variance_unknown": "Count {plan} of {location} differs from the ledger by {units:unit|units} of {ledger} "
+    "(limit {percent} %), worth {value} and {unknown:unit|units} more whose worth nobody knows. Count the large "
+    "differences again, then approve or reject it.",
     "cannot_take_more": "{units:unit|units} of {sku} cannot leave {location}: {on_hand} are there.",
     "cannot_take_promised": "{units:unit|units} of {sku} cannot leave {location}: of the {on_hand} there, "
     "{committed} are held for orders.",

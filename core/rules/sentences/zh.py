@@ -170,6 +170,8 @@ SENTENCES: Final[dict[str, str]] = {
     # --- 库存账：盘点与人工变动 ---
     "count_variance": "{location} 的盘点 {plan} 与账面相差 {units} 件（账面 {ledger} 件，上限 {percent}%），"
     "价值 {value}。请复点差异大的商品，再批准或驳回。",
+    "count_variance_unknown": "{location} 的盘点 {plan} 与账面相差 {units} 件（账面 {ledger} 件，上限 {percent}%），"
+    "价值 {value}，另有 {unknown} 件价值不明。请复点差异大的商品，再批准或驳回。",
     "cannot_take_more": "{location} 无法移出 {sku} {units} 件：账面仅有 {on_hand} 件。",
     "cannot_take_promised": "{location} 无法移出 {sku} {units} 件：现有 {on_hand} 件中有 {committed} 件已为订单预留。",
     # --- 只能发生一次的写入 ---
