@@ -375,7 +375,7 @@ def slow_mover(
         "cover": "endless" if cover is None else cover,
         "unsold": unsold_days,
     }
-    if age_days is not None and age_days <= returns_days:
+    if returns_days and age_days is not None and age_days <= returns_days:
         reason = Reason("slow_return", {**args, "left": returns_days - age_days})
         return Slow(sku, cover, SlowStep.RETURN, reason)
     if unsold_days >= 2 * limits.silent_days:

@@ -294,3 +294,12 @@ def test_stock_that_lies_gets_a_proposal(facts, step):
 
     assert (found.step if found else None) == step
     assert found is None or complete(found.reason)
+
+
+def test_a_supplier_that_takes_nothing_back_is_not_sent_what_came_today():
+    found = slow_mover(
+        "MUG", units=9, per_day=0.0, unsold_days=70, age_days=0, returns_days=0, limits=LIMITS
+    )
+
+    assert found is not None
+    assert found.step is SlowStep.PROMOTE

@@ -9,9 +9,11 @@ import pytest
 from sqlalchemy import select
 
 from core.model.money import Money
+from core.model.stock import MovementKind, StockMovement
 from jobs import slow, tell
 from jobs.buying import Line
 from jobs.clock import ManualClock
+from jobs.store.stock import Stock
 from jobs.store.store import Store
 from jobs.store.tables import alert, change_plan
 from tests.jobs.builders import NOON, rows
@@ -244,3 +246,27 @@ def test_stock_that_nobody_buys_is_told_with_its_age_and_a_proposal(market: Mark
     assert found[0].unsold_days == 49
     assert str(found[0].found.step) == "promote"
     assert isinstance(market.shop.wiring.day(NOON), date)
+
+
+def test_stock_that_was_never_bought_here_has_an_estimated_value_and_the_age_of_its_first_units(
+    store: Store, clock: ManualClock, tmp_path: Path
+):
+    # given cups counted in when the shop began, which a supplier sells in yuan
+    more = SUPPLIERS.replace("restocks: home", "restocks: home\n    currency: CNY", 1)
+    more += "currencies: {CNY: {2026-11-01: '0.14'}}\n"
+    market = open_market(store, clock, tmp_path, more=more)
+    market.shop.receive("TEA", 20)
+    with store.transaction() as tx:
+        Stock(tx).move(
+            [StockMovement("CUP", "home", MovementKind.COUNT, 3_000, "C1", NOON, cause="count")]
+        )
+
+    # when nobody buys any for seven weeks
+    market.shop.clock.advance(49 * 86_400)
+    market.sell("TEA", 3, days=40)
+    with store.reading() as tx:
+        (one,) = slow.slow_movers(tx, market.shop.wiring)
+
+    # then they are worth what they would cost today, and that is said
+    assert (one.found.sku, one.value, one.estimated) == ("CUP", Money(126_000, "USD"), True)
+    assert one.age_days == 49
