@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
+from config.load import load
 from core.model.money import Money
 from core.model.stock import MovementKind, StockMovement
 from jobs import slow, tell
@@ -16,7 +18,7 @@ from jobs.clock import ManualClock
 from jobs.store.stock import Stock
 from jobs.store.store import Store
 from jobs.store.tables import alert, change_plan
-from tests.jobs.builders import NOON, rows
+from tests.jobs.builders import NOON, line, order, rows
 from tests.jobs.buying import SUPPLIERS, Market, open_market
 
 
@@ -270,3 +272,51 @@ def test_stock_that_was_never_bought_here_has_an_estimated_value_and_the_age_of_
     # then they are worth what they would cost today, and that is said
     assert (one.found.sku, one.value, one.estimated) == ("CUP", Money(126_000, "USD"), True)
     assert one.age_days == 49
+
+
+# --- Kits ----------------------------------------------------------------------------------------
+
+
+def low_now(market: Market) -> dict[str, str]:
+    """Sku -> the code it is told with, as alerts are worked out now."""
+    tell.decide_alerts(market.shop.run("core/alerts"))
+    with market.shop.store.reading() as tx:
+        found = tx.rows(select(alert).where(alert.c.resolved_at.is_(None)))
+    return {dict(one.labels)["sku"]: one.code for one in found if one.rule == "low_stock"}
+
+
+def test_a_kit_with_a_level_is_low_when_its_parts_make_no_more_than_that(
+    store: Store, clock: ManualClock, tmp_path: Path
+):
+    # given two Kits of which only one has a level, and many parts
+    more = SUPPLIERS + "alerts: {clear_margin: 2}\n"
+    market = open_market(store, clock, tmp_path, more=more)
+    path = tmp_path / "lockstep.yaml"
+    path.write_text(
+        path.read_text().replace(
+            "GIFT: {components: {TEA: 1, CUP: 1}}",
+            "GIFT: {low_stock: 5, components: {TEA: 1, CUP: 2}}\n"
+            "    SET: {components: {TEA: 1, CUP: 1}}",
+        )
+    )
+    loaded = load(path, environment={"SECRET": "hush"})
+    market.shop.wiring = replace(market.shop.wiring, loaded=loaded)
+    market.shop.receive("TEA", 50)
+    market.shop.receive("CUP", 30, reference="R2")
+    plenty = low_now(market)
+
+    # when cups are left for five Kits, one of which an order holds
+    market.shop.list("gift", "GIFT")
+    with store.transaction() as tx:
+        Stock(tx).move([StockMovement("CUP", "home", MovementKind.DAMAGE, -18, "D1", clock.now())])
+    market.shop.record(order("1", line(sku="GIFT", listing_remote_id="gift")))
+    few = low_now(market)
+    with store.reading() as tx:
+        (told,) = [row.args for row in tx.rows(select(alert)) if row.code == "alert_low_kit"]
+
+    # then the Kit is told with the part it lacks, until there are enough again
+    assert plenty == {}
+    assert few == {"GIFT": "alert_low_kit"}
+    assert (told["available"], told["part"], told["free"], told["per"]) == (5, "CUP", 10, 2)
+    market.shop.receive("CUP", 4, reference="R3")
+    assert low_now(market) == {}

@@ -278,6 +278,8 @@ SENTENCES: Final[dict[str, str]] = {
     "connection_back": "{connection} answers again.",
     # --- alerts and mails ---
     "alert_low_stock": "{sku} runs low: {available:unit|units} available, the level is {level}.",
+    "alert_low_kit": "{sku} runs low: the parts are enough for {available:Kit|Kits}, the level is {level}. The scarcest is {part}: "
+    "{free:unit|units} free, {per} in each.",
     "alert_buy": "{sku}: order {quantity:unit|units} ({packs:pack|packs} of {pack}) from {supplier} by {order_by}, {cost}. "
     "{available} free + {incoming} on the way - {promised} promised = {position}; low is {level} or fewer; runs out: {runs_out}. "
     "Waiting for the next order (here {later}) may lose {lost:sale|sales}, {loss}.",

@@ -230,6 +230,8 @@ SENTENCES: Final[dict[str, str]] = {
     "connection_back": "{connection} 已恢复响应。",
     # --- 警报与邮件 ---
     "alert_low_stock": "{sku} 库存不足：可用 {available} 件，警戒线为 {level} 件。",
+    "alert_low_kit": "套装 {sku} 库存不足：现有组件够配 {available} 套，警戒线为 {level} 套。最缺的是 {part}："
+    "可用 {free} 件，每套需 {per} 件。",
     "alert_buy": "{sku}：请在 {order_by} 前向 {supplier} 订购 {quantity} 件（{packs} 箱，每箱 {pack} 件），{cost}。"
     "可用 {available} + 在途 {incoming} - 已承诺 {promised} = {position}；低库存线 {level}；预计断货：{runs_out}。"
     "等到下次订货（{later} 到货）可能少卖 {lost} 件，{loss}。",
