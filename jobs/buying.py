@@ -138,6 +138,7 @@ def why_low(line: Line, currency: str) -> Reason:
             quantity=line.quantity,
             packs=line.packs,
             pack=line.pack,
+            price=said(line.price, line.currency),
             cost=said(line.cost, currency),
             order_by=line.order_by,
             runs_out=line.runs_out,

@@ -251,6 +251,7 @@ def _tell(tx: Tx, run: Run, people: People, row: Row[tuple[object, ...]]) -> Non
             people.close_untold(row.id)
         return
     alerts = people.alerts_of(row.id)
+    sums = _sums(tx) if any(one.rule == "low_stock" for one in alerts) else {}
     letter = Letter(
         shop=run.wiring.config.shop.name,
         kind=decision.kind,
@@ -259,7 +260,14 @@ def _tell(tx: Tx, run: Run, people: People, row: Row[tuple[object, ...]]) -> Non
         at=tx.now,
         time_zone=run.wiring.config.shop.time_zone,
         findings=tuple(
-            Finding(one.rule, Reason(one.code, one.args), one.severity, one.since, one.resolved_at)
+            Finding(
+                one.rule,
+                Reason(one.code, one.args),
+                one.severity,
+                one.since,
+                one.resolved_at,
+                steps=sums.get(dict(one.labels).get("sku", ""), ()),
+            )
             for one in alerts
         ),
         **_order_to_make(tx, run, row.group_key),
@@ -271,6 +279,15 @@ def _tell(tx: Tx, run: Run, people: People, row: Row[tuple[object, ...]]) -> Non
         f"incident {row.id}",
         Reason.of("alert_told", group=row.group_key, kind=decision.kind, count=len(alerts)),
     )
+
+
+def _sums(tx: Tx) -> dict[Sku, tuple[Reason, ...]]:
+    """Sku -> the sum behind what a plan says of it, as `replenish plan` shows it."""
+    return {
+        sku: tuple(Reason(code, args) for code, args in line.steps)
+        for _, lines in replenish.planned(tx).values()
+        for sku, line in lines.items()
+    }
 
 
 def _order_to_make(tx: Tx, run: Run, group: str) -> dict[str, Any]:

@@ -48,6 +48,7 @@ TRANSLATED: Final = frozenset(
         "mode",
         "parts",
         "payment",
+        "price",
         "runs_out",
         "state",
         "status",

@@ -280,10 +280,11 @@ SENTENCES: Final[dict[str, str]] = {
     "alert_low_stock": "{sku} runs low: {available:unit|units} available, the level is {level}.",
     "alert_low_kit": "{sku} runs low: the parts are enough for {available:Kit|Kits}, the level is {level}. The scarcest is {part}: "
     "{free:unit|units} free, {per} in each.",
-    "alert_buy": "{sku}: order {quantity:unit|units} ({packs:pack|packs} of {pack}) from {supplier} by {order_by}, {cost}. "
+    "alert_buy": "{sku}: order {quantity:unit|units} ({packs:pack|packs} of {pack}) from {supplier} (a unit: {price}) by "
+    "{order_by}, {cost}. "
     "{available} free + {incoming} on the way - {promised} promised = {position}; low is {level} or fewer; runs out: {runs_out}. "
     "Waiting for the next order (here {later}) may lose {lost:sale|sales}, {loss}.",
-    "alert_buy_units": "{sku}: order {quantity:unit|units} from {supplier} by {order_by}, {cost}. "
+    "alert_buy_units": "{sku}: order {quantity:unit|units} from {supplier} (a unit: {price}) by {order_by}, {cost}. "
     "{available} free + {incoming} on the way - {promised} promised = {position}; low is {level} or fewer; runs out: {runs_out}. "
     "Waiting for the next order (here {later}) may lose {lost:sale|sales}, {loss}.",
     "alert_low_unsold": "{sku} runs low: {available} free + {incoming} on the way - {promised} promised = {position}; "
@@ -476,6 +477,7 @@ WORDS: Final[dict[str, str]] = {
     "purchase answer": "answer to a purchase order",
     "purchase answer file": "file of answers to purchase orders",
     "cost.unknown": "price not known",
+    "price.unknown": "not known",
     "loss.unknown": "margin not known",
     "cover.endless": "no end",
     "runs_out.not_in_sight": "not in sight",

@@ -232,10 +232,10 @@ SENTENCES: Final[dict[str, str]] = {
     "alert_low_stock": "{sku} 库存不足：可用 {available} 件，警戒线为 {level} 件。",
     "alert_low_kit": "套装 {sku} 库存不足：现有组件够配 {available} 套，警戒线为 {level} 套。最缺的是 {part}："
     "可用 {free} 件，每套需 {per} 件。",
-    "alert_buy": "{sku}：请在 {order_by} 前向 {supplier} 订购 {quantity} 件（{packs} 箱，每箱 {pack} 件），{cost}。"
+    "alert_buy": "{sku}：请在 {order_by} 前向 {supplier} 订购 {quantity} 件（{packs} 箱，每箱 {pack} 件），单价 {price}，{cost}。"
     "可用 {available} + 在途 {incoming} - 已承诺 {promised} = {position}；低库存线 {level}；预计断货：{runs_out}。"
     "等到下次订货（{later} 到货）可能少卖 {lost} 件，{loss}。",
-    "alert_buy_units": "{sku}：请在 {order_by} 前向 {supplier} 订购 {quantity} 件，{cost}。"
+    "alert_buy_units": "{sku}：请在 {order_by} 前向 {supplier} 订购 {quantity} 件，单价 {price}，{cost}。"
     "可用 {available} + 在途 {incoming} - 已承诺 {promised} = {position}；低库存线 {level}；预计断货：{runs_out}。"
     "等到下次订货（{later} 到货）可能少卖 {lost} 件，{loss}。",
     "alert_low_unsold": "{sku} 库存偏低：可用 {available} + 在途 {incoming} - 已承诺 {promised} = {position}；低库存线 {level}。未配置该商品的供应商。",
@@ -444,6 +444,7 @@ WORDS: Final[dict[str, str]] = {
     "purchase answer": "采购单答复",
     "purchase answer file": "采购单答复文件",
     "cost.unknown": "价格未知",
+    "price.unknown": "未知",
     "loss.unknown": "毛利未知",
     "cover.endless": "无限",
     "runs_out.not_in_sight": "暂无风险",
