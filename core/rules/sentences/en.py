@@ -38,6 +38,9 @@ SENTENCES: Final[dict[str, str]] = {
     "allocated_none": "No location has {quantity:unit|units} of {sku}.",
     "order_routed": "Order {order} goes to {location}.",
     "order_waiting": "Order {order} waits for units.",
+    "order_waiting_until": "Order {order} waits for units that a preorder or backorder promises until {until}.",
+    "promise_overdue": "Order {order} from {channel} still lacks {missing}, which a preorder or backorder promised until "
+    "{until}. Tell the buyer, or set a later day in the policy.",
     "unfillable": "Order {order} from {channel} cannot be filled; missing: {missing}.",
     # --- orders: changes after the fact ---
     "change_none": "Order {order}: nothing planned has to change.",
@@ -369,6 +372,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_snapshot_quarantined": "Stock files put in quarantine",
     "group_case_wrong_units_shipped": "Parcels with units nobody asked for",
     "group_case_unknown_request": "Answers to requests we never made",
+    "group_case_promise_overdue": "Preorders and backorders whose day is over",
     "group_case_unfillable": "Orders that cannot be filled",
     "group_case_canceled_after_request": "Orders canceled after the request went out",
     "group_case_confirmation_refused": "Shipment confirmations the channel refused",

@@ -37,6 +37,9 @@ SENTENCES: Final[dict[str, str]] = {
     "allocated_none": "没有任何库位有 {sku} {quantity} 件。",
     "order_routed": "订单 {order} 分配至 {location} 发货。",
     "order_waiting": "订单 {order} 正在等待到货。",
+    "order_waiting_until": "订单 {order} 正在等待预售或缺货订购的商品，承诺期到 {until}。",
+    "promise_overdue": "{channel} 的订单 {order} 仍缺 {missing}，预售或缺货订购的承诺期 {until} 已过。"
+    "请通知买家，或在策略中改为更晚的日期。",
     "unfillable": "{channel} 的订单 {order} 无法配齐，缺少：{missing}。",
     # --- 订单：事后变动 ---
     "change_none": "订单 {order}：已有安排无需改动。",
@@ -315,6 +318,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_snapshot_quarantined": "被隔离的库存文件",
     "group_case_wrong_units_shipped": "包裹中有未要求的货品",
     "group_case_unknown_request": "对从未发出的请求的答复",
+    "group_case_promise_overdue": "承诺期已过的预售与缺货订购",
     "group_case_unfillable": "无法满足的订单",
     "group_case_canceled_after_request": "请求发出后被取消的订单",
     "group_case_confirmation_refused": "被渠道拒绝的发货确认",
