@@ -65,6 +65,11 @@ class BuyingPolicies:
         return ([*layers, own] if own else layers), failed
 
 
+def names_of(name: str, described: Supplier) -> list[str]:
+    """What a supplier is called in `supplier_item`: its own name, or its connection's."""
+    return sorted({name, described.connection} - {""})
+
+
 def terms_of(
     name: str, supplier: Supplier, told: Mapping[Sku, SupplierItem]
 ) -> dict[Sku, SupplierItem]:

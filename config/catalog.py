@@ -51,6 +51,8 @@ class Catalog:
         self._parts = {
             one.sku: self._flattened(one) for one in self.skus.values() if one.components
         }
+        #: Kits that have a low-stock level of their own
+        self.watched_kits = tuple(kit for kit in self._parts if self.skus[kit].low_stock)
         self._kits_with: dict[Sku, tuple[Sku, ...]] = {}
         for kit, parts in self._parts.items():
             for part in parts:

@@ -187,7 +187,10 @@ class SkuSettings(Part):
     title: str = Field("", description="what people call it")
     tags: tuple[str, ...] = Field((), description="words that conditions can pick it by")
     low_stock: int | None = Field(
-        None, ge=0, description="alert at or below this many available units"
+        None,
+        ge=0,
+        description="alert at or below this many available units; of a Kit: so many that its "
+        "components make (a Kit without its own level has none)",
     )
     components: dict[str, Units] = Field({}, description="a Kit: component Sku -> units in one Kit")
     aliases: tuple[str, ...] = Field((), description="what channels and suppliers call it")

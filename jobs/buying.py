@@ -9,11 +9,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from fractions import Fraction
 from typing import Any
 
 from sqlalchemy import func, select
 
-from config.buying import Buying, terms_of
+from config.buying import Buying, names_of, terms_of
 from config.expressions import RuleFailed
 from config.replenishment import Supplier
 from core.model.calendars import EVERY_DAY, Calendar
@@ -24,16 +25,19 @@ from core.model.purchasing import SupplierItem
 from core.model.reasons import Arg, Reason
 from core.model.stock import StockLevel
 from core.rules.calendars import NeverOpen, next_open
+from core.rules.landed_cost import LandedLine, nearest
 from core.rules.replenishment import (
     AlertKind,
     Bid,
     Level,
     Need,
     Position,
+    Quantity,
     Room,
     Waiting,
     alert_level,
     cheapest,
+    landed_reason,
     order_quantity,
     runs_out,
     waiting,
@@ -49,6 +53,7 @@ from jobs.forecast import (
     order_by,
     uplifts_of,
 )
+from jobs.landing import land
 from jobs.money import in_shop_money, margin_of
 from jobs.store.bulk import chunks
 from jobs.store.costs import Costs
@@ -104,6 +109,8 @@ class Line:
     loss: int | None
     #: [code, args] of the reasons, in the order of the sum
     steps: list[list[Any]]
+    #: of all units at landed cost as we know its rates now, in the shop's currency; None: not known
+    landed: int | None = None
 
     @property
     def position(self) -> int:
@@ -133,6 +140,7 @@ def why_low(line: Line, currency: str) -> Reason:
             quantity=line.quantity,
             packs=line.packs,
             pack=line.pack,
+            price=said(line.price, line.currency),
             cost=said(line.cost, currency),
             order_by=line.order_by,
             runs_out=line.runs_out,
@@ -162,11 +170,6 @@ def item_of(tx: Tx, wiring: Wiring, supplier: str, sku: Sku) -> SupplierItem:
     names = names_of(supplier, described)
     told = {one.sku: one for one in Demands(tx).items([sku]).get(sku, []) if one.supplier in names}
     return terms_of(supplier, described, told).get(sku) or SupplierItem(supplier, sku, sku)
-
-
-def names_of(name: str, described: Supplier) -> list[str]:
-    """What a supplier is called in `supplier_item`: its own name, or its connection's."""
-    return sorted({name, described.connection} - {""})
 
 
 # --- one look at some Skus -----------------------------------------------------------------------
@@ -392,15 +395,29 @@ class _Look:
             return replace(line, steps=_packed(steps)), Bid(offer.name, nothing, None, 0), position
         quantity = order_quantity(need, offer.item, room=capped)
         cost = in_shop_money(self._wiring, quantity.cost, self._today)
+        landed = self._landed(sku, offer, quantity)
+        currency = self._wiring.config.shop.currency
+        sums = [landed_reason(landed, currency)] if landed else []
         line = replace(
             line,
             quantity=quantity.units,
             packs=quantity.packs,
             price=quantity.price.amount if quantity.price else None,
             cost=cost.amount if cost else None,
-            steps=_packed([*steps, *quantity.steps]),
+            landed=landed.total if landed else None,
+            steps=_packed([*steps, *quantity.steps, *sums]),
         )
-        return line, Bid(offer.name, quantity, cost, offer.usual), position
+        whole = Money(landed.total, currency) if landed else None
+        return line, Bid(offer.name, quantity, whole, offer.usual), position
+
+    def _landed(self, sku: Sku, offer: _Offer, quantity: Quantity) -> LandedLine | None:
+        """What such an order would cost when it is here; None: no price, no rate, or no units."""
+        price = quantity.price
+        if price is None or not quantity.units:
+            return None
+        goods = {sku: (quantity.units, price.amount)}
+        found = land(self._wiring, offer.supplier, goods, currency=price.currency, day=self._today)
+        return found.lines[0] if found else None
 
     def _most_days(self, sku: Sku, buying: Buying, offer: _Offer) -> int:
         terms = offer.supplier.items.get(sku)
@@ -453,8 +470,8 @@ class _Look:
     ) -> Waiting:
         cost = self._costs.get(line.sku)
         unit = cost.of(1).amount if cost else None
-        if unit is None and line.cost is not None:
-            unit = round(line.cost / line.quantity)
+        if unit is None and line.landed is not None:
+            unit = nearest(Fraction(line.landed, line.quantity))
         return waiting(
             position,
             now=(here, self._need(line.sku, here, buying.service)),

@@ -40,11 +40,11 @@ from jobs.store.consignments import (
     ConsignmentRecord,
     Consignments,
 )
-from jobs.store.costs import Costs
 from jobs.store.purchases import PurchaseRecord, Purchases
 from jobs.store.store import Tx
 from jobs.store.transfers import Transfers
 from jobs.wiring import Wiring
+from jobs.worth import cost_of
 
 #: A leg that is so many days overdue becomes a Case.
 LATE = 3
@@ -406,11 +406,11 @@ def _listed(units: Mapping[str, int]) -> str:
 
 
 def _value(tx: Tx, units: Mapping[str, int], wiring: Wiring) -> str:
-    """What the units cost us, landed; "unknown" where that of one is not known."""
-    costs = Costs(tx).unit_cost(list(units))
+    """What the units cost us, or would today; "unknown" where that of one is not known."""
+    costs = cost_of(tx, wiring, units)
     if any(name not in costs for name in units):
         return "unknown"
-    total = sum(costs[name].of(count).amount for name, count in units.items())
+    total = sum(costs[name].unit.amount * count for name, count in units.items())
     return str(Money(total, wiring.config.shop.currency))
 
 

@@ -21,18 +21,16 @@ from config.table import cells_of, text_of
 from core.errors import ConfigError, LockstepError
 from core.model.cases import Case
 from core.model.catalog import LocationId, Sku
-from core.model.money import Money
 from core.model.stock import MovementKind, StockMovement
 from core.rules.counting import Counted, CountLimits, Variance, Worth, impossible, too_far
 from jobs.movements import known, serve_again
-from jobs.store.bulk import chunks
 from jobs.store.counting import balances, set_counted
-from jobs.store.demand import Demands
 from jobs.store.plans import Plans
 from jobs.store.stock import Stock
 from jobs.store.store import Store, Tx
-from jobs.store.tables import change_plan, listing
+from jobs.store.tables import change_plan
 from jobs.wiring import Wiring
+from jobs.worth import worth_of
 
 KIND = "count"
 _COLUMNS = ("sku", "location", "quantity", "counted_at")
@@ -203,7 +201,7 @@ def propose(
 
 def valued(tx: Tx, wiring: Wiring, lines: Sequence[Counted]) -> list[Variance]:
     """The variances of a count, and what they are worth."""
-    worth = worth_of(tx, {one.sku for one in lines}, currency=wiring.config.shop.currency)
+    worth = worth_of(tx, wiring, {one.sku for one in lines})
     return compare(tx, lines, worth=worth)
 
 
@@ -219,36 +217,6 @@ def compare(tx: Tx, lines: Sequence[Counted], *, worth: Mapping[Sku, Worth]) -> 
                 one, balance.then, balance.on_hand, balance.committed, worth.get(one.sku), newer
             )
         )
-    return found
-
-
-def worth_of(tx: Tx, skus: Iterable[Sku], *, currency: str) -> dict[Sku, Worth]:
-    """What a unit of each Sku costs us; its lowest price where no cost is known.
-
-    A cost in the shop's currency is preferred to one in another, and the lowest of several.
-    """
-    asked = sorted(set(skus))
-    found: dict[Sku, Worth] = {}
-    for sku, items in Demands(tx).items(asked).items():
-        costs = [
-            (one.cost.currency != currency, one.cost, one.supplier) for one in items if one.cost
-        ]
-        if costs:
-            _, cost, supplier = min(costs, key=lambda one: (one[0], one[1].amount, one[2]))
-            found[sku] = Worth(cost, "cost", supplier)
-    for chunk in chunks([sku for sku in asked if sku not in found], 5_000):
-        for row in tx.rows(
-            select(listing.c.sku, listing.c.channel, listing.c.price, listing.c.units_per_sale)
-            .where(
-                listing.c.sku.in_(chunk),
-                listing.c.price.is_not(None),
-                listing.c.currency == currency,
-            )
-            .order_by(listing.c.channel)
-        ):
-            price = Money(row.price // max(1, row.units_per_sale), currency)
-            if row.sku not in found or price.amount < found[row.sku].unit.amount:
-                found[row.sku] = Worth(price, "price", row.channel)
     return found
 
 

@@ -15,6 +15,7 @@ from core.model.catalog import Sku
 from jobs.places import Moment, midnights, moment
 from jobs.run import Run
 from jobs.store.dates import Dates
+from jobs.store.orders import Orders
 from jobs.store.store import Tx
 from jobs.wiring import Wiring
 
@@ -30,13 +31,25 @@ def follow_dates(run: Run) -> timedelta | None:
         basis = _basis(wiring, at)
         before = json.loads(run.lease.cursor or "{}")
         touched = _touched(tx, wiring, before, basis) if before != basis else set()
+        waiting = _promised_to(tx, wiring, touched)
     if before != basis:
         with run.transaction() as tx:
             tx.mark_dirty(touched)
+            if waiting:
+                Orders(tx).decide_again(waiting)
+                tx.wake("core/orders")
             tx.advance(json.dumps(basis))
     now = run.clock.now()
     changes = [*midnights(wiring.config, now), *([at.changes_at] if at.changes_at else [])]
     return min(max(min(changes) - now, timedelta(0)), EVERY)
+
+
+def _promised_to(tx: Tx, wiring: Wiring, touched: set[Sku]) -> list[int]:
+    """Orders that wait for units of these Skus: until when they were promised may be another."""
+    if not touched:
+        return []
+    parts = {part for sku in touched for part in wiring.components(sku, 1)}
+    return sorted(number for number, skus in Orders(tx).short().items() if skus & parts)
 
 
 def _basis(wiring: Wiring, at: Moment) -> dict[str, Any]:

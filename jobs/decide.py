@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
+from config.expressions import RuleFailed
 from core.model.cases import Case, Severity
 from core.model.catalog import Sku
 from core.model.fulfillment import FulfillmentState, TrackingStatus
 from core.model.orders import Hold, OrderStage
 from core.model.reasons import Reason
 from core.rules.allocation import Allocation
+from core.rules.availability import promised_until
 from core.rules.changes import FulfillmentFacts, on_surplus
 from core.rules.effects import request_key
 from core.rules.modes import Mode, Permission, Scope, may_write
@@ -172,23 +175,24 @@ def _decide_one(
     verdict = _verdict(run, record)
     allocation = claims.settle(record)
     stage, shadow = record.stage, False
+    waits = Reason.of("order_waiting", order=record.order.name)
     if verdict.stage in (OrderStage.CANCELED, OrderStage.RECORDED):
         stage = _progress(record) if _in_hand(record, verdict.stage) else verdict.stage
-        _close(tx, record, "unfillable")
+        _close(tx, record)
     elif verdict.stage is OrderStage.HELD:
         stage = OrderStage.HELD
     elif allocation.claims and not allocation.complete:
         stage = OrderStage.WAITING
-        _open_unfillable(tx, record, allocation)
+        waits = _wait(tx, run, record, allocation)
     elif allocation.claims:
         shadow = _route(run, routed, record, allocation, scope)
         stage = OrderStage.ROUTED
-        _close(tx, record, "unfillable")
+        _close(tx, record)
     elif record.fulfillments:
         stage = _progress(record)
     routed.holds.append((record, verdict.holds))
     routed.settled.append((record.id, stage, shadow))
-    _tell(tx, record, stage, verdict, allocation)
+    _tell(tx, record, stage, verdict, allocation, waits)
 
 
 def _verdict(run: Run, record: OrderRecord) -> Verdict:
@@ -284,29 +288,81 @@ def _all_may(scope: Scope, skus: Sequence[Sku]) -> Permission:
     return permission
 
 
-def _open_unfillable(tx: Tx, record: OrderRecord, allocation: Allocation) -> None:
+#: Cases about an order that waits for units.
+_UNFILLABLE, _OVERDUE = "unfillable", "promise_overdue"
+
+
+def _wait(tx: Tx, run: Run, record: OrderRecord, allocation: Allocation) -> Reason:
+    """Open the Case that fits an order without units, and say for what it waits.
+
+    A preorder or backorder waits as its buyer knows: that is no trouble before its day is over.
+    """
+    order, channel = record.order.name, record.order.channel
+    until = _promised_until(run, record, allocation)
+    if until is None:
+        reason = Reason.of("unfillable", order=order, channel=channel, missing=_missing(allocation))
+        tx.close_case(_OVERDUE, record.subject)
+        tx.open_case(Case(_UNFILLABLE, record.subject, reason, Severity.CRITICAL))
+        return Reason.of("order_waiting", order=order)
+    waits = Reason.of("order_waiting_until", order=order, until=until.isoformat())
+    if tx.close_case(_UNFILLABLE, record.subject):
+        # It waited before somebody promised its units: the stage does not change.
+        tx.decide(record.subject, waits)
+    if run.wiring.day(tx.now) < until:
+        tx.close_case(_OVERDUE, record.subject)
+        return waits
+    reason = Reason.of(
+        "promise_overdue",
+        order=order,
+        channel=channel,
+        until=until.isoformat(),
+        missing=_missing(allocation),
+    )
+    # Once, also after a person has seen to it: the order is decided again whenever units come.
+    tx.open_case(Case(_OVERDUE, record.subject, reason, Severity.INFO), once=True)
+    return waits
+
+
+def _promised_until(run: Run, record: OrderRecord, allocation: Allocation) -> date | None:
+    """The day by which every missing unit is promised; None: some of them nobody promised."""
+    policies, channel = run.wiring.loaded.policies, record.order.channel
+    if channel not in run.wiring.config.channels:
+        return None
+    placed_on = run.wiring.day(record.order.placed_at)
+    days = []
+    for name in {claim.line for claim in allocation.claims if claim.location is None}:
+        sku = record.resolved[name].sku
+        assert sku is not None, "only lines with a Sku ask for units"
+        try:
+            policy = policies.policy_for(sku, channel, today=placed_on)
+        except RuleFailed:
+            return None  # it is told where the number is decided
+        until = promised_until(policy, placed_on=placed_on)
+        if until is None:
+            return None
+        days.append(until)
+    return max(days, default=None)
+
+
+def _missing(allocation: Allocation) -> str:
     missing: dict[Sku, int] = {}
     for claim in allocation.claims:
         if claim.location is None:
             missing[claim.sku] = missing.get(claim.sku, 0) + claim.quantity
-    reason = Reason.of(
-        "unfillable",
-        order=record.order.name,
-        channel=record.order.channel,
-        missing=", ".join(f"{sku} x{units}" for sku, units in sorted(missing.items())),
-    )
-    tx.open_case(Case("unfillable", record.subject, reason, Severity.CRITICAL))
+    return ", ".join(f"{sku} x{units}" for sku, units in sorted(missing.items()))
 
 
-def _close(tx: Tx, record: OrderRecord, kind: str) -> None:
+def _close(tx: Tx, record: OrderRecord) -> None:
     if record.stage is OrderStage.WAITING:
-        tx.close_case(kind, record.subject)
+        tx.close_case(_UNFILLABLE, record.subject)
+        tx.close_case(_OVERDUE, record.subject)
 
 
 def _tell(
-    tx: Tx, record: OrderRecord, stage: OrderStage, verdict: Verdict, allocation: Allocation
-) -> None:
-    """Keep the reasons, once per change of stage or hold."""
+    tx: Tx, record: OrderRecord, stage: OrderStage, verdict: Verdict, allocation: Allocation,
+    waits: Reason,
+) -> None:  # fmt: skip
+    """Keep the reasons, once per change of stage or hold. `waits`: for what, where it does."""
     order = record.order.name
     for hold in verdict.holds:
         if hold.code not in record.open_holds:
@@ -324,7 +380,7 @@ def _tell(
             record.subject, Reason.of("order_routed", order=order, location=", ".join(places))
         )
     elif stage is OrderStage.WAITING:
-        tx.decide(record.subject, Reason.of("order_waiting", order=order))
+        tx.decide(record.subject, waits)
     elif stage in (OrderStage.CANCELED, OrderStage.RECORDED):
         tx.decide(record.subject, verdict.reason)
     elif stage is OrderStage.DELIVERED:

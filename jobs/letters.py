@@ -1,4 +1,5 @@
-"""What a mail says: groups with counts, one line per finding, in the reader's language.
+"""What a mail says: groups with counts, one line per finding and the sum behind it, in the
+reader's language.
 
 Words come from the two catalogues of core.rules.sentences; everything foreign is escaped.
 """
@@ -28,6 +29,8 @@ _TEXT = """{{ headline }}
 {{ group.title }} ({{ group.count }})
 {% for line in group.lines -%}
 - {{ line.text }}{% if line.resolved %} [{{ resolved_word }}]{% endif %}
+{% for step in line.steps %}    {{ step }}
+{% endfor -%}
 {% endfor -%}
 {% if group.more %}  {{ group.more }}
 {% endif %}
@@ -47,7 +50,9 @@ _HTML = """<!DOCTYPE html>
 {% for group in groups %}
 <h2 style="margin:16px 0 6px;font-size:15px">{{ group.title }} <span style="color:#5b6472;font-weight:normal">({{ group.count }})</span></h2>
 <ul style="margin:0;padding-left:20px">
-{% for line in group.lines %}<li style="margin:2px 0">{% if line.resolved %}<s>{{ line.text }}</s> <span style="color:#1b7f4d">{{ resolved_word }}</span>{% else %}{{ line.text }}{% endif %}</li>
+{% for line in group.lines %}<li style="margin:2px 0">{% if line.resolved %}<s>{{ line.text }}</s> <span style="color:#1b7f4d">{{ resolved_word }}</span>{% else %}{{ line.text }}{% endif %}{% if line.steps %}
+<ul style="margin:2px 0 8px;padding-left:16px;color:#5b6472;font-size:13px">{% for step in line.steps %}<li>{{ step }}</li>{% endfor %}</ul>
+{% endif %}</li>
 {% endfor %}</ul>
 {% if group.more %}<p style="margin:4px 0;color:#5b6472">{{ group.more }}</p>{% endif %}
 {% endfor %}
@@ -66,6 +71,8 @@ class Finding:
     severity: str
     since: datetime
     resolved_at: datetime | None
+    #: the sum behind it, step by step; said while it is not over
+    steps: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +127,13 @@ def write_letter(letter: Letter, *, language: str) -> Written:
             "title": say(f"group_{rule}"),
             "count": len(found),
             "lines": [
-                {"text": render(one.reason, language), "resolved": one.resolved_at is not None}
+                {
+                    "text": render(one.reason, language),
+                    "resolved": one.resolved_at is not None,
+                    "steps": [render(step, language) for step in one.steps]
+                    if one.resolved_at is None
+                    else [],
+                }
                 for one in found[:LONGEST_GROUP]
             ],
             "more": say("mail_more", count=len(found) - LONGEST_GROUP)

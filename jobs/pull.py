@@ -241,7 +241,8 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
         ),
     )
     if doubts:
-        quarantine.put_aside(tx, found, doubts, previous)
+        sku_for = run.wiring.loaded.catalog.sku_for
+        quarantine.put_aside(tx, found, doubts, previous, sku_for=sku_for)
         return
     whole = counted.totals(stock, snapshot, previous)
     if (

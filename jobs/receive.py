@@ -12,30 +12,19 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import select
 
-from config.replenishment import Supplier, exact
 from core.model.cases import Case
 from core.model.catalog import Sku
-from core.model.money import Money, exponent
+from core.model.money import Money
 from core.model.purchasing import PurchaseState
 from core.model.reasons import Reason
 from core.model.stock import MovementKind, StockMovement
-from core.rules.landed_cost import (
-    Duty,
-    LandedLine,
-    ReceivedLine,
-    ShareBy,
-    duty_for,
-    landed,
-    nearest,
-)
+from core.rules.landed_cost import LandedLine
 from jobs import arrivals
-from jobs.money import rate_on
+from jobs.landing import land
 from jobs.purchase import CASES, CannotBuy
 from jobs.store.costs import Costs
 from jobs.store.purchases import LineRecord, PurchaseRecord, Purchases
@@ -43,8 +32,6 @@ from jobs.store.stock import Stock
 from jobs.store.store import Tx
 from jobs.store.tables import movement
 from jobs.wiring import Wiring
-
-_CUBIC_METER, _KILOGRAM = 1_000_000, 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,74 +180,30 @@ def _costs(
             "its freight and duty terms are needed to receive"
         )
     today = wiring.day(tx.now)
-    found = rate_on(wiring, order.currency, today)
+    priced = {
+        sku: (count, line.price.amount)
+        for sku, count in sorted(units.items())
+        if (line := lines.get(sku)) is not None and line.price is not None
+    }
+    found = land(wiring, supplier, priced, currency=order.currency, day=today, freight=freight)
     if found is None:
         own = wiring.config.shop.currency
         raise CannotBuy(
             f"{order.number} is in {order.currency} and no rate to {own} holds on {today}; write "
             f"one under `currencies`"
         )
-    rate, written, since = found
-    received: list[ReceivedLine] = []
-    basis: dict[Sku, Any] = {}
-    for sku, count in sorted(units.items()):
-        line = lines.get(sku)
-        if line is None or line.price is None:
-            continue
-        terms = supplier.items.get(sku)
-        duty = None
-        if terms is not None and terms.hts:
-            duty = duty_for(_duties(wiring), hts=terms.hts, origin=terms.origin, day=today)
-        received.append(
-            ReceivedLine(
-                sku=sku,
-                units=count,
-                price=line.price.amount * count,
-                volume=terms.volume if terms else 0,
-                weight=terms.weight if terms else 0,
-                duty=duty.percent if duty else Fraction(0),
-                fee=exact(supplier.inbound_fee) * 10 ** exponent(wiring.config.shop.currency),
-            )
-        )
-        basis[sku] = {
-            "price": str(line.price),
-            "rate": written,
-            "rate_since": since.isoformat() if since else None,
-            "freight": "stated" if freight is not None else "by the supplier's rates",
-            "shared_by": supplier.freight.by,
-            "duty_percent": str(float(duty.percent)) if duty else "0",
-            "hts": terms.hts if terms else None,
-            "origin": terms.origin if terms else "",
-        }
-    if not received:
+    if not found.lines:
         return ()
-    total = freight.amount if freight is not None else _estimated(wiring, supplier, received)
-    made = landed(received, rate=rate, freight=total, by=ShareBy(supplier.freight.by))
     Costs(tx).freeze(
         reference,
-        made,
+        found.lines,
         purchase=order.number,
         location=order.location,
         currency=wiring.config.shop.currency,
-        basis=basis,
+        basis=found.basis,
+        owned=wiring.owned_places,
     )
-    return made
-
-
-def _duties(wiring: Wiring) -> list[Duty]:
-    return [
-        Duty(one.hts.replace(".", ""), one.origin, one.since, exact(one.percent))
-        for one in wiring.config.duties
-    ]
-
-
-def _estimated(wiring: Wiring, supplier: Supplier, lines: list[ReceivedLine]) -> int:
-    """Freight by the supplier's rates: cubic meters and kilograms, in minor units."""
-    volume = sum(line.volume * line.units for line in lines)
-    weight = sum(line.weight * line.units for line in lines)
-    each = exact(supplier.freight.per_cubic_meter) * Fraction(volume, _CUBIC_METER)
-    each += exact(supplier.freight.per_kilogram) * Fraction(weight, _KILOGRAM)
-    return nearest(each * 10 ** exponent(wiring.config.shop.currency))
+    return found.lines
 
 
 # --- what a person brings ------------------------------------------------------------------------

@@ -14,12 +14,13 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
+from config.buying import names_of
 from core.model.cases import Case
 from core.model.catalog import Sku
 from core.model.reasons import Reason
 from core.rules.replenishment import AlertKind
 from jobs import consignments, refill
-from jobs.buying import PLAN, Line, lines_for, names_of
+from jobs.buying import PLAN, Line, lines_for
 from jobs.run import Run
 from jobs.store.bulk import chunks
 from jobs.store.demand import EVERYWHERE

@@ -16,9 +16,10 @@ from sqlalchemy import Row, func, select
 from config.model import Recipient
 from core.errors import ConnectorError, Rejected, UnknownOutcome
 from core.model.cases import FiringAlert, Severity
+from core.model.catalog import Sku
 from core.model.reasons import Reason
 from core.ports import AlertTarget, Mail
-from core.rules.alerting import Incident, low_stock, telling
+from core.rules.alerting import Incident, KitPart, low_kit, low_stock, telling
 from core.rules.effects import message_id
 from core.rules.replenishment import AlertKind
 from jobs import buying, replenish
@@ -103,7 +104,13 @@ def _low_stock(tx: Tx, run: Run) -> list[FiringAlert]:
     """Skus with few units on the shelf, and those that are to be bought again by demand."""
     alerts = {one.labels[0][1]: one for one in _few_units(tx, run)}
     before = People(tx).firing()
-    fresh = [sku for sku, one in alerts.items() if one.fingerprint not in before]
+    catalog = run.wiring.loaded.catalog
+    fresh = [
+        sku
+        for sku, one in alerts.items()
+        # Of a Kit, its parts are bought.
+        if one.fingerprint not in before and not catalog.components_of(sku)
+    ]
     if fresh and run.wiring.config.suppliers:
         # Told with what to buy, not first without and an hour later with it.
         found = buying.lines_for(tx, run.wiring, fresh)
@@ -136,17 +143,14 @@ def _few_units(tx: Tx, run: Run) -> list[FiringAlert]:
     )
     unallocated = Stock(tx).unallocated(row.sku for row in rows)
     before = People(tx).firing()
-    found = []
+    found = _few_kits(tx, run)
     for row in rows:
         level = run.wiring.low_stock(row.sku, today=today)
-        fingerprint = FiringAlert(
-            "low_stock", (("sku", row.sku),), Reason.of("alert_low_stock")
-        ).fingerprint
         one = low_stock(
             row.sku,
             available=int(row.free) - unallocated[row.sku],
             level=level,
-            firing=fingerprint in before,
+            firing=_named(row.sku) in before,
             margin=margin,
         )
         if one is None or level <= 0:
@@ -154,6 +158,46 @@ def _few_units(tx: Tx, run: Run) -> list[FiringAlert]:
         if run.wiring.loaded.buying.of(row.sku).alert is AlertKind.STATIC:
             found.append(one)
     return found
+
+
+def _few_kits(tx: Tx, run: Run) -> list[FiringAlert]:
+    """Kits whose parts make no more of them than the number a person wrote for the Kit.
+
+    Whatever makes plain Skus low: nobody looks at the demand for Kits, only at that for their parts.
+    """
+    catalog = run.wiring.loaded.catalog
+    kits = {kit: catalog.components_of(kit) for kit in catalog.watched_kits}
+    parts = {part for one in kits.values() for part in one}
+    levels = Stock(tx).levels(parts)
+    unallocated = Stock(tx).unallocated(parts)
+    before = People(tx).firing()
+    found = []
+    for kit, components in kits.items():
+        if not any(levels.get(part) for part in components):
+            # As with a plain Sku: what never stood on a shelf does not run low.
+            continue
+        one = low_kit(
+            kit,
+            [
+                KitPart(
+                    part,
+                    sum(level.available for level in levels.get(part, ())) - unallocated[part],
+                    units,
+                )
+                for part, units in components.items()
+            ],
+            level=run.wiring.low_stock(kit, today=run.wiring.day(tx.now)),
+            firing=_named(kit) in before,
+            margin=run.wiring.config.alerts.clear_margin,
+        )
+        if one is not None:
+            found.append(one)
+    return found
+
+
+def _named(sku: Sku) -> str:
+    """The fingerprint of a Sku's low-stock alert."""
+    return FiringAlert("low_stock", (("sku", sku),), Reason.of("alert_low_stock")).fingerprint
 
 
 def _open_cases(tx: Tx) -> list[FiringAlert]:
@@ -207,6 +251,7 @@ def _tell(tx: Tx, run: Run, people: People, row: Row[tuple[object, ...]]) -> Non
             people.close_untold(row.id)
         return
     alerts = people.alerts_of(row.id)
+    sums = _sums(tx) if any(one.rule == "low_stock" for one in alerts) else {}
     letter = Letter(
         shop=run.wiring.config.shop.name,
         kind=decision.kind,
@@ -215,7 +260,14 @@ def _tell(tx: Tx, run: Run, people: People, row: Row[tuple[object, ...]]) -> Non
         at=tx.now,
         time_zone=run.wiring.config.shop.time_zone,
         findings=tuple(
-            Finding(one.rule, Reason(one.code, one.args), one.severity, one.since, one.resolved_at)
+            Finding(
+                one.rule,
+                Reason(one.code, one.args),
+                one.severity,
+                one.since,
+                one.resolved_at,
+                steps=sums.get(dict(one.labels).get("sku", ""), ()),
+            )
             for one in alerts
         ),
         **_order_to_make(tx, run, row.group_key),
@@ -227,6 +279,15 @@ def _tell(tx: Tx, run: Run, people: People, row: Row[tuple[object, ...]]) -> Non
         f"incident {row.id}",
         Reason.of("alert_told", group=row.group_key, kind=decision.kind, count=len(alerts)),
     )
+
+
+def _sums(tx: Tx) -> dict[Sku, tuple[Reason, ...]]:
+    """Sku -> the sum behind what a plan says of it, as `replenish plan` shows it."""
+    return {
+        sku: tuple(Reason(code, args) for code, args in line.steps)
+        for _, lines in replenish.planned(tx).values()
+        for sku, line in lines.items()
+    }
 
 
 def _order_to_make(tx: Tx, run: Run, group: str) -> dict[str, Any]:

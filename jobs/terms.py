@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
+from typing import Any
 
 from core.model.cases import Case
 from core.model.catalog import Sku
-from core.model.purchasing import SupplierItem
+from core.model.money import Money
+from core.model.purchasing import SupplierItem, UnreadTerms
 from core.model.reasons import Reason
 from core.model.stock import StockSnapshot
 from jobs.store.bulk import chunks
@@ -34,6 +37,57 @@ def record_terms(tx: Tx, snapshot: StockSnapshot, *, sku_for: Callable[[str], Sk
                 reason = Reason.of("item_resumed", sku=sku, supplier=supplier, item=item)
                 tx.decide(f"sku {sku}", reason)
         demands.set_items(told[sku] for sku in sorted(changed))
+
+
+def kept_terms(
+    tx: Tx, snapshot: StockSnapshot, *, sku_for: Callable[[str], Sku | None]
+) -> list[Any]:
+    """What a snapshot that nobody believes yet tells anew, as JSON for `told_terms`.
+
+    Nothing of it counts before a person approves the snapshot. Terms that are as they were are left
+    out: a long catalogue is kept for the few that differ.
+    """
+    demands = Demands(tx)
+    kept: list[Any] = []
+    for chunk in chunks(snapshot.terms):
+        ours: dict[Sku, SupplierItem] = {}
+        for one in chunk:
+            if not isinstance(one, SupplierItem):
+                kept.append({"unread": [one.name, one.lines, one.first, one.text]})
+            elif (sku := sku_for(one.sku)) is not None:
+                ours[sku] = replace(one, sku=sku)
+        kept += [_as_json(ours[sku]) for sku in sorted(demands.new_terms(ours.values()))]
+    return kept
+
+
+def told_terms(tx: Tx, kept: Iterable[Any], *, at: datetime) -> list[SupplierItem | UnreadTerms]:
+    """The terms that were kept at `at`, in our words, without what was told anew since."""
+    told = [UnreadTerms(*one["unread"]) if "unread" in one else _from_json(one) for one in kept]
+    items = [one for one in told if isinstance(one, SupplierItem)]
+    newer = Demands(tx).told_since(at, {one.sku for one in items})
+    return [
+        one for one in told if isinstance(one, UnreadTerms) or (one.supplier, one.sku) not in newer
+    ]
+
+
+def _as_json(one: SupplierItem) -> dict[str, Any]:
+    return {
+        "supplier": one.supplier,
+        "sku": one.sku,
+        "item": one.item,
+        "pack": one.pack,
+        "least": one.least,
+        "cost": [one.cost.amount, one.cost.currency] if one.cost else None,
+        "breaks": [[units, price.amount, price.currency] for units, price in one.breaks],
+        "lead_days": one.lead_days,
+        "discontinued": one.discontinued,
+    }
+
+
+def _from_json(kept: Mapping[str, Any]) -> SupplierItem:
+    cost = kept["cost"]
+    breaks = tuple((units, Money(amount, currency)) for units, amount, currency in kept["breaks"])
+    return SupplierItem(**{**kept, "cost": Money(*cost) if cost else None, "breaks": breaks})
 
 
 def _in_our_words(

@@ -85,6 +85,16 @@ class Wiring:
         """The connection that counts it, or `lockstep`."""
         return self.config.locations[location].counted_by
 
+    @property
+    def owned_places(self) -> frozenset[LocationId]:
+        """Locations whose units are ours: counted by us, or by a channel that keeps our goods. What
+        somebody else tells by file is taken for a supplier's own, who sells it through us."""
+        return frozenset(
+            one.id
+            for one in self.locations
+            if one.basis is None or one.counting_channel is not None
+        )
+
     def channels_of(self, connection: str) -> frozenset[ChannelId]:
         """The channels this connection speaks to."""
         return frozenset(name for name, by in self.connection_of.items() if by == connection)

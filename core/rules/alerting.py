@@ -6,7 +6,8 @@ repeat_interval; what resolves before group_wait is never told).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -40,6 +41,41 @@ def low_stock(
     # A margin of 0 must not resolve at the very level it fires at.
     until = level + max(margin, 1) if firing else level + 1
     return LowStock(sku, available, level).firing() if available < until else None
+
+
+@dataclass(frozen=True, slots=True)
+class KitPart:
+    """A component of a Kit."""
+
+    sku: Sku
+    #: units no order holds, at all places together
+    free: int
+    #: units of it in one Kit
+    per_kit: int
+
+
+def low_kit(
+    kit: Sku, parts: Sequence[KitPart], *, level: int, firing: bool, margin: int
+) -> FiringAlert | None:
+    """The same for a Kit, of which as many are available as its scarcest component makes.
+
+    `parts` are one or more. The alert names that component: it is the one to buy.
+    """
+    scarcest = min(parts, key=lambda one: (one.free // one.per_kit, one.sku))
+    available = scarcest.free // scarcest.per_kit
+    found = low_stock(kit, available=available, level=level, firing=firing, margin=margin)
+    if found is None:
+        return None
+    reason = Reason.of(
+        "alert_low_kit",
+        sku=kit,
+        available=available,
+        level=level,
+        part=scarcest.sku,
+        free=scarcest.free,
+        per=scarcest.per_kit,
+    )
+    return replace(found, reason=reason)
 
 
 @dataclass(frozen=True, slots=True)

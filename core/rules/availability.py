@@ -264,6 +264,21 @@ def _beyond(
     return left
 
 
+def promised_until(policy: Policy, *, placed_on: date) -> date | None:
+    """The first day on which units that an order of `placed_on` waits for are late.
+
+    None: nothing promised the buyer units that were not there.
+    """
+    if not policy.sell or policy.fixed is not None:
+        return None
+    days = [
+        beyond.until
+        for beyond in (policy.preorder, policy.backorder)
+        if beyond is not None and placed_on < beyond.until
+    ]
+    return max(days, default=None)
+
+
 def _narrow(left: int, policy: Policy, steps: list[Reason]) -> int:
     """What the channel shows of what it may: cap, hide-below."""
     if policy.cap is not None and left > policy.cap:

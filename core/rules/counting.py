@@ -8,7 +8,7 @@ from datetime import datetime
 
 from core.model.catalog import LocationId, Sku
 from core.model.money import Money
-from core.model.reasons import Reason
+from core.model.reasons import Arg, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,10 @@ class Worth:
     """What one unit is worth, and where that figure comes from."""
 
     unit: Money
-    #: "cost" (a supplier's) or "price" (of a listing, where no cost is known)
+    #: "landed" (what it cost on our shelf), "cost" (a supplier's terms, where nothing of it was
+    #: received against a purchase) or "price" (of a listing, where no cost is known either)
     basis: str
-    #: the supplier or the channel
+    #: the supplier or the channel; "" for landed
     source: str
 
 
@@ -85,26 +86,28 @@ def too_far(
     """Why a person should look at the count again before it is believed, or None.
 
     Found and missing units do not cancel one another out: ten of one Sku lying among another's is
-    twenty units wrong. Values in other currencies than the shop's are left out of the sum.
+    twenty units wrong. Units whose worth in the shop's currency nobody knows cannot be held against
+    the limit of money: the reason says how many they are.
     """
     ledger = sum(max(one.ledger, 0) for one in variances if not one.superseded)
     differ = sum(abs(one.units) for one in variances)
-    value = sum(
-        abs(one.value.amount) for one in variances if one.value and one.value.currency == currency
-    )
+    value = unknown = 0
+    for one in variances:
+        if one.value is not None and one.value.currency == currency:
+            value += abs(one.value.amount)
+        else:
+            unknown += abs(one.units)
     by_units = differ * 100 > ledger * limits.units
     by_value = limits.value is not None and value > limits.value
     if not (by_units or by_value):
         return None
-    return Reason.of(
-        "count_variance",
-        plan=plan,
-        location=location,
-        units=differ,
-        ledger=ledger,
-        percent=limits.units,
-        value=str(Money(value, currency)),
-    )
+    args: dict[str, Arg] = {
+        "plan": plan, "location": location, "units": differ, "ledger": ledger,
+        "percent": limits.units, "value": str(Money(value, currency)),
+    }  # fmt: skip
+    if unknown:
+        return Reason("count_variance_unknown", {**args, "unknown": unknown})
+    return Reason("count_variance", args)
 
 
 def impossible(variances: Iterable[Variance]) -> list[Variance]:

@@ -13,6 +13,10 @@ from enum import StrEnum
 
 from core.model.reasons import Reason
 
+#: The soonest to look again at what only waits, whatever is configured: a wait that is over at once
+#: would be looked at without end.
+SOON = timedelta(minutes=1)
+
 
 class Move(StrEnum):
     NOTHING = "nothing"
@@ -166,7 +170,7 @@ def _unconfirmed(
         return Step(Move.PUSH, _change("offer_raises", sent, wanted), None)
     if offer.held_by_feed:
         # The feed may still put its own number there: reading now would prove nothing.
-        return Step(Move.WAIT, Reason.of("in_feed", sent=sent), now + pace.verify_after)
+        return Step(Move.WAIT, Reason.of("in_feed", sent=sent), now + max(pace.verify_after, SOON))
     verify_at = now if offer.sent_at is None else offer.sent_at + pace.verify_after
     if now >= verify_at:
         return Step(Move.READ, Reason.of("verify_due", sent=sent), None)

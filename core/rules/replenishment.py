@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from fractions import Fraction
 from statistics import NormalDist
 
 from core.model.catalog import Sku
 from core.model.money import Money
 from core.model.purchasing import SupplierItem
 from core.model.reasons import Arg, Reason
+from core.rules.landed_cost import LandedLine, nearest
 
 
 class AlertKind(StrEnum):
@@ -270,13 +272,35 @@ class Bid:
 
     supplier: str
     quantity: Quantity
-    #: of all units, in the shop's own money; None: not known
-    cost: Money | None
+    #: of all units at landed cost, in the shop's own money; None: not known
+    landed: Money | None
     lead_days: int
+
+    @property
+    def each(self) -> Money | None:
+        """One unit at landed cost, to the nearest minor unit."""
+        if self.landed is None or not self.quantity.units:
+            return None
+        each = nearest(Fraction(self.landed.amount, self.quantity.units))
+        return Money(each, self.landed.currency)
+
+
+def landed_reason(line: LandedLine, currency: str) -> Reason:
+    """What one unit of an order costs when it lies on our shelf, as a sum."""
+    return Reason.of(
+        "replenish_landed",
+        goods=str(Money(line.goods, currency)),
+        freight=str(Money(line.freight, currency)),
+        duty=str(Money(line.duty, currency)),
+        fees=str(Money(line.fees, currency)),
+        total=str(Money(line.total, currency)),
+        units=line.units,
+        each=str(Money(nearest(Fraction(line.total, line.units)), currency)),
+    )
 
 
 def cheapest(bids: Iterable[Bid]) -> tuple[Bid, tuple[Reason, ...]] | None:
-    """The supplier to buy from: the lowest cost of a unit, then the shorter way, then the name.
+    """The supplier to buy from: the lowest landed cost of a unit, then the shorter way, then the name.
 
     A price that is not known comes after all that are; a supplier from whom nothing can be ordered
     sensibly comes last.
@@ -285,22 +309,23 @@ def cheapest(bids: Iterable[Bid]) -> tuple[Bid, tuple[Reason, ...]] | None:
     if not ordered:
         return None
     first = ordered[0]
-    if len(ordered) == 1 or first.cost is None:
+    if len(ordered) == 1 or first.each is None:
         return first, ()
     second = ordered[1]
     reason = Reason.of(
         "replenish_cheapest",
         supplier=first.supplier,
-        cost=str(first.cost),
+        each=str(first.each),
         other=second.supplier,
-        than=str(second.cost) if second.cost else "",
+        than=str(second.each) if second.each else "",
     )
     return first, (reason,)
 
 
-def _rank(bid: Bid) -> tuple[bool, bool, float, int, str]:
-    each = bid.cost.amount / bid.quantity.units if bid.cost and bid.quantity.units else 0.0
-    return (bid.quantity.units == 0, bid.cost is None, each, bid.lead_days, bid.supplier)
+def _rank(bid: Bid) -> tuple[bool, bool, Fraction, int, str]:
+    units = bid.quantity.units
+    each = Fraction(bid.landed.amount, units) if bid.landed and units else Fraction(0)
+    return (units == 0, bid.landed is None, each, bid.lead_days, bid.supplier)
 
 
 # --- what nobody buys ----------------------------------------------------------------------------
@@ -350,7 +375,7 @@ def slow_mover(
         "cover": "endless" if cover is None else cover,
         "unsold": unsold_days,
     }
-    if age_days is not None and age_days <= returns_days:
+    if returns_days and age_days is not None and age_days <= returns_days:
         reason = Reason("slow_return", {**args, "left": returns_days - age_days})
         return Slow(sku, cover, SlowStep.RETURN, reason)
     if unsold_days >= 2 * limits.silent_days:

@@ -287,7 +287,7 @@ def close(
 
 
 def slow_movers(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Stock that lies too long, its value at landed cost, and what to do about it."""
+    """Stock that lies too long, its value (what it cost, or what it would cost now), and what to do."""
     with application(config) as app, app.store.reading() as tx:
         language = app.wiring.config.shop.language
         rows = [
@@ -298,6 +298,7 @@ def slow_movers(config: ConfigOption = None, as_json: JsonOption = False) -> Non
                 "age_days": one.age_days,
                 "unsold_days": one.unsold_days,
                 "value": str(one.value) if one.value else None,
+                "value_is": _basis(one),
                 "proposal": str(one.found.step),
                 "why": render(one.found.reason, language),
             }
@@ -312,6 +313,7 @@ def slow_movers(config: ConfigOption = None, as_json: JsonOption = False) -> Non
             "age_days",
             "unsold_days",
             "value",
+            "value_is",
             "proposal",
             "why",
         ],
@@ -319,3 +321,9 @@ def slow_movers(config: ConfigOption = None, as_json: JsonOption = False) -> Non
         title="Slow movers, the most money first",
         empty="Nothing lies too long.",
     )
+
+
+def _basis(one: slow.SlowStock) -> str | None:
+    if one.value is None:
+        return None
+    return "estimated" if one.estimated else "landed cost"

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from core.errors import ConfigError
 from core.model.money import Money
 from core.model.stock import MovementKind
-from core.rules.counting import Variance
+from core.rules.counting import Variance, Worth
 from jobs import counts, movements
 from jobs.bootstrap import Application
 from jobs.cli.looking import list_stock
@@ -116,7 +116,7 @@ def _show_variances(number: int, variances: list[Variance], *, as_json: bool) ->
             "after": one.after,
             "held": one.committed,
             "value": str(one.value) if one.value else None,
-            "worth": f"{one.worth.basis} of {one.worth.source}" if one.worth else "unknown",
+            "worth": _source(one.worth),
             "remark": _remark(one),
         }
         for one in variances
@@ -142,6 +142,12 @@ def _show_variances(number: int, variances: list[Variance], *, as_json: bool) ->
         )
     )
     out.print(Text(f"apply it with: lockstep stock approve {number}"))
+
+
+def _source(worth: Worth | None) -> str:
+    if worth is None:
+        return "unknown"
+    return f"{worth.basis} of {worth.source}" if worth.source else f"{worth.basis} cost"
 
 
 def _remark(one: Variance) -> str:

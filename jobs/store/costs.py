@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -60,10 +60,15 @@ class Costs:
         location: LocationId,
         currency: str,
         basis: Mapping[Sku, Any],
+        owned: Collection[LocationId],
     ) -> None:
-        """Keep what a receipt cost. Called once per receipt, before its units move."""
+        """Keep what a receipt cost. Called once per receipt, before its units move.
+
+        `owned`: the locations whose units are ours; what lies elsewhere we never paid for, and it
+        must not thin the average.
+        """
         before = self.unit_cost(line.sku for line in lines)
-        there = self._on_hand([line.sku for line in lines])
+        there = self._on_hand([line.sku for line in lines], {*owned, location})
         for line in lines:
             known = before.get(line.sku)
             pool = averaged(
@@ -91,10 +96,10 @@ class Costs:
                 )
             )
 
-    def _on_hand(self, skus: Sequence[Sku]) -> dict[Sku, int]:
+    def _on_hand(self, skus: Sequence[Sku], places: Collection[LocationId]) -> dict[Sku, int]:
         rows = self._tx.rows(
             select(stock_level.c.sku, func.sum(stock_level.c.on_hand).label("units"))
-            .where(stock_level.c.sku.in_(skus))
+            .where(stock_level.c.sku.in_(skus), stock_level.c.location.in_(sorted(places)))
             .group_by(stock_level.c.sku)
         )
         return {row.sku: int(row.units) for row in rows}

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, text
@@ -153,6 +153,16 @@ class Demands:
         for supplier, by_sku in _by_supplier(items).items():
             new |= self._differing(supplier, {sku: _digest(one) for sku, one in by_sku.items()})
         return new
+
+    def told_since(self, at: datetime, skus: Iterable[Sku]) -> set[tuple[str, Sku]]:
+        """(supplier, Sku) of the terms of these Skus that were written after this instant."""
+        found: set[tuple[str, Sku]] = set()
+        for chunk in chunks(sorted(set(skus)), 5_000):
+            query = select(supplier_item.c.supplier, supplier_item.c.sku).where(
+                supplier_item.c.sku.in_(chunk), supplier_item.c.at > at
+            )
+            found.update((row.supplier, row.sku) for row in self._tx.rows(query))
+        return found
 
     def discontinued(self, supplier: str, skus: Iterable[Sku]) -> set[Sku]:
         """Those of the Skus that the supplier says it will not make again."""

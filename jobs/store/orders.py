@@ -324,6 +324,21 @@ class Orders:
             found.update(self._connection.execute(query).scalars())
         return sorted(found)
 
+    def short(self) -> dict[int, set[Sku]]:
+        """Orders that wait for units that no location has -> the component Skus they lack."""
+        found: dict[int, set[Sku]] = defaultdict(set)
+        for row in self._tx.rows(
+            select(reservation.c.order_id, reservation.c.sku)
+            .join(orders, orders.c.id == reservation.c.order_id)
+            .where(
+                orders.c.stage == str(OrderStage.WAITING),
+                reservation.c.state == "open",
+                reservation.c.location.is_(None),
+            )
+        ):
+            found[row.order_id].add(row.sku)
+        return found
+
     def find(self, channel: str, remote_id: str) -> int | None:
         return self._connection.execute(
             select(orders.c.id).where(orders.c.channel == channel, orders.c.remote_id == remote_id)

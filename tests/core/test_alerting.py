@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.model.cases import Severity
-from core.rules.alerting import Incident, low_stock, telling
+from core.rules.alerting import Incident, KitPart, low_kit, low_stock, telling
 from tests.core.strategies import NOON
 
 MINUTE = timedelta(minutes=1)
@@ -63,6 +63,19 @@ def test_what_names_a_low_stock_alert_never_changes_with_its_values():
     assert later is not None
     assert first.fingerprint == later.fingerprint == "low_stock|sku=MUG"
     assert later.reason.args == {"sku": "MUG", "available": 1, "level": 5}
+
+
+def test_a_kit_is_as_low_as_its_scarcest_part_which_is_named():
+    # given a Kit of two cups and a tray
+    cups, trays = KitPart("CUP", free=13, per_kit=2), KitPart("TRAY", free=9, per_kit=1)
+
+    enough = low_kit("SET", [cups, trays], level=5, firing=False, margin=1)
+    low = low_kit("SET", [cups, trays], level=6, firing=False, margin=1)
+
+    assert enough is None
+    assert low is not None
+    assert low.fingerprint == "low_stock|sku=SET"
+    assert (low.reason.args["available"], low.reason.args["part"]) == (6, "CUP")
 
 
 @given(st.integers(-5, 20), st.integers(0, 10), st.integers(0, 5))

@@ -16,6 +16,7 @@ from core.rules.counting import (
     impossible,
     too_far,
 )
+from core.rules.sentences import render
 from tests.core.strategies import NOON
 
 COST = Worth(Money(500, "USD"), "cost", "acme")
@@ -83,6 +84,17 @@ def test_a_case_says_how_much():
     assert reason.args["location"] == "home"
     assert (reason.args["units"], reason.args["ledger"]) == (50, 100)
     assert (reason.args["percent"], reason.args["value"]) == (10, "250.00 USD")
+
+
+def test_a_case_says_how_many_units_nobody_knows_the_worth_of():
+    abroad = Worth(Money(90_000, "CNY"), "cost", "acme")
+
+    reason = judge(variance(100, 90), variance(100, 70, worth=None), variance(10, 8, worth=abroad))
+
+    assert reason is not None
+    assert reason.args["value"] == "50.00 USD"
+    assert reason.args["unknown"] == 32
+    assert "32 units more whose worth nobody knows" in render(reason)
 
 
 def test_a_shelf_with_less_than_nothing_is_impossible():

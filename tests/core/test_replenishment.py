@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from core.model.money import Money
 from core.model.purchasing import SupplierItem
+from core.rules.landed_cost import LandedLine
 from core.rules.replenishment import (
     AlertKind,
     Bid,
@@ -22,6 +23,7 @@ from core.rules.replenishment import (
     SlowStep,
     alert_level,
     cheapest,
+    landed_reason,
     order_quantity,
     price_of,
     runs_out,
@@ -239,6 +241,15 @@ def test_the_cheapest_unit_wins_then_the_shorter_way():
     assert even[0].supplier == "near"
 
 
+def test_the_cost_of_a_unit_is_a_sum_a_person_can_follow():
+    line = LandedLine("MUG", units=48, goods=4_800, freight=9_600, duty=1_272, fees=4_800)
+
+    reason = landed_reason(line, "USD")
+
+    assert complete(reason)
+    assert (reason.args["total"], reason.args["each"]) == ("204.72 USD", "4.27 USD")
+
+
 def test_nobody_is_the_cheapest_of_none_and_the_only_one_needs_no_reason():
     assert cheapest([]) is None
     assert cheapest([bid("acme", None)]) == (bid("acme", None), ())
@@ -283,3 +294,12 @@ def test_stock_that_lies_gets_a_proposal(facts, step):
 
     assert (found.step if found else None) == step
     assert found is None or complete(found.reason)
+
+
+def test_a_supplier_that_takes_nothing_back_is_not_sent_what_came_today():
+    found = slow_mover(
+        "MUG", units=9, per_day=0.0, unsold_days=70, age_days=0, returns_days=0, limits=LIMITS
+    )
+
+    assert found is not None
+    assert found.step is SlowStep.PROMOTE

@@ -26,7 +26,7 @@ from jobs.store.demand import EVERYWHERE, DemandRate, Demands
 from jobs.store.migrate import upgrade
 from jobs.store.stock import Stock
 from jobs.store.store import Store
-from jobs.store.tables import cases, dirty_sku, offer
+from jobs.store.tables import cases, decision, dirty_sku, offer
 from tests.jobs.builders import NOON, line, order, rows
 from tests.jobs.shop import Shop, open_shop
 
@@ -216,6 +216,86 @@ def test_orders_for_a_preorder_wait_and_lower_what_is_left_of_it(open_with: Open
     with shop.store.reading() as tx:
         [now] = worked_out(tx, shop.wiring, ["TEA"])
     assert [code for code, _ in now.steps] == ["units_available"]
+
+
+def order_cases(shop: Shop) -> set[tuple[str, str]]:
+    found = [row for row in rows(shop.store, cases) if row["state"] == "open"]
+    return {(row["kind"], row["severity"]) for row in found}
+
+
+def waits_told(shop: Shop) -> list[tuple[str, object]]:
+    found = [row for row in rows(shop.store, decision) if row["code"].startswith("order_waiting")]
+    return [(row["code"], row["args"].get("until")) for row in found]
+
+
+def test_a_preorder_that_waits_is_no_trouble_before_its_day_is_over(open_with: Open):
+    # given a Kit that is promised until the 27th, and an order for it
+    shop = open_with(more="policies: [{name: new, preorder: {units: 20, until: 2026-11-27}}]\n")
+    shop.list("gift", "GIFT")
+    at(shop, hours=1)
+    shop.record(order("1", line(sku="GIFT", listing_remote_id="gift")))
+    at(shop, hours=2)
+    waiting = order_cases(shop)
+
+    # when the day comes and no units did
+    at(shop, days=2, hours=16)
+    the_evening_before = order_cases(shop)
+    at(shop, days=2, hours=18)
+    over = order_cases(shop)
+
+    # then it is told where nobody is woken by it, and no longer once they are there
+    assert waits_told(shop) == [("order_waiting_until", "2026-11-27")]
+    assert (waiting, the_evening_before) == (set(), set())
+    assert over == {("promise_overdue", "info")}
+    shelve(shop, TEA=1, CUP=1)
+    shop.decide()
+    assert order_cases(shop) == set()
+
+
+def test_an_order_beyond_what_is_there_is_trouble_where_nobody_promised_it(open_with: Open):
+    # given tea that only Amazon's buyers may order ahead, until the 27th
+    shop = open_with(
+        more="policies: [{name: new, channels: [amazon-us], backorder: {units: 9, until: 2026-11-27}}]\n"
+    )
+    shop.list("tea", "TEA")
+    shop.list("asin", "TEA", channel="amazon-us")
+    at(shop, hours=1)
+
+    # when one is ordered on either channel, and on Amazon once more after the day
+    shop.record(order("1", line(sku="TEA")))
+    shop.record(order("2", line(sku="TEA"), channel="amazon-us"))
+    at(shop, days=4)
+    shop.record(order("3", line(sku="TEA"), channel="amazon-us", placed_at=shop.clock.now()))
+    shop.decide()
+
+    # then the first and the last cannot be filled, and the other is late
+    found = [(row["kind"], row["subject"]) for row in rows(shop.store, cases)]
+    assert sorted(found) == [
+        ("promise_overdue", "order amazon-us 2"),
+        ("unfillable", "order amazon-us 3"),
+        ("unfillable", "order shopify-us 1"),
+    ]
+
+
+def test_a_promise_that_comes_after_the_order_ends_its_case(open_with: Open):
+    # given an order that cannot be filled
+    shop = open_with()
+    shop.list("tea", "TEA")
+    at(shop, hours=1)
+    shop.record(order("1", line(sku="TEA")))
+    at(shop, hours=2)
+    before = order_cases(shop)
+
+    # when a policy promises its units for spring
+    policies = "policies: [{name: new, backorder: {units: 9, until: 2027-03-01}}]\n"
+    other = open_with(more=policies)
+    marked(other)
+    other.decide()
+
+    # then it waits for that day
+    assert before == {("unfillable", "critical")}
+    assert order_cases(shop) == set()
+    assert waits_told(shop) == [("order_waiting", None), ("order_waiting_until", "2027-03-01")]
 
 
 def test_a_group_of_places_is_kept_from_a_channel_and_narrowed_on_another(open_with: Open):

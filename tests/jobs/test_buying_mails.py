@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from tests.jobs.buying import SUPPLIERS, open_market
 AT = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 BUY = Reason.of(
     "alert_buy", sku="MUG", available=40, incoming=24, promised=4, position=60, level=85,
-    supplier="acme", quantity=96, packs=4, pack=24, cost="297.60 USD", order_by="2026-11-27",
+    supplier="acme", quantity=96, packs=4, pack=24, price="3.10 USD", cost="297.60 USD", order_by="2026-11-27",
     runs_out="2026-12-19", later="2026-12-29", lost=31, loss="217.00 USD",
 )  # fmt: skip
 LETTER = Letter(
@@ -39,8 +40,8 @@ def test_the_mail_says_what_how_many_by_when_why_and_how() -> None:
         "Order from acme by 2026-11-27: 1 Sku, 297.60 USD",
         "",
         "Low stock (1)",
-        "- MUG: order 96 units (4 packs of 24) from acme by 2026-11-27, 297.60 USD. 40 free + 24 on "
-        "the way - 4 promised = 60; low is 85 or fewer; runs out: 2026-12-19. Waiting for the next "
+        "- MUG: order 96 units (4 packs of 24) from acme (a unit: 3.10 USD) by 2026-11-27, 297.60 USD. "
+        "40 free + 24 on the way - 4 promised = 60; low is 85 or fewer; runs out: 2026-12-19. Waiting for the next "
         "order (here 2026-12-29) may lose 31 sales, 217.00 USD.",
         "",
         "To order all of it: lockstep replenish approve 12 - one line of it: lockstep replenish "
@@ -54,6 +55,46 @@ def test_the_mail_speaks_chinese() -> None:
 
     assert written.subject == "[Harbor Goods] 请在 2026-11-27 前向 acme 订货：1 个 Sku，297.60 USD"
     assert "订购 96 件（4 箱，每箱 24 件）" in written.text
+
+
+STEPS = (
+    Reason.of("replenish_target", target=150, days=60, need=90),
+    Reason.of("replenish_minimum", least=96, quantity=96),
+    Reason.of("replenish_cheapest", supplier="acme", each="3.10 USD", other="<b>zhou", than=""),
+)
+
+
+def test_the_sum_behind_a_quantity_stands_under_it_in_the_readers_language() -> None:
+    # given a finding with its steps, and one that is over
+    open_one = replace(LETTER.findings[0], steps=STEPS)
+    over = replace(open_one, resolved_at=AT, reason=Reason("alert_buy", {**BUY.args, "sku": "PEN"}))
+    letter = replace(LETTER, findings=(open_one, over))
+
+    # when it is written
+    english, chinese = (write_letter(letter, language=one) for one in ("en", "zh"))
+
+    # then each step is a line, of what goes on alone, and nothing foreign is markup
+    lines = english.text.splitlines()
+    assert lines[4:7] == [
+        "    Enough for 60 days is 150 → 90.",
+        "    They take no fewer than 96 → 96.",
+        "    A unit from acme costs 3.10 USD on our shelf, from <b>zhou –.",
+    ]
+    assert lines[7].startswith("- PEN: order 96 units")
+    assert lines[8] == ""
+    assert "<li>They take no fewer than 96 → 96.</li>" in english.html
+    assert "&lt;b&gt;zhou" in english.html
+    assert english.html.count("They take no fewer") == 1
+    assert "    供应商最少起订 96 件 → 96。" in chinese.text
+
+
+def test_a_unit_without_a_price_is_said_to_have_none() -> None:
+    unknown = Reason("alert_buy", {**BUY.args, "price": "unknown", "cost": "unknown"})
+    letter = replace(LETTER, findings=(replace(LETTER.findings[0], reason=unknown),))
+
+    text = write_letter(letter, language="en").text
+
+    assert "from acme (a unit: not known) by 2026-11-27, price not known." in text
 
 
 def test_a_mail_that_it_is_over_asks_for_nothing() -> None:
@@ -118,6 +159,10 @@ def test_an_order_is_told_in_the_shops_hours_and_reminded_of_once_a_day(
 
     # then nobody is woken, and the reminder comes a day later
     assert night == [0, 0, 0]
-    assert ["Order from mill by" in row["subject"] for row in rows(store, mail)] == [True, True]
+    mails = rows(store, mail)
+    assert ["Order from mill by" in row["subject"] for row in mails] == [True, True]
+    # with the sum behind the quantity, down to what a unit costs on our shelf
+    assert all("    Whole packs of 12 → " in row["text"] for row in mails)
+    assert all("0.00 USD fees = " in row["html"] for row in mails)
     assert day[:24] == [1] * 24
     assert day[24] == 2

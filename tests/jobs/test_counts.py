@@ -18,17 +18,19 @@ from core.model.money import Money
 from core.model.purchasing import SupplierItem
 from core.model.reasons import Reason
 from core.model.stock import MovementKind, StockMovement
-from core.rules.counting import Counted
+from core.rules.counting import Counted, Worth
 from jobs import counts
 from jobs.approve import approve
 from jobs.clock import ManualClock
 from jobs.counts import CannotCount, CountFile
+from jobs.receive import receive
 from jobs.store.demand import Demands
 from jobs.store.stock import Stock
 from jobs.store.store import Store
 from jobs.store.tables import audit, cases, movement
 from tests.config.test_skus import _workbook as workbook
 from tests.jobs.builders import NOON, line, minutes, order, rows
+from tests.jobs.buying import open_market
 from tests.jobs.shop import Shop, open_shop
 
 
@@ -250,6 +252,57 @@ def test_worth_is_a_suppliers_cost_else_a_price_else_unknown(shop: Shop) -> None
     assert worth == {"TEA": ("cost", "acme"), "CUP": ("price", "shopify-us"), "OIL": None}
     assert found["OIL"].value is None
     assert counts.totals(found.values()) == ({"USD": -2699}, 1)
+
+
+def test_a_foreign_price_is_held_against_the_limit_of_money_at_todays_rate(
+    store: Store, clock: ManualClock, tmp_path: Path
+) -> None:
+    # given a unit that costs 1,000 yuan by a file, and a limit of 50 dollars
+    more = """
+currencies: {CNY: {2026-11-01: "0.14"}}
+ledger: {counts: {most_units: 90, most_value: 5000}}
+"""
+    shop = open_shop(store, clock, tmp_path, more=more)
+    with store.transaction() as tx:
+        Demands(tx).set_items([SupplierItem("zhou", "TEA", "T", cost=Money(100_000, "CNY"))])
+    shop.receive("TEA", 100)
+
+    # when half of them are missing
+    count(shop, ("TEA", 50))
+
+    # then 7,000 dollars are a Case
+    (case,) = open_cases(shop)
+    assert case["args"]["value"] == "7000.00 USD"  # type: ignore[index]
+
+
+def test_a_unit_is_worth_what_it_cost_on_our_shelf_before_what_anybody_asks(
+    store: Store, clock: ManualClock, tmp_path: Path
+) -> None:
+    # given two Skus with terms in the YAML and prices on a channel, one of which was received at a
+    # dollar of freight on top
+    market = open_market(store, clock, tmp_path)
+    for sku in ("TEA", "CUP"):
+        market.shop.list(f"v-{sku}", sku, price=Money(999, "USD"))
+    market.shop.receive("TEA", 20)
+    market.sell("TEA", 3)
+    order = market.approve(market.plans()["mill"][0], skus=["TEA"], quantities={"TEA": 48})
+    market.send()
+    with store.transaction() as tx:
+        receive(
+            tx, market.shop.wiring, order.number, {"TEA": 48}, slip="S1",
+            freight=Money(4_800, "USD"), by="ann",
+        )  # fmt: skip
+
+    # when both are counted
+    lines = tuple(Counted(sku, "home", 0, NOON) for sku in ("TEA", "CUP"))
+    with store.reading() as tx:
+        found = {one.counted.sku: one.worth for one in counts.valued(tx, market.shop.wiring, lines)}
+
+    # then the one has its landed cost, the other its supplier's price
+    assert found == {
+        "TEA": Worth(Money(250, "USD"), "landed", ""),
+        "CUP": Worth(Money(300, "USD"), "cost", "mill"),
+    }
 
 
 # --- files ---------------------------------------------------------------------------------------

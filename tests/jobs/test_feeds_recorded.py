@@ -201,6 +201,47 @@ def test_terms_of_a_file_that_is_not_believed_are_not_taken(shop: Shop) -> None:
     assert items(shop, "TEA") == []
 
 
+def say_yes(shop: Shop) -> None:
+    with shop.store.transaction() as tx:
+        (case,) = tx.rows(select(cases).where(cases.c.kind == "snapshot_quarantined"))
+        assert approve(tx, case, by="ops", note=None)
+
+
+def test_a_person_who_believes_a_file_believes_its_terms(shop: Shop) -> None:
+    # given a file that is put aside, with another price of one thing and terms nobody can read
+    take(shop, [TEA, CUP], **{f"S{number}": 10 for number in range(40)})
+    stopped = replace(
+        TEA, cost=Money(999, "CNY"), breaks=((48, Money(900, "CNY")),), discontinued=True
+    )
+    take(shop, iter([stopped, CUP, UnreadTerms("a.csv", 3, "line 2", "JAR,x")]), TEA=5)
+    before = items(shop, "TEA")
+
+    # when a person says that it is right
+    say_yes(shop)
+
+    # then they are in force as those of any other file
+    assert before == [TEA]
+    assert items(shop, "TEA") == [stopped]
+    assert items(shop, "CUP") == [CUP]
+    assert codes(shop, "sku TEA") == ["item_discontinued"]
+    opened = {row["kind"] for row in rows(shop.store, cases) if row["state"] == "open"}
+    assert opened == {"terms_unreadable"}
+
+
+def test_terms_that_were_told_since_stand_over_those_a_person_approves(shop: Shop) -> None:
+    # given a file that is put aside, and a later report of changes with another price
+    take(shop, [TEA], **{f"S{number}": 10 for number in range(40)})
+    take(shop, [replace(TEA, cost=Money(999, "CNY"))], TEA=5)
+    newer = replace(TEA, cost=Money(500, "CNY"))
+    take(shop, [newer], complete=False, S1=9)
+
+    # when the file is approved after all
+    say_yes(shop)
+
+    # then the later price stands
+    assert items(shop, "TEA") == [newer]
+
+
 def test_terms_that_are_as_they_were_are_not_written_again(shop: Shop) -> None:
     # given terms that were told
     take(shop, [TEA, CUP], TEA=5)

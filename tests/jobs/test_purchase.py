@@ -10,6 +10,7 @@ from sqlalchemy import select
 from core.errors import Rejected, Unavailable, UnknownOutcome
 from core.model.money import Money
 from core.model.purchasing import PurchaseAnswer, PurchaseOrder
+from core.rules.landed_cost import Pool
 from core.rules.modes import Mode
 from jobs import purchase, receive
 from jobs.clock import ManualClock
@@ -22,6 +23,7 @@ from jobs.store.store import Store
 from jobs.store.tables import cases, effect, purchase_order, purchase_order_line, receipt_cost
 from tests.jobs.builders import NOON, rows, together
 from tests.jobs.buying import SUPPLIERS, Market, open_market
+from tests.jobs.shop import open_shop
 
 
 @pytest.fixture
@@ -362,6 +364,32 @@ def test_a_receipt_freezes_its_landed_cost_and_moves_the_average(market: Market)
     assert second["TEA"].of(68) == Money(round(44 * 4_300 / 24) + 5_900, "USD")
     assert "CUP" not in second
     assert lead == [0]
+
+
+def test_units_that_a_supplier_keeps_for_us_do_not_thin_the_average(market: Market):
+    # given a receipt at 1.50 each, and a supplier's own warehouse that shows ten thousand
+    order = ordered(market)
+    take_in(market, order.number, {"TEA": 24}, "S1", freight=Money(0, "USD"))
+    market.shop.snapshot(("TEA", 10_000), at=NOON)
+
+    # when as many come at 11.50 each
+    take_in(market, order.number, {"TEA": 24}, "S2", freight=Money(24_000, "USD"))
+
+    # then the average is that of the 68 units we own
+    with market.shop.store.reading() as tx:
+        cost = Costs(tx).unit_cost(["TEA"])["TEA"]
+    assert cost.pool == Pool(68, 44 * 150 + 24 * 1_150)
+
+
+def test_units_are_ours_where_we_count_and_where_a_channel_keeps_them(
+    store: Store, clock: ManualClock, tmp_path: Path
+):
+    # given a shelf, a channel that keeps goods of ours, and a supplier that tells its own stock
+    places = "  fba: {counted_by: amazon-us, basis: net, channels: [amazon-us]}\n"
+    shop = open_shop(store, clock, tmp_path, more_locations=places)
+
+    # then all but the supplier's units are ours
+    assert shop.wiring.owned_places == {"home", "fba"}
 
 
 def test_a_foreign_price_needs_a_rate_of_the_day_and_keeps_it(

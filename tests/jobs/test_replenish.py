@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
+from config.load import load
 from core.model.money import Money
+from core.model.stock import MovementKind, StockMovement
 from jobs import slow, tell
 from jobs.buying import Line
 from jobs.clock import ManualClock
+from jobs.store.stock import Stock
 from jobs.store.store import Store
 from jobs.store.tables import alert, change_plan
-from tests.jobs.builders import NOON, rows
+from tests.jobs.builders import NOON, line, order, rows
 from tests.jobs.buying import SUPPLIERS, Market, open_market
 
 
@@ -57,6 +61,67 @@ def test_a_sku_below_its_reorder_point_is_proposed_from_the_cheapest_supplier(ma
     assert line.order_by == market.shop.wiring.day(NOON).isoformat()
     assert line.lost >= 3 * 6
     assert line.loss == line.lost * 350
+
+
+FAR_AND_NEAR = """
+suppliers:
+  far:
+    restocks: home
+    lead_days: 10
+    freight: {by: volume, per_cubic_meter: "500.00"}
+    inbound_fee: "1.00"
+    items:
+      TEA: {cost: "1.00", volume: 4000, hts: "6911.10", origin: CN}
+  near:
+    restocks: home
+    lead_days: 3
+    items:
+      TEA: {cost: "1.20"}
+duties: [{hts: "6911.10", origin: CN, since: 2026-01-01, percent: "26.5"}]
+replenishment: {alert: reorder_point, order_days: 20}
+"""
+
+
+def test_a_low_price_with_freight_duty_and_fees_on_top_is_not_the_cheapest(
+    store: Store, clock: ManualClock, tmp_path: Path
+):
+    # given a unit at 1.00 with 2.00 freight, 0.27 duty and 1.00 fees, and one at 1.20 next door
+    market = open_market(store, clock, tmp_path, more=FAR_AND_NEAR)
+    market.shop.list("v1", "TEA", price=Money(400, "USD"))
+    market.shop.receive("TEA", 20)
+    market.sell("TEA", 3)
+
+    # when plans are worked out
+    ((supplier, (_, lines)),) = market.plans().items()
+    line = lines["TEA"]
+    said = dict(line.steps)
+
+    # then the near one is asked, and the sum says what a unit of either costs on the shelf
+    assert supplier == "near"
+    assert said["replenish_landed"]["each"] == "1.20 USD"
+    assert said["replenish_cheapest"]["than"] == "4.27 USD"
+
+
+def test_what_waiting_costs_is_the_margin_over_the_landed_cost(
+    store: Store, clock: ManualClock, tmp_path: Path
+):
+    # given only the far one, whose unit costs 4.265 on the shelf, and a price of 9.00
+    near = FAR_AND_NEAR.index("  near:"), FAR_AND_NEAR.index("duties:")
+    more = FAR_AND_NEAR[: near[0]] + FAR_AND_NEAR[near[1] :]
+    market = open_market(store, clock, tmp_path, more=more)
+    market.shop.list("v1", "TEA", price=Money(900, "USD"))
+    market.shop.receive("TEA", 20)
+    market.sell("TEA", 3)
+
+    # when its plan is worked out
+    line = market.plans()["far"][1]["TEA"]
+
+    # then a lost sale loses what the unit would have earned, not what its bare price says
+    assert line.lost > 0
+    assert line.cost == line.quantity * 100
+    assert line.landed is not None
+    assert abs(line.landed - line.quantity * 426.5) < 1
+    assert line.loss == line.lost * (900 - 427)
 
 
 def test_a_sku_with_enough_on_the_shelf_is_not_proposed(market: Market):
@@ -183,3 +248,75 @@ def test_stock_that_nobody_buys_is_told_with_its_age_and_a_proposal(market: Mark
     assert found[0].unsold_days == 49
     assert str(found[0].found.step) == "promote"
     assert isinstance(market.shop.wiring.day(NOON), date)
+
+
+def test_stock_that_was_never_bought_here_has_an_estimated_value_and_the_age_of_its_first_units(
+    store: Store, clock: ManualClock, tmp_path: Path
+):
+    # given cups counted in when the shop began, which a supplier sells in yuan
+    more = SUPPLIERS.replace("restocks: home", "restocks: home\n    currency: CNY", 1)
+    more += "currencies: {CNY: {2026-11-01: '0.14'}}\n"
+    market = open_market(store, clock, tmp_path, more=more)
+    market.shop.receive("TEA", 20)
+    with store.transaction() as tx:
+        Stock(tx).move(
+            [StockMovement("CUP", "home", MovementKind.COUNT, 3_000, "C1", NOON, cause="count")]
+        )
+
+    # when nobody buys any for seven weeks
+    market.shop.clock.advance(49 * 86_400)
+    market.sell("TEA", 3, days=40)
+    with store.reading() as tx:
+        (one,) = slow.slow_movers(tx, market.shop.wiring)
+
+    # then they are worth what they would cost today, and that is said
+    assert (one.found.sku, one.value, one.estimated) == ("CUP", Money(126_000, "USD"), True)
+    assert one.age_days == 49
+
+
+# --- Kits ----------------------------------------------------------------------------------------
+
+
+def low_now(market: Market) -> dict[str, str]:
+    """Sku -> the code it is told with, as alerts are worked out now."""
+    tell.decide_alerts(market.shop.run("core/alerts"))
+    with market.shop.store.reading() as tx:
+        found = tx.rows(select(alert).where(alert.c.resolved_at.is_(None)))
+    return {dict(one.labels)["sku"]: one.code for one in found if one.rule == "low_stock"}
+
+
+def test_a_kit_with_a_level_is_low_when_its_parts_make_no_more_than_that(
+    store: Store, clock: ManualClock, tmp_path: Path
+):
+    # given two Kits of which only one has a level, and many parts
+    more = SUPPLIERS + "alerts: {clear_margin: 2}\n"
+    market = open_market(store, clock, tmp_path, more=more)
+    path = tmp_path / "lockstep.yaml"
+    path.write_text(
+        path.read_text().replace(
+            "GIFT: {components: {TEA: 1, CUP: 1}}",
+            "GIFT: {low_stock: 5, components: {TEA: 1, CUP: 2}}\n"
+            "    SET: {components: {TEA: 1, CUP: 1}}",
+        )
+    )
+    loaded = load(path, environment={"SECRET": "hush"})
+    market.shop.wiring = replace(market.shop.wiring, loaded=loaded)
+    market.shop.receive("TEA", 50)
+    market.shop.receive("CUP", 30, reference="R2")
+    plenty = low_now(market)
+
+    # when cups are left for five Kits, one of which an order holds
+    market.shop.list("gift", "GIFT")
+    with store.transaction() as tx:
+        Stock(tx).move([StockMovement("CUP", "home", MovementKind.DAMAGE, -18, "D1", clock.now())])
+    market.shop.record(order("1", line(sku="GIFT", listing_remote_id="gift")))
+    few = low_now(market)
+    with store.reading() as tx:
+        (told,) = [row.args for row in tx.rows(select(alert)) if row.code == "alert_low_kit"]
+
+    # then the Kit is told with the part it lacks, until there are enough again
+    assert plenty == {}
+    assert few == {"GIFT": "alert_low_kit"}
+    assert (told["available"], told["part"], told["free"], told["per"]) == (5, "CUP", 10, 2)
+    market.shop.receive("CUP", 4, reference="R3")
+    assert low_now(market) == {}

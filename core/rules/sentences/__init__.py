@@ -49,6 +49,7 @@ TRANSLATED: Final = frozenset(
         "mode",
         "parts",
         "payment",
+        "price",
         "runs_out",
         "state",
         "status",

@@ -38,6 +38,9 @@ SENTENCES: Final[dict[str, str]] = {
     "allocated_none": "No location has {quantity:unit|units} of {sku}.",
     "order_routed": "Order {order} goes to {location}.",
     "order_waiting": "Order {order} waits for units.",
+    "order_waiting_until": "Order {order} waits for units that a preorder or backorder promises until {until}.",
+    "promise_overdue": "Order {order} from {channel} still lacks {missing}, which a preorder or backorder promised until "
+    "{until}. Tell the buyer, or set a later day in the policy.",
     "unfillable": "Order {order} from {channel} cannot be filled; missing: {missing}.",
     # --- orders: changes after the fact ---
     "change_none": "Order {order}: nothing planned has to change.",
@@ -181,6 +184,9 @@ SENTENCES: Final[dict[str, str]] = {
     # --- the ledger: counts, and what people move ---
     "count_variance": "Count {plan} of {location} differs from the ledger by {units:unit|units} of {ledger} "
     "(limit {percent} %), worth {value}. Count the large differences again, then approve or reject it.",
+    "count_variance_unknown": "Count {plan} of {location} differs from the ledger by {units:unit|units} of {ledger} "
+    "(limit {percent} %), worth {value} and {unknown:unit|units} more whose worth nobody knows. Count the large "
+    "differences again, then approve or reject it.",
     "cannot_take_more": "{units:unit|units} of {sku} cannot leave {location}: {on_hand} are there.",
     "cannot_take_promised": "{units:unit|units} of {sku} cannot leave {location}: of the {on_hand} there, "
     "{committed} are held for orders.",
@@ -229,7 +235,9 @@ SENTENCES: Final[dict[str, str]] = {
     "order with --quantity if you want it all the same.",
     "replenish_capped": "No more than sells within {days:day|days} → {quantity}.",
     "replenish_break": "From {least} on one costs {price}: {total} instead of {before} → {quantity}.",
-    "replenish_cheapest": "{supplier} asks {cost}, {other} {than}.",
+    "replenish_landed": "On our shelf: {goods} goods + {freight} freight + {duty} duty + {fees} fees = {total}, "
+    "by {units} → {each} a unit.",
+    "replenish_cheapest": "A unit from {supplier} costs {each} on our shelf, from {other} {than}.",
     "replenish_late": "Even ordered today it comes {days:day|days} after it may have run out ({empty}).",
     "buying_rule_failed": "Your buying rule {rule} could not be evaluated for {sku}: {why}. It is left out until it is mended.",
     "replenish_wait": "{units:sale|sales}, {loss}",
@@ -306,10 +314,13 @@ SENTENCES: Final[dict[str, str]] = {
     "connection_back": "{connection} answers again.",
     # --- alerts and mails ---
     "alert_low_stock": "{sku} runs low: {available:unit|units} available, the level is {level}.",
-    "alert_buy": "{sku}: order {quantity:unit|units} ({packs:pack|packs} of {pack}) from {supplier} by {order_by}, {cost}. "
+    "alert_low_kit": "{sku} runs low: the parts are enough for {available:Kit|Kits}, the level is {level}. The scarcest is {part}: "
+    "{free:unit|units} free, {per} in each.",
+    "alert_buy": "{sku}: order {quantity:unit|units} ({packs:pack|packs} of {pack}) from {supplier} (a unit: {price}) by "
+    "{order_by}, {cost}. "
     "{available} free + {incoming} on the way - {promised} promised = {position}; low is {level} or fewer; runs out: {runs_out}. "
     "Waiting for the next order (here {later}) may lose {lost:sale|sales}, {loss}.",
-    "alert_buy_units": "{sku}: order {quantity:unit|units} from {supplier} by {order_by}, {cost}. "
+    "alert_buy_units": "{sku}: order {quantity:unit|units} from {supplier} (a unit: {price}) by {order_by}, {cost}. "
     "{available} free + {incoming} on the way - {promised} promised = {position}; low is {level} or fewer; runs out: {runs_out}. "
     "Waiting for the next order (here {later}) may lose {lost:sale|sales}, {loss}.",
     "alert_low_unsold": "{sku} runs low: {available} free + {incoming} on the way - {promised} promised = {position}; "
@@ -402,6 +413,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_snapshot_quarantined": "Stock files put in quarantine",
     "group_case_wrong_units_shipped": "Parcels with units nobody asked for",
     "group_case_unknown_request": "Answers to requests we never made",
+    "group_case_promise_overdue": "Preorders and backorders whose day is over",
     "group_case_unfillable": "Orders that cannot be filled",
     "group_case_canceled_after_request": "Orders canceled after the request went out",
     "group_case_confirmation_refused": "Shipment confirmations the channel refused",
@@ -520,6 +532,7 @@ WORDS: Final[dict[str, str]] = {
     "leg.receiving": "booked in",
     "state.received": "received",
     "state.closed": "closed",
+    "price.unknown": "not known",
     "loss.unknown": "margin not known",
     "cover.endless": "no end",
     "runs_out.not_in_sight": "not in sight",

@@ -37,6 +37,9 @@ SENTENCES: Final[dict[str, str]] = {
     "allocated_none": "没有任何库位有 {sku} {quantity} 件。",
     "order_routed": "订单 {order} 分配至 {location} 发货。",
     "order_waiting": "订单 {order} 正在等待到货。",
+    "order_waiting_until": "订单 {order} 正在等待预售或缺货订购的商品，承诺期到 {until}。",
+    "promise_overdue": "{channel} 的订单 {order} 仍缺 {missing}，预售或缺货订购的承诺期 {until} 已过。"
+    "请通知买家，或在策略中改为更晚的日期。",
     "unfillable": "{channel} 的订单 {order} 无法配齐，缺少：{missing}。",
     # --- 订单：事后变动 ---
     "change_none": "订单 {order}：已有安排无需改动。",
@@ -170,6 +173,8 @@ SENTENCES: Final[dict[str, str]] = {
     # --- 库存账：盘点与人工变动 ---
     "count_variance": "{location} 的盘点 {plan} 与账面相差 {units} 件（账面 {ledger} 件，上限 {percent}%），"
     "价值 {value}。请复点差异大的商品，再批准或驳回。",
+    "count_variance_unknown": "{location} 的盘点 {plan} 与账面相差 {units} 件（账面 {ledger} 件，上限 {percent}%），"
+    "价值 {value}，另有 {unknown} 件价值不明。请复点差异大的商品，再批准或驳回。",
     "cannot_take_more": "{location} 无法移出 {sku} {units} 件：账面仅有 {on_hand} 件。",
     "cannot_take_promised": "{location} 无法移出 {sku} {units} 件：现有 {on_hand} 件中有 {committed} 件已为订单预留。",
     # --- 只能发生一次的写入 ---
@@ -197,7 +202,9 @@ SENTENCES: Final[dict[str, str]] = {
     "replenish_minimum_too_much": "供应商最少起订 {least} 件，而 {days} 天内只能卖出 {room} 件；若仍要订，请用 --quantity。",
     "replenish_capped": "不超过 {days} 天内能卖出的数量 → {quantity}。",
     "replenish_break": "满 {least} 件单价为 {price}：总价 {total}，原为 {before} → {quantity}。",
-    "replenish_cheapest": "{supplier} 报价 {cost}，{other} 报价 {than}。",
+    "replenish_landed": "到库成本：货款 {goods} + 运费 {freight} + 关税 {duty} + 入库费 {fees} = {total}，"
+    "共 {units} 件 → 每件 {each}。",
+    "replenish_cheapest": "向 {supplier} 采购，每件到库成本 {each}；向 {other}：{than}。",
     "replenish_late": "即使今天订货，也会在可能断货日（{empty}）之后 {days} 天才到。",
     "buying_rule_failed": "您的采购规则 {rule} 无法对 {sku} 求值：{why}。修正之前不予采用。",
     "replenish_wait": "少卖 {units} 件，{loss}",
@@ -252,10 +259,12 @@ SENTENCES: Final[dict[str, str]] = {
     "connection_back": "{connection} 已恢复响应。",
     # --- 警报与邮件 ---
     "alert_low_stock": "{sku} 库存不足：可用 {available} 件，警戒线为 {level} 件。",
-    "alert_buy": "{sku}：请在 {order_by} 前向 {supplier} 订购 {quantity} 件（{packs} 箱，每箱 {pack} 件），{cost}。"
+    "alert_low_kit": "套装 {sku} 库存不足：现有组件够配 {available} 套，警戒线为 {level} 套。最缺的是 {part}："
+    "可用 {free} 件，每套需 {per} 件。",
+    "alert_buy": "{sku}：请在 {order_by} 前向 {supplier} 订购 {quantity} 件（{packs} 箱，每箱 {pack} 件），单价 {price}，{cost}。"
     "可用 {available} + 在途 {incoming} - 已承诺 {promised} = {position}；低库存线 {level}；预计断货：{runs_out}。"
     "等到下次订货（{later} 到货）可能少卖 {lost} 件，{loss}。",
-    "alert_buy_units": "{sku}：请在 {order_by} 前向 {supplier} 订购 {quantity} 件，{cost}。"
+    "alert_buy_units": "{sku}：请在 {order_by} 前向 {supplier} 订购 {quantity} 件，单价 {price}，{cost}。"
     "可用 {available} + 在途 {incoming} - 已承诺 {promised} = {position}；低库存线 {level}；预计断货：{runs_out}。"
     "等到下次订货（{later} 到货）可能少卖 {lost} 件，{loss}。",
     "alert_low_unsold": "{sku} 库存偏低：可用 {available} + 在途 {incoming} - 已承诺 {promised} = {position}；低库存线 {level}。未配置该商品的供应商。",
@@ -343,6 +352,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_snapshot_quarantined": "被隔离的库存文件",
     "group_case_wrong_units_shipped": "包裹中有未要求的货品",
     "group_case_unknown_request": "对从未发出的请求的答复",
+    "group_case_promise_overdue": "承诺期已过的预售与缺货订购",
     "group_case_unfillable": "无法满足的订单",
     "group_case_canceled_after_request": "请求发出后被取消的订单",
     "group_case_confirmation_refused": "被渠道拒绝的发货确认",
@@ -482,6 +492,7 @@ WORDS: Final[dict[str, str]] = {
     "leg.receiving": "入库完成",
     "state.received": "已收齐",
     "state.closed": "已关闭",
+    "price.unknown": "未知",
     "loss.unknown": "毛利未知",
     "cover.endless": "无限",
     "runs_out.not_in_sight": "暂无风险",
