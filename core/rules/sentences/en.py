@@ -67,6 +67,8 @@ SENTENCES: Final[dict[str, str]] = {
     "units_promised": "{sku}: {quantity:unit|units} promised to orders that wait",
     "kit_limited": "{sku} is the scarcest component, {per} in each",
     "sold_in_packs": "sold in packs of {per}",
+    "only_together": "only {quantity}, each together in one place",
+    "together_promised": "{quantity} promised to orders that wait for all of it in one place",
     "percent_shown": "{percent} % may be shown here",
     "buffer_kept": "{quantity:unit|units} held back",
     "capped": "never more than {cap} here",

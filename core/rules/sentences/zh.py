@@ -64,6 +64,8 @@ SENTENCES: Final[dict[str, str]] = {
     "units_promised": "{sku}：{quantity} 件已许给等货的订单",
     "kit_limited": "{sku} 是最紧缺的组件，每套需要 {per} 件",
     "sold_in_packs": "每 {per} 件装为一份出售",
+    "only_together": "只有 {quantity} 份能在同一库位备齐",
+    "together_promised": "{quantity} 份已许给等待同一库位备齐的订单",
     "percent_shown": "此渠道可展示 {percent}%",
     "buffer_kept": "保留 {quantity} 件",
     "capped": "此渠道最多展示 {cap} 件",
