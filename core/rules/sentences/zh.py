@@ -35,6 +35,8 @@ SENTENCES: Final[dict[str, str]] = {
     "allocated_whole": "{location} 可发全部 {units} 件。",
     "allocated_part": "没有单个库位能发全部商品；{location} 发 {wanted} 件中的 {units} 件。",
     "allocated_none": "没有任何库位有 {sku} {quantity} 件。",
+    "allocated_closed": "{location} 休息至 {last}；没有营业中的库位有这些商品。",
+    "allocated_barred": "{location} 有 {sku}，但规则不允许用于此渠道。",
     "order_routed": "订单 {order} 分配至 {location} 发货。",
     "order_waiting": "订单 {order} 正在等待到货。",
     "unfillable": "{channel} 的订单 {order} 无法配齐，缺少：{missing}。",
