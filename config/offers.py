@@ -65,7 +65,8 @@ class PolicyRule(OfferPolicy):
     locations: tuple[str, ...] = Field(
         (),
         description="locations or location groups: the rule narrows the units of each of them, and "
-        f"may say {', '.join(OF_PLACES)}; empty: it speaks of the whole listing",
+        f"may say {', '.join(OF_PLACES)} (`sell: false`: they ship none of the channel's orders "
+        "either); empty: it speaks of the whole listing",
     )
 
     @model_validator(mode="after")

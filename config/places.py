@@ -33,7 +33,8 @@ class Stale(Part):
 
 
 class Closing(Part):
-    """A location that closes for some days, by its calendar."""
+    """A location that closes for some days, by its calendar. Then orders get from it only what no
+    open location has."""
 
     show: Literal["zero", "longer_handling"] = Field(
         "zero",

@@ -54,6 +54,8 @@ class Policies:
         #: some listing shares its units with others, or is held back by its demand
         self.shares = any(one.share_components not in (None, "overlap") for one in written)
         self.covers = any(one.buffer_days for one in written)
+        #: some rule keeps the units of single places from a channel
+        self._bars = any(rule.locations and rule.sell is False for _, rule in self._rules)
         #: the days on which a policy is another than the day before
         self.turning_days = frozenset(
             {season.first for season in self._seasons}
@@ -81,6 +83,25 @@ class Policies:
         if policy is None:
             policy = self._merged[key] = self._merge(channel, picked, seasons, own)
         return policy
+
+    def barred(
+        self, sku: Sku, channel: ChannelId, *, today: date = date.min
+    ) -> frozenset[LocationId]:
+        """The places from which buyers of this channel must not get the Sku.
+
+        While a condition fails for the Sku, all places are barred that any rule may bar: what is not
+        sent can still be sent, and the other way around it cannot.
+        """
+        if not self._bars:
+            return frozenset()
+        try:
+            places = self.policy_for(sku, channel, today=today).places
+        except RuleFailed:
+            every = tuple(range(len(self._rules)))
+            rules = [rule for _, rule in self._shaping(channel, every, self.seasons_on(today))]
+            barring = [one.locations for one in rules if one.locations and one.sell is False]
+            return frozenset().union(*(expanded(one, self._groups) for one in barring))
+        return frozenset(location for location, said in places if not said.sell)
 
     def seasons_on(self, today: date) -> tuple[Season, ...]:
         """The seasons of this day of the shop's, in their order in the YAML."""

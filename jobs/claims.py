@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import ChainMap, Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from core.model.calendars import Closure
 from core.model.catalog import FulfilledBy, LocationId, Sku
 from core.model.fulfillment import FulfillmentState
 from core.model.orders import Order
 from core.model.stock import Claim
 from core.rules.allocation import Allocation, Demand, allocate
 from core.rules.snapshots import counts
+from jobs.places import closed_now
 from jobs.store.held import Held
 from jobs.store.orders import OrderRecord, Orders
 from jobs.store.stock import Stock
@@ -180,6 +182,9 @@ class Claims:
     figures: Mapping[tuple[Sku, LocationId], datetime]
     #: order -> what counting remotes keep for it already, and since when their figures lack it
     kept: Mapping[int, Mapping[tuple[Sku, LocationId], tuple[int, datetime]]]
+    now: datetime
+    #: places that ship nothing now
+    closed: Mapping[LocationId, Closure]
     _release: list[int] = field(default_factory=list)
     _give_up: list[tuple[int, str, Sku, LocationId | None, int]] = field(default_factory=list)
     _reserve: list[tuple[int, Claim, Order]] = field(default_factory=list)
@@ -200,7 +205,8 @@ class Claims:
         kept = held.kept(one.id for one in records) if wiring.reservation_units else {}
         counted |= {location for of_order in kept.values() for _, location in of_order}
         figures = held.figures(skus, counted) if counted else {}
-        return cls(stock, held, wiring, available, figures, kept)
+        closed = closed_now(wiring, tx.now)
+        return cls(stock, held, wiring, available, figures, kept, tx.now, closed)
 
     def settle(self, record: OrderRecord) -> Allocation:
         """Allocate what the order needs; keep reservations that fit, change those that do not."""
@@ -213,11 +219,14 @@ class Claims:
             for one in self.wiring.eligible(record.order.channel, routing=True)
             if one.id not in refused
         ]
-        asked = demands(record, self.wiring)
+        asked = [self._barred(record, one) for one in demands(record, self.wiring)]
         taken = self._taken_units(record, asked)
         own = self._own(record, taken)
         allocation = allocate(
-            asked, locations=locations, available=self._free(record, asked, taken, own)
+            asked,
+            locations=locations,
+            available=self._free(record, asked, taken, own),
+            closed=self.closed,
         )
         self.available.take(allocation.claims, own)
         held = Counter[tuple[str, Sku, LocationId | None]]()
@@ -240,6 +249,13 @@ class Claims:
             if units > held[key]
         )
         return allocation
+
+    def _barred(self, record: OrderRecord, demand: Demand) -> Demand:
+        """The demand, with the places that a policy keeps from it."""
+        sku = record.resolved[demand.line].sku
+        assert sku is not None, "only lines whose Sku we know ask for units"
+        barred = self.wiring.barred(sku, record.order.channel, at=self.now)
+        return replace(demand, barred=barred) if barred else demand
 
     def write(self) -> None:
         """Put the reservations in place."""

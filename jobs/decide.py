@@ -380,6 +380,9 @@ def _tell(
             record.subject, Reason.of("order_routed", order=order, location=", ".join(places))
         )
     elif stage is OrderStage.WAITING:
+        for reason in allocation.reasons:
+            if reason.code == "allocated_barred":
+                tx.decide(record.subject, reason)
         tx.decide(record.subject, waits)
     elif stage in (OrderStage.CANCELED, OrderStage.RECORDED):
         tx.decide(record.subject, verdict.reason)
@@ -396,17 +399,21 @@ def decide_offers(run: Run) -> None:
         with run.transaction() as tx:
             skus = Stock(tx).take_dirty(SKUS_AT_ONCE)
             if skus:
-                _serve_waiting(tx, skus)
+                _serve_waiting(tx, run, skus)
                 recompute(tx, run.wiring, skus)
                 tx.wake(*run.wiring.reservation_units)
         if len(skus) < SKUS_AT_ONCE:
             return
 
 
-def _serve_waiting(tx: Tx, skus: Sequence[Sku]) -> None:
-    """Units came or were freed, by whatever way: orders that wait for them are decided again."""
+def _serve_waiting(tx: Tx, run: Run, skus: Sequence[Sku]) -> None:
+    """Units came or were freed, by whatever way: orders that wait for them are decided again.
+
+    A policy that changed may let a Kit have them, and its orders wait for its components.
+    """
     orders = Orders(tx)
-    waiting = orders.waiting(skus)
+    parts = {part for sku in skus for part in run.wiring.components(sku, 1)}
+    waiting = orders.waiting(sorted({*skus, *parts}))
     if waiting:
         orders.decide_again(waiting)
         tx.wake("core/orders")

@@ -20,6 +20,7 @@ from core.ports import OfferTarget, OrderSource
 from core.rules.availability import Policy, Sellable
 from core.rules.lags import moved
 from core.rules.risk import NONE, Amount, Held, Rate, Situation, kept, withheld
+from core.rules.together import may_wait, sales_at, single
 from jobs.store.demand import EVERYWHERE, DemandRate, Demands
 from jobs.store.lags import PRIOR, Kind, Lags
 from jobs.store.offers import ListingRow, OfferRow, Offers
@@ -62,6 +63,69 @@ class _Behind:
     theirs: Held
     window: timedelta
     age: timedelta
+
+
+class _Here:
+    """The units behind one listing, at the places from which a sale of it can be shipped whole."""
+
+    def __init__(
+        self,
+        per_sale: Mapping[Sku, int],
+        levels: Mapping[Sku, Sequence[tuple[LocationId, int]]],
+        unallocated: Mapping[Sku, int],
+        places: frozenset[LocationId],
+    ) -> None:
+        self.per_sale = per_sale
+        self._levels, self._unallocated = levels, unallocated
+        self.places = places
+        self._alone = single(per_sale)
+        if not self._alone:
+            self._sales = sales_at(per_sale, self.units_of)
+            self._waiting = may_wait(per_sale, unallocated)
+            self._everywhere = {sku: self._total(sku) for sku in per_sale}
+            self.places = frozenset(self._sales)
+
+    def units_of(self, part: Sku) -> list[tuple[LocationId, int]]:
+        return [
+            (place, units)
+            for place, units in self._levels.get(part, ())
+            if place in self.places and units > 0
+        ]
+
+    def _total(self, part: Sku) -> int:
+        return sum(units for _, units in self.units_of(part))
+
+    def free(self, part: Sku) -> int:
+        """Units of the component that waiting orders leave."""
+        waiting = self._unallocated.get(part, 0)
+        if self._alone:
+            return self._total(part) - waiting
+        # What waits for other reasons takes units from where no Kit could be made of them first.
+        return min(
+            self._total(part) - self._waiting * self.per_sale[part],
+            self._everywhere[part] - waiting,
+        )
+
+    def is_part_of_more(self, part: Sku) -> bool:
+        """Whether the component is also where no whole sale can be made of it."""
+        return not self._alone and self._total(part) < self._everywhere[part]
+
+    def sales_without(self, units: int, part: Sku) -> int:
+        """Sales that are left when so many units of a component are not to be counted on."""
+        per = self.per_sale[part]
+        left = max(0, self.free(part) - units) // per
+        if self._alone:
+            return left
+        # They may all be missing at the one place where that costs most.
+        there = dict(self.units_of(part))
+        lost = max(
+            (
+                sales - min(sales, max(0, there[place] - units) // per)
+                for place, sales in self._sales.items()
+            ),
+            default=0,
+        )
+        return max(0, min(left, sum(self._sales.values()) - self._waiting - lost))
 
 
 class Exposure:
@@ -132,37 +196,34 @@ class Exposure:
             or any(step.code in _FIXED for step in result.steps)
         ):
             return result
-        places = frozenset(at)
+        parts = self._wiring.components(one.sku, one.units_per_sale)
+        here = _Here(parts, self._levels, self._unallocated, frozenset(at))
         before = result.quantity
-        for part, per in self._wiring.components(one.sku, one.units_per_sale).items():
-            result = self._narrow_by(one, result, part, per, places)
+        for part in parts:
+            result = self._narrow_by(one, result, part, here)
         least = self._policy(one).hide_below
         if 0 < result.quantity < min(least, before):
             hidden = Reason.of("hidden_below", level=least, left=0)
             return Sellable(0, (*result.steps, hidden))
         return result
 
-    def _narrow_by(
-        self,
-        one: ListingRow,
-        result: Sellable,
-        part: Sku,
-        per: int,
-        places: frozenset[LocationId],
-    ) -> Sellable:
-        here = [(place, units) for place, units in self._levels.get(part, ()) if place in places]
-        units = sum(units for _, units in here if units > 0) - self._unallocated.get(part, 0)
-        if units // per < result.quantity:
+    def _narrow_by(self, one: ListingRow, result: Sellable, part: Sku, here: _Here) -> Sellable:
+        there = here.units_of(part)
+        units = here.free(part)
+        if units // here.per_sale[part] < result.quantity:
             # More is shown than is there, on purpose: it is promised for later.
             return result
-        behind = self._of(part, places)
+        behind = self._of(part, here.places)
         key = (one.channel, one.remote_id)
         if key not in behind.listings:
             return result
         index = behind.listings.index(key)
-        counted = sum(found for place, found in here if place in self._counted and found > 0)
+        if here.is_part_of_more(part) and len(behind.listings) > 1:
+            # Others, for whom there is more elsewhere, leave it no last unit.
+            index = max(index, 1)
+        counted = sum(found for place, found in there if place in self._counted)
         held = kept(behind.ours, behind.theirs, units=units, counted=counted)[index]
-        quantity = max(0, units - held.units) // per
+        quantity = here.sales_without(held.units, part)
         if quantity >= result.quantity:
             return result
         less = result.quantity - quantity

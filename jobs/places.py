@@ -86,6 +86,16 @@ def moment(tx: Tx, wiring: Wiring) -> Moment:
     return Moment(shop_day(config, now), stale, shutting, min(changes, default=None))
 
 
+def closed_now(wiring: Wiring, now: datetime) -> dict[LocationId, Closure]:
+    """The locations that ship nothing at this moment: one that closes soon still does."""
+    found = {}
+    for location, one in wiring.config.locations.items():
+        shutting = _shutting(wiring.config, one, wiring.loaded.calendars, now)
+        if shutting and shutting.closure.first <= shutting.today:
+            found[location] = shutting.closure
+    return found
+
+
 def shop_day(config: Config, now: datetime) -> date:
     return now.astimezone(ZoneInfo(config.shop.time_zone)).date()
 

@@ -67,6 +67,10 @@ class Wiring:
             and (one.ships_through or not routing)
         )
 
+    def barred(self, sku: Sku, channel: ChannelId, *, at: datetime) -> frozenset[LocationId]:
+        """Locations that a policy keeps from this channel's buyers of the Sku at this instant."""
+        return self.loaded.policies.barred(sku, channel, today=self.day(at))
+
     def counted_by_channel(self, channel: ChannelId) -> tuple[StockLocation, ...]:
         """Places that this channel counts and sells from itself."""
         return tuple(one for one in self.locations if one.counting_channel == channel)

@@ -6,12 +6,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from core.model.calendars import Closure
 from core.model.catalog import LocationId, Sku
 from core.model.reasons import Reason
 from core.model.stock import Claim, StockLocation
 
 #: Units that may still be promised.
 Free = dict[tuple[Sku, LocationId], int]
+
+
+_NONE_CLOSED: Mapping[LocationId, Closure] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,8 @@ class Demand:
     components: Mapping[Sku, int]
     #: units of the line
     units: int
+    #: places that must not ship it, whatever they have
+    barred: frozenset[LocationId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +52,12 @@ def allocate(
     *,
     locations: Sequence[StockLocation],
     available: Mapping[tuple[Sku, LocationId], int],
+    closed: Mapping[LocationId, Closure] = _NONE_CLOSED,
 ) -> Allocation:
     """Find units for the demands; `available` may be negative, which is as good as none.
+
+    `closed` are places that do not ship now: they give only what no open place has, so that it is
+    claimed all the same (I3) and waits for nothing but their return.
 
     The first location by (priority, id) that has everything ships everything. Where none has, the
     location that covers most units comes next, until nothing more can be covered: few parcels, not
@@ -66,22 +76,55 @@ def allocate(
         if (units := available.get((sku, place), 0)) > 0
     }
     total = sum(one.units for one in wanted)
-    whole = _has_everything(wanted, places, free)
+    left = [one.units for one in wanted]
+    open_now = [place for place in places if place not in closed]
+    whole = _has_everything(wanted, open_now, free)
     if whole is not None:
         taken = {whole: Counter({at: one.units for at, one in enumerate(wanted)})}
         reasons = [Reason.of("allocated_whole", location=whole, units=total)]
     else:
-        taken = _cover(wanted, places, free)
-        reasons = [
-            Reason.of("allocated_part", location=place, units=units.total(), wanted=total)
-            for place, units in taken.items()
-        ]
+        taken = _cover(wanted, open_now, free, left)
+        taken |= _cover(wanted, [place for place in places if place in closed], free, left)
+        reasons = _reasons(taken, total)
+    reasons += [
+        Reason.of("allocated_closed", location=place, last=closed[place].last.isoformat())
+        for place in taken
+        if place in closed
+    ]
     claims, missing = _claims(wanted, taken)
     reasons += [
         Reason.of("allocated_none", sku=sku, quantity=units)
         for sku, units in sorted(missing.items())
     ]
+    if missing:
+        reasons += _barred(wanted, left, places, free)
     return Allocation(claims, len(taken), tuple(reasons))
+
+
+def _reasons(taken: Mapping[LocationId, Counter[int]], total: int) -> list[Reason]:
+    if len(taken) == 1:
+        ((place, units),) = taken.items()
+        if units.total() == total:
+            return [Reason.of("allocated_whole", location=place, units=total)]
+    return [
+        Reason.of("allocated_part", location=place, units=units.total(), wanted=total)
+        for place, units in taken.items()
+    ]
+
+
+def _barred(
+    wanted: Sequence[Demand], left: Sequence[int], places: Sequence[LocationId], free: Free
+) -> list[Reason]:
+    """The places that have units of what is missing and must not ship them."""
+    kept = {
+        (place, sku)
+        for one, units in zip(wanted, left, strict=True)
+        if units
+        for place in one.barred.intersection(places)
+        for sku in one.components
+        if (sku, place) in free
+    }
+    return [Reason.of("allocated_barred", location=place, sku=sku) for place, sku in sorted(kept)]
 
 
 def _has_everything(
@@ -92,16 +135,20 @@ def _has_everything(
         for sku, per_unit in one.components.items():
             need[sku] += one.units * per_unit
     for place in places:
+        if any(place in one.barred for one in wanted):
+            continue
         if all(free.get((sku, place), 0) >= units for sku, units in need.items()):
             return place
     return None
 
 
 def _cover(
-    wanted: Sequence[Demand], places: Sequence[LocationId], free: Free
+    wanted: Sequence[Demand], places: Sequence[LocationId], free: Free, left: list[int]
 ) -> dict[LocationId, Counter[int]]:
-    """Location -> line units by index of the demand, in the order the locations were chosen."""
-    left = [one.units for one in wanted]
+    """Location -> line units by index of the demand, in the order the locations were chosen.
+
+    What is covered is taken off `left`, the units of each demand that are still to be found.
+    """
     rest = list(places)
     taken: dict[LocationId, Counter[int]] = {}
     while rest and any(left):
@@ -124,7 +171,7 @@ def _most(
     have: dict[Sku, int] = {}
     given: Counter[int] = Counter()
     for at, one in enumerate(wanted):
-        units = left[at]
+        units = left[at] if place not in one.barred else 0
         for sku, per_unit in one.components.items():
             units = min(units, have.setdefault(sku, free.get((sku, place), 0)) // per_unit)
         if units:

@@ -12,6 +12,7 @@ from core.model.catalog import LocationId, Sku
 from core.model.reasons import Arg, Reason
 from core.rules.places import Term, narrowed
 from core.rules.sharing import Part
+from core.rules.together import may_wait, sales_at
 
 
 class Sharing(StrEnum):
@@ -110,8 +111,9 @@ def sellable(
     `components` are the units in one sellable unit ({sku: 1} unless a Kit); `available` lists the
     locations this channel may sell from, `terms` what narrows them; `unallocated` is demand nobody
     has units for, served first; `part` is what sharing leaves this listing; `per_day` are the units
-    of its Sku that are sold a day, None where nobody knows. Called once per listing and recompute:
-    built for 10 microseconds, not for elegance.
+    of its Sku that are sold a day, None where nobody knows. A Kit or pack counts only where a place
+    has all of its units: that is how orders for it are shipped. Called once per listing and
+    recompute: built for 10 microseconds, not for elegance.
     """
     if not policy.sell:
         return _NOT_SOLD
@@ -134,13 +136,18 @@ def sellable(
     if units_per_sale > 1:
         left //= units_per_sale
         steps.append(Reason("sold_in_packs", {"per": units_per_sale, "left": left}))
+    lacking = 0
+    if units_per_sale > 1 or len(components) > 1 or components[scarcest] != 1:
+        left, lacking = _together(
+            left, components, units_per_sale, available, unallocated, terms, steps
+        )
     there = left
     if part is not None and part.sales < left:
         left = part.sales
         steps.append(Reason("components_shared", {"listings": part.others, "left": left}))
     left = _kept_back(left, policy, per_day, units_per_sale, steps)
     if policy.preorder is not None or policy.backorder is not None:
-        short = _short(components, units_per_sale, available, unallocated, terms)
+        short = max(lacking, _short(components, units_per_sale, available, unallocated, terms))
         left = _beyond(left, there, short, policy, units_per_sale, today, steps)
     return Sellable(_narrow(left, policy, steps), tuple(steps))
 
@@ -183,6 +190,36 @@ def _termed(
                 steps.append(Reason(term.reason.code, args))
             units = counted
     return left
+
+
+def _together(
+    left: int,
+    components: Mapping[Sku, int],
+    units_per_sale: int,
+    available: Mapping[Sku, Sequence[tuple[LocationId, int]]],
+    unallocated: Mapping[Sku, int],
+    terms: Terms,
+    steps: list[Reason],
+) -> tuple[int, int]:
+    """(sales that are left, sales that wait and cannot be made of what is there)."""
+    per_sale = {sku: per * units_per_sale for sku, per in components.items()}
+    together = sum(
+        sales_at(
+            per_sale,
+            lambda sku: (
+                (location, narrowed(units, terms.get(location, ())))
+                for location, units in available.get(sku, ())
+            ),
+        ).values()
+    )
+    waiting = may_wait(per_sale, unallocated)
+    if together < left:
+        left = together
+        steps.append(Reason("only_together", {"quantity": together, "left": left}))
+    if together - waiting < left:
+        left = together - waiting if together > waiting else 0
+        steps.append(Reason("together_promised", {"quantity": waiting, "left": left}))
+    return left, waiting - together
 
 
 def _kept_back(

@@ -8,7 +8,8 @@ because there is one more of it (Balinski and Young, Fair Representation, 1982).
 What holds, and is proven by tests/core/test_sharing.py:
 
 - all that is promised can be kept at the same time: of every component, no location gives more
-  than the listing may take from it, nor more than it has;
+  than the listing may take from it, nor more than it has, and every Kit and pack leaves one
+  location whole;
 - nothing is left over that any of the listings could still show;
 - a listing that shares with nobody gets what it would get alone, and none ever gets more;
 - the outcome does not depend on the order in which listings come.
@@ -18,12 +19,13 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import combinations
 
 from core.model.catalog import LocationId, OfferKey, Sku
+from core.rules.together import may_wait, sales_at, single
 
 #: location -> units of one component that one listing may take there
 View = Mapping[LocationId, int]
@@ -46,6 +48,10 @@ class Wish:
     #: more sales than this its policy would not show; None: no limit
     most: int | None = None
 
+    def by_place(self) -> dict[LocationId, int]:
+        """Place -> sales whose units it has all, if nobody else took any."""
+        return sales_at(self.components, lambda sku: self.views[sku].items())
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -56,14 +62,25 @@ class Part:
     others: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Branch:
+    """What one listing sells from one location, or from wherever there is."""
+
+    #: number of the listing
+    of: int
+    weight: int
+    #: None: from any
+    place: LocationId | None = None
+
+
 @dataclass(slots=True)
 class _Limit:
-    """Units that some listings draw on together."""
+    """Units that some branches draw on together."""
 
     left: int
-    #: (number of the listing, units in one sale)
+    #: (number of the branch, units in one sale)
     users: list[tuple[int, int]] = field(default_factory=list)
-    #: units used when every listing that still draws on it gets its weight in sales
+    #: units used when every branch that still draws on it gets its weight in sales
     rate: int = 0
     #: grows with each change, so that an older level is known as such
     changes: int = 0
@@ -74,7 +91,19 @@ def share_out(wishes: Sequence[Wish], *, promised: Mapping[Sku, int]) -> dict[Of
     parts: dict[OfferKey, Part] = {}
     for group in _connected(sorted(wishes, key=_place)):
         users = Counter(sku for wish in group for sku in wish.components)
-        sales = _Filling(group, _limits(group, promised)).filled()
+        if _places_matter(group):
+            branches = _by_place(group)
+            # Unless orders wait for units, the limits of the places say all there is to say of them.
+            waiting = [sku for sku in users if promised.get(sku, 0) > 0]
+            whole = [*_of_units(group, promised, waiting), *_of_listings(group, promised)]
+            limits = [*_of_branches(whole, branches), *_of_places(group, branches)]
+        else:
+            branches = [_Branch(at, weight) for at, weight in enumerate(_weights(group))]
+            limits = [*_of_units(group, promised, users), *_of_listings(group, promised)]
+        filled = _Filling(branches, limits).filled()
+        sales = [0] * len(group)
+        for branch, found in zip(branches, filled, strict=True):
+            sales[branch.of] += found
         for wish, found in zip(group, sales, strict=True):
             parts[wish.key] = Part(found, max(users[sku] for sku in wish.components) - 1)
     return parts
@@ -103,18 +132,85 @@ def _connected(wishes: Sequence[Wish]) -> list[list[Wish]]:
     return list(groups.values())
 
 
-def _limits(wishes: Sequence[Wish], promised: Mapping[Sku, int]) -> list[_Limit]:
-    users: dict[Sku, list[int]] = {}
+def _weights(wishes: Sequence[Wish]) -> list[int]:
+    return weights([wish.rate for wish in wishes])
+
+
+def _places_matter(wishes: Sequence[Wish]) -> bool:
+    """Whether it matters from which place units come: several have some, and Kits or packs want them."""
+    places = {
+        place
+        for wish in wishes
+        for view in wish.views.values()
+        for place, units in view.items()
+        if units > 0
+    }
+    return len(places) > 1 and not all(single(wish.components) for wish in wishes)
+
+
+def _by_place(wishes: Sequence[Wish]) -> list[_Branch]:
+    """One branch for each place a listing can sell from: what a place gives to whom is settled there.
+
+    The weight of a listing is divided among its branches by what each of them could sell.
+    """
+    found = []
+    for number, (wish, weight) in enumerate(zip(wishes, _weights(wishes), strict=True)):
+        by_place = wish.by_place()
+        total = sum(by_place.values())
+        found += [
+            _Branch(number, max(1, 100 * weight * sales // total), place)
+            for place, sales in sorted(by_place.items())
+        ]
+    return found
+
+
+def _of_units(
+    wishes: Sequence[Wish], promised: Mapping[Sku, int], skus: Iterable[Sku]
+) -> Iterator[_Limit]:
+    """What there is of these components for whole listings, whatever place they sell from."""
+    users: dict[Sku, list[int]] = {sku: [] for sku in skus}
     for number, wish in enumerate(wishes):
         for sku in wish.components:
-            users.setdefault(sku, []).append(number)
-    found: list[_Limit] = []
+            if sku in users:
+                users[sku].append(number)
     for sku, numbers in users.items():
-        found.extend(_of_component(sku, numbers, wishes, promised.get(sku, 0)))
+        yield from _of_component(sku, numbers, wishes, promised.get(sku, 0))
+
+
+def _of_listings(wishes: Sequence[Wish], promised: Mapping[Sku, int]) -> Iterator[_Limit]:
+    """What each listing would not go beyond if it were alone."""
     for number, wish in enumerate(wishes):
         if wish.most is not None:
-            found.append(_Limit(wish.most, [(number, 1)]))
-    return found
+            yield _Limit(wish.most, [(number, 1)])
+        if not single(wish.components) and (waiting := may_wait(wish.components, promised)):
+            together = sum(wish.by_place().values())
+            yield _Limit(max(0, together - waiting), [(number, 1)])
+
+
+def _of_branches(limits: Sequence[_Limit], branches: Sequence[_Branch]) -> list[_Limit]:
+    """The same limits, on all branches of each listing together."""
+    of: dict[int, list[int]] = {}
+    for at, branch in enumerate(branches):
+        of.setdefault(branch.of, []).append(at)
+    return [
+        _Limit(one.left, [(at, per) for number, per in one.users for at in of.get(number, ())])
+        for one in limits
+    ]
+
+
+def _of_places(wishes: Sequence[Wish], branches: Sequence[_Branch]) -> Iterator[_Limit]:
+    """What each place has of each component, for those who may take all of it, and for those who may
+    take less: one within the other, so it can be handed out from the least on."""
+    users: dict[tuple[LocationId, Sku], list[tuple[int, int, int]]] = {}
+    for at, branch in enumerate(branches):
+        assert branch.place is not None, "branches of places"
+        wish = wishes[branch.of]
+        for sku, per in wish.components.items():
+            units = wish.views[sku][branch.place]
+            users.setdefault((branch.place, sku), []).append((units, at, per))
+    for found in users.values():
+        for most in sorted({units for units, _, _ in found}):
+            yield _Limit(most, [(at, per) for units, at, per in found if units <= most])
 
 
 def _of_component(
@@ -155,14 +251,14 @@ def _views(views: Sequence[View]) -> list[tuple[dict[LocationId, int], list[int]
 
 
 class _Filling:
-    """The limits, and how full they are: the one that is reached first settles its listings."""
+    """The limits, and how full they are: the one that is reached first settles its branches."""
 
-    def __init__(self, wishes: Sequence[Wish], limits: Sequence[_Limit]) -> None:
-        self._weights = weights([wish.rate for wish in wishes])
+    def __init__(self, branches: Sequence[_Branch], limits: Sequence[_Limit]) -> None:
+        self._weights = [branch.weight for branch in branches]
         self._limits = limits
-        self._sales = [0] * len(wishes)
-        self._open = [True] * len(wishes)
-        self._draws: list[list[tuple[int, int]]] = [[] for _ in wishes]
+        self._sales = [0] * len(branches)
+        self._open = [True] * len(branches)
+        self._draws: list[list[tuple[int, int]]] = [[] for _ in branches]
         self._levels: list[tuple[Fraction, int, int]] = []
         for at, limit in enumerate(limits):
             for number, per_sale in limit.users:
@@ -171,7 +267,7 @@ class _Filling:
             self._push(at)
 
     def filled(self) -> list[int]:
-        """Sales of each wish, in their order."""
+        """Sales of each branch, in their order."""
         while self._levels:
             level, at, changes = heapq.heappop(self._levels)
             if changes == self._limits[at].changes:
@@ -184,7 +280,7 @@ class _Filling:
             heapq.heappush(self._levels, (Fraction(limit.left, limit.rate), at, limit.changes))
 
     def _settle(self, level: Fraction, limit: _Limit) -> None:
-        """Every listing that draws on this limit gets its part, and what is left one by one."""
+        """Every branch that draws on this limit gets its part, and what is left one by one."""
         takers = [number for number, _ in limit.users if self._open[number]]
         touched: set[int] = set()
         for number in takers:

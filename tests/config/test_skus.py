@@ -255,6 +255,54 @@ policies:
     assert policies.policy_for("A", "amazon").buffer == 1
 
 
+def test_a_place_is_barred_where_a_rule_does_not_sell_from_it(folder: Folder) -> None:
+    folder.with_least(
+        CHANNELS
+        + """\
+locations: {own: {}, acme: {}, beta: {}}
+location_groups: {suppliers: [acme, beta]}
+policies:
+  - {name: not here, locations: [suppliers], channels: [amazon], sell: false}
+  - {name: but gifts, when: '"gift" in sku.tags', locations: [beta], sell: true}
+  - {name: nothing counts, locations: [own], percent: 0}
+skus: {items: {A: {}, B: {tags: [gift]}}}
+seasons:
+  - {name: feast, first: 2026-12-01, last: 2026-12-24, policies: [
+      {name: ours, locations: [own], channels: [shop], sell: false}]}
+"""
+    )
+
+    policies = folder.load().policies
+
+    feast = date(2026, 12, 2)
+    assert policies.barred("A", "amazon", today=feast) == {"acme", "beta"}
+    assert policies.barred("B", "amazon", today=feast) == {"acme"}
+    assert policies.barred("A", "shop", today=feast) == {"own"}
+    assert policies.barred("A", "shop", today=date(2026, 11, 30)) == frozenset()
+
+
+def test_while_a_condition_fails_every_place_is_barred_that_a_rule_may_bar(
+    folder: Folder,
+) -> None:
+    folder.with_least(
+        CHANNELS
+        + """\
+locations: {own: {}, acme: {}, beta: {}}
+policies:
+  - {name: broken, when: '10 / (size(sku.id) - 1) != 0', cap: 9}
+  - {name: not here, when: 'sku.kit', locations: [beta], channels: [amazon], sell: false}
+  - {name: doubt, locations: [acme], percent: 80}
+skus: {items: {A: {}}}
+"""
+    )
+
+    policies = folder.load().policies
+
+    assert policies.barred("A", "amazon") == {"beta"}
+    assert policies.barred("A", "shop") == frozenset()
+    assert policies.barred("12", "amazon") == frozenset()
+
+
 def test_a_season_wins_over_the_skus_own_policy_between_its_days(folder: Folder) -> None:
     folder.with_least(
         CHANNELS

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.model.calendars import Closure
 from core.model.stock import Claim
 from core.rules.allocation import Allocation, Demand, allocate
-from tests.core.strategies import availability, components, location, locations
+from tests.core.strategies import availability, components, location, locations, places
 
+CLOSED = {"acme": Closure(date(2026, 11, 20), date(2026, 12, 4))}
+some_closed = st.sets(places).map(lambda names: dict.fromkeys(names, CLOSED["acme"]))
 demands = st.lists(
-    st.builds(Demand, st.sampled_from("abcd"), components, st.integers(0, 8)),
+    st.builds(
+        Demand,
+        st.sampled_from("abcd"),
+        components,
+        st.integers(0, 8),
+        barred=st.just(frozenset()) | st.frozensets(places, max_size=2),
+    ),
     unique_by=lambda one: one.line,
     max_size=4,
 )
@@ -156,20 +166,88 @@ def test_an_order_that_asks_for_nothing_gets_nothing_and_says_so():
     assert allocation.reasons[0].code == "allocated_nothing"
 
 
+def test_a_place_that_must_not_ship_a_line_ships_the_others():
+    available = {("MUG", "acme"): 9, ("TEE", "acme"): 9, ("MUG", "east"): 1}
+    wanted = [
+        Demand("1", {"MUG": 1}, 2, barred=frozenset({"acme"})),
+        Demand("2", {"TEE": 1}, 1),
+    ]
+
+    allocation = allocate(
+        wanted, locations=[location("acme", 1), location("east", 2)], available=available
+    )
+
+    assert set(allocation.claims) == {
+        Claim("1", "MUG", "east", 1),
+        Claim("1", "MUG", None, 1),
+        Claim("2", "TEE", "acme", 1),
+    }
+    assert allocation.reasons[-1].code == "allocated_barred"
+    assert allocation.reasons[-1].args == {"location": "acme", "sku": "MUG"}
+
+
+def test_what_is_found_elsewhere_needs_no_word_about_a_place_that_must_not_ship_it():
+    wanted = [Demand("1", {"MUG": 1}, 2, barred=frozenset({"acme"}))]
+
+    allocation = allocate(
+        wanted,
+        locations=[location("acme", 1), location("east", 2)],
+        available={("MUG", "acme"): 9, ("MUG", "east"): 2},
+    )
+
+    assert [reason.code for reason in allocation.reasons] == ["allocated_whole"]
+    assert allocation.reasons[0].args["location"] == "east"
+
+
+def test_an_open_place_comes_before_a_closed_one_of_better_priority():
+    available = {("MUG", "acme"): 9, ("MUG", "east"): 2}
+    places = [location("acme", 1), location("east", 2)]
+
+    allocation = allocate(
+        [Demand("1", {"MUG": 1}, 2)], locations=places, available=available, closed=CLOSED
+    )
+
+    assert allocation.claims == (Claim("1", "MUG", "east", 2),)
+    assert [reason.code for reason in allocation.reasons] == ["allocated_whole"]
+
+
+def test_a_closed_place_ships_what_no_open_one_has_and_the_reason_says_until_when():
+    places = [location("acme", 1), location("east", 2)]
+    wanted = [Demand("1", {"MUG": 1}, 3)]
+
+    some, nothing = (
+        allocate(
+            wanted,
+            locations=places,
+            available={("MUG", "acme"): 9, ("MUG", "east"): here},
+            closed=CLOSED,
+        )
+        for here in (1, 0)
+    )
+
+    assert some.claims == (Claim("1", "MUG", "east", 1), Claim("1", "MUG", "acme", 2))
+    assert [reason.code for reason in some.reasons] == [
+        "allocated_part", "allocated_part", "allocated_closed",
+    ]  # fmt: skip
+    assert nothing.claims == (Claim("1", "MUG", "acme", 3),)
+    assert [reason.code for reason in nothing.reasons] == ["allocated_whole", "allocated_closed"]
+    assert nothing.reasons[1].args == {"location": "acme", "last": "2026-12-04"}
+
+
 # --- properties ----------------------------------------------------------------------------------
 
 
-@given(demands, locations, availability)
-def test_no_unit_is_lost(wanted, places, available):
-    allocation = allocate(wanted, locations=places, available=available)
+@given(demands, locations, availability, some_closed)
+def test_no_unit_is_lost(wanted, places, available, closed):
+    allocation = allocate(wanted, locations=places, available=available, closed=closed)
 
     assert claimed(allocation) == asked(wanted)
     assert all(claim.quantity > 0 for claim in allocation.claims)
 
 
-@given(demands, locations, availability)
-def test_never_more_is_claimed_than_is_available(wanted, places, available):
-    allocation = allocate(wanted, locations=places, available=available)
+@given(demands, locations, availability, some_closed)
+def test_never_more_is_claimed_than_is_available(wanted, places, available, closed):
+    allocation = allocate(wanted, locations=places, available=available, closed=closed)
 
     taken: Counter[tuple[str, str]] = Counter()
     for claim in allocation.claims:
@@ -218,6 +296,7 @@ def test_one_location_that_has_everything_is_never_split(wanted, places, availab
         one
         for one in places
         if all(available.get((sku, one.id), 0) >= n for sku, n in need.items())
+        and not any(one.id in line.barred for line in wanted if line.units)
     ]
 
     allocation = allocate(wanted, locations=places, available=available)
@@ -227,9 +306,30 @@ def test_one_location_that_has_everything_is_never_split(wanted, places, availab
         assert {claim.location for claim in allocation.claims} == {best.id}
 
 
-@given(demands, locations, availability)
-def test_nothing_is_left_unallocated_that_a_location_still_has(wanted, places, available):
-    allocation = allocate(wanted, locations=places, available=available)
+@given(demands, locations, availability, some_closed)
+def test_a_barred_place_ships_nothing_of_the_line_and_a_closed_one_no_unit_an_open_one_has(
+    wanted, places, available, closed
+):
+    allocation = allocate(wanted, locations=places, available=available, closed=closed)
+
+    free = Counter(available)
+    for claim in allocation.claims:
+        if claim.location is not None:
+            free[claim.sku, claim.location] -= claim.quantity
+    for one in wanted:
+        used = {claim.location for claim in allocation.claims if claim.line == one.line}
+        assert not used & one.barred
+        if used & closed.keys():
+            assert not any(
+                all(free[sku, place.id] >= per for sku, per in one.components.items())
+                for place in places
+                if place.id not in closed and place.id not in one.barred
+            )
+
+
+@given(demands, locations, availability, some_closed)
+def test_nothing_is_left_unallocated_that_a_location_still_has(wanted, places, available, closed):
+    allocation = allocate(wanted, locations=places, available=available, closed=closed)
 
     free = Counter(available)
     for claim in allocation.claims:
@@ -240,4 +340,5 @@ def test_nothing_is_left_unallocated_that_a_location_still_has(wanted, places, a
             assert not any(
                 all(free[sku, place.id] >= per for sku, per in one.components.items())
                 for place in places
+                if place.id not in one.barred
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -10,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.model.reasons import Reason
+from core.rules.allocation import Demand, allocate
 from core.rules.availability import Beyond, PlacePolicy, Policy, most_needed, sellable
 from core.rules.places import Term, narrowed
 from core.rules.sharing import Part
+from tests.core.strategies import availability, locations, places, skus
 from tests.core.strategies import components as some_components
-from tests.core.strategies import places, skus
 
 stocks = st.dictionaries(skus, st.lists(st.tuples(places, st.integers(-5, 60)), max_size=3))
 promises = st.dictionaries(skus, st.integers(0, 10))
@@ -53,13 +55,14 @@ def show(
     units_per_sale=1,
     promised=0,
     available=None,
+    unallocated=None,
     **more,
 ):
     return sellable(
         components=components or {"MUG": 1},
         units_per_sale=units_per_sale,
         available=available or {"MUG": [("east", stock)]},
-        unallocated={"MUG": promised},
+        unallocated=unallocated or {"MUG": promised},
         policy=policy,
         **more,
     )
@@ -113,6 +116,73 @@ def test_a_pack_takes_several_units_for_one_sale():
 
     assert result.quantity == 2
     assert result.steps[-1].code == "sold_in_packs"
+
+
+def test_a_kit_whose_components_lie_apart_is_not_sold():
+    result = show(
+        components={"TEA": 1, "CUP": 1},
+        available={"TEA": [("acme", 50)], "CUP": [("home", 100)]},
+    )
+
+    assert result.quantity == 0
+    assert result.steps[-1] == Reason("only_together", {"quantity": 0, "left": 0})
+
+
+def test_a_pack_is_not_put_together_from_two_places():
+    result = show(available={"MUG": [("home", 3), ("acme", 3)]}, units_per_sale=4)
+
+    assert result.quantity == 0
+    assert [(step.code, step.args["left"]) for step in result.steps[1:]] == [
+        ("sold_in_packs", 1),
+        ("only_together", 0),
+    ]
+
+
+def test_each_place_makes_the_kits_it_can_after_what_it_holds_back():
+    result = show(
+        components={"TEA": 1, "CUP": 2},
+        available={"TEA": [("home", 5), ("acme", 9)], "CUP": [("home", 30), ("acme", 9)]},
+        terms={"acme": [Term(WORD, percent=50)]},
+    )
+
+    # five at home, and of four teas and four cups at acme two
+    assert result.quantity == 7
+    assert result.steps[-1].args == {"quantity": 7, "left": 7}
+
+
+def test_kits_that_wait_are_served_before_more_are_shown():
+    result = show(
+        components={"TEA": 1, "CUP": 1},
+        available={"TEA": [("home", 5), ("acme", 50)], "CUP": [("home", 100)]},
+        promised=0,
+        unallocated={"TEA": 3, "CUP": 3},
+    )
+
+    assert result.quantity == 2
+    assert result.steps[-1].args == {"quantity": 3, "left": 2}
+
+
+def test_what_waits_for_one_component_of_which_there_is_more_elsewhere_blocks_no_kit():
+    result = show(
+        components={"TEA": 1, "CUP": 1},
+        available={"TEA": [("home", 5), ("acme", 50)], "CUP": [("home", 100)]},
+        unallocated={"TEA": 3},
+    )
+
+    assert result.quantity == 5
+
+
+def test_backorders_of_a_kit_end_though_its_components_are_there_apart():
+    kits = {
+        "components": {"TEA": 1, "CUP": 1},
+        "available": {"TEA": [("acme", 50)], "CUP": [("home", 100)]},
+        "policy": Policy(backorder=Beyond(20, SPRING)),
+        "today": SPRING - timedelta(days=1),
+    }
+
+    assert show(**kits).quantity == 20
+    assert show(**kits, unallocated={"TEA": 15, "CUP": 15}).quantity == 5
+    assert show(**kits, unallocated={"TEA": 25, "CUP": 25}).quantity == 0
 
 
 @pytest.mark.parametrize(
@@ -396,6 +466,79 @@ def test_never_more_is_shown_than_is_there_nor_less_than_none(
     assert result.quantity >= 0
     assert policy.cap is None or result.quantity <= policy.cap
     assert result.quantity == 0 or result.quantity >= policy.hide_below
+
+
+def _placed(parts, count, free, rank) -> int:
+    """How many orders of one sale each are found units for, each after the other."""
+    for number in range(count):
+        found = allocate([Demand("1", parts, 1)], locations=rank, available=free)
+        if not found.complete:
+            return number
+        for claim in found.claims:
+            free[claim.sku, claim.location] -= claim.quantity
+    return count
+
+
+@given(some_components, st.integers(1, 3), availability, locations, policies, terms, st.data())
+def test_what_is_shown_can_be_shipped_order_by_order(
+    parts, per_sale, there, rank, policy, narrowing, data
+):
+    # given orders that came before, of which some wait
+    free = dict(there)
+    waiting: Counter[str] = Counter()
+    for earlier in data.draw(st.lists(some_components, max_size=3), label="earlier"):
+        for claim in allocate([Demand("1", earlier, 2)], locations=rank, available=free).claims:
+            if claim.location is None:
+                waiting[claim.sku] += claim.quantity
+            else:
+                free[claim.sku, claim.location] -= claim.quantity
+
+    # when a listing is shown
+    shown = sellable(
+        components=parts,
+        units_per_sale=per_sale,
+        available=_by_sku(free, rank),
+        unallocated=waiting,
+        policy=policy,
+        terms=narrowing,
+    ).quantity
+
+    # then as many orders for it find all of their units
+    per_order = {sku: units * per_sale for sku, units in parts.items()}
+    assert _placed(per_order, shown, free, rank) == shown
+
+
+@given(some_components, st.integers(0, 3), availability, availability, locations)
+def test_kits_that_waited_are_served_when_units_come_and_what_is_shown_besides(
+    parts, waited, there, more, rank
+):
+    # given kits or packs that wait, and units that have just come
+    free = Counter({key: max(0, units) for key, units in there.items()})
+    waiting = 0
+    for _ in range(waited):
+        waiting += not _placed(parts, 1, free, rank)
+    free += Counter({key: max(0, units) for key, units in more.items()})
+
+    # when it is shown before those orders are served
+    shown = sellable(
+        components=parts,
+        units_per_sale=1,
+        available=_by_sku(free, rank),
+        unallocated={sku: units * waiting for sku, units in parts.items()},
+        policy=Policy(),
+    ).quantity
+
+    # then nothing of what they need is shown, and nothing else is kept back
+    can = _placed(parts, 999, Counter(free), rank)
+    assert shown == max(0, can - waiting)
+
+
+def _by_sku(free, rank):
+    found = defaultdict(list)
+    for (sku, place), units in free.items():
+        if place in {one.id for one in rank}:
+            found[sku].append((place, units))
+    return found
 
 
 @given(

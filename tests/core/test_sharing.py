@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.model.catalog import OfferKey
+from core.rules.availability import Policy, sellable
 from core.rules.sharing import MOST_VIEWS, Part, Wish, share_out, weights
 from tests.core.strategies import components as some_components
 from tests.core.strategies import skus
@@ -40,6 +41,17 @@ def same_view(draw, least: int = 1):
         )
         for number in range(count)
     ]  # fmt: skip
+
+
+@st.composite
+def few_units(draw):
+    """Kits, packs and single Skus at places that have so little that every way can be tried."""
+    made = []
+    for number in range(draw(st.integers(1, 3))):
+        parts = draw(st.dictionaries(skus, st.integers(1, 2), min_size=1, max_size=2))
+        views = {sku: draw(st.dictionaries(places, st.integers(0, 3), max_size=2)) for sku in parts}
+        made.append(Wish(key(number), parts, views, rate=draw(rates)))
+    return made
 
 
 @st.composite
@@ -81,6 +93,41 @@ def _flows(users, sku, need, there) -> bool:
             if sum(need[one.key] for one in some) > found:
                 return False
     return True
+
+
+def leave_whole(wishes: list[Wish], parts: dict[OfferKey, Part]) -> bool:
+    """Whether every sale could be made at once, each of them from one place: by trying."""
+    places = sorted({place for one in wishes for view in one.views.values() for place in view})
+    todo = [one for one in wishes for _ in range(parts[one.key].sales)]
+    return _tried(todo, places, defaultdict(list), set())
+
+
+def _tried(todo, places, taken, failed) -> bool:
+    """`taken`: (Sku, place) -> (units the taker may have there, units it took) of each sale."""
+    if not todo:
+        return True
+    state = (len(todo), tuple(sorted((key, tuple(sorted(found))) for key, found in taken.items())))
+    if state in failed:
+        return False
+    one, *rest = todo
+    for place in places:
+        for sku, units in one.components.items():
+            taken[sku, place].append((one.views[sku].get(place, 0), units))
+        if all(_fit(taken[sku, place]) for sku in one.components) and _tried(
+            rest, places, taken, failed
+        ):
+            return True
+        for sku in one.components:
+            taken[sku, place].pop()
+    failed.add(state)
+    return False
+
+
+def _fit(takers: list[tuple[int, int]]) -> bool:
+    """Those who may take at most so many take no more than that together."""
+    return all(
+        sum(units for may, units in takers if may <= most) <= max(0, most) for most, _ in takers
+    )
 
 
 # --- examples ------------------------------------------------------------------------------------
@@ -161,6 +208,57 @@ def test_a_place_only_one_of_them_may_use_is_not_given_to_the_other():
     assert [part.sales for part in parts.values()] == [5, 5, 10]
 
 
+def test_a_kit_is_shared_only_where_one_place_has_all_of_it():
+    tea, cup = {"east": 4, "acme": 9}, {"east": 8}
+    wishes = [
+        Wish(key(1), {"TEA": 1, "CUP": 1}, {"TEA": tea, "CUP": cup}),
+        Wish(key(2), {"TEA": 1}, {"TEA": tea}),
+    ]
+
+    parts = share_out(wishes, promised={})
+
+    # of the four that could be sets some are sold alone, as those at acme are
+    assert parts[key(1)].sales + parts[key(2)].sales == 13
+    assert 0 < parts[key(1)].sales <= 4
+
+
+def test_two_kits_do_not_both_count_on_the_one_place_that_can_make_them():
+    tea, there = {"east": 5, "acme": 5}, {"east": 5}
+    wishes = [
+        Wish(key(1), {"TEA": 1, "CUP": 1}, {"TEA": tea, "CUP": there}),
+        Wish(key(2), {"TEA": 1, "BOX": 1}, {"TEA": tea, "BOX": there}),
+    ]
+
+    parts = share_out(wishes, promised={})
+
+    assert sorted(part.sales for part in parts.values()) == [2, 3]
+
+
+def test_a_kit_with_its_components_apart_leaves_all_of_them_to_the_others():
+    tea, cup = {"acme": 9}, {"east": 8}
+    wishes = [
+        Wish(key(1), {"TEA": 1, "CUP": 1}, {"TEA": tea, "CUP": cup}),
+        Wish(key(2), {"TEA": 1}, {"TEA": tea}),
+        Wish(key(3), {"CUP": 1}, {"CUP": cup}),
+    ]
+
+    parts = share_out(wishes, promised={})
+
+    assert [part.sales for part in parts.values()] == [0, 9, 8]
+
+
+def test_kits_that_wait_block_what_they_need_and_no_more():
+    tea, cup = {"east": 5, "acme": 50}, {"east": 40}
+    kit = Wish(key(1), {"TEA": 1, "CUP": 1}, {"TEA": tea, "CUP": cup})
+    alone = Wish(key(2), {"TEA": 1}, {"TEA": tea})
+
+    parts = share_out([kit, alone], promised={"TEA": 3, "CUP": 3})
+
+    # 5 sets can be made, 3 of them are promised; of the tea all the rest
+    assert parts[key(1)].sales <= 2
+    assert parts[key(1)].sales + parts[key(2)].sales == 52
+
+
 def test_many_different_views_are_judged_carefully_and_still_served():
     views = [{"east": number, "west": 9 - number} for number in range(MOST_VIEWS + 3)]
     wishes = [Wish(key(number), {"MUG": 1}, {"MUG": view}) for number, view in enumerate(views)]
@@ -199,6 +297,30 @@ def test_all_that_is_promised_can_be_kept_at_once(wishes, promised):
 
     assert can_be_kept(wishes, parts)
     assert all(part.sales >= 0 for part in parts.values())
+
+
+@given(few_units())
+def test_every_kit_that_is_promised_can_leave_one_place_whole(wishes):
+    parts = share_out(wishes, promised={})
+
+    assert leave_whole(wishes, parts)
+
+
+@given(any_view(), promises)
+def test_who_is_alone_gets_what_it_would_show_alone(wishes, promised):
+    one = wishes[0]
+
+    parts = share_out([one], promised=promised)
+
+    there = {sku: list(view.items()) for sku, view in one.views.items()}
+    alone = sellable(
+        components=one.components,
+        units_per_sale=1,
+        available=there,
+        unallocated=promised,
+        policy=Policy(),
+    )
+    assert parts == {one.key: Part(alone.quantity, 0)}
 
 
 @given(same_view(), promises)

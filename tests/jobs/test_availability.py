@@ -26,7 +26,7 @@ from jobs.store.demand import EVERYWHERE, DemandRate, Demands
 from jobs.store.migrate import upgrade
 from jobs.store.stock import Stock
 from jobs.store.store import Store
-from jobs.store.tables import cases, decision, dirty_sku, offer
+from jobs.store.tables import cases, decision, dirty_sku, offer, orders
 from tests.jobs.builders import NOON, line, order, rows
 from tests.jobs.shop import Shop, open_shop
 
@@ -41,7 +41,9 @@ CERTAIN = "publishing: {risk: {oversold: null}}\n"
 def open_with(store: Store, clock: ManualClock, tmp_path: Path) -> Open:
     """Opens a shop; each keyword's text stands beside what it is named for."""
 
-    def opened(*, shopify: str = "", amazon: str = "", acme: str = "", more: str = "") -> Shop:
+    def opened(
+        *, shopify: str = "", amazon: str = "", acme: str = "", more: str = "", packs: str = ""
+    ) -> Shop:
         acme_here = "counted_by: acme-files, basis: gross,"
         return open_shop(
             store,
@@ -51,7 +53,7 @@ def open_with(store: Store, clock: ManualClock, tmp_path: Path) -> Open:
                 SHOPIFY: SHOPIFY.replace("}", f"{shopify}}}"),
                 AMAZON: AMAZON.replace("}", f"{amazon}}}"),
                 acme_here: f"counted_by: acme-files, basis: gross{acme},",
-                "skus:\n": f"{more}skus:\n",
+                "skus:\n": f"{more}skus:\n{f'  {packs}' if packs else ''}\n",
             },
             more=CERTAIN,
         )
@@ -317,6 +319,86 @@ def test_a_group_of_places_is_kept_from_a_channel_and_narrowed_on_another(open_w
     assert wanted(shop) == {"tea": 50}
     assert steps(shop, "tea") == [("units_available", 60), ("place_policy", 50)]
     assert wanted(shop, "amazon-us") == {"asin": 10}
+
+
+# --- kits and packs ------------------------------------------------------------------------------
+
+
+def test_a_kit_is_shown_as_often_as_one_place_can_ship_it(open_with: Open):
+    # given cups on our shelf and all the tea at a supplier
+    shop = open_with()
+    shelve(shop, CUP=100)
+    shop.snapshot(("TEA", 50), at=NOON)
+    shop.list("gift", "GIFT")
+    shop.list("tea", "TEA")
+
+    # when nothing is together
+    shop.decide()
+
+    # then no kit is shown, and the sum says why
+    assert wanted(shop) == {"gift": 0, "tea": 50}
+    assert steps(shop, "gift")[-2:] == [("kit_limited", 50), ("only_together", 0)]
+
+    # and when some tea comes to the cups, as many kits are
+    shop.receive("TEA", 4)
+    shop.decide()
+    assert wanted(shop) == {"gift": 4, "tea": 54}
+
+
+def test_every_kit_that_is_shown_is_shipped_and_the_rest_waits_for_what_it_needs(open_with: Open):
+    # given two kits that can be made, and components apart
+    shop = open_with()
+    shelve(shop, CUP=5, TEA=2)
+    shop.snapshot(("TEA", 50), at=NOON)
+    for remote_id, sku in (("gift", "GIFT"), ("cup", "CUP"), ("tea", "TEA")):
+        shop.list(remote_id, sku)
+    shop.decide()
+    assert wanted(shop)["gift"] == 2
+
+    # when three are bought, one of them on another channel at the same time
+    shop.record(*(order(f"{n}", line(sku="GIFT", units=1)) for n in range(3)))
+    shop.decide()
+
+    # then two are on their way, and the third keeps one of each from being sold
+    assert [row["stage"] for row in rows(shop.store, orders)] == ["routed", "routed", "waiting"]
+    assert wanted(shop) == {"gift": 0, "cup": 2, "tea": 49}
+
+    # and when tea comes to the cups, it is served, and not a kit less is shown than is left
+    shop.receive("TEA", 3)
+    shop.decide()
+    assert [row["stage"] for row in rows(shop.store, orders)] == ["routed"] * 3
+    assert wanted(shop) == {"gift": 2, "cup": 2, "tea": 52}
+
+
+def test_a_pack_of_four_is_not_shown_of_three_here_and_three_there(open_with: Open):
+    shop = open_with(more="", packs="units_per_sale: {shopify-us: {four: 4}}")
+    shelve(shop, TEA=3)
+    shop.snapshot(("TEA", 3), at=NOON)
+    shop.list("four", "TEA")
+    shop.decide()
+    assert wanted(shop) == {"four": 0}
+
+    shop.receive("TEA", 1)
+    shop.decide()
+    assert wanted(shop) == {"four": 1}
+
+
+def test_listings_that_share_promise_kits_only_of_what_lies_together(open_with: Open):
+    # given a kit and its parts on a channel on which listings share
+    shop = open_with(shopify=", offers: {share_components: split}")
+    shelve(shop, CUP=10, TEA=4)
+    shop.snapshot(("TEA", 50), at=NOON)
+    for remote_id, sku in (("gift", "GIFT"), ("cup", "CUP"), ("tea", "TEA")):
+        shop.list(remote_id, sku)
+
+    # when it is decided
+    shop.decide()
+
+    # then the kits are some of the four that can be made, and nothing is left over
+    shown = wanted(shop)
+    assert 0 < shown["gift"] <= 4
+    assert shown["gift"] + shown["tea"] == 54
+    assert shown["gift"] + shown["cup"] == 10
 
 
 # --- time alone ----------------------------------------------------------------------------------

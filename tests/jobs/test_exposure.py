@@ -190,6 +190,27 @@ def test_a_kit_and_its_component_do_not_both_show_the_last_unit(shop: Shop):
     assert (wanted(shop)["v2"], wanted(shop)["v3"]) == (1, 0)
 
 
+def test_a_kit_does_not_show_the_last_unit_beside_its_component_that_is_plenty_elsewhere(
+    shop: Shop,
+):
+    # given one cup on the shelf where the tea is, and many at a supplier
+    with_risk(shop, runs_low_every=Duration(days=1), others=0.0)
+    sells(shop, "GIFT", shopify=9.0)
+    sells(shop, "CUP", shopify=8.0)
+    shop.list("v2", "CUP")
+    shop.list("v3", "GIFT")
+    shop.receive("TEA", 30)
+    shop.receive("CUP", 1)
+    shop.snapshot(("CUP", 400), at=shop.clock.now())
+
+    # when it is decided
+    shop.decide()
+
+    # then the cup is sold alone, and not a second time in the kit
+    assert (wanted(shop)["v2"], wanted(shop)["v3"]) == (401, 0)
+    assert steps(shop, "v3")[-2:] == ["only_together", "risk_sold_elsewhere"]
+
+
 def test_what_is_left_is_hidden_where_so_few_are_not_shown(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ):

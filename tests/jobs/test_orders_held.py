@@ -11,7 +11,7 @@ from core.rules.modes import Mode
 from jobs.clock import ManualClock
 from jobs.store.orders import Orders
 from jobs.store.store import Store
-from jobs.store.tables import reservation
+from jobs.store.tables import decision, reservation
 from tests.jobs.builders import line, minutes, number_of, order, rows
 from tests.jobs.shop import Shop, open_shop
 
@@ -142,3 +142,109 @@ def test_an_unshipped_unit_stays_held_when_a_gross_figure_follows_a_part(shop: S
 
     # then the other is still kept
     assert held(shop) == {"1": [("acme", 1)]}
+
+
+# --- places that must not ship, or cannot now ----------------------------------------------------
+
+ACME = "counted_by: acme-files, basis: gross,"
+
+
+def open_with(store: Store, clock: ManualClock, folder: Path, *, acme: str = "", more: str) -> Shop:
+    """A shop whose supplier is asked before its own shelf, and has plenty."""
+    changes = {ACME: f"{ACME} {acme}", "{priority: 10": "{priority: 30"}
+    shop = open_shop(store, clock, folder, changes={**changes, "skus:\n": f"{more}skus:\n"})
+    shop.snapshot(("TEA", 50), ("CUP", 50), at=clock.now())
+    return shop
+
+
+def reasons(shop: Shop) -> list[str]:
+    return [row["code"] for row in rows(shop.store, decision)]
+
+
+NOT_HERE = """\
+policies:
+  - {name: not here, locations: [acme], channels: [shopify-us], sell: false}
+"""
+
+
+def test_a_supplier_that_must_not_sell_on_a_channel_gets_none_of_its_orders(
+    store: Store, clock: ManualClock, tmp_path: Path
+):
+    # given one unit on our shelf, and many where the channel may not have them
+    shop = open_with(store, clock, tmp_path, more=NOT_HERE)
+    shop.receive("TEA", 1)
+
+    # when two are bought there, a kit as well, and one on another channel
+    shop.record(order("1"), order("2"), order("3", line(sku="GIFT")))
+    shop.record(order("4", channel="amazon-us"))
+    shop.decide()
+
+    # then the one that we have is sent, and the others wait rather than go to the supplier
+    assert [stage(shop, number) for number in "123"] == ["routed", "waiting", "waiting"]
+    assert held(shop) == {
+        "1": [("home", 1)], "2": [(None, 1)], "3": [(None, 1), (None, 1)], "4": [("acme", 1)],
+    }  # fmt: skip
+    assert reasons(shop).count("allocated_barred") == 3
+
+
+def test_a_policy_that_ends_lets_the_orders_that_waited_have_the_units(
+    store: Store, clock: ManualClock, tmp_path: Path
+):
+    # given kits that wait in a season in which the supplier must not send them
+    season = """\
+seasons:
+  - {name: feast, first: 2026-11-20, last: 2026-11-24, policies: [
+      {name: ours only, locations: [acme], sell: false}]}
+"""
+    shop = open_with(store, clock, tmp_path, more=season)
+    shop.list("gift", "GIFT")
+    shop.runner.run("core/dates")
+    shop.record(order("1", line(sku="GIFT")))
+    shop.decide()
+    assert stage(shop, "1") == "waiting"
+
+    # when the season is over
+    clock.advance(86_400)
+    shop.runner.run("core/dates")
+    shop.decide()
+
+    # then the supplier sends them
+    assert stage(shop, "1") == "routed"
+    assert held(shop) == {"1": [("acme", 1), ("acme", 1)]}
+
+
+CLOSED = "calendar: china, closing: {show: zero, notice: 3},"
+DAYS = "calendars: {china: {closed: [{first: %s, last: 2026-12-04}]}}\n"
+
+
+def test_a_closed_place_is_asked_only_for_what_no_open_one_has(
+    store: Store, clock: ManualClock, tmp_path: Path
+):
+    # given a supplier that is closed, and one unit on our shelf
+    shop = open_with(store, clock, tmp_path, acme=CLOSED, more=DAYS % "2026-11-20")
+    shop.receive("TEA", 1)
+
+    # when two are bought
+    shop.record(order("1"), order("2"))
+    shop.decide()
+
+    # then ours goes first; the other is claimed where it is, with the last day of its rest (a Sunday)
+    assert held(shop) == {"1": [("home", 1)], "2": [("acme", 1)]}
+    [closed] = [row for row in rows(shop.store, decision) if row["code"] == "allocated_closed"]
+    assert (closed["subject"], closed["args"]) == (
+        "order shopify-us 2", {"location": "acme", "last": "2026-12-06"},
+    )  # fmt: skip
+
+
+def test_a_place_that_closes_soon_still_ships(store: Store, clock: ManualClock, tmp_path: Path):
+    # given a supplier whose units are not shown any more, because it closes tomorrow
+    shop = open_with(store, clock, tmp_path, acme=CLOSED, more=DAYS % "2026-11-25")
+    shop.receive("TEA", 1)
+
+    # when one is bought all the same
+    shop.record(order("1"))
+    shop.decide()
+
+    # then it is asked in its turn
+    assert held(shop) == {"1": [("acme", 1)]}
+    assert "allocated_closed" not in reasons(shop)

@@ -485,19 +485,41 @@ def machine(store: Store, folder: Path) -> type[RuleBasedStateMachine]:
                 return
             for _ in range(12):
                 self.everything_runs()
-            free = self.free_units()
+            free, gifts = self.free_units()
             for channel, remote_id, sku in LISTINGS:
-                there = min(free[part] // per for part, per in KIT[sku].items())
+                there = gifts if sku == "GIFT" else free[sku]
                 assert self.wanted(channel, remote_id) == there, (channel, remote_id)
                 assert self.remote(channel).shown[remote_id] == there, (channel, remote_id)
+            self.every_kit_that_is_shown_can_be_shipped(gifts)
 
-        def free_units(self) -> Counter[str]:
+        def free_units(self) -> tuple[Counter[str], int]:
+            """(units that nobody waits for, kits that can be made of them in one place or another)."""
             free: Counter[str] = Counter()
+            there: dict[str, Counter[str]] = {}
             with store.reading() as tx:
                 promised = Stock(tx).unallocated(["TEA", "CUP"])
                 for sku, levels in Stock(tx).levels(["TEA", "CUP"]).items():
                     free[sku] = max(0, sum(max(0, one.available) for one in levels) - promised[sku])
-            return free
+                    for one in levels:
+                        there.setdefault(one.location, Counter())[sku] = max(0, one.available)
+            together = sum(min(one["TEA"], one["CUP"]) for one in there.values())
+            # Kits that wait ask for both.
+            together -= min(promised["TEA"], promised["CUP"])
+            return free, max(0, min(together, free["TEA"], free["CUP"]))
+
+        def every_kit_that_is_shown_can_be_shipped(self, count: int) -> None:
+            """Bought one by one, each finds all of its units (I3)."""
+            sold = line(sku="GIFT", units=1, listing_remote_id="s-gift")
+            names = [f"last-{self.number()}" for _ in range(count)]
+            for name in names:
+                self.shop.record(order(name, sold, placed_at=clock.now(), updated_at=clock.now()))
+            with store.reading() as tx:
+                query = (
+                    select(orders.c.remote_id)
+                    .join(reservation, reservation.c.order_id == orders.c.id)
+                    .where(orders.c.remote_id.in_(names), reservation.c.location.is_(None))
+                )
+                assert not tx.connection.execute(query).scalars().all()
 
         def wanted(self, channel: str, remote_id: str) -> Any:
             with store.reading() as tx:

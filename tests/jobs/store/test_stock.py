@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -53,6 +55,10 @@ class OnePlace:
     """The least wiring that `jobs.claims` asks: every Sku is itself, one place ships everything."""
 
     reservation_units = ()
+    config = SimpleNamespace(locations={})
+
+    def barred(self, sku: str, channel: str, *, at: datetime) -> frozenset[str]:
+        return frozenset()
 
     def components(self, sku: str, units_per_sale: int) -> dict[str, int]:
         return {sku: units_per_sale}
