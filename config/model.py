@@ -159,7 +159,8 @@ class Location(Part):
     channels: tuple[str, ...] = Field((), description="channels whose orders it ships; empty: all")
     calendar: str = Field("", description="the days it is open; empty: every day")
     stale: Stale | None = Field(
-        None, description="what is shown of its units when its figures stop; unset: all of them"
+        None,
+        description="what is shown of its units once it counts as stale, see `feed`; unset: none",
     )
     closing: Closing | None = Field(
         None, description="what is shown of its units around closures; unset: all of them"

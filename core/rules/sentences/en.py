@@ -77,6 +77,8 @@ SENTENCES: Final[dict[str, str]] = {
     "place_not_sold": "{location} does not sell here: {quantity:unit|units} not counted",
     "place_policy": "{location}: {quantity:unit|units} held back there",
     "place_stale": "{location} told its last figure {days:day|days} ago: {percent} % held back, {quantity:unit|units}",
+    "place_stale_never": "{location} never told a figure that could be believed: {percent} % held back, "
+    "{quantity:unit|units}",
     "place_closed": "{location} is closed from {first} to {last}: {quantity:unit|units} not counted",
     "handling_longer": "only {location} is left, closed from {first} to {last}: ships in {days:day|days}",
     "components_shared": "shared with {listings:other listing|other listings} of the same units",

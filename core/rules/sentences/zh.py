@@ -74,6 +74,7 @@ SENTENCES: Final[dict[str, str]] = {
     "place_not_sold": "{location} 的库存不在此渠道销售：{quantity} 件不计入",
     "place_policy": "{location}：该库位保留 {quantity} 件",
     "place_stale": "{location} 上次报数在 {days} 天前：保留 {percent}%，共 {quantity} 件",
+    "place_stale_never": "{location} 从未报过可信的数据：保留 {percent}%，共 {quantity} 件",
     "place_closed": "{location} 自 {first} 至 {last} 休息：{quantity} 件不计入",
     "handling_longer": "只剩 {location} 有货，{first} 至 {last} 休息：{days} 天后发货",
     "components_shared": "与另外 {listings} 个共用同一库存的商品页分摊",
