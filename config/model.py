@@ -271,7 +271,14 @@ class Plan(Part):
     """When a push plan stops as unsafe."""
 
     most_zeroed: int = Field(
-        30, ge=0, le=100, description="percent of a channel's live offers one plan may set to 0"
+        30,
+        ge=0,
+        le=100,
+        description="percent of a channel's live offers that plans may set to 0 `within` the time",
+    )
+    within: Duration = Field(
+        Duration(hours=24),
+        description="what was set to 0 in so long counts with what is to be set to 0 now",
     )
     least_offers: int = Field(
         20, ge=0, description="the guard sleeps for channels with fewer live offers"

@@ -147,6 +147,8 @@ SENTENCES: Final[dict[str, str]] = {
     "verify_later": "{sent} was sent; too early to read it back.",
     "unsafe_plan": "The plan for {channel} would set {zeroed} of {live} live offers to 0, more than "
     "{percent} %. A person must approve it.",
+    "unsafe_plans": "The plan for {channel} would set {zeroed:offer|offers} to 0 after {before} others in the last "
+    "{hours:hour|hours}, together more than {percent} % of the {live} that were live. A person must approve it.",
     # --- stock figures from remotes ---
     "snapshot_applied": "Stock of {location} taken from {name}: {rows:row|rows}, {changed} changed.",
     "snapshot_quarantined": "Stock file {name} for {location} is not believed ({doubts}): {rows:row|rows}, "

@@ -138,6 +138,8 @@ SENTENCES: Final[dict[str, str]] = {
     "verify_due": "已发送 {sent}；现在应回读确认。",
     "verify_later": "已发送 {sent}；还不到回读的时间。",
     "unsafe_plan": "{channel} 的计划将把 {live} 个在售商品中的 {zeroed} 个数量设为 0，超过 {percent}%，须由人工批准。",
+    "unsafe_plans": "{channel} 在最近 {hours} 小时内已有 {before} 个商品数量被设为 0，本计划还要再设 {zeroed} 个，"
+    "合计超过当时 {live} 个在售商品的 {percent}%，须由人工批准。",
     # --- 外部库存数据 ---
     "snapshot_applied": "已从 {name} 更新 {location} 的库存：共 {rows} 行，{changed} 行有变化。",
     "snapshot_quarantined": "{location} 的库存文件 {name} 不可信（{doubts}）：{rows} 行，共 {units} 件，其中 {zeros} 行为零，"
