@@ -47,6 +47,7 @@ from jobs.forecast import (
     histories,
     lead_time,
     order_by,
+    unannounced,
     uplifts_of,
 )
 from jobs.money import in_shop_money, margin_of
@@ -429,6 +430,8 @@ class _Look:
         steps = list(line.steps)
         if closed := closure_before(offer.calendar, due, offer.arrival(due)):
             steps += _packed([closed])
+        if unknown := unannounced(offer.calendar, max(here, offer.arrival(due))):
+            steps += _packed([unknown])
         if here > empty:
             late = Reason.of("replenish_late", days=(here - empty).days, empty=empty.isoformat())
             steps += _packed([late])

@@ -217,6 +217,10 @@ SENTENCES: Final[dict[str, str]] = {
     "lead_observed": "The supplier delivered {receipts:time|times}: half within {p50:day|days}, nine of ten within {p90}.",
     "lead_assumed": "Nobody told a lead time: {days:day|days} are assumed, and at most {p90}.",
     "closure_covered": "Closed from {first} to {last} ({days:day|days}): order before it, enough to last beyond it.",
+    "holidays_unannounced": "It is expected on {arrives}, but holidays after {known_until} are not announced "
+    "yet: write the days they close under `closed` of their calendar, or it may come later.",
+    "calendar_too_short": "Calendar {calendar}: holidays after {known_until} are not announced yet, and what is ordered "
+    "today from {supplier} may take until {arrives}. Write the days they close under `closed` as soon as you know them.",
     # --- buying: the sum behind a proposal ---
     "replenish_position": "{available} free + {incoming} on the way - {promised} promised = {position}.",
     "replenish_static": "Low is {level} or fewer, as you wrote.",

@@ -342,6 +342,10 @@ SENTENCES: Final[dict[str, str]] = {
     "lead_observed": "供应商已到货 {receipts} 次：半数在 {p50} 天内，十次中有九次在 {p90} 天内。",
     "lead_assumed": "没有任何交货期信息：假定为 {days} 天，最多 {p90} 天。",
     "closure_covered": "{first} 至 {last} 休业（{days} 天）：须在此之前下单，且数量要够用到休业之后。",
+    "holidays_unannounced": "预计 {arrives} 到货，但 {known_until} 之后的放假安排尚未公布："
+    "请在其日历的 `closed` 中写明休业日期，否则可能更晚到货。",
+    "calendar_too_short": "日历 {calendar}：{known_until} 之后的放假安排尚未公布，而今天向 {supplier} 下的订单"
+    "可能到 {arrives} 才到货。请在得知后尽快在 `closed` 中写明休业日期。",
     "demand_rate": "{sku}：每天 {rate} 件，各天相差约 {deviation} 件；{days} 天中有 {observed} 天可供观察。",
     "demand_sold": "每周销量：",
     "demand_sold_week": "{first} 起  {bar} {units} 件",
