@@ -71,6 +71,9 @@ _REFERENCES = (
     _Reference(
         ("seasons", "*", "policies", "*", "locations", "*"), "locations", also="location_groups"
     ),
+    _Reference(
+        ("seasons", "*", "snapshots", "*", "locations", "*"), "locations", also="location_groups"
+    ),
     _Reference(("publishing", "risk", "channels", "*"), "channels", keys=True),
     _Reference(("skus", "units_per_sale", "*"), "channels", keys=True),
     _Reference(("alerts", "through"), "connections", "mails", ("",)),

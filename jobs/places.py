@@ -92,7 +92,9 @@ def moment(tx: Tx, wiring: Wiring) -> Moment:
 def _worth(tx: Tx, wiring: Wiring) -> dict[LocationId, Staleness]:
     """What the figures in force are worth, of each location whose figures are waited for."""
     due = {
-        one.id: rhythm for one in wiring.locations if (rhythm := rhythm_of(wiring, one)) is not None
+        one.id: rhythm
+        for one in wiring.locations
+        if (rhythm := rhythm_of(wiring, one, now=tx.now)) is not None
     }
     if not due:
         return {}
@@ -116,14 +118,14 @@ def _worth(tx: Tx, wiring: Wiring) -> dict[LocationId, Staleness]:
     return found
 
 
-def rhythm_of(wiring: Wiring, place: StockLocation) -> Rhythm | None:
-    """When the location's figures are due; None: nobody waits for any."""
+def rhythm_of(wiring: Wiring, place: StockLocation, *, now: datetime) -> Rhythm | None:
+    """When the location's figures are due, by the seasons of now; None: nobody waits for any."""
     described = wiring.config.locations[place.id]
     if place.basis is None or described.feed.every is None:
         return None
     return Rhythm(
         described.feed.every,
-        described.feed.stale_after,
+        wiring.stale_after(place.id, today=wiring.day(now)),
         wiring.loaded.calendars[described.calendar] if described.calendar else Calendar(),
         zone_of(wiring.config, described),
     )

@@ -10,6 +10,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from config.model import Plan
 from core.errors import ConnectorError, LeaseLost
 from core.model.cases import Case, Severity
 from core.model.catalog import (
@@ -63,14 +64,14 @@ def push_offers(run: Run, channel: ChannelId) -> timedelta | None:
         complete_to = run.store.units.complete_to(tx.connection, f"{channel}/orders")
         scope = Permissions(tx).scope(channel, "offers")
         due, taken_off = _aim(tx, run, channel, due, complete_to)
-        guard = run.wiring.config.plan
+        guard = run.wiring.plan_on(run.wiring.day(tx.now))
         zeroing = offers.zeroing(channel, since=tx.now - guard.within)
-    danger = _danger(run, channel, zeroing, sold=0)
+    danger = _danger(channel, zeroing, guard, sold=0)
     sold: frozenset[OfferKey] = frozenset()
     if danger and not approved:
         with run.reading() as tx:
             sold = sold_out_offers(tx, run.wiring, channel)
-        danger = _danger(run, channel, zeroing, sold=len(sold))
+        danger = _danger(channel, zeroing, guard, sold=len(sold))
     if approved and danger is None:
         with run.transaction() as tx:
             Plans(tx).use_up("offers", channel)
@@ -216,9 +217,8 @@ def _pace(run: Run, channel: ChannelId) -> Pace:
     )
 
 
-def _danger(run: Run, channel: ChannelId, zeroing: Zeroing, *, sold: int) -> Reason | None:
+def _danger(channel: ChannelId, zeroing: Zeroing, guard: Plan, *, sold: int) -> Reason | None:
     """Why what would go to 0 waits for a person, `sold` offers that orders emptied left out."""
-    guard = run.wiring.config.plan
     return unsafe(
         zeroed=zeroing.zeroed - sold,
         live=zeroing.live,

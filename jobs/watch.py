@@ -34,7 +34,7 @@ def watch_feeds(tx: Tx, run: Run) -> None:
     feeds = Feeds(tx)
     before = feeds.states()
     for place in run.wiring.locations:
-        rhythm = rhythm_of(run.wiring, place)
+        rhythm = rhythm_of(run.wiring, place, now=tx.now)
         if rhythm is None:
             continue
         known = before.pop(place.id, None)

@@ -90,6 +90,12 @@ calendars: {china: {holidays: CN}}
         ("{name: t,", "{name: t, locations: [owned],", "'owned' names no location"),
         ("{name: t,", "{name: t, when: 'sku.idea == \"x\"',", "there is no 'idea' here"),
         ("last: 2026-11-30", "last: 2026-11-20", "comes before"),
+        ("last: 2026-11-30", "last: 2026-11-30, snapshots: [{locations: [suppliers]}]", ""),
+        (
+            "last: 2026-11-30",
+            "last: 2026-11-30, snapshots: [{locations: [ours]}]",
+            "names no location",
+        ),
         ("own: {", "own: {stale: {},", "no figure of it can be late"),
         ("acme-wh: {", "acme-wh: {stale: {},", "nobody knows when its figures are due"),
         ("acme-wh: {", "acme-wh: {stale: {}, feed: {every: 1d},", ""),

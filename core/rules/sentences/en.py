@@ -238,6 +238,7 @@ SENTENCES: Final[dict[str, str]] = {
     "replenish_capped": "No more than sells within {days:day|days} → {quantity}.",
     "replenish_break": "From {least} on one costs {price}: {total} instead of {before} → {quantity}.",
     "replenish_cheapest": "{supplier} asks {cost}, {other} {than}.",
+    "replenish_season": "It has to last into {season}: in {service} % of the cases.",
     "replenish_late": "Even ordered today it comes {days:day|days} after it may have run out ({empty}).",
     "buying_rule_failed": "Your buying rule {rule} could not be evaluated for {sku}: {why}. It is left out until it is mended.",
     "replenish_wait": "{units:sale|sales}, {loss}",

@@ -201,6 +201,7 @@ SENTENCES: Final[dict[str, str]] = {
     "replenish_capped": "不超过 {days} 天内能卖出的数量 → {quantity}。",
     "replenish_break": "满 {least} 件单价为 {price}：总价 {total}，原为 {before} → {quantity}。",
     "replenish_cheapest": "{supplier} 报价 {cost}，{other} 报价 {than}。",
+    "replenish_season": "须够用到“{season}”期间：按 {service}% 的把握。",
     "replenish_late": "即使今天订货，也会在可能断货日（{empty}）之后 {days} 天才到。",
     "buying_rule_failed": "您的采购规则 {rule} 无法对 {sku} 求值：{why}。修正之前不予采用。",
     "replenish_wait": "少卖 {units} 件，{loss}",
