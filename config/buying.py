@@ -24,6 +24,8 @@ class Buying:
     review_days: int
     order_days: int
     most_days: int
+    #: the season whose service this is; "": none
+    season: str = ""
     #: a rule that could not be evaluated for this Sku: it is left out, and told
     failed: RuleFailed | None = None
 

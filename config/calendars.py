@@ -19,6 +19,9 @@ Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 #: Holidays are worked out for this many years from the one before the cut-over.
 YEARS = 8
+#: Countries that announce each year's closures, and the days worked for them, shortly before it
+#: begins. Of later years only the holidays themselves are known, not how long places close.
+ANNOUNCED_YEARLY = frozenset({"CN"})
 
 
 class Days(Part):
@@ -41,7 +44,9 @@ class OpenDays(Part):
         ("mon", "tue", "wed", "thu", "fri"), description="the days of a usual week"
     )
     holidays: str = Field(
-        "", description="a country's public holidays, by its ISO code: US, CN; empty: none"
+        "",
+        description="a country's public holidays, by its ISO code: US, CN; empty: none. Where they "
+        "are announced yearly (CN), write the closures of later years under `closed`",
     )
     closed: tuple[Day | Days, ...] = Field(
         (), description="its own closures: a day, or {first: ..., last: ...}"
@@ -71,7 +76,8 @@ def supported(country: str) -> bool:
 
 
 def calendar_of(described: OpenDays, *, first_year: int) -> Calendar:
-    """The calendar in the core's words, its holidays known for YEARS years from `first_year`."""
+    """The calendar in the core's words, with holidays of YEARS years from `first_year`: all that
+    are known, or announced where they are announced yearly."""
     closed, opened = set(_each(described.closed)), set(_each(described.opened))
     known_until = None
     if described.holidays:
@@ -83,7 +89,12 @@ def calendar_of(described: OpenDays, *, first_year: int) -> Calendar:
         opened |= {day for day in found.weekend_workdays if day.year in years} - set(
             _each(described.closed)
         )
-        known_until = date(years[-1], 12, 31)
+        last = years[-1]
+        if described.holidays in ANNOUNCED_YEARLY:
+            # Days worked instead are told with the closures: the last year that has some is known.
+            worked = [day.year for day in found.weekend_workdays if day.year in years]
+            last = max(worked, default=first_year - 1)
+        known_until = date(last, 12, 31)
     return Calendar(
         weekdays=frozenset(_WEEKDAYS.index(day) for day in described.weekdays),
         closed=frozenset(closed),

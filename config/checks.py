@@ -75,6 +75,9 @@ _REFERENCES = (
     _Reference(
         ("seasons", "*", "policies", "*", "locations", "*"), "locations", also="location_groups"
     ),
+    _Reference(
+        ("seasons", "*", "snapshots", "*", "locations", "*"), "locations", also="location_groups"
+    ),
     _Reference(("publishing", "risk", "channels", "*"), "channels", keys=True),
     _Reference(("skus", "units_per_sale", "*"), "channels", keys=True),
     _Reference(("alerts", "through"), "connections", "mails", ("",)),
@@ -261,6 +264,10 @@ def _places(config: Config, sheet: Sheet) -> Iterator[Trouble]:
             wrong = "its units are counted here: no figure of it can be late"
             fix = "leave it out, or let a connection count this location"
             yield Trouble(sheet.key(path), path, wrong, "", fix)
+        elif location.stale and location.feed.every is None:
+            path = ("locations", name, "stale")
+            wrong = "nobody knows when its figures are due"
+            yield Trouble(sheet.key(path), path, wrong, "", "write `feed: {every: 1d}` beside it")
         if location.closing and not location.calendar:
             path = ("locations", name, "closing")
             wrong = "nobody knows when it closes"

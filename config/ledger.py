@@ -51,8 +51,8 @@ class Feed(Part):
     )
     stale_after: Duration = Field(
         Duration(days=2),
-        description="so long after a figure was due the location counts as stale; closed days "
-        "do not count",
+        description="so long after a figure was due the location counts as stale: none of its "
+        "units are shown, or fewer every day, see `stale`; closed days do not count",
     )
 
 

@@ -163,7 +163,8 @@ class Location(Part):
     channels: tuple[str, ...] = Field((), description="channels whose orders it ships; empty: all")
     calendar: str = Field("", description="the days it is open; empty: every day")
     stale: Stale | None = Field(
-        None, description="what is shown of its units when its figures stop; unset: all of them"
+        None,
+        description="what is shown of its units once it counts as stale, see `feed`; unset: none",
     )
     closing: Closing | None = Field(
         None, description="what is shown of its units around closures; unset: all of them"
@@ -280,7 +281,14 @@ class Plan(Part):
     """When a push plan stops as unsafe."""
 
     most_zeroed: int = Field(
-        30, ge=0, le=100, description="percent of a channel's live offers one plan may set to 0"
+        30,
+        ge=0,
+        le=100,
+        description="percent of a channel's live offers that plans may set to 0 `within` the time",
+    )
+    within: Duration = Field(
+        Duration(hours=24),
+        description="what was set to 0 in so long counts with what is to be set to 0 now",
     )
     least_offers: int = Field(
         20, ge=0, description="the guard sleeps for channels with fewer live offers"

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from config.durations import Duration
 from config.part import Part, TimeZone
 from core.model.catalog import LocationId
 
@@ -16,11 +15,8 @@ LocationGroups = dict[str, Annotated[tuple[str, ...], Field(min_length=1)]]
 
 
 class Stale(Part):
-    """A location whose last figure is too old."""
+    """What is shown of a location that counts as stale; when it does, its `feed` says."""
 
-    after: Duration = Field(
-        Duration(days=2), description="a figure is believed for so long after its own time"
-    )
     show: Literal["none", "buffer"] = Field(
         "none", description="none of its units, or fewer of them every day"
     )
@@ -28,7 +24,8 @@ class Stale(Part):
         20,
         ge=1,
         le=100,
-        description="with `buffer`: percent held back for each day begun since then",
+        description="with `buffer`: percent held back for each day begun since then; closed days do "
+        "not count",
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Row, update
 
 from jobs import counts, quarantine
+from jobs.store.offers import Offers
 from jobs.store.plans import Plans
 from jobs.store.store import Tx
 from jobs.store.tables import offer
@@ -41,6 +42,7 @@ def dismiss(tx: Tx, case: Row[Any]) -> None:
 
 def _let_out(tx: Tx, channel: str, by: str) -> bool:
     Plans(tx).add("offers", channel, {}, by=by, state="approved")
+    Offers(tx).forget_zeroed(channel)
     tx.connection.execute(
         update(offer).where(offer.c.channel == channel, offer.c.wanted == 0).values(look_at=tx.now)
     )

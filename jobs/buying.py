@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 from config.buying import Buying, names_of, terms_of
 from config.expressions import RuleFailed
 from config.replenishment import Supplier
+from config.seasons import touching
 from core.model.calendars import EVERY_DAY, Calendar
 from core.model.catalog import LocationId, Sku
 from core.model.demand import Forecast, Uplift
@@ -51,6 +52,7 @@ from jobs.forecast import (
     histories,
     lead_time,
     order_by,
+    unannounced,
     uplifts_of,
 )
 from jobs.landing import land
@@ -331,12 +333,13 @@ class _Look:
         buying = self._wiring.loaded.buying.of(sku)
         offers = self._offers.get(sku, [])
         if not offers:
-            return self._unsold(sku, buying)
+            return self._unsold(sku, self._in_season(buying, None))
         bids = {}
         for offer in offers:
-            position, level = self._position(sku, offer), self._level(sku, buying, offer)
-            if self._is_low(sku, buying, position, level):
-                bids[offer.name] = self._bid(sku, buying, offer, position, level)
+            theirs = self._in_season(buying, offer)
+            position, level = self._position(sku, offer), self._level(sku, theirs, offer)
+            if self._is_low(sku, theirs, position, level):
+                bids[offer.name] = self._bid(sku, theirs, offer, position, level)
         best = cheapest(bid for _, bid, _ in bids.values())
         if best is None:
             return None
@@ -344,7 +347,21 @@ class _Look:
         offer = next(one for one in offers if one.name == bid.supplier)
         line = bids[bid.supplier][0]
         steps = [*line.steps, *_packed(why)]
-        return self._timed(replace(line, steps=steps), buying, offer)
+        return self._timed(replace(line, steps=steps), self._in_season(buying, offer), offer)
+
+    def _in_season(self, buying: Buying, offer: _Offer | None) -> Buying:
+        """With the service of the season into which stock must last until the next order is here."""
+        until = self._today + timedelta(days=buying.cover_days)
+        if offer is not None:
+            next_order = offer.arrival(self._today + timedelta(days=buying.review_days))
+            covers = buying.alert is AlertKind.DAYS_OF_COVER
+            until = max(until, next_order) if covers else next_order
+        seasons = touching(self._wiring.config.seasons, self._today, until)
+        said = [one for one in seasons if one.service is not None]
+        if not said:
+            return buying
+        season, service = said[-1].name, said[-1].service or buying.service
+        return replace(buying, service=service, season=season)
 
     def _is_low(self, sku: Sku, buying: Buying, position: Position, level: Level) -> bool:
         """A static alert looks at the shelf, the others at what is bought already, too."""
@@ -356,7 +373,8 @@ class _Look:
         position, level = self._position(sku, None), self._level(sku, buying, None)
         if buying.alert is AlertKind.STATIC or not self._is_low(sku, buying, position, level):
             return None
-        steps = _packed([position.reason(), level.reason, Reason.of("replenish_no_supplier")])
+        why = [*_season(buying), Reason.of("replenish_no_supplier")]
+        steps = _packed([position.reason(), level.reason, *why])
         return _bare(sku, position, level, steps)
 
     def _bid(
@@ -366,7 +384,7 @@ class _Look:
         until = offer.arrival(self._today + review) + timedelta(days=buying.order_days)
         lasting = int(self._need(sku, until, buying.service).level)
         target = max(lasting, level.units + 1)
-        steps = [position.reason(), level.reason]
+        steps = [position.reason(), level.reason, *_season(buying)]
         need = target - position.total
         if position.total > level.units:
             steps.append(Reason.of("replenish_on_its_way", incoming=position.coming))
@@ -451,6 +469,8 @@ class _Look:
         steps = list(line.steps)
         if closed := closure_before(offer.calendar, due, offer.arrival(due)):
             steps += _packed([closed])
+        if unknown := unannounced(offer.calendar, max(here, offer.arrival(due))):
+            steps += _packed([unknown])
         if here > empty:
             late = Reason.of("replenish_late", days=(here - empty).days, empty=empty.isoformat())
             steps += _packed([late])
@@ -497,6 +517,12 @@ def _bare(sku: Sku, position: Position, level: Level, steps: list[list[Any]]) ->
         level=level.units, quantity=0, packs=0, price=None, currency="", cost=None,
         order_by="", arrives="", runs_out="", later="", lost=0, loss=None, steps=steps,
     )  # fmt: skip
+
+
+def _season(buying: Buying) -> list[Reason]:
+    if not buying.season:
+        return []
+    return [Reason.of("replenish_season", season=buying.season, service=buying.service)]
 
 
 def _packed(reasons: Iterable[Reason]) -> list[list[Any]]:

@@ -8,10 +8,15 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from config.model import Config, Location
+from config.places import Stale
 from core.model.calendars import Calendar, Closure
 from core.model.catalog import LocationId
+from core.model.stock import StockLocation
+from core.rules.calendars import NeverOpen
+from core.rules.freshness import Rhythm
 from core.rules.places import (
     ClosingRule,
+    Staleness,
     StaleRule,
     Term,
     closed,
@@ -20,6 +25,7 @@ from core.rules.places import (
     staleness,
 )
 from jobs.store.dates import Dates
+from jobs.store.feeds import Feeds
 from jobs.store.store import Tx
 from jobs.wiring import Wiring
 
@@ -46,6 +52,7 @@ class Moment:
 
     #: the shop's day
     today: date
+    #: places whose figures are too old, as `watch` tells them
     stale: Mapping[LocationId, Term]
     shutting: Mapping[LocationId, Shutting]
     #: when time alone will make another moment of it; None: not before midnight somewhere
@@ -68,13 +75,9 @@ class Moment:
 def moment(tx: Tx, wiring: Wiring) -> Moment:
     """The moment of this transaction."""
     config, now = wiring.config, tx.now
-    silent = {name: one.stale for name, one in config.locations.items() if one.stale}
     stale: dict[LocationId, Term] = {}
     changes: list[datetime] = []
-    for location, as_of in Dates(tx).last_figures(silent).items():
-        described = silent[location]
-        percent = described.grows if described.show == "buffer" else 100
-        worth = staleness(location, as_of=as_of, now=now, rule=StaleRule(described.after, percent))
+    for location, worth in _worth(tx, wiring).items():
         if worth.term:
             stale[location] = worth.term
         if worth.changes_at:
@@ -96,6 +99,54 @@ def closed_now(wiring: Wiring, now: datetime) -> dict[LocationId, Closure]:
     return found
 
 
+def _worth(tx: Tx, wiring: Wiring) -> dict[LocationId, Staleness]:
+    """What the figures in force are worth, of each location whose figures are waited for."""
+    due = {
+        one.id: rhythm
+        for one in wiring.locations
+        if (rhythm := rhythm_of(wiring, one, now=tx.now)) is not None
+    }
+    if not due:
+        return {}
+    last, watched = Dates(tx).last_figures(due), Feeds(tx).states()
+    found = {}
+    for location, rhythm in due.items():
+        said = wiring.config.locations[location].stale or Stale()
+        rule = StaleRule(rhythm, said.grows if said.show == "buffer" else 100)
+        state = watched.get(location)
+        try:
+            found[location] = staleness(
+                location,
+                as_of=last.get(location),
+                watched_from=state.watched_from if state else tx.now,
+                now=tx.now,
+                rule=rule,
+            )
+        except NeverOpen:
+            # It sends nothing because it never opens, and nothing is due.
+            continue
+    return found
+
+
+def rhythm_of(wiring: Wiring, place: StockLocation, *, now: datetime) -> Rhythm | None:
+    """When the location's figures are due, by the seasons of now; None: nobody waits for any."""
+    described = wiring.config.locations[place.id]
+    if place.basis is None or described.feed.every is None:
+        return None
+    return Rhythm(
+        described.feed.every,
+        wiring.stale_after(place.id, today=wiring.day(now)),
+        wiring.loaded.calendars[described.calendar] if described.calendar else Calendar(),
+        zone_of(wiring.config, described),
+    )
+
+
+def zone_of(config: Config, location: Location) -> ZoneInfo:
+    """In which the location's days begin and end."""
+    own = location.closing.time_zone if location.closing else None
+    return ZoneInfo(own or config.shop.time_zone)
+
+
 def shop_day(config: Config, now: datetime) -> date:
     return now.astimezone(ZoneInfo(config.shop.time_zone)).date()
 
@@ -106,7 +157,7 @@ def _shutting(
     described = location.closing
     if described is None:
         return None
-    today = now.astimezone(ZoneInfo(described.time_zone or config.shop.time_zone)).date()
+    today = now.astimezone(zone_of(config, location)).date()
     rule = ClosingRule(described.notice, described.at_least)
     closure = closing(calendars[location.calendar], today=today, rule=rule)
     if closure is None:

@@ -10,6 +10,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from config.model import Plan
 from core.errors import ConnectorError, LeaseLost
 from core.model.cases import Case, Severity
 from core.model.catalog import (
@@ -29,9 +30,9 @@ from jobs.bulk import gather
 from jobs.exposure import unseen
 from jobs.readings import take, trusted_for
 from jobs.run import Run
-from jobs.sales import sold_out_offers
+from jobs.sales import sold_out_among, sold_out_offers
 from jobs.store.lags import Kind, Lags
-from jobs.store.offers import OfferRow, Offers
+from jobs.store.offers import OfferRow, Offers, Zeroing
 from jobs.store.permissions import Permissions
 from jobs.store.plans import Plans
 from jobs.store.store import Tx
@@ -63,21 +64,14 @@ def push_offers(run: Run, channel: ChannelId) -> timedelta | None:
         complete_to = run.store.units.complete_to(tx.connection, f"{channel}/orders")
         scope = Permissions(tx).scope(channel, "offers")
         due, taken_off = _aim(tx, run, channel, due, complete_to)
-        zeroed, live = offers.zeroing(channel)
-    guard = run.wiring.config.plan
-    danger = unsafe(
-        zeroed=zeroed, live=live, most_zeroed=guard.most_zeroed, least_offers=guard.least_offers
-    )
+        guard = run.wiring.plan_on(run.wiring.day(tx.now))
+        zeroing = offers.zeroing(channel, since=tx.now - guard.within)
+    danger = _danger(channel, zeroing, guard, sold=0)
     sold: frozenset[OfferKey] = frozenset()
     if danger and not approved:
         with run.reading() as tx:
             sold = sold_out_offers(tx, run.wiring, channel)
-        danger = unsafe(
-            zeroed=zeroed - len(sold),
-            live=live,
-            most_zeroed=guard.most_zeroed,
-            least_offers=guard.least_offers,
-        )
+        danger = _danger(channel, zeroing, guard, sold=len(sold))
     if approved and danger is None:
         with run.transaction() as tx:
             Plans(tx).use_up("offers", channel)
@@ -123,13 +117,15 @@ def push_offers(run: Run, channel: ChannelId) -> timedelta | None:
     _read(run, channel, target, reading, pace)
     _tell_unseen(run, channel, pushing, taken_off, complete_to)
     pushing = gather(run, channel, target, pushing)
+    # What a person approved is no measure of what may go out unseen.
+    taken_down = frozenset() if approved else _taken_down(run, channel, pushing, taken_off)
     # Lower before anything is raised: the other order can sell what is gone.
     lowering = [row for row in pushing if row.state.lowers]
     raising = [row for row in pushing if not row.state.lowers]
     for group in (lowering, raising):
         for start in range(0, len(group), OFFERS_PER_CALL):
             part = group[start : start + OFFERS_PER_CALL]
-            _push(run, channel, target, part, pace, soon=taken_off)
+            _push(run, channel, target, part, pace, soon=taken_off, taken_down=taken_down)
     return timedelta(0) if len(due) == OFFERS_AT_ONCE else None
 
 
@@ -221,11 +217,45 @@ def _pace(run: Run, channel: ChannelId) -> Pace:
     )
 
 
+def _danger(channel: ChannelId, zeroing: Zeroing, guard: Plan, *, sold: int) -> Reason | None:
+    """Why what would go to 0 waits for a person, `sold` offers that orders emptied left out."""
+    return unsafe(
+        zeroed=zeroing.zeroed - sold,
+        live=zeroing.live,
+        before=zeroing.before,
+        within=guard.within,
+        most_zeroed=guard.most_zeroed,
+        least_offers=guard.least_offers,
+        channel=channel,
+    )
+
+
+def _taken_down(
+    run: Run,
+    channel: ChannelId,
+    rows: Sequence[OfferRow],
+    taken_off: Container[OfferKey],
+) -> frozenset[OfferKey]:
+    """Of the offers about to be written those that go to 0 for another reason than orders."""
+    down = {
+        row.change.key
+        for row in rows
+        if row.change.quantity == 0
+        and (row.change.shown or 0) > 0
+        # Wanted is more, but there may be orders we have not heard of.
+        and row.change.key not in taken_off
+    }
+    if not down:
+        return frozenset()
+    with run.reading() as tx:
+        sold = sold_out_among(tx, run.wiring, channel, {key.remote_id for key in down})
+    return frozenset(down - sold)
+
+
 def _tell_danger(tx: Tx, channel: ChannelId, danger: Reason | None) -> None:
     subject = f"channel {channel}"
     if danger:
-        args = {**danger.args, "channel": channel}
-        tx.open_case(Case("unsafe_plan", subject, Reason(danger.code, args), Severity.CRITICAL))
+        tx.open_case(Case("unsafe_plan", subject, danger, Severity.CRITICAL))
     else:
         tx.close_case("unsafe_plan", subject)
 
@@ -275,9 +305,10 @@ def _push(
     pace: Pace,
     *,
     soon: Container[OfferKey],
+    taken_down: Container[OfferKey],
 ) -> None:
     with run.transaction() as tx:
-        Offers(tx).sending(rows, look_at=tx.now + CALL)
+        Offers(tx).sending(rows, look_at=tx.now + CALL, taken_down=taken_down)
     run.before_write(channel, "offers")
     began = run.clock.now()
     by_key = {row.change.key: row for row in rows}

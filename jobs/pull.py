@@ -223,7 +223,7 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
     # Where any name is a Sku: one that no table, no channel and no earlier file has is a stranger.
     strangers = set(compared.new) - run.wiring.loaded.catalog.skus.keys()
     found = replace(found, unknown=found.unknown + Feeds(tx).unlisted(strangers))
-    guard = run.wiring.config.locations[snapshot.location].snapshot
+    guard = run.wiring.snapshot_guard(snapshot.location, today=run.wiring.day(tx.now))
     doubts = counted.doubts(
         stock,
         found,

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Row
 
 from core.model.catalog import ChannelId, LocationId, OfferKey, Sku
 from core.rules.plans import Behind, sold_out
@@ -17,7 +21,19 @@ def sold_out_offers(tx: Tx, wiring: Wiring, channel: ChannelId) -> frozenset[Off
 
     Read only when a plan looks unsafe: it costs what that plan is large.
     """
-    zeroed = Offers(tx).zeroed(channel)
+    return _sold_out(tx, wiring, channel, Offers(tx).zeroed(channel))
+
+
+def sold_out_among(
+    tx: Tx, wiring: Wiring, channel: ChannelId, remote_ids: Iterable[str]
+) -> frozenset[OfferKey]:
+    """The same, of these listings alone: it costs what is asked for."""
+    return _sold_out(tx, wiring, channel, Offers(tx).zeroed_of(channel, remote_ids))
+
+
+def _sold_out(
+    tx: Tx, wiring: Wiring, channel: ChannelId, zeroed: Sequence[Row[Any]]
+) -> frozenset[OfferKey]:
     ours = {one.id for one in wiring.eligible(channel, routing=False)}
     parts = {row.sku: wiring.components(row.sku, 1) for row in zeroed}
     touched = {part for components in parts.values() for part in components}

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, select, update
 
-from core.model.calendars import Calendar
 from core.model.cases import FiringAlert, Severity
 from core.model.orders import OrderStage
 from core.model.reasons import Reason
 from core.rules.calendars import NeverOpen
-from core.rules.freshness import Freshness, Rhythm, freshness
+from core.rules.freshness import Freshness, freshness
 from core.rules.modes import Mode
+from jobs.places import rhythm_of
 from jobs.run import Run
 from jobs.store.feeds import Feeds
 from jobs.store.orders import Orders
@@ -32,23 +31,15 @@ ORDERS_AT_ONCE = 500
 
 def watch_feeds(tx: Tx, run: Run) -> None:
     """Decide how fresh each location's figures are; a change is told, and its Skus decided again."""
-    config = run.wiring.config
     feeds = Feeds(tx)
     before = feeds.states()
     for place in run.wiring.locations:
-        described = config.locations[place.id].feed
-        if place.basis is None or described.every is None:
+        rhythm = rhythm_of(run.wiring, place, now=tx.now)
+        if rhythm is None:
             continue
         known = before.pop(place.id, None)
         watched_from = known.watched_from if known else tx.now
         received_at, as_of = feeds.last(place.id)
-        name = config.locations[place.id].calendar
-        rhythm = Rhythm(
-            described.every,
-            described.stale_after,
-            run.wiring.loaded.calendars[name] if name else Calendar(),
-            ZoneInfo(config.shop.time_zone),
-        )
         try:
             verdict = freshness(
                 place.id,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from config.ledger import SnapshotGuard
 from config.load import Loaded
-from config.model import Config
+from config.model import Config, Plan
 from config.places import expanded
 from core.errors import ConfigError
 from core.model.catalog import ChannelId, LocationId, Sku
@@ -189,6 +190,33 @@ class Wiring:
         seasons = self.loaded.policies.seasons_on(today)
         said = [one.low_stock_percent for one in seasons if one.low_stock_percent != 100]
         return -(-level * said[-1] // 100) if said else level
+
+    def plan_on(self, today: date) -> Plan:
+        """When a push plan stops as unsafe, on this day of the shop's."""
+        usual = self.config.plan
+        seasons = self.loaded.policies.seasons_on(today)
+        said = [one.most_zeroed for one in seasons if one.most_zeroed is not None]
+        return usual.model_copy(update={"most_zeroed": said[-1]}) if said else usual
+
+    def stale_after(self, location: LocationId, *, today: date) -> timedelta:
+        """So long after a figure was due the location is stale, on this day of the shop's."""
+        seasons = self.loaded.policies.seasons_on(today)
+        said = [one.stale_after for one in seasons if one.stale_after is not None]
+        return said[-1] if said else self.config.locations[location].feed.stale_after
+
+    def snapshot_guard(self, location: LocationId, *, today: date) -> SnapshotGuard:
+        """Outside which limits the location's figures are put aside, on this day of the shop's."""
+        usual = self.config.locations[location].snapshot
+        groups = self.config.location_groups
+        said = {
+            name: value
+            for season in self.loaded.policies.seasons_on(today)
+            for one in season.snapshots
+            if not one.locations or location in expanded(one.locations, groups)
+            for name in SnapshotGuard.model_fields
+            if (value := getattr(one, name)) is not None
+        }
+        return usual.model_copy(update=said) if said else usual
 
     @property
     def carriers(self) -> frozenset[str]:

@@ -12,15 +12,18 @@ EVERY_DAY = frozenset(range(7))
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """A place's open days, in the place's own time zone. Nothing is known after `known_until`:
-    there the weekdays alone decide."""
+    """A place's open days, in the place's own time zone.
+
+    After `known_until` only what a law fixes or an admin wrote is known: a place may be closed on
+    more days than these.
+    """
 
     weekdays: frozenset[int] = EVERY_DAY
     #: holidays and closures
     closed: frozenset[date] = frozenset()
     #: days worked although the weekday or a holiday says otherwise
     opened: frozenset[date] = frozenset()
-    #: the last day whose holidays are known; None: no holidays are asked for
+    #: the last day whose holidays are all known; None: no holidays are asked for
     known_until: date | None = None
 
 

@@ -59,7 +59,7 @@ def freshness(
     same. None: there never was one; then all counts from `watched_from`. Raises NeverOpen.
     """
     due = after_open_time(received_at or watched_from, rhythm.every, rhythm)
-    stale = after_open_time(as_of or watched_from, rhythm.every + rhythm.stale_after, rhythm)
+    stale = stale_at(as_of or watched_from, rhythm)
     if now >= stale:
         code = "feed_stale" if as_of else "feed_stale_never"
         args = {"as_of": as_of.isoformat()} if as_of else {}
@@ -70,6 +70,12 @@ def freshness(
         return Verdict(Freshness.SILENT, Reason(code, args), due)
     reason = Reason.of("feed_fresh", location=location, due=due.isoformat())
     return Verdict(Freshness.FRESH, reason, as_of or watched_from)
+
+
+def stale_at(as_of: datetime, rhythm: Rhythm) -> datetime:
+    """When a figure of `as_of` is too old to sell from as if nothing were: the one clock of what is
+    told of a location and of what is shown of its units. Raises NeverOpen."""
+    return after_open_time(as_of, rhythm.every + rhythm.stale_after, rhythm)
 
 
 def after_open_time(start: datetime, length: timedelta, rhythm: Rhythm) -> datetime:

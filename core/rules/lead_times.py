@@ -75,6 +75,17 @@ def order_by(calendar: Calendar, needed_on: date, lead: int, *, transit: int = 0
     return day
 
 
+def unannounced(calendar: Calendar, arriving_on: date) -> Reason | None:
+    """Told where an order arrives after the last day whose holidays are known: it may come later."""
+    if calendar.known_until is None or arriving_on <= calendar.known_until:
+        return None
+    return Reason.of(
+        "holidays_unannounced",
+        known_until=calendar.known_until.isoformat(),
+        arrives=arriving_on.isoformat(),
+    )
+
+
 def closure_before(calendar: Calendar, ordered_on: date, arriving_on: date) -> Reason | None:
     """The first closure that an order of this day has to sit out, to be told with "order by"."""
     for one in closures(calendar, ordered_on, arriving_on, at_least=CLOSURE):

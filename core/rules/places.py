@@ -10,6 +10,7 @@ from core.model.calendars import Calendar, Closure
 from core.model.catalog import LocationId
 from core.model.reasons import Reason
 from core.rules.calendars import NeverOpen, closures
+from core.rules.freshness import Rhythm, after_open_time, stale_at
 
 _DAY = timedelta(days=1)
 
@@ -46,8 +47,9 @@ def narrowed(units: int, terms: Sequence[Term]) -> int:
 class StaleRule:
     """When a location's figures are too old, and how much of them is still shown."""
 
-    after: timedelta
-    #: percent of its units held back for each day begun since then; 100: nothing is shown
+    rhythm: Rhythm
+    #: percent of its units held back for each day of open time begun since they are stale; 100:
+    #: nothing is shown
     percent_per_day: int
 
 
@@ -62,25 +64,40 @@ class Staleness:
 
 
 def staleness(
-    location: LocationId, *, as_of: datetime, now: datetime, rule: StaleRule
+    location: LocationId,
+    *,
+    as_of: datetime | None,
+    watched_from: datetime,
+    now: datetime,
+    rule: StaleRule,
 ) -> Staleness:
-    """A figure of `as_of` is believed for `after`; then a day at a time less of it."""
-    stale_at = as_of + rule.after
-    if now < stale_at:
-        return Staleness(None, stale_at)
-    days = (now - stale_at) // _DAY + 1
-    percent = min(100, days * rule.percent_per_day)
-    reason = Reason.of(
-        "place_stale",
-        location=location,
-        days=(now - as_of) // _DAY,
-        percent=percent,
-        quantity=0,
-    )
-    changing = 0 < percent < 100
-    return Staleness(
-        Term(reason, percent=100 - percent), stale_at + days * _DAY if changing else None
-    )
+    """A figure of `as_of` is believed until it is stale; then a day at a time less of it.
+
+    Days on which the place is closed do not count, as in `freshness`, whose `as_of` and
+    `watched_from` these are. Raises NeverOpen.
+    """
+    at = stale_at(as_of or watched_from, rule.rhythm)
+    if now < at:
+        return Staleness(None, at)
+    percent = rule.percent_per_day
+    changes_at: datetime | None = None
+    while percent < 100:
+        try:
+            at = after_open_time(at, _DAY, rule.rhythm)
+        except NeverOpen:
+            # It opens no more: what is held back stays held back.
+            break
+        if now < at:
+            changes_at = at
+            break
+        percent += rule.percent_per_day
+    percent = min(100, percent)
+    if as_of is None:
+        reason = Reason.of("place_stale_never", location=location, percent=percent, quantity=0)
+    else:
+        days = (now - as_of) // _DAY
+        reason = Reason.of("place_stale", location=location, days=days, percent=percent, quantity=0)
+    return Staleness(Term(reason, percent=100 - percent), changes_at)
 
 
 @dataclass(frozen=True, slots=True)

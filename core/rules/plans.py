@@ -4,23 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from core.model.catalog import ChannelId
 from core.model.reasons import Reason
 
 
 def unsafe(
-    *, zeroed: int, live: int, most_zeroed: int, least_offers: int, channel: ChannelId = "?"
+    *,
+    zeroed: int,
+    live: int,
+    most_zeroed: int,
+    least_offers: int,
+    before: int = 0,
+    within: timedelta = timedelta(days=1),
+    channel: ChannelId = "?",
 ) -> Reason | None:
     """Why a plan must not go out unseen, or None.
 
-    `zeroed` of `live` offers (those that show more than 0) would go to 0; more than `most_zeroed`
-    percent is too much. Channels with fewer than `least_offers` live offers are not guarded: there
-    selling out is everyday life.
+    `zeroed` of `live` offers (those that show more than 0) would go to 0, after plans that set
+    `before` others to 0 `within` the time that is looked back on: many small plans are one large
+    one. More than `most_zeroed` percent of what was live then is too much. Channels on which fewer
+    than `least_offers` were live are not guarded: there selling out is everyday life.
     """
-    if live <= 0 or live < least_offers or zeroed * 100 <= live * most_zeroed:
+    were_live = live + before
+    if zeroed <= 0 or live <= 0 or were_live < least_offers:
         return None
-    return Reason.of("unsafe_plan", channel=channel, zeroed=zeroed, live=live, percent=most_zeroed)
+    if (zeroed + before) * 100 <= were_live * most_zeroed:
+        return None
+    if before == 0:
+        return Reason.of(
+            "unsafe_plan", channel=channel, zeroed=zeroed, live=live, percent=most_zeroed
+        )
+    return Reason.of(
+        "unsafe_plans",
+        channel=channel,
+        zeroed=zeroed,
+        before=before,
+        hours=max(1, round(within / timedelta(hours=1))),
+        live=were_live,
+        percent=most_zeroed,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from jobs.cli.explaining import explain_sku
 from jobs.cli.lags import lags_of, print_lags
 from jobs.cli.shared import ConfigOption, JsonOption, application, console, show
 from jobs.daemon import heartbeat_file
+from jobs.horizons import calendars_too_short
 from jobs.store.feeds import Feeds
 from jobs.store.offers import Offers
 from jobs.store.orders import Orders
@@ -85,10 +86,18 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
                     entry["facts"]["secret expires"] = report.secret_expires_at.isoformat()
             found.append(entry)
             well &= not entry["problems"] and all(right["granted"] for right in entry["rights"])
+        with app.store.reading() as tx:
+            language = app.wiring.config.shop.language
+            remarks = [
+                {"calendar": calendar, "remark": render(reason, language)}
+                for calendar, reason in calendars_too_short(tx, app.wiring)
+            ]
     if as_json:
-        print(json.dumps(found, ensure_ascii=False))
+        print(json.dumps([*found, *remarks], ensure_ascii=False))
     else:
         out.print(Text("configuration: in order"))
+        for one in remarks:
+            out.print(Text(f"  remark: {one['remark']}"))
         out.print(Text(f"store: {store}"))
         for entry in found:
             _print_check(out, entry)

@@ -7,7 +7,7 @@
 `forecasts` does many Skus at once. What is bought from it is decided elsewhere.
 """
 
-from core.rules.lead_times import arrives, closure_before, lead_time, order_by
+from core.rules.lead_times import arrives, closure_before, lead_time, order_by, unannounced
 from jobs.forecast.covering import cover
 from jobs.forecast.forecasting import forecast, forecasts
 from jobs.forecast.history import History, Shop, histories, uplifts_of
@@ -23,5 +23,6 @@ __all__ = [
     "histories",
     "lead_time",
     "order_by",
+    "unannounced",
     "uplifts_of",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     Row,
+    Select,
     and_,
     case,
     delete,
@@ -75,6 +76,18 @@ class OfferRow:
     refused_version: int | None
     #: the want a person released, in the mode `propose`
     released_version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Zeroing:
+    """How much of a channel goes to 0. All are numbers of offers."""
+
+    #: a push would set these to 0, and they show more
+    zeroed: int
+    #: they show more than 0
+    live: int
+    #: plans took these to 0 lately, and they are still there
+    before: int
 
 
 class Offers:
@@ -348,11 +361,20 @@ class Offers:
             )
         return lost
 
-    def sending(self, items: Sequence[OfferRow], *, look_at: datetime) -> None:
-        """Committed before the call: after a crash the offer is read back, never trusted."""
+    def sending(
+        self, items: Sequence[OfferRow], *, look_at: datetime, taken_down: Container[OfferKey] = ()
+    ) -> None:
+        """Committed before the call: after a crash the offer is read back, never trusted.
+
+        `taken_down` go to 0 without an order or a person as the cause: later plans count them.
+        """
         for one in items:
+            # One that shows nothing already and is told so again keeps what is known of it.
+            moves = one.change.quantity > 0 or (one.change.shown or 0) > 0
+            down = self._tx.now if one.change.key in taken_down else None
             self._set(
                 one.change.key,
+                **({"zeroed_at": down} if moves else {}),
                 sent=one.change.quantity,
                 sent_version=one.wanted_version,
                 sent_at=self._tx.now,
@@ -414,33 +436,35 @@ class Offers:
 
     # --- looking ---------------------------------------------------------------------------------
 
-    def zeroing(self, channel: ChannelId) -> tuple[int, int]:
-        """(offers a push would set to 0 that show more, live offers) of a channel."""
+    def zeroing(self, channel: ChannelId, *, since: datetime) -> Zeroing:
+        """How much a push would take down of a channel, after what was taken down `since`."""
+        down = and_(offer.c.wanted == 0, func.coalesce(offer.c.shown, 0) == 0)
         row = self._connection.execute(
             select(
                 func.count().filter(and_(offer.c.wanted == 0, offer.c.shown > 0)).label("zeroed"),
                 func.count().filter(offer.c.shown > 0).label("live"),
+                func.count().filter(and_(down, offer.c.zeroed_at > since)).label("before"),
             ).where(offer.c.channel == channel)
         ).one()
-        return row.zeroed, row.live
+        return Zeroing(row.zeroed, row.live, row.before)
 
     def zeroed(self, channel: ChannelId) -> list[Row[Any]]:
         """Offers a push would set to 0 that show more: remote id and place, Sku, shown, units per sale."""
-        return self._tx.rows(
-            select(
-                offer.c.remote_id,
-                offer.c.remote_location,
-                offer.c.sku,
-                offer.c.shown,
-                listing.c.units_per_sale,
-            )
-            .join(
-                listing,
-                and_(
-                    listing.c.channel == offer.c.channel, listing.c.remote_id == offer.c.remote_id
-                ),
-            )
-            .where(offer.c.channel == channel, offer.c.wanted == 0, offer.c.shown > 0)
+        return self._tx.rows(_zeroed(channel))
+
+    def zeroed_of(self, channel: ChannelId, remote_ids: Iterable[str]) -> list[Row[Any]]:
+        """Those of `zeroed` that belong to these listings."""
+        found: list[Row[Any]] = []
+        for chunk in chunks(sorted(set(remote_ids)), 500):
+            found += self._tx.rows(_zeroed(channel).where(offer.c.remote_id.in_(chunk)))
+        return found
+
+    def forget_zeroed(self, channel: ChannelId) -> None:
+        """A person has seen what was taken down: it counts against no later plan."""
+        self._connection.execute(
+            update(offer)
+            .where(offer.c.channel == channel, offer.c.zeroed_at.is_not(None))
+            .values(zeroed_at=None)
         )
 
     def differing(self, channel: ChannelId | None = None) -> list[Row[Any]]:
@@ -470,6 +494,24 @@ _NOT_OURS: Mapping[str, Any] = {
     "read_due": True,
     "look_at": None,
 }
+
+
+def _zeroed(channel: ChannelId) -> Select[Any]:
+    """Offers a push would set to 0 that show more."""
+    return (
+        select(
+            offer.c.remote_id,
+            offer.c.remote_location,
+            offer.c.sku,
+            offer.c.shown,
+            listing.c.units_per_sale,
+        )
+        .join(
+            listing,
+            and_(listing.c.channel == offer.c.channel, listing.c.remote_id == offer.c.remote_id),
+        )
+        .where(offer.c.channel == channel, offer.c.wanted == 0, offer.c.shown > 0)
+    )
 
 
 def _instant(at: datetime | None) -> Any:

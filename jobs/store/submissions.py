@@ -127,6 +127,8 @@ class Submissions:
                 sent=row.change.quantity,
                 sent_version=row.wanted_version,
                 sent_at=self._tx.now,
+                # A file raises, or lowers to more than 0.
+                zeroed_at=None,
                 # Looked at again when the file is over, or when the want changes.
                 look_at=_now_if(newer, self._tx.now),
             )

@@ -162,6 +162,9 @@ offer = Table(
     ),
     Column("stopped_by", Text, comment="the kind of Case that stopped its repair"),
     Column("read_as", Text, comment="the Sku and stock item it was read for last"),
+    Column(
+        "zeroed_at", Instant, comment="when a plan took it from more to 0 unseen; orders do not"
+    ),
     Index("ix_offer_channel_look_at", "channel", "look_at"),
     Index("ix_offer_channel_shown_at", "channel", "shown_at"),
     Index("ix_offer_sku", "sku"),

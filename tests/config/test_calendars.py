@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 
+import holidays
 import pytest
 
-from config.calendars import OpenDays, calendar_of
+from config.calendars import YEARS, OpenDays, calendar_of
 from core.rules.calendars import closures, is_open
 
 
@@ -15,7 +16,31 @@ def test_chinese_new_year_closes_and_its_worked_saturday_does_not() -> None:
 
     assert not is_open(calendar, date(2026, 2, 17))
     assert is_open(calendar, date(2026, 2, 14))
-    assert calendar.known_until == date(2033, 12, 31)
+
+
+def test_what_is_announced_yearly_is_known_as_far_as_days_worked_instead_are() -> None:
+    # given the years that the package knows make-up days of
+    package = holidays.country_holidays("CN", years=range(2025, 2033))
+    announced = max(day.year for day in package.weekend_workdays)
+
+    calendar = calendar_of(OpenDays(holidays="CN"), first_year=2025)
+
+    assert calendar.known_until == date(announced, 12, 31)
+    assert announced < 2025 + YEARS - 1
+    # the holidays themselves are fixed by law
+    assert not is_open(calendar, date(announced + 1, 10, 1))
+
+
+def test_of_years_that_are_all_unannounced_nothing_is_claimed_to_be_known() -> None:
+    calendar = calendar_of(OpenDays(holidays="CN"), first_year=2060)
+
+    assert calendar.known_until == date(2059, 12, 31)
+
+
+def test_holidays_that_a_law_fixes_are_known_for_years() -> None:
+    calendar = calendar_of(OpenDays(holidays="US"), first_year=2026)
+
+    assert calendar.known_until == date(2026 + YEARS - 1, 12, 31)
 
 
 def test_their_own_closure_wins_over_a_worked_saturday() -> None:

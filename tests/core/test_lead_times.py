@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.model.calendars import EVERY_DAY, MONDAY_TO_FRIDAY, Calendar
 from core.rules.calendars import is_open
-from core.rules.lead_times import arrives, closure_before, lead_time, order_by
+from core.rules.lead_times import arrives, closure_before, lead_time, order_by, unannounced
 
 DAY = timedelta(days=1)
 ALWAYS = Calendar(weekdays=EVERY_DAY)
@@ -130,3 +130,13 @@ def test_order_by_is_the_last_open_day_that_is_early_enough(
 @pytest.mark.parametrize("lead", [7, 21, 65])
 def test_without_closures_a_lead_time_is_that_many_days(lead: int) -> None:
     assert arrives(ALWAYS, date(2027, 1, 1), lead) == date(2027, 1, 1) + lead * DAY
+
+
+def test_an_arrival_after_the_last_day_that_is_announced_is_told():
+    announced = Calendar(known_until=date(2026, 12, 31))
+
+    assert unannounced(announced, date(2026, 12, 31)) is None
+    assert unannounced(Calendar(), date(2030, 1, 1)) is None
+    told = unannounced(announced, date(2027, 1, 1))
+    assert told is not None
+    assert told.args == {"known_until": "2026-12-31", "arrives": "2027-01-01"}

@@ -16,18 +16,19 @@ from rich.cells import cell_len
 from typer.testing import CliRunner
 
 from core.model.catalog import FulfilledBy
-from jobs import publish, pull
+from jobs import publish, pull, upkeep
 from jobs.availability import worked_out
 from jobs.cli import app
 from jobs.clock import ManualClock
 from jobs.dates import follow_dates
 from jobs.store.database import Database
 from jobs.store.demand import EVERYWHERE, DemandRate, Demands
+from jobs.store.feeds import Feeds
 from jobs.store.migrate import upgrade
 from jobs.store.stock import Stock
 from jobs.store.store import Store
 from jobs.store.tables import cases, decision, dirty_sku, offer, orders
-from tests.jobs.builders import NOON, line, order, rows
+from tests.jobs.builders import NOON, line, order, receipt, rows
 from tests.jobs.shop import Shop, open_shop
 
 Open = Callable[..., Shop]
@@ -429,7 +430,7 @@ def marked(shop: Shop) -> list[str]:
 
 def test_a_place_that_falls_silent_counts_less_every_day_until_it_speaks_again(open_with: Open):
     # given a supplier whose figures are believed for two days
-    shop = open_with(acme=", stale: {after: 2d, show: buffer, grows: 30}")
+    shop = open_with(acme=", feed: {every: 1d, stale_after: 1d}, stale: {show: buffer, grows: 30}")
     shelve(shop, TEA=10)
     shop.snapshot(("TEA", 50), at=NOON)
     shop.list("tea", "TEA")
@@ -450,15 +451,61 @@ def test_a_place_that_falls_silent_counts_less_every_day_until_it_speaks_again(o
 
 
 def test_a_silent_place_may_show_nothing_at_once(open_with: Open):
-    # given a supplier whose figures are believed for a day
-    shop = open_with(acme=", stale: {after: 1d}")
+    # given a supplier whose figure is due twice a day, and nothing said of what follows
+    shop = open_with(acme=", feed: {every: 12h, stale_after: 12h}")
     shop.snapshot(("TEA", 50), at=NOON)
     shop.list("tea", "TEA")
+    at(shop, hours=23.9)
+    assert wanted(shop) == {"tea": 50}
 
     # when a day is over
     at(shop, hours=24)
 
     # then none of its units are shown
+    assert wanted(shop) == {"tea": 0}
+
+
+def test_what_is_told_of_a_place_and_what_is_shown_of_it_change_together(open_with: Open):
+    # given an office whose last file came on a Friday evening
+    shop = open_with(
+        acme=", calendar: office, feed: {every: 1d, stale_after: 2d}",
+        more="calendars: {office: {}}\n",
+    )
+    shop.list("tea", "TEA")
+    at(shop, days=3, hours=6)
+    shop.snapshot(("TEA", 50), at=shop.clock.now())
+
+    # when the days go by
+    seen = []
+    for hours in (0, 47, 60, 66, 100, 119, 120):
+        at(shop, days=3, hours=6 + hours)
+        upkeep.look_after(shop.run("core/upkeep"))
+        shop.decide()
+        with shop.store.reading() as tx:
+            state = Feeds(tx).states()["acme"].state
+        seen.append((hours, str(state), wanted(shop)["tea"]))
+
+    # then its units are shown over the weekend, until it is told as stale
+    assert seen == [
+        (0, "fresh", 50), (47, "fresh", 50), (60, "fresh", 50), (66, "fresh", 50),
+        (100, "silent", 50), (119, "silent", 50), (120, "stale", 0),
+    ]  # fmt: skip
+
+
+def test_a_place_that_was_counted_here_before_and_never_told_a_figure_is_stale_too(open_with: Open):
+    # given units that stand at a supplier by our own ledger
+    shop = open_with(acme=", feed: {every: 1d, stale_after: 1d}")
+    with shop.store.transaction() as tx:
+        Stock(tx).move([receipt("TEA", 30, location="acme", reference="ours")])
+    shop.list("tea", "TEA")
+    upkeep.look_after(shop.run("core/upkeep"))
+    at(shop, hours=47)
+    assert wanted(shop) == {"tea": 30}
+
+    # when it never sends a file
+    at(shop, hours=48)
+
+    # then none of them are shown
     assert wanted(shop) == {"tea": 0}
 
 
@@ -541,6 +588,42 @@ def test_where_only_a_closing_place_has_units_they_ship_later_and_the_channel_sa
     ]
 
 
+def test_a_place_that_closes_has_its_usual_time_to_send_a_file_when_it_opens_again(open_with: Open):
+    # given a supplier in China whose last file comes on the evening before a fortnight's closure
+    closed = CLOSES[1].replace("2026-12-04", "2026-12-14")
+    shop = open_with(
+        acme=HANDLING[0] + ", feed: {every: 1d, stale_after: 1d}, stale: {show: buffer, grows: 20}",
+        more=closed,
+        amazon=HANDLING[1],
+    )
+    shop.list("tea", "TEA", channel="amazon-us")
+    at(shop, days=3)
+    shop.snapshot(("TEA", 50), at=shop.clock.now())
+
+    # when the closure comes and goes, and no file
+    seen = {}
+    for day, hour in (
+        (27, 13),
+        (29, 15),
+        (30, 12),
+        (35, 12),
+        (41, 12),
+        (44, 15),
+        (44, 16),
+        (46, 11),
+        (46, 12),
+    ):
+        at(shop, days=day - 24, hours=hour - 12)
+        seen[day, hour] = wanted(shop, "amazon-us")["tea"]
+
+    # then its units are shown all the time, until it was open for two days: of Friday four hours, of
+    # the Tuesday it opens from 16:00 of ours twenty-four, of Wednesday twenty
+    assert seen == {
+        (27, 13): 50, (29, 15): 50, (30, 12): 50, (35, 12): 50, (41, 12): 50, (44, 15): 50,
+        (44, 16): 50, (46, 11): 50, (46, 12): 40,
+    }  # fmt: skip
+
+
 def test_a_closure_longer_than_the_channel_can_state_shows_nothing(open_with: Open):
     # given a supplier that closes for longer than a month
     closed = CLOSES[1].replace("2026-12-04", "2026-12-31")
@@ -575,7 +658,7 @@ def test_only_what_the_place_has_is_decided_again(open_with: Open):
 
 def test_nothing_is_due_until_something_changes(open_with: Open):
     # given figures that will be too old in ten minutes
-    shop = open_with(acme=", stale: {after: 2d}")
+    shop = open_with(acme=", feed: {every: 1d, stale_after: 1d}")
     shop.snapshot(("TEA", 50), at=NOON - timedelta(hours=47, minutes=50))
 
     # when the unit ran

@@ -12,9 +12,11 @@ from sqlalchemy import select
 from config.load import load
 from core.model.money import Money
 from core.model.stock import MovementKind, StockMovement
+from core.rules.sentences import render
 from jobs import slow, tell
 from jobs.buying import Line
 from jobs.clock import ManualClock
+from jobs.horizons import calendars_too_short
 from jobs.store.stock import Stock
 from jobs.store.store import Store
 from jobs.store.tables import alert, change_plan
@@ -183,6 +185,41 @@ def test_an_order_made_before_a_closure_covers_it(store: Store, clock: ManualClo
     assert line.level >= 3 * 31
     assert line.order_by <= first.isoformat()
     assert "closure_covered" in steps(line)
+
+
+def test_a_proposal_that_arrives_after_what_is_announced_says_so(
+    store: Store, clock: ManualClock, tmp_path: Path
+):
+    # given a supplier in China, one that takes a week and one that takes two months
+    calendar = "calendars:\n  mill: {weekdays: [mon, tue, wed, thu, fri, sat, sun], holidays: CN}\n"
+    soon = SUPPLIERS.replace("lead_days: 10", "lead_days: 10\n    calendar: mill", 1) + calendar
+    late = soon.replace("lead_days: 10", "lead_days: 60")
+    near = open_market(store, clock, tmp_path, more=soon)
+    near.shop.receive("TEA", 20)
+    near.sell("TEA", 3)
+    known = near.shop.wiring.loaded.calendars["mill"].known_until
+    assert known is not None
+    days = (known - NOON.date()).days
+    assert days > 20, "the package knows another year: choose other lead days"
+
+    # when plans are worked out
+    before = near.plans()["mill"][1]["TEA"]
+    with store.reading() as tx:
+        assert list(calendars_too_short(tx, near.shop.wiring)) == []
+    far = open_market(store, clock, tmp_path, more=late.replace("60", f"{days + 20}"))
+    after = far.plans()["mill"][1]["TEA"]
+
+    # then the one that arrives later says that later holidays are not announced
+    assert "holidays_unannounced" not in steps(before)
+    [told] = [args for code, args in after.steps if code == "holidays_unannounced"]
+    assert told["known_until"] == known.isoformat() < told["arrives"]
+
+    # and `check` says so of the calendar
+    with store.reading() as tx:
+        [(name, reason)] = calendars_too_short(tx, far.shop.wiring)
+    assert (name, reason.args["supplier"]) == ("mill", "mill")
+    assert "`closed`" in render(reason)
+    assert "`closed`" in render(reason, "zh")
 
 
 def test_days_of_cover_and_a_skus_own_policy_say_what_low_is(

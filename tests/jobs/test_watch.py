@@ -17,7 +17,7 @@ from core.model.orders import OrderStage, PaymentStatus
 from core.model.reasons import Reason
 from core.rules.freshness import Freshness
 from core.rules.sentences import render
-from jobs import publish, tell, upkeep
+from jobs import approve, publish, pull, tell, upkeep
 from jobs.clock import ManualClock
 from jobs.sales import sold_out_offers
 from jobs.store.feeds import Feeds
@@ -387,3 +387,120 @@ def test_a_day_on_which_much_is_sold_is_no_mistake(shop: Shop) -> None:
     assert sum(units == 0 for units in shown.values()) == 20
     with shop.store.reading() as tx:
         assert not tx.rows(select(cases).where(cases.c.kind == "unsafe_plan"))
+
+
+# --- lowerings that come in pieces ---------------------------------------------------------------
+
+
+def believe_files(shop: Shop) -> None:
+    """No file of acme's is put aside for what it lacks."""
+    acme = shop.wiring.config.locations["acme"]
+    guard = acme.snapshot.model_copy(update={"units_fallen": 100, "zeros": 100})
+    located = {**shop.wiring.config.locations, "acme": acme.model_copy(update={"snapshot": guard})}
+    configured(shop, locations=located)
+
+
+def send(shop: Shop, skus: list[str], *, left: int) -> None:
+    """A file that has the first `left` Skus, decided and pushed."""
+    figures = [(sku, 5 if number < left else 0) for number, sku in enumerate(skus)]
+    shop.snapshot(*figures, at=shop.clock.now(), name=f"left-{left}.csv")
+    shop.decide()
+    push(shop)
+
+
+def showing(shop: Shop) -> int:
+    return sum(1 for units in shop.channels["shopify-us"].shown.values() if units)
+
+
+def waiting_plans(shop: Shop) -> list[dict[str, Any]]:
+    return [
+        row
+        for row in rows(shop.store, cases)
+        if row["kind"] == "unsafe_plan" and row["closed_at"] is None
+    ]
+
+
+def test_small_plans_one_after_the_other_are_one_large_one(shop: Shop) -> None:
+    # given forty live offers, and files that each take down less than a third of what is left
+    skus = live(shop, 40)
+    believe_files(shop)
+    send(shop, skus, left=29)
+    assert showing(shop) == 29
+    assert waiting_plans(shop) == []
+
+    # when the next one comes
+    send(shop, skus, left=21)
+
+    # then it waits, and says what went before
+    assert showing(shop) == 29
+    (case,) = waiting_plans(shop)
+    assert case["code"] == "unsafe_plans"
+    told = case["args"]
+    assert (told["zeroed"], told["before"], told["live"], told["hours"]) == (8, 11, 40, 24)
+
+    # and what was taken down that long ago counts no more
+    shop.clock.advance(DAY)
+    send(shop, skus, left=21)
+    assert showing(shop) == 21
+    assert waiting_plans(shop) == []
+
+
+def test_what_a_person_approved_counts_against_no_later_plan(shop: Shop) -> None:
+    # given a plan that waits because of what went before
+    skus = live(shop, 40)
+    believe_files(shop)
+    send(shop, skus, left=29)
+    send(shop, skus, left=21)
+    (case,) = waiting_plans(shop)
+
+    # when a person approves it
+    with shop.store.transaction() as tx:
+        (row,) = tx.rows(select(cases).where(cases.c.id == case["id"]))
+        assert approve.approve(tx, row, by="ann", note=None)
+    push(shop)
+    assert showing(shop) == 21
+
+    # then the next small one asks nobody
+    send(shop, skus, left=17)
+    assert showing(shop) == 17
+    assert waiting_plans(shop) == []
+
+
+def test_what_came_back_and_what_orders_sold_out_is_not_counted(shop: Shop) -> None:
+    # given eleven offers that were taken down and came back
+    skus = live(shop, 40)
+    believe_files(shop)
+    send(shop, skus, left=29)
+    send(shop, skus, left=40)
+    for _ in range(2):
+        # Nothing is raised before the channel's orders are known.
+        pull.pull_orders(shop.run("shopify-us/orders"), "shopify-us")
+        push(shop)
+    assert showing(shop) == 40
+
+    # when ten are bought empty
+    sold = skus[30:]
+    shop.record(order("1", *(line(f"L{sku}", sku=sku, units=5) for sku in sold), test=True))
+    shop.decide()
+    push(shop)
+    assert showing(shop) == 30
+
+    # then a file may take down as many as if nothing had been before
+    figures = [(sku, 0 if sku in skus[:8] else 5) for sku in skus]
+    shop.snapshot(*figures, at=shop.clock.now(), name="later.csv")
+    shop.decide()
+    push(shop)
+    assert showing(shop) == 22
+    assert waiting_plans(shop) == []
+
+
+def test_being_told_nothing_twice_forgets_nothing(shop: Shop) -> None:
+    # given offers that were taken down, and are written once more as they are
+    skus = live(shop, 40)
+    believe_files(shop)
+    send(shop, skus, left=29)
+    with shop.store.transaction() as tx:
+        tx.connection.execute(update(offer).where(offer.c.shown == 0).values(look_at=tx.now))
+        down = Offers(tx).to_look_at("shopify-us", limit=100)
+        Offers(tx).sending(down, look_at=tx.now, taken_down=())
+        assert Offers(tx).zeroing("shopify-us", since=tx.now - timedelta(days=1)).before == 11

@@ -84,6 +84,8 @@ SENTENCES: Final[dict[str, str]] = {
     "place_not_sold": "{location} does not sell here: {quantity:unit|units} not counted",
     "place_policy": "{location}: {quantity:unit|units} held back there",
     "place_stale": "{location} told its last figure {days:day|days} ago: {percent} % held back, {quantity:unit|units}",
+    "place_stale_never": "{location} never told a figure that could be believed: {percent} % held back, "
+    "{quantity:unit|units}",
     "place_closed": "{location} is closed from {first} to {last}: {quantity:unit|units} not counted",
     "handling_longer": "only {location} is left, closed from {first} to {last}: ships in {days:day|days}",
     "components_shared": "shared with {listings:other listing|other listings} of the same units",
@@ -152,6 +154,8 @@ SENTENCES: Final[dict[str, str]] = {
     "verify_later": "{sent} was sent; too early to read it back.",
     "unsafe_plan": "The plan for {channel} would set {zeroed} of {live} live offers to 0, more than "
     "{percent} %. A person must approve it.",
+    "unsafe_plans": "The plan for {channel} would set {zeroed:offer|offers} to 0 after {before} others in the last "
+    "{hours:hour|hours}, together more than {percent} % of the {live} that were live. A person must approve it.",
     # --- stock figures from remotes ---
     "snapshot_applied": "Stock of {location} taken from {name}: {rows:row|rows}, {changed} changed.",
     "snapshot_quarantined": "Stock file {name} for {location} is not believed ({doubts}): {rows:row|rows}, "
@@ -223,6 +227,10 @@ SENTENCES: Final[dict[str, str]] = {
     "lead_observed": "The supplier delivered {receipts:time|times}: half within {p50:day|days}, nine of ten within {p90}.",
     "lead_assumed": "Nobody told a lead time: {days:day|days} are assumed, and at most {p90}.",
     "closure_covered": "Closed from {first} to {last} ({days:day|days}): order before it, enough to last beyond it.",
+    "holidays_unannounced": "It is expected on {arrives}, but holidays after {known_until} are not announced "
+    "yet: write the days they close under `closed` of their calendar, or it may come later.",
+    "calendar_too_short": "Calendar {calendar}: holidays after {known_until} are not announced yet, and what is ordered "
+    "today from {supplier} may take until {arrives}. Write the days they close under `closed` as soon as you know them.",
     # --- buying: the sum behind a proposal ---
     "replenish_position": "{available} free + {incoming} on the way - {promised} promised = {position}.",
     "replenish_static": "Low is {level} or fewer, as you wrote.",
@@ -242,6 +250,7 @@ SENTENCES: Final[dict[str, str]] = {
     "replenish_landed": "On our shelf: {goods} goods + {freight} freight + {duty} duty + {fees} fees = {total}, "
     "by {units} → {each} a unit.",
     "replenish_cheapest": "A unit from {supplier} costs {each} on our shelf, from {other} {than}.",
+    "replenish_season": "It has to last into {season}: in {service} % of the cases.",
     "replenish_late": "Even ordered today it comes {days:day|days} after it may have run out ({empty}).",
     "buying_rule_failed": "Your buying rule {rule} could not be evaluated for {sku}: {why}. It is left out until it is mended.",
     "replenish_wait": "{units:sale|sales}, {loss}",

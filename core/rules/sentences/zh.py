@@ -81,6 +81,7 @@ SENTENCES: Final[dict[str, str]] = {
     "place_not_sold": "{location} 的库存不在此渠道销售：{quantity} 件不计入",
     "place_policy": "{location}：该库位保留 {quantity} 件",
     "place_stale": "{location} 上次报数在 {days} 天前：保留 {percent}%，共 {quantity} 件",
+    "place_stale_never": "{location} 从未报过可信的数据：保留 {percent}%，共 {quantity} 件",
     "place_closed": "{location} 自 {first} 至 {last} 休息：{quantity} 件不计入",
     "handling_longer": "只剩 {location} 有货，{first} 至 {last} 休息：{days} 天后发货",
     "components_shared": "与另外 {listings} 个共用同一库存的商品页分摊",
@@ -144,6 +145,8 @@ SENTENCES: Final[dict[str, str]] = {
     "verify_due": "已发送 {sent}；现在应回读确认。",
     "verify_later": "已发送 {sent}；还不到回读的时间。",
     "unsafe_plan": "{channel} 的计划将把 {live} 个在售商品中的 {zeroed} 个数量设为 0，超过 {percent}%，须由人工批准。",
+    "unsafe_plans": "{channel} 在最近 {hours} 小时内已有 {before} 个商品数量被设为 0，本计划还要再设 {zeroed} 个，"
+    "合计超过当时 {live} 个在售商品的 {percent}%，须由人工批准。",
     # --- 外部库存数据 ---
     "snapshot_applied": "已从 {name} 更新 {location} 的库存：共 {rows} 行，{changed} 行有变化。",
     "snapshot_quarantined": "{location} 的库存文件 {name} 不可信（{doubts}）：{rows} 行，共 {units} 件，其中 {zeros} 行为零，"
@@ -209,6 +212,7 @@ SENTENCES: Final[dict[str, str]] = {
     "replenish_landed": "到库成本：货款 {goods} + 运费 {freight} + 关税 {duty} + 入库费 {fees} = {total}，"
     "共 {units} 件 → 每件 {each}。",
     "replenish_cheapest": "向 {supplier} 采购，每件到库成本 {each}；向 {other}：{than}。",
+    "replenish_season": "须够用到“{season}”期间：按 {service}% 的把握。",
     "replenish_late": "即使今天订货，也会在可能断货日（{empty}）之后 {days} 天才到。",
     "buying_rule_failed": "您的采购规则 {rule} 无法对 {sku} 求值：{why}。修正之前不予采用。",
     "replenish_wait": "少卖 {units} 件，{loss}",
@@ -387,6 +391,10 @@ SENTENCES: Final[dict[str, str]] = {
     "lead_observed": "供应商已到货 {receipts} 次：半数在 {p50} 天内，十次中有九次在 {p90} 天内。",
     "lead_assumed": "没有任何交货期信息：假定为 {days} 天，最多 {p90} 天。",
     "closure_covered": "{first} 至 {last} 休业（{days} 天）：须在此之前下单，且数量要够用到休业之后。",
+    "holidays_unannounced": "预计 {arrives} 到货，但 {known_until} 之后的放假安排尚未公布："
+    "请在其日历的 `closed` 中写明休业日期，否则可能更晚到货。",
+    "calendar_too_short": "日历 {calendar}：{known_until} 之后的放假安排尚未公布，而今天向 {supplier} 下的订单"
+    "可能到 {arrives} 才到货。请在得知后尽快在 `closed` 中写明休业日期。",
     "demand_rate": "{sku}：每天 {rate} 件，各天相差约 {deviation} 件；{days} 天中有 {observed} 天可供观察。",
     "demand_sold": "每周销量：",
     "demand_sold_week": "{first} 起  {bar} {units} 件",
