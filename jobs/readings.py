@@ -16,6 +16,7 @@ from jobs.store.drift import Drifts, Sighting
 from jobs.store.offers import Offers
 from jobs.store.permissions import Permissions
 from jobs.store.store import Tx
+from jobs.wiring import Wiring
 
 #: The kinds of Case that stop repair.
 DRIFT_FOUND = "drift_found"
@@ -26,13 +27,13 @@ OTHER_WRITER = "other_writer"
 _LEFT_TO_OTHERS = frozenset({"mode_observe", "outside_share"})
 
 
-def trusted_for(run: Run, channel: ChannelId) -> timedelta:
+def trusted_for(wiring: Wiring, channel: ChannelId) -> timedelta:
     """How old a reading may be before the push reads the offer itself.
 
     Where slices read every offer again and again, that is for those they cannot reach.
     """
-    connector = run.wiring.connectors[run.wiring.connection_of[channel]]
-    config = run.wiring.config
+    connector = wiring.connectors[wiring.connection_of[channel]]
+    config = wiring.config
     return config.drift.trust if isinstance(connector, ShelfSource) else config.pace.offers_read
 
 
@@ -77,7 +78,7 @@ def take(
     ]
     keys = {one.key for one in settled}
     offers = Offers(tx)
-    lost = offers.read(settled, look_at=tx.now + trusted_for(run, channel))
+    lost = offers.read(settled, look_at=tx.now + trusted_for(run.wiring, channel))
     return lost + offers.read([o for o in readings if o.key not in keys], look_at=tx.now)
 
 
