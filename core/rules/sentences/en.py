@@ -326,6 +326,9 @@ SENTENCES: Final[dict[str, str]] = {
     "shadow_routes": "{channel}, {day}: {same} of {compared:order was|orders were} shipped from where we would have "
     "({percent} %); those that differ are worth {value}. {unknown} more: not known from where.",
     "shadow_route": "{channel} order {order}: shipped from {theirs}, we would have sent it to {ours}.",
+    "shadow_routes_unknown": "{channel}, {day}: {unknown:order was|orders were} shipped that we had routed; {channel} does not tell "
+    "from where, so that nothing is compared. `lockstep shadow --shipped FILE` (CSV order,place) compares them with what the old way of working did.",
+    "shadow_not_compared": "{count:order|orders} of the file cannot be compared: not recorded, or never routed by us: {orders}",
     "shadow_nothing": "{channel}, {day}: nothing to compare.",
     "adopted": "Order {order} is linked: {location} had been asked to ship it before we took over.",
     "shipped_though_canceled": "Order {order} was canceled on {channel} after its parcel had left. Ask the buyer or the carrier to send it back.",

@@ -276,6 +276,9 @@ SENTENCES: Final[dict[str, str]] = {
     "shadow_routes": "{channel}，{day}：{compared} 个订单中有 {same} 个的发货地与我们的一致（{percent}%）；"
     "不一致的订单价值 {value}。另有 {unknown} 个订单的发货地未知。",
     "shadow_route": "{channel} 订单 {order}：实际由 {theirs} 发货，我们会安排 {ours}。",
+    "shadow_routes_unknown": "{channel}，{day}：有 {unknown} 个我们安排过的订单已发货；{channel} 不告知发货地，因此无法比较。"
+    "可用 `lockstep shadow --shipped FILE`（CSV：order,place）与原有方式的发货地比较。",
+    "shadow_not_compared": "文件中有 {count} 个订单无法比较（未记录，或我们从未安排过）：{orders}",
     "shadow_nothing": "{channel}，{day}：没有可比较的内容。",
     "adopted": "订单 {order} 已关联：接管之前，{location} 已收到该订单的发货请求。",
     "shipped_though_canceled": "订单 {order} 在包裹发出后于 {channel} 被取消。请联系买家或承运商退回。",
