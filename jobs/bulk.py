@@ -319,7 +319,7 @@ def _record_one(
     elif result.outcome is OfferOutcome.SHOWN:
         submissions.release(
             one,
-            look_at=tx.now + trusted_for(run, channel),
+            look_at=tx.now + trusted_for(run.wiring, channel),
             shown=one.change.quantity,
             shown_at=tx.now,
             sent=None,

@@ -28,6 +28,8 @@ SLICE = 5_000
 OFFERS_PER_CALL = 250
 #: Offers a Case names.
 NAMED = 10
+#: The longest that a difference waits for readings of the same listing at other places.
+OTHER_PLACES = timedelta(hours=1)
 #: How soon a report is looked for again.
 UNFINISHED = timedelta(seconds=30)
 
@@ -148,6 +150,12 @@ def _settle(run: Run, channel: ChannelId) -> None:
 
 def _judge(tx: Tx, channel: ChannelId, row: Row[Any]) -> None:
     drifts = Drifts(tx)
+    unread = drifts.unread_elsewhere(row)
+    if unread and tx.now < row.found_at + OTHER_PLACES:
+        # One sale would explain what is missing at each of them.
+        drifts.read_soon(unread)
+        tx.wake(f"{channel}/offers")
+        return
     difference, ours = drifts.difference(row)
     judgment = judge(difference)
     state = "explained" if judgment.explained else "repairing"

@@ -36,6 +36,7 @@ from jobs.store.offers import OfferRow, Offers, Zeroing
 from jobs.store.permissions import Permissions
 from jobs.store.plans import Plans
 from jobs.store.store import Tx
+from jobs.wiring import Wiring
 
 #: Offers looked at in one run of a channel's push; what is left makes the unit due at once.
 OFFERS_AT_ONCE = 1_000
@@ -53,7 +54,7 @@ OTHERS_WAIT = timedelta(minutes=30)
 def push_offers(run: Run, channel: ChannelId) -> timedelta | None:
     """Write what differs, lowering first; at once again when more is left than one run looks at."""
     target = run.wiring.channel(channel, OfferTarget)
-    pace = _pace(run, channel)
+    pace = pace_of(run.wiring, channel)
     with run.reading() as tx:
         offers = Offers(tx)
         due = offers.to_look_at(channel, limit=OFFERS_AT_ONCE)
@@ -63,7 +64,7 @@ def push_offers(run: Run, channel: ChannelId) -> timedelta | None:
             return None
         complete_to = run.store.units.complete_to(tx.connection, f"{channel}/orders")
         scope = Permissions(tx).scope(channel, "offers")
-        due, taken_off = _aim(tx, run, channel, due, complete_to)
+        due, taken_off = aim(tx, run.wiring, channel, due, complete_to)
         guard = run.wiring.plan_on(run.wiring.day(tx.now))
         zeroing = offers.zeroing(channel, since=tx.now - guard.within)
     danger = _danger(channel, zeroing, guard, sold=0)
@@ -88,7 +89,7 @@ def push_offers(run: Run, channel: ChannelId) -> timedelta | None:
         if row.change.key.remote_location in counted:
             # It counts that place itself since; what we wanted there before is nobody's number.
             waiting.append((row, None))
-        elif step.move is Move.PUSH and _barred(row, scope):
+        elif step.move is Move.PUSH and barred(row, scope) is not None:
             # Not for ever: what bars it may be gone before this is recorded.
             waiting.append((row, run.clock.now() + pace.read_every))
         elif (
@@ -129,9 +130,9 @@ def push_offers(run: Run, channel: ChannelId) -> timedelta | None:
     return timedelta(0) if len(due) == OFFERS_AT_ONCE else None
 
 
-def _aim(
+def aim(
     tx: Tx,
-    run: Run,
+    wiring: Wiring,
     channel: ChannelId,
     due: Sequence[OfferRow],
     complete_to: datetime | None,
@@ -142,9 +143,9 @@ def _aim(
     of the same units are lowered, on whatever channel.
     """
     rows = [row for row in due if row.state.wanted is not None]
-    hidden = unseen(tx, run.wiring, channel, rows, complete_to=complete_to)
+    hidden = unseen(tx, wiring, channel, rows, complete_to=complete_to)
     raising = {row.sku for row in rows if not row.state.lowers}
-    behind = _still_high(tx, run, raising)
+    behind = _still_high(tx, wiring, raising)
     found: list[OfferRow] = []
     taken_off: dict[OfferKey, int] = {}
     for row in due:
@@ -159,7 +160,7 @@ def _aim(
     return found, taken_off
 
 
-def _still_high(tx: Tx, run: Run, skus: Iterable[Sku]) -> dict[Sku, set[OfferKey]]:
+def _still_high(tx: Tx, wiring: Wiring, skus: Iterable[Sku]) -> dict[Sku, set[OfferKey]]:
     """Offers of these Skus that show more than they should, where we may write and just have to.
 
     What a channel refuses, or what it does not take for a long time, keeps nobody waiting.
@@ -167,7 +168,7 @@ def _still_high(tx: Tx, run: Run, skus: Iterable[Sku]) -> dict[Sku, set[OfferKey
     permissions = Permissions(tx)
     found: dict[Sku, set[OfferKey]] = {}
     for sku, key in Offers(tx).lowering(skus, since=tx.now - OTHERS_WAIT):
-        if key.channel in run.wiring.config.channels:
+        if key.channel in wiring.config.channels:
             scope = permissions.scope(key.channel, "offers")
             if may_write(scope, sku=sku).allowed:
                 found.setdefault(sku, set()).add(key)
@@ -196,22 +197,27 @@ def _tell_unseen(
             )
 
 
-def _barred(row: OfferRow, scope: Scope) -> bool:
-    """Refused as it is, or not ours to write: looked at again when the want or the mode changes."""
+def barred(row: OfferRow, scope: Scope) -> Reason | None:
+    """Why it is not written as it is: refused, or not ours to write. None: it may be.
+
+    Looked at again when the want or the mode changes.
+    """
     if row.refused_version == row.wanted_version:
-        return True
+        return Reason.of("refused_as_it_is")
     permission = may_write(scope, sku=row.sku)
     released = row.released_version == row.wanted_version
-    return not (permission.allowed or (permission.reason.code == "mode_propose" and released))
+    if permission.allowed or (permission.reason.code == "mode_propose" and released):
+        return None
+    return permission.reason
 
 
-def _pace(run: Run, channel: ChannelId) -> Pace:
-    described = run.wiring.config.channels[channel]
-    target = run.wiring.channel(channel, OfferTarget)
+def pace_of(wiring: Wiring, channel: ChannelId) -> Pace:
+    described = wiring.config.channels[channel]
+    target = wiring.channel(channel, OfferTarget)
     return Pace(
         settle=described.settle,
         verify_after=described.verify_after,
-        read_every=trusted_for(run, channel),
+        read_every=trusted_for(wiring, channel),
         compare_and_set=target.compare_and_set,
         index_lag=timedelta(seconds=target.order_lag),
     )

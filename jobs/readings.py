@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row
@@ -16,6 +16,7 @@ from jobs.store.drift import Drifts, Sighting
 from jobs.store.offers import Offers
 from jobs.store.permissions import Permissions
 from jobs.store.store import Tx
+from jobs.wiring import Wiring
 
 #: The kinds of Case that stop repair.
 DRIFT_FOUND = "drift_found"
@@ -26,13 +27,13 @@ OTHER_WRITER = "other_writer"
 _LEFT_TO_OTHERS = frozenset({"mode_observe", "outside_share"})
 
 
-def trusted_for(run: Run, channel: ChannelId) -> timedelta:
+def trusted_for(wiring: Wiring, channel: ChannelId) -> timedelta:
     """How old a reading may be before the push reads the offer itself.
 
     Where slices read every offer again and again, that is for those they cannot reach.
     """
-    connector = run.wiring.connectors[run.wiring.connection_of[channel]]
-    config = run.wiring.config
+    connector = wiring.connectors[wiring.connection_of[channel]]
+    config = wiring.config
     return config.drift.trust if isinstance(connector, ShelfSource) else config.pace.offers_read
 
 
@@ -77,7 +78,7 @@ def take(
     ]
     keys = {one.key for one in settled}
     offers = Offers(tx)
-    lost = offers.read(settled, look_at=tx.now + trusted_for(run, channel))
+    lost = offers.read(settled, look_at=tx.now + trusted_for(run.wiring, channel))
     return lost + offers.read([o for o in readings if o.key not in keys], look_at=tx.now)
 
 
@@ -92,10 +93,8 @@ def _sighting(drifts: Drifts, row: Row[Any], reading: OfferReading) -> Sighting 
         # As expected, or read before what is expected was written: it says nothing about it.
         return None
     moved = row.read_as is not None and row.read_as != _read_as(row)
-    if reading.quantity is not None and not moved:
-        sold, returned = drifts.sold(reading.key, since=expected_at)
-        if expected - sold <= reading.quantity <= expected + returned:
-            return None
+    if not moved and _explained(drifts, reading, expected, since=expected_at):
+        return None
     return Sighting(
         key=reading.key,
         sku=row.sku,
@@ -107,6 +106,20 @@ def _sighting(drifts: Drifts, row: Row[Any], reading: OfferReading) -> Sighting 
         found_at=reading.read_at,
         moved=moved,
     )
+
+
+def _explained(drifts: Drifts, reading: OfferReading, expected: int, *, since: datetime) -> bool:
+    """Whether orders we know account for the number, beyond doubt about the place they took from."""
+    found = reading.quantity
+    if found is None:
+        return False
+    trade = drifts.trade(reading.key, since=since, until=reading.read_at)
+    if expected - trade.taken <= found <= expected + trade.returned:
+        return True
+    least = expected - trade.taken - trade.taken_somewhere
+    most = expected + trade.returned + trade.returned_somewhere
+    # Where other places show numbers too, the same units may have left there: judged together.
+    return least <= found <= most and drifts.alone(reading.key)
 
 
 def _days_stated(row: Row[Any], reading: OfferReading) -> bool:

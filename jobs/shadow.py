@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -68,7 +68,9 @@ class Report:
                     ours=offer.ours,
                     theirs=offer.theirs,
                 )
-        if self.routes:
+        if self.routes and not self.routes.compared:
+            yield Reason.of("shadow_routes_unknown", **args, unknown=self.routes.unknown)
+        elif self.routes:
             sent = self.routes
             yield Reason.of(
                 "shadow_routes",
@@ -106,7 +108,8 @@ def _json(agreement: QuantityAgreement | RouteAgreement | None) -> dict[str, Any
         return None
     body = asdict(agreement)
     body["differences"] = body["differences"][:MOST_KEPT]
-    return {**body, "percent": percent(agreement.same, agreement.compared)}
+    part = percent(agreement.same, agreement.compared) if agreement.compared else None
+    return {**body, "percent": part}
 
 
 def report_yesterday(run: Run) -> None:
@@ -179,8 +182,30 @@ def compare(tx: Tx, wiring: Wiring, channel: ChannelId, day: date) -> Report | N
         day,
         currency,
         quantities if quantities and quantities.compared else None,
-        routes if routes and routes.compared else None,
+        # Also where nobody says from where: that nothing could be compared is part of the report.
+        routes if routes and (routes.compared or routes.unknown) else None,
     )
+
+
+def compare_shipped(
+    tx: Tx,
+    wiring: Wiring,
+    channel: ChannelId,
+    day: date,
+    shipped: Mapping[str, tuple[LocationId, ...]],
+) -> tuple[Report | None, frozenset[str]]:
+    """The routes of orders that somebody says the origin of, and which of them these were.
+
+    For channels that do not tell where an order was shipped from. `shipped`: name or remote id of an
+    order -> our places that shipped it. Whatever the mode: what was routed is compared, not what may
+    be written.
+    """
+    currency = wiring.config.shop.currency
+    found = Shadows(tx).routes_told(channel, shipped, currency=currency)
+    if not found:
+        return None, frozenset()
+    routes = compare_routes(list(found.values()))
+    return Report(channel, day, currency, None, routes), frozenset(found)
 
 
 def _start(day: date, zone: ZoneInfo) -> datetime:

@@ -7,7 +7,7 @@ back never end, and buyers see either number.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -51,6 +51,55 @@ class Difference:
     returned: int
     #: the listing's Sku or stock item changed in the meantime
     moved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """One order line of a listing, in the time a difference is from."""
+
+    #: units buyers took in this time; 0: it was bought before, or later
+    taken: int
+    #: units it gave back, now or before
+    returned: int
+    #: the channel's own place -> units taken there; empty: it does not say
+    places: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """Units that orders took from one place's number and gave back to it, never negative."""
+
+    taken: int
+    returned: int
+    #: at this place or at another one: nobody says
+    taken_somewhere: int
+    returned_somewhere: int
+
+
+def trade_at(place: str, lines: Iterable[Bought]) -> Trade:
+    """What order lines did to the number of one place; "": the listing has one number for all."""
+    taken = returned = taken_somewhere = returned_somewhere = 0
+    for line in lines:
+        if not place or line.places.keys() == {place}:
+            taken += line.taken
+            returned += line.returned
+        elif len(line.places) == 1:
+            continue
+        else:
+            here = min(line.taken, line.places.get(place, 0))
+            taken += here
+            # What is told of other places is not here; what is told of none may be.
+            taken_somewhere += max(0, line.taken - sum(line.places.values()))
+            # Which of its places the units came back to is not told.
+            returned_somewhere += line.returned
+    return Trade(taken, returned, taken_somewhere, returned_somewhere)
+
+
+def left_over(change: int, trade: Trade) -> Trade:
+    """The part of a place's change, signed, that only units of no told place explain."""
+    fell = min(max(0, -change - trade.taken), trade.taken_somewhere)
+    rose = min(max(0, change - trade.returned), trade.returned_somewhere)
+    return Trade(0, 0, fell, rose)
 
 
 @dataclass(frozen=True, slots=True)

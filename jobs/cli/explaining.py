@@ -21,6 +21,7 @@ from jobs.bootstrap import Application
 from jobs.cli.counted import in_the_figure, remote_words, words_text
 from jobs.cli.shared import ConfigOption, JsonOption, application, console, harmless
 from jobs.cli.supply import supply_line, supply_of
+from jobs.foreseen import foreseen
 from jobs.places import shop_day
 from jobs.store.offers import Wanted
 from jobs.store.stock import Stock
@@ -49,8 +50,8 @@ def explain_sku(
     out = console()
     for reason in _heading(told):
         out.print(Text(render(reason, language)))
-    for line in map(supply_line, told["supply"]):
-        out.print(Text(line))
+    for terms in told["supply"]:
+        out.print(Text(supply_line(terms, language)))
     for one in told["offers"]:
         out.print(Text(f"\n{one['channel']} {one['listing']} {one['place']}".rstrip()))
         if one["rules"]:
@@ -62,6 +63,8 @@ def explain_sku(
             out.print(
                 Text(f"  {render(Reason.of('explain_refused', words=one['refused']), language)}")
             )
+        for why in one["why"]:
+            out.print(Text(f"  {harmless(why['text'])}"))
     if not told["levels"] and not told["offers"]:
         out.print(Text(render(Reason.of("explain_nothing", sku=sku), language)))
         raise typer.Exit(1)
@@ -82,6 +85,10 @@ def _told(app: Application, tx: Tx, sku: Sku, channel: str | None) -> dict[str, 
         for location, units in in_the_figure(tx, part).items()
     }
     fresh = {one.key: one for one in worked_out(tx, app.wiring, [sku])}
+    rows = tx.rows(query)
+    why: dict[OfferKey, tuple[Reason, ...]] = {}
+    for each in sorted({row.channel for row in rows}):
+        why |= foreseen(tx, app.wiring, each, sku)
     held = select(func.count()).where(reservation.c.sku.in_(parts), reservation.c.state == "open")
     return {
         "sku": sku,
@@ -101,12 +108,16 @@ def _told(app: Application, tx: Tx, sku: Sku, channel: str | None) -> dict[str, 
         "reservations": tx.connection.execute(held).scalar_one(),
         "unallocated": sum(Stock(tx).unallocated(parts).values()),
         "supply": supply_of(tx, sku),
-        "offers": [_offer(app, tx, row, fresh) for row in tx.rows(query)],
+        "offers": [_offer(app, tx, row, fresh, why) for row in rows],
     }
 
 
 def _offer(
-    app: Application, tx: Tx, row: Row[Any], fresh: Mapping[OfferKey, Wanted]
+    app: Application,
+    tx: Tx,
+    row: Row[Any],
+    fresh: Mapping[OfferKey, Wanted],
+    why: Mapping[OfferKey, Sequence[Reason]],
 ) -> dict[str, Any]:
     """An offer with its sum as of now; where that comes to another number, the one it was decided by."""
     language = app.wiring.config.shop.language
@@ -114,7 +125,8 @@ def _offer(
     with contextlib.suppress(RuleFailed):
         today = shop_day(app.wiring.config, tx.now)
         rules = app.wiring.loaded.policies.rules_for(row.sku, row.channel, today=today)
-    now = fresh.get(OfferKey(row.channel, row.remote_id, row.remote_location))
+    key = OfferKey(row.channel, row.remote_id, row.remote_location)
+    now = fresh.get(key)
     same = now is not None and now.quantity == row.wanted
     steps = (
         now.steps if now is not None and same else [(one, args) for one, args in row.steps or ()]
@@ -127,6 +139,10 @@ def _offer(
         "sent": row.sent,
         "shown": row.shown,
         "refused": row.refused if row.refused_version == row.wanted_version else None,
+        "why": [
+            {"code": one.code, "args": dict(one.args), "text": render(one, language)}
+            for one in why.get(key, ())
+        ],
         "rules": list(rules),
         "steps": list(_lines(steps, language)),
     }

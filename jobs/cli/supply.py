@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from core.model.catalog import Sku
 from core.model.purchasing import SupplierItem
+from core.model.reasons import Reason
+from core.rules.sentences import render
 from jobs.store.demand import Demands
 from jobs.store.store import Tx
 
@@ -15,18 +18,25 @@ def supply_of(tx: Tx, sku: Sku) -> list[dict[str, Any]]:
     return [_told(one) for one in Demands(tx).items([sku]).get(sku, [])]
 
 
-def supply_line(one: dict[str, Any]) -> str:
+def supply_line(one: dict[str, Any], language: str = "en") -> str:
     """The same for a person."""
-    parts = [f"{one['supplier']}: item {one['item']}"]
+    return ", ".join(render(part, language) for part in _parts(one))
+
+
+def _parts(one: dict[str, Any]) -> Iterator[Reason]:
+    yield Reason.of("supply_item", supplier=one["supplier"], item=one["item"])
     if one["pack"] > 1:
-        parts.append(f"packs of {one['pack']}")
+        yield Reason.of("supply_pack", pack=one["pack"])
     if one["least"] > 1:
-        parts.append(f"at least {one['least']}")
-    parts += [f"{one['cost']} each"] if one["cost"] else []
-    parts += [f"{cost} from {units} on" for units, cost in one["breaks"]]
-    parts += [f"{one['lead_days']} days"] if one["lead_days"] is not None else []
-    parts += ["DISCONTINUED"] if one["discontinued"] else []
-    return ", ".join(parts)
+        yield Reason.of("supply_least", least=one["least"])
+    if one["cost"]:
+        yield Reason.of("supply_cost", cost=one["cost"])
+    for units, cost in one["breaks"]:
+        yield Reason.of("supply_break", units=units, cost=cost)
+    if one["lead_days"] is not None:
+        yield Reason.of("supply_days", days=one["lead_days"])
+    if one["discontinued"]:
+        yield Reason.of("supply_discontinued")
 
 
 def _told(one: SupplierItem) -> dict[str, Any]:

@@ -7,10 +7,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, exists, func, insert, or_, select, true, tuple_, update
+from sqlalchemy import (
+    Row,
+    and_,
+    delete,
+    exists,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
 
 from core.model.catalog import ChannelId, OfferKey, Sku
-from core.rules.drift import Cause, Difference, Judgment
+from core.rules.drift import Bought, Cause, Difference, Judgment, Trade, left_over, trade_at
 from jobs.store.bulk import chunks
 from jobs.store.offers import OfferRow, offer_row
 from jobs.store.store import Tx
@@ -27,10 +40,15 @@ from jobs.store.tables import (
 
 #: Channels stamp orders with whole seconds.
 SECOND = timedelta(seconds=2)
+#: Units are taken while a buyer pays, the order is stamped after that; and clocks differ.
+STAMPED_AFTER = timedelta(minutes=1)
 #: A write of ours may come true this late.
 LATE_WRITE = timedelta(days=1)
 #: The latest numbers of ours that are looked through.
 NUMBERS = 200
+#: Decisions that name a number which was, or may have been, set; and one that was wanted.
+_SET = ("offer_sent", "offer_shown", "offer_unclear")
+_WANTED = ("offer_wanted",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,33 +143,61 @@ class Drifts:
 
     # --- what orders and our own writes explain --------------------------------------------------
 
-    def sold(self, key: OfferKey, *, since: datetime) -> tuple[int, int]:
-        """(units buyers took, units that orders gave back) of a listing, in orders we know."""
-        after = since - SECOND
-        row = self._connection.execute(
-            select(
-                func.coalesce(
-                    func.sum(order_line.c.ordered).filter(orders.c.placed_at >= after), 0
-                ).label("taken"),
-                func.coalesce(
-                    func.sum(order_line.c.ordered - order_line.c.current).filter(
-                        orders.c.updated_at >= after
-                    ),
-                    0,
-                ).label("returned"),
-            )
-            .select_from(order_line.join(orders, orders.c.id == order_line.c.order_id))
-            .where(order_line.c.listing_remote_id == key.remote_id, orders.c.channel == key.channel)
-        ).one()
-        return int(row.taken), int(row.returned)
+    def trade(self, key: OfferKey, *, since: datetime, until: datetime) -> Trade:
+        """What buyers took from a listing's number, and orders gave back, in orders we know.
 
-    def numbers(self, channel: ChannelId, sku: Sku) -> set[int]:
-        """Quantities we set, or may have set, for a Sku on a channel, lately."""
+        `until`: when the number was read. Orders placed later explain nothing of it; when units were
+        given back is not told, so these have no end.
+        """
+        after, before = since - SECOND, until + STAMPED_AFTER
+        placed = and_(orders.c.placed_at >= after, orders.c.placed_at <= before)
+        rows = self._tx.rows(
+            select(order_line, placed.label("taken"))
+            .join(orders, orders.c.id == order_line.c.order_id)
+            .where(
+                order_line.c.listing_remote_id == key.remote_id,
+                orders.c.channel == key.channel,
+                or_(
+                    placed,
+                    and_(orders.c.updated_at >= after, order_line.c.current < order_line.c.ordered),
+                ),
+            )
+        )
+        return trade_at(
+            key.remote_location,
+            [
+                Bought(
+                    taken=row.ordered if row.taken else 0,
+                    returned=row.ordered - row.current,
+                    places=_places(row),
+                )
+                for row in rows
+            ],
+        )
+
+    def alone(self, key: OfferKey) -> bool:
+        """Whether no other place of the channel shows a number of ours for this listing."""
+        other = self._connection.execute(
+            select(offer.c.remote_location)
+            .where(
+                offer.c.channel == key.channel,
+                offer.c.remote_id == key.remote_id,
+                offer.c.remote_location != key.remote_location,
+                offer.c.wanted.is_not(None),
+            )
+            .limit(1)
+        ).first()
+        return other is None
+
+    def numbers(
+        self, channel: ChannelId, sku: Sku, codes: Sequence[str] = (*_SET, *_WANTED)
+    ) -> set[int]:
+        """Quantities of ours for a Sku on a channel, lately: by the kind of decision that names them."""
         rows = self._connection.execute(
             select(decision.c.args)
             .where(
                 decision.c.subject == f"sku {sku}",
-                decision.c.code.in_(["offer_sent", "offer_shown", "offer_unclear"]),
+                decision.c.code.in_(codes),
                 decision.c.at >= self._tx.now - LATE_WRITE,
             )
             .order_by(decision.c.id.desc())
@@ -212,21 +258,85 @@ class Drifts:
         )
 
     def difference(self, row: Row[Any]) -> tuple[Difference, bool]:
-        """What is known about a difference now; and whether the overwritten number was ours."""
-        key = _key(row)
-        sold, returned = self.sold(key, since=row.expected_at)
-        ours = self.numbers(row.channel, row.sku)
+        """What is known about a difference now; and whether the overwritten number was ours.
+
+        A number that sales brought to what we want was never sent, and is ours all the same.
+        """
+        sold, returned = self._left(row)
         known = Difference(
             expected=row.expected,
             found=row.found,
             unconfirmed=row.unconfirmed,
             before=row.before,
-            ours=ours,
+            ours=self.numbers(row.channel, row.sku, _SET),
             sold=sold,
             returned=returned,
             moved=row.moved,
         )
-        return known, row.unconfirmed or row.expected in ours
+        return known, row.unconfirmed or row.expected in self.numbers(row.channel, row.sku)
+
+    def _left(self, row: Row[Any]) -> tuple[int, int]:
+        """(units taken, units given back) that may explain a difference at its own place.
+
+        What nobody says the place of explains one place only: the other places of the listing have
+        used what their own orders do not explain of them.
+        """
+        key = _key(row)
+        own = self.trade(key, since=row.expected_at, until=row.found_at)
+        fell, rose = own.taken_somewhere, own.returned_somewhere
+        for other in self._elsewhere(row) if fell or rose else ():
+            theirs = self.trade(_key(other), since=other.expected_at, until=other.found_at)
+            both = self.trade(
+                key,
+                since=max(row.expected_at, other.expected_at),
+                until=min(row.found_at, other.found_at),
+            )
+            used = left_over(other.found - other.expected, theirs)
+            fell -= min(used.taken_somewhere, both.taken_somewhere)
+            rose -= min(used.returned_somewhere, both.returned_somewhere)
+        return own.taken + max(0, fell), own.returned + max(0, rose)
+
+    def unread_elsewhere(self, row: Row[Any]) -> list[OfferKey]:
+        """Other places of the listing to read first, where orders do not say which place they took from."""
+        own = self.trade(_key(row), since=row.expected_at, until=row.found_at)
+        if not own.taken_somewhere and not own.returned_somewhere:
+            return []
+        rows = self._tx.rows(
+            select(offer.c.channel, offer.c.remote_id, offer.c.remote_location).where(
+                offer.c.channel == row.channel,
+                offer.c.remote_id == row.remote_id,
+                offer.c.remote_location != row.remote_location,
+                offer.c.wanted.is_not(None),
+                offer.c.shown_at < row.found_at,
+                # A bulk file may hold it for hours.
+                offer.c.feed.is_(None),
+            )
+        )
+        return [_key(one) for one in rows]
+
+    def _elsewhere(self, row: Row[Any]) -> list[Row[Any]]:
+        """Differences at the listing's other places that orders without a place explain first.
+
+        Those they have explained already; and before a number we do not want, those that wait and
+        show what we want: we took the units off at the place we would ship them from.
+        """
+        waits = and_(
+            drift.c.state == "found",
+            drift.c.found == offer.c.wanted,
+            true() if row.found != row.wanted else false(),
+        )
+        return self._tx.rows(
+            select(drift)
+            .outerjoin(offer, _offered())
+            .where(
+                drift.c.channel == row.channel,
+                drift.c.remote_id == row.remote_id,
+                drift.c.remote_location != row.remote_location,
+                drift.c.found_at >= row.expected_at - SECOND,
+                drift.c.found.is_not(None),
+                or_(drift.c.state == "explained", waits),
+            )
+        )
 
     def judged(self, row: Row[Any], judgment: Judgment, *, state: str, ours: bool) -> None:
         self._connection.execute(
@@ -322,6 +432,20 @@ class Drifts:
             .where(cases.c.kind == kind, cases.c.subject == subject, cases.c.state == "open")
             .values(args=args)
         )
+
+
+def _places(line: Row[Any]) -> dict[str, int]:
+    """The channel's own places a line's units were taken at; {}: it does not say, or not for sure.
+
+    Before it is shipped from elsewhere, a line is moved there. Where it was until then is not kept.
+    """
+    if line.fulfilled:
+        return {}
+    told = {place: units for place, units in line.taken_from or () if units}
+    if not told and line.assigned:
+        told = {line.assigned: line.ordered}
+    # What was canceled since is told of no place any more: with one place there is no doubt.
+    return dict.fromkeys(told, line.ordered) if len(told) == 1 else told
 
 
 def _key(row: Any) -> OfferKey:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import and_, func, insert, select
+from sqlalchemy import and_, func, insert, or_, select
 
 from core.model.catalog import ChannelId, FulfilledBy, LocationId
 from core.rules.shadow import Quantity, Route
@@ -101,6 +101,35 @@ class Shadows:
                     row.total if row.currency == currency else None,
                 )
             )
+        return found
+
+    def routes_told(
+        self,
+        channel: ChannelId,
+        shipped: Mapping[str, tuple[LocationId, ...]],
+        *,
+        currency: str,
+    ) -> dict[str, Route]:
+        """Name or remote id of an order -> its route beside the places somebody says it went from.
+
+        Without those that are not recorded on the channel, and those we never routed.
+        """
+        found = {}
+        for chunk in chunks(sorted(shipped), 5_000):
+            rows = self._tx.rows(
+                select(orders).where(
+                    orders.c.channel == channel,
+                    or_(orders.c.name.in_(chunk), orders.c.remote_id.in_(chunk)),
+                )
+            )
+            ours = self._routed([f"order {channel} {row.remote_id}" for row in rows])
+            for row in rows:
+                routed = ours.get(f"order {channel} {row.remote_id}")
+                if routed is None:
+                    continue
+                named = row.name if row.name in shipped else row.remote_id
+                value = row.total if row.currency == currency else None
+                found[named] = Route(row.name, routed, shipped[named], value)
         return found
 
     def _routed(self, subjects: list[str]) -> Mapping[str, tuple[LocationId, ...]]:

@@ -12,13 +12,17 @@ from hypothesis import strategies as st
 from core.model.catalog import OfferChange, OfferKey
 from core.rules.bulk import by_file
 from core.rules.drift import (
+    Bought,
     Cause,
     Difference,
+    Trade,
     WriterGuard,
     judge,
+    left_over,
     may_judge,
     overwritten,
     slice_size,
+    trade_at,
 )
 from tests.core.strategies import NOON
 
@@ -155,3 +159,46 @@ def test_what_was_never_read_is_in_no_file_that_compares():
 
     assert files(never) == {0, 1}
     assert files(never, compare_and_set=True) == frozenset()
+
+
+#: 5 bought of which 1 came back; the places vary
+FIVE = Bought(taken=5, returned=1, places={})
+
+
+@pytest.mark.parametrize(
+    ("place", "places", "trade"),
+    [
+        # one number for all places: wherever it was
+        ("", {"L1": 5}, Trade(5, 1, 0, 0)),
+        ("", {}, Trade(5, 1, 0, 0)),
+        # the channel tells one place
+        ("L1", {"L1": 5}, Trade(5, 1, 0, 0)),
+        ("L2", {"L1": 5}, Trade(0, 0, 0, 0)),
+        # several: the units of each, and one that came back to any of them
+        ("L1", {"L1": 2, "L2": 3}, Trade(2, 0, 0, 1)),
+        ("L3", {"L1": 2, "L2": 3}, Trade(0, 0, 0, 1)),
+        # of one unit it does not say
+        ("L1", {"L1": 2, "L2": 2}, Trade(2, 0, 1, 1)),
+        # of none
+        ("L1", {}, Trade(0, 0, 5, 1)),
+    ],
+)
+def test_an_order_takes_units_at_the_places_the_channel_tells(place, places, trade):
+    assert trade_at(place, [replace(FIVE, places=places)]) == trade
+
+
+def test_an_order_bought_earlier_takes_nothing_and_may_give_back():
+    assert trade_at("L1", [Bought(0, 2, {"L1": 2})]) == Trade(0, 2, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "used"),
+    [(-2, 0), (-3, 1), (-5, 3), (-9, 4), (0, 0), (1, 0), (2, 1), (9, 2)],
+)
+def test_a_place_uses_up_only_what_its_own_orders_do_not_explain(change, used):
+    # 2 sold and 1 given back here, 4 sold and 2 given back nobody knows where
+    left = left_over(change, Trade(2, 1, 4, 2))
+
+    assert (left.taken_somewhere, left.returned_somewhere) == (
+        (used, 0) if change < 0 else (0, used)
+    )

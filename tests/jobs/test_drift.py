@@ -309,6 +309,32 @@ def test_below_the_count_of_offers_it_is_no_other_writer(shop: Shop):
     assert open_cases(shop) == []
 
 
+@pytest.mark.parametrize("early", [True, False])
+def test_another_writer_that_takes_each_sale_off_once_more_is_found(shop: Shop, early: bool):
+    # given an old system that lowers by what was sold, which the channel did itself already
+    shop.receive("TEA", 60, reference="R2")
+    live(shop, seconds=600)
+    remote = shelf(shop)
+
+    # when buyers keep coming
+    for number in range(8):
+        now = shop.clock.now()
+        remote.orders = [
+            order(
+                f"8{number}", line(units=2, listing_remote_id="v1"), placed_at=now, updated_at=now
+            )
+        ]
+        remote.shown["v1"] -= 2  # type: ignore[operator]
+        if not early:
+            # What the sale left is read before the old system writes.
+            live(shop, seconds=900)
+        remote.shown["v1"] -= 2  # type: ignore[operator]
+        live(shop, seconds=900)
+
+    # then it is known for another writer
+    assert "other_writer" in [case["kind"] for case in open_cases(shop)]
+
+
 def test_while_only_observing_what_others_write_is_not_amiss(shop: Shop):
     # given a channel that is only observed
     shop.switch(Mode.OBSERVE)

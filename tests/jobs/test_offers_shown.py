@@ -84,14 +84,14 @@ def test_a_mode_that_changes_while_offers_are_looked_at_forgets_none(
     shop.decide()
 
     # when the mode becomes act between the look and the record of it
-    barred = publish._barred
+    barred = publish.barred
 
-    def slow(row: object, scope: object) -> bool:
+    def slow(row: object, scope: object) -> object:
         found = barred(row, scope)  # type: ignore[arg-type]
         shop.switch(Mode.ACT)
         return found
 
-    monkeypatch.setattr(publish, "_barred", slow)
+    monkeypatch.setattr(publish, "barred", slow)
     with shop.store.database.write() as connection:
         connection.execute(offer.update().values(look_at=shop.clock.now()))
     publish.push_offers(shop.run(f"{CHANNEL}/offers"), CHANNEL)
@@ -115,14 +115,14 @@ def test_a_stop_is_asked_for_again_just_before_the_call_and_so_is_the_mode(
     before = list(target.writes)
 
     # when the mode goes to observe after it was looked at
-    barred = publish._barred
+    barred = publish.barred
 
-    def slow(row: object, scope: object) -> bool:
+    def slow(row: object, scope: object) -> object:
         found = barred(row, scope)  # type: ignore[arg-type]
         shop.switch(Mode.OBSERVE)
         return found
 
-    monkeypatch.setattr(publish, "_barred", slow)
+    monkeypatch.setattr(publish, "barred", slow)
     for _ in range(3):
         try:
             publish.push_offers(shop.run(f"{CHANNEL}/offers"), CHANNEL)

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from config.ledger import Shadow
 from config.model import Recipient
@@ -14,8 +15,11 @@ from core.model.money import Money
 from core.rules.modes import Mode
 from core.rules.sentences import render
 from jobs import publish
+from jobs.cli import app
 from jobs.clock import ManualClock
-from jobs.shadow import Report, compare, report_yesterday
+from jobs.shadow import Report, compare, compare_shipped, report_yesterday
+from jobs.store.database import Database
+from jobs.store.migrate import upgrade
 from jobs.store.offers import Offers
 from jobs.store.shadows import Shadows
 from jobs.store.store import Store
@@ -103,6 +107,76 @@ def test_routes_are_compared_with_where_the_channel_says_it_shipped(shop: Shop) 
     assert "order #2: shipped from acme, we would have sent it to home" in words
     # of another day there is nothing
     assert report(shop, date(2026, 11, 23)).routes is None
+
+
+def test_where_nobody_says_from_where_the_report_says_that(shop: Shop) -> None:
+    # given an order that was shipped, on a channel that does not tell its origin
+    shipped_by_others(shop, "1", "")
+
+    # when it is compared
+    made = report(shop)
+
+    # then the report says that it could not be, and how it can
+    assert made.routes is not None
+    assert (made.routes.compared, made.routes.unknown) == (0, 1)
+    words = " ".join(render(reason) for reason in made.reasons())
+    assert "1 order was shipped that we had routed; shopify-us does not tell from where" in words
+    assert made.as_json()["routes"]["percent"] is None
+
+
+def test_a_file_of_the_old_way_of_working_tells_the_places(shop: Shop, tmp_path: Path) -> None:
+    # given orders nobody says the origin of, and a file of three
+    for number in ("1", "2", "3"):
+        shipped_by_others(shop, number, "")
+    places = {"#1": ("home",), "2": ("acme",), "#9": ("home",)}
+
+    # when they are compared
+    with shop.store.reading() as tx:
+        made, compared = compare_shipped(tx, shop.wiring, CHANNEL, date(2026, 11, 24), places)
+        nothing = compare_shipped(tx, shop.wiring, "amazon-us", date(2026, 11, 24), places)
+
+    # then by name or remote id each is found, and what differs is told
+    assert made is not None
+    assert made.routes is not None
+    assert compared == {"#1", "2"}
+    assert (made.routes.compared, made.routes.same, made.routes.value) == (2, 1, 1999)
+    words = " ".join(render(reason) for reason in made.reasons())
+    assert "order #2: shipped from acme, we would have sent it to home" in words
+    assert nothing == (None, frozenset())
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        ("order,place\n#1,acme\n#9,home\n", 0, "1 order of the file cannot be compared"),
+        ("order,place\n#1,moon\n", 2, "place 'moon' is none of home, acme"),
+        ("order,from\n#1,home\n", 2, "column place is missing"),
+    ],
+)
+def test_the_command_reads_the_file(
+    clock: ManualClock, tmp_path: Path, text: str, code: int, words: str
+) -> None:
+    # given an order that others shipped
+    store = Store(Database(f"sqlite:///{tmp_path}/unused.db"), clock)
+    upgrade(store.database)
+    shop = open_shop(store, clock, tmp_path)
+    shop.switch(Mode.OBSERVE)
+    shop.receive("TEA", 5)
+    shipped_by_others(shop, "1", "")
+    store.close()
+    (tmp_path / "old.csv").write_text(text)
+
+    # when a file says from where
+    told = ["shadow", "--shipped", f"{tmp_path}/old.csv", "-c", f"{tmp_path}/lockstep.yaml"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SECRET", "hush")
+        patch.setenv("COLUMNS", "250")
+        page = CliRunner().invoke(app, told)
+
+    # then it is compared, or its mistake is named
+    said = page.output if code == 0 else f"{page.output} {page.exception}"
+    assert words in said, said
+    assert page.exit_code == 0 if code == 0 else page.exit_code != 0
 
 
 def test_yesterday_is_told_once_to_who_reads_it(shop: Shop) -> None:
