@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ SUPPLIER = {
 
 
 def sells_to_us(tree: dict[str, Any]) -> None:
-    tree["suppliers"] = {"acme": SUPPLIER}
+    tree["suppliers"] = {"acme": deepcopy(SUPPLIER)}  # others add to it
     tree["currencies"] = {"CNY": {"2026-11-01": "0.14"}}
     tree["duties"] = [{"hts": "3406", "since": "2026-01-01", "percent": "25"}]
     tree["skus"]["items"][SKU]["low_stock"] = 50
