@@ -1,0 +1,76 @@
+"""How parcels travel: services, what they cost by zone and weight, how long they take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import time
+from zoneinfo import ZoneInfo
+
+from core.model.calendars import Calendar
+from core.model.catalog import LocationId
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service of one carrier, with its rate table."""
+
+    #: our name for it: "ups-ground"
+    name: str
+    #: our word for the carrier: "ups"
+    carrier: str
+    #: zone -> what one parcel costs up to so many billable grams: (grams, cents), both rising.
+    #: A zone that is not in it is not served.
+    rates: Mapping[int, tuple[tuple[int, int], ...]]
+    #: zone -> days it travels, counted in open days of `calendar`; a zone that is not in it: the
+    #: most days of all zones
+    days: Mapping[int, int]
+    #: days on which it moves parcels and delivers
+    calendar: Calendar = field(default_factory=Calendar)
+    #: parts of a hundred that come 1, 2, 3, ... open days later than `days` says
+    late: tuple[int, ...] = ()
+    #: cubic centimeters billed as a kilogram; 0: only weight is billed
+    volume_per_kilogram: int = 0
+    #: heaviest unit and longest side it takes; 0: no limit
+    most_grams: int = 0
+    longest: int = 0
+    hazmat: bool = False
+    #: whether it delivers to PO boxes, and to military addresses (APO, FPO, DPO)
+    po_box: bool = False
+    military: bool = False
+    #: the channels' own words for what a buyer paid for ("Standard", "Expedited") that it fulfills;
+    #: empty: any
+    meets: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """How a place ships, beside what stock it has."""
+
+    place: LocationId
+    #: five digits: where parcels start; "": not known, every buyer is in the furthest zone
+    postal_code: str
+    zone: ZoneInfo
+    #: the days on which it ships
+    calendar: Calendar
+    #: orders that come later on a day count as the next open day's; None: midnight
+    cut_off: time | None = None
+    #: open days it needs before it ships
+    handling_days: int = 0
+    #: names of services, any order
+    services: tuple[str, ...] = ()
+    #: orders it can take on one day; None: any number
+    capacity: int | None = None
+    #: cents of work for each parcel and for each order line, and the shop's own preference
+    parcel: int = 0
+    line: int = 0
+    preference: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lateness:
+    """What it costs the shop, in its own eyes, when a parcel comes after the promised day."""
+
+    #: cents at once, and for each day
+    once: int = 0
+    each_day: int = 0
