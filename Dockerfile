@@ -22,7 +22,8 @@ COPY core /app/core
 COPY connectors /app/connectors
 COPY config /app/config
 COPY jobs /app/jobs
-RUN /venv/bin/python -m compileall -q /app
+# The table of ZIP areas, made once here, and the code compiled.
+RUN cd /app && /venv/bin/python -m config.zip3 && /venv/bin/python -m compileall -q /app
 
 # Our names come before site-packages, and a file that lies in the working directory is never
 # imported. LOGNAME: whom the audit trail names when the container runs under another user id.

@@ -18,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --requir
 help: ## tell what can be made
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
-setup: $(VENV)/run-time ## make .venv with the locked packages; nothing outside this folder changes
+setup: $(VENV)/run-time config/zip3.csv ## make .venv with the locked packages; nothing outside this folder changes
 
 demo: setup ## show the whole job against simulated remotes: make demo ARGS="--orders 20 --exit"
 	@./lockstep demo $(ARGS)
@@ -26,7 +26,7 @@ demo: setup ## show the whole job against simulated remotes: make demo ARGS="--o
 test: check ## all checks, then all tests: make test ARGS="-k reservation"
 	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
-check: $(VENV)/development ## format, lint, types, and who may import whom
+check: $(VENV)/development config/zip3.csv ## format, lint, types, and who may import whom
 	@$(BIN)/ruff format --check --quiet . || { echo "not formatted: run 'make format'" >&2; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
@@ -43,6 +43,9 @@ lock: ## pin every package again from pyproject.toml, with hashes (needs uv)
 	@command -v uv >/dev/null || { echo "'make lock' needs uv, the package resolver: install it first" >&2; exit 2; }
 	@$(LOCK) pyproject.toml -o requirements.lock
 	@$(LOCK) pyproject.toml --group dev -o requirements-dev.lock
+
+config/zip3.csv: requirements.lock | $(VENV)/run-time
+	@$(BIN)/python -m config.zip3
 
 # No index addresses: a lock file must not tell where its author's packages came from.
 LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --universal --python-version 3.11 \

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from config.model import SkuSettings
 from config.offers import OfferPolicy
+from config.shipping import NO_PARCEL, Parcel
 from core.model.catalog import Sku
 
 NO_POLICY = OfferPolicy()
@@ -25,6 +26,7 @@ class CatalogSku:
     components: Mapping[Sku, int] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     offers: OfferPolicy = NO_POLICY
+    parcel: Parcel = NO_PARCEL
 
     @classmethod
     def of(cls, sku: Sku, settings: SkuSettings) -> CatalogSku:
@@ -37,6 +39,7 @@ class CatalogSku:
             components=settings.components,
             aliases=settings.aliases,
             offers=settings.offers,
+            parcel=settings.parcel,
         )
 
 

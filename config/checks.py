@@ -10,6 +10,7 @@ from config.model import Config
 from config.nodes import Node, Sheet, Trouble
 from config.places import expanded
 from config.problems import Path, Position
+from config.shipping import CarrierService, Dispatching, Rates
 from config.table import SkuTable
 from config.validation import near
 from core.model.catalog import Sku
@@ -68,6 +69,11 @@ _REFERENCES = (
     _Reference(("suppliers", "*", "counts", "*"), "locations"),
     _Reference(("suppliers", "*", "lane"), "lanes", besides=("",)),
     _Reference(("locations", "*", "refill", "lane"), "lanes"),
+    _Reference(("locations", "*", "dispatch", "services", "*"), "services"),
+    _Reference(("services", "*", "calendar"), "calendars", besides=("",)),
+    _Reference(
+        ("seasons", "*", "dispatch", "*", "locations", "*"), "locations", also="location_groups"
+    ),
     _Reference(("locations", "*", "refill", "origins", "*"), "locations"),
     _Reference(("policies", "*", "channels", "*"), "channels"),
     _Reference(("policies", "*", "locations", "*"), "locations", also="location_groups"),
@@ -145,6 +151,34 @@ def sense(config: Config, sheet: Sheet) -> Iterator[Trouble]:
     yield from _foreign_money(config, sheet)
     yield from _bought_where_others_count(config, sheet)
     yield from _filled_from_itself(config, sheet)
+    yield from _places_that_ship(config, sheet)
+
+
+def service_days(
+    name: str, described: CarrierService, rates: Rates, sheet: Sheet
+) -> Iterator[Trouble]:
+    """Days in a zone that has no price say nothing."""
+    for zone in described.days:
+        if rates and zone not in rates:
+            path: Path = ("services", name, "days", zone)
+            wrong = f"zone {zone} has no rates"
+            known = ", ".join(str(one) for one in sorted(rates))
+            yield Trouble(sheet.at(path), path, wrong, f"the rates have zones {known}")
+
+
+def _places_that_ship(config: Config, sheet: Sheet) -> Iterator[Trouble]:
+    """Zones start somewhere, and only who ships can be late."""
+    for name, location in config.locations.items():
+        if location.dispatch.services and not location.dispatch.postal_code:
+            path: Path = ("locations", name, "dispatch", "services")
+            wrong = "nobody knows where its parcels start"
+            yield Trouble(sheet.key(path), path, wrong, "", "write its `postal_code` beside it")
+        if location.dispatch != Dispatching() and not location.ships_through:
+            path = ("locations", name, "dispatch")
+            wrong = "it is never asked to ship"
+            yield Trouble(
+                sheet.key(path), path, wrong, "", "name its `ships_through`, or leave it out"
+            )
 
 
 def _stock_files(config: Config, sheet: Sheet) -> Iterator[Trouble]:

@@ -24,12 +24,15 @@ from config.model import Config, SkuSettings
 from config.nodes import Node, Sheet, Trouble
 from config.policies import HoldRules, Policies
 from config.problems import ConfigProblems, Path, Position, Problem
+from config.rates import read_rates
 from config.reading import Tree
 from config.secrets import masked, suspicious_masked, without, without_logins
+from config.shipping import Rates, service_of
 from config.table import SkuTable, read_table
 from config.uplifts import Uplifts
 from config.validation import Registry, connector_settings, validated
 from core.model.calendars import Calendar
+from core.model.carriage import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Loaded:
     uplifts: Uplifts
     #: name -> the days a place is open
     calendars: Mapping[str, Calendar]
+    #: name -> a carrier's service, with its rates
+    services: Mapping[str, Service]
     #: every file that was read, secret files and the Sku table too: watch these for changes
     files: tuple[File, ...]
     #: SHA-256 over the text of all files but secret ones, in hexadecimal
@@ -119,6 +124,9 @@ class _Reading:
         self._shape = Shape(self._settings, look=self._text)
         self._table_file: File | None = None
         self._table_content = b""
+        #: rate file -> its bytes
+        self._rate_files: dict[File, bytes] = {}
+        self._rate_problems: list[Problem] = []
 
     def loaded(self) -> Loaded:
         config = validated(self._sheet, self._settings, self._shape)
@@ -126,6 +134,7 @@ class _Reading:
         if config is not None and len(config.connections) == len(self._settings):
             self._sheet.troubles.extend(checks.sense(config, self._sheet))
             self._sheet.troubles.extend(self._misread_formulas(config))
+        rates = self._rates(config)
         table = self._table()
         skus = self._skus(table)
         picks = self._conditions(("policies",), sku_predicate)
@@ -139,6 +148,10 @@ class _Reading:
         problems = self._problems(table)
         if problems or config is None:
             raise ConfigProblems(problems)
+        calendars = {
+            name: calendar_of(one, first_year=config.orders.route_from.year - 1)
+            for name, one in config.calendars.items()
+        }
         catalog = Catalog(skus, accept_channel_skus=config.skus.accept_channel_skus)
         return Loaded(
             config=config,
@@ -147,12 +160,17 @@ class _Reading:
             hold_rules=HoldRules(tuple(one for one in holds if one), catalog),
             buying=BuyingPolicies(config.replenishment, catalog, buys),
             uplifts=Uplifts(config.seasons, lifts, catalog),
-            calendars={
-                name: calendar_of(one, first_year=config.orders.route_from.year - 1)
-                for name, one in config.calendars.items()
+            calendars=calendars,
+            services={
+                name: service_of(name, one, rates[name], calendars, config.shop.currency)
+                for name, one in config.services.items()
             },
-            files=(*self._tree.files, *((self._table_file,) if self._table_file else ())),
-            digest=self._tree.digest(self._table_content),
+            files=(
+                *self._tree.files,
+                *((self._table_file,) if self._table_file else ()),
+                *self._rate_files,
+            ),
+            digest=self._tree.digest(self._table_content, *self._rate_files.values()),
             policy_digest=_policy_digest(config, self._table_content),
         )
 
@@ -163,6 +181,34 @@ class _Reading:
     def _count(self, path: Path) -> int:
         node = self._sheet.find(path)
         return len(node.value) if node and isinstance(node.value, list) else 0
+
+    # Rates
+
+    def _rates(self, config: Config | None) -> dict[str, Rates]:
+        """What each service costs, from its file or as written."""
+        found: dict[str, Rates] = {}
+        for name, described in (config.services if config else {}).items():
+            rates = described.rates
+            found[name] = self._rate_file(name, rates) if isinstance(rates, str) else rates
+            self._sheet.troubles.extend(
+                checks.service_days(name, described, found[name], self._sheet)
+            )
+        return found
+
+    def _rate_file(self, service: str, name: str) -> Rates:
+        path: Path = ("services", service, "rates")
+        file = self._path.parent / name
+        if file not in self._rate_files:
+            try:
+                self._rate_files[file] = file.read_bytes()
+            except OSError as error:
+                wrong = f"the rates cannot be read: {error.strerror}"
+                at = self._sheet.at(path)
+                self._sheet.troubles.append(Trouble(at, path, wrong, f"looked for {file}"))
+                return {}
+        rates, problems = read_rates(file, self._rate_files[file], name=name)
+        self._rate_problems.extend(problems)
+        return rates
 
     # Skus
 
@@ -263,7 +309,8 @@ class _Reading:
 
         hidden = self._hidden() if troubles else ()
         told = [self._problem(one, hidden) for one in sorted(troubles, key=place)]
-        return list(dict.fromkeys((*told, *(table.problems if table else ()))))
+        read = (*(table.problems if table else ()), *self._rate_problems)
+        return list(dict.fromkeys((*told, *read)))
 
     def _hidden(self) -> tuple[str, ...]:
         """What no message may repeat: secrets, and all that came through a reference."""

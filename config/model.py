@@ -21,6 +21,7 @@ from config.places import Closing, LocationGroups, Stale
 from config.publishing import Publishing
 from config.replenishment import Currencies, Duties, Hours, Replenishment, Suppliers
 from config.seasons import Season
+from config.shipping import NO_PARCEL, Dispatching, Parcel, Routing, Services
 
 Language = Literal["en", "zh"]
 ModeName = Literal["observe", "propose", "act"]
@@ -175,6 +176,9 @@ class Location(Part):
     ship_within: Duration = Field(
         Duration(days=3), description="a request without a shipment becomes a Case"
     )
+    dispatch: Dispatching = Field(
+        Dispatching(), description="how it ships: cut-off, capacity, services, what its work costs"
+    )
     refill: Refill | None = Field(
         None, description="filled up from other locations of ours, as FBA is; unset: never"
     )
@@ -198,6 +202,7 @@ class SkuSettings(Part):
     offers: OfferPolicy = Field(
         OfferPolicy(), description="this Sku's own policy, on every channel, over all rules"
     )
+    parcel: Parcel = Field(NO_PARCEL, description="one unit as a carrier sees it")
 
 
 class Skus(Part):
@@ -207,7 +212,7 @@ class Skus(Part):
         "",
         description="a CSV or XLSX file, relative to the main YAML file; columns: sku title tags "
         "low_stock sell percent buffer buffer_days cap hide_below fixed preorder backorder "
-        "share_components components aliases",
+        "share_components components aliases weight size alone hazmat",
     )
     items: dict[str, SkuSettings] = Field(
         {}, description="Sku -> its settings; a Sku stands here or in the table, not in both"
@@ -342,6 +347,8 @@ class Config(Part):
     ledger: Ledger = Ledger()
     shadow: Shadow = Shadow()
     suppliers: Suppliers = Field({}, description="name -> somebody we buy from")
+    services: Services = Field({}, description="name -> one service of a carrier")
+    routing: Routing = Field(Routing(), description="which location ships an order")
     lanes: Lanes = Field({}, description="name -> a way that goods take to us")
     replenishment: Replenishment = Field(Replenishment(), description="when and how much to buy")
     currencies: Currencies = Field(

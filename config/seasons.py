@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from config.durations import Duration
 from config.offers import PolicyRule
 from config.part import Day, Part
+from config.shipping import SeasonDispatch
 
 
 class SeasonUplift(Part):
@@ -58,6 +59,9 @@ class Season(Part):
     )
     snapshots: tuple[SeasonSnapshots, ...] = Field(
         (), description="other limits for stock figures while it lasts; later ones win"
+    )
+    dispatch: tuple[SeasonDispatch, ...] = Field(
+        (), description="other cut-offs and capacities while it lasts; later ones win"
     )
     service: int | None = Field(
         None,

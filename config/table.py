@@ -14,6 +14,7 @@ from python_calamine import CalamineError, CalamineWorkbook
 from config.catalog import NO_POLICY, CatalogSku
 from config.offers import Beyond, OfferPolicy
 from config.problems import Problem
+from config.shipping import NO_PARCEL, Parcel
 from config.validation import near
 from core.model.catalog import Sku
 from core.rules.availability import Sharing
@@ -173,7 +174,19 @@ def _made(values: dict[str, Any], interned: dict[Any, Any]) -> CatalogSku:
         components=values.get("components", _NO_COMPONENTS),
         aliases=values.get("aliases", ()),
         offers=policy if offers else NO_POLICY,
+        parcel=_parcel(values, interned),
     )
+
+
+def _parcel(values: dict[str, Any], interned: dict[Any, Any]) -> Parcel:
+    given = {name: values[name] for name in Parcel.model_fields if name in values}
+    if not given:
+        return NO_PARCEL
+    key = ("parcel", *given.items())
+    if key not in interned:
+        interned[key] = Parcel(**given)
+    made: Parcel = interned[key]
+    return made
 
 
 _NO_COMPONENTS: dict[Sku, int] = {}
@@ -258,6 +271,13 @@ def _parts(cell: Cell) -> dict[Sku, int]:
     return parts
 
 
+def _sides(cell: Cell) -> tuple[int, ...]:
+    sides = tuple(_text(cell).lower().replace(" ", "").split("x"))
+    if len(sides) != 3 or not all(one.isascii() and one.isdecimal() for one in sides):
+        raise _Bad(f"{_text(cell)!r} is no size", "expected three sides in centimeters: 30x20x10")
+    return tuple(int(one) for one in sides)
+
+
 #: column -> how its cells are read
 COLUMNS: dict[str, Callable[[Cell], Any]] = {
     "sku": _sku,
@@ -276,4 +296,8 @@ COLUMNS: dict[str, Callable[[Cell], Any]] = {
     "share_components": _sharing,
     "components": _parts,
     "aliases": _words,
+    "weight": _whole,
+    "size": _sides,
+    "alone": _truth,
+    "hazmat": _truth,
 }

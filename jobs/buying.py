@@ -12,8 +12,6 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import func, select
-
 from config.buying import Buying, names_of, terms_of
 from config.expressions import RuleFailed
 from config.replenishment import Supplier
@@ -57,14 +55,13 @@ from jobs.forecast import (
 )
 from jobs.landing import land
 from jobs.money import in_shop_money, margin_of
-from jobs.store.bulk import chunks
 from jobs.store.costs import Costs
 from jobs.store.demand import EVERYWHERE, Demands
 from jobs.store.purchases import Purchases
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
-from jobs.store.tables import listing
 from jobs.wiring import Wiring
+from jobs.worth import selling_prices
 
 #: What waiting plans of purchases are called in the store.
 PLAN = "replenish"
@@ -527,24 +524,3 @@ def _season(buying: Buying) -> list[Reason]:
 
 def _packed(reasons: Iterable[Reason]) -> list[list[Any]]:
     return [[one.code, dict(one.args)] for one in reasons]
-
-
-def selling_prices(tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> dict[Sku, Money]:
-    """The lowest price of one unit that a channel shows, in the shop's currency."""
-    found: dict[Sku, Money] = {}
-    currency = wiring.config.shop.currency
-    for chunk in chunks(sorted(set(skus)), 5_000):
-        rows = tx.rows(
-            select(
-                listing.c.sku, func.min(listing.c.price / listing.c.units_per_sale).label("price")
-            )
-            .where(
-                listing.c.sku.in_(chunk),
-                listing.c.currency == currency,
-                listing.c.price > 0,
-                listing.c.status == "active",
-            )
-            .group_by(listing.c.sku)
-        )
-        found |= {row.sku: Money(int(row.price), currency) for row in rows}
-    return found

@@ -12,9 +12,10 @@ from core.model.catalog import FulfilledBy, LocationId, Sku
 from core.model.fulfillment import FulfillmentState
 from core.model.orders import Order
 from core.model.stock import Claim
-from core.rules.allocation import Allocation, Demand, allocate
+from core.rules.allocation import Allocation, Demand
 from core.rules.snapshots import counts
 from jobs.places import closed_now
+from jobs.routing import Routes
 from jobs.store.held import Held
 from jobs.store.orders import OrderRecord, Orders
 from jobs.store.stock import Stock
@@ -185,6 +186,8 @@ class Claims:
     now: datetime
     #: places that ship nothing now
     closed: Mapping[LocationId, Closure]
+    #: what shipping from each place costs
+    routes: Routes
     _release: list[int] = field(default_factory=list)
     _give_up: list[tuple[int, str, Sku, LocationId | None, int]] = field(default_factory=list)
     _reserve: list[tuple[int, Claim, Order]] = field(default_factory=list)
@@ -206,7 +209,8 @@ class Claims:
         counted |= {location for of_order in kept.values() for _, location in of_order}
         figures = held.figures(skus, counted) if counted else {}
         closed = closed_now(wiring, tx.now)
-        return cls(stock, held, wiring, available, figures, kept, tx.now, closed)
+        routes = Routes.open(tx, wiring, skus)
+        return cls(stock, held, wiring, available, figures, kept, tx.now, closed, routes)
 
     def settle(self, record: OrderRecord) -> Allocation:
         """Allocate what the order needs; keep reservations that fit, change those that do not."""
@@ -222,7 +226,8 @@ class Claims:
         asked = [self._barred(record, one) for one in demands(record, self.wiring)]
         taken = self._taken_units(record, asked)
         own = self._own(record, taken)
-        allocation = allocate(
+        allocation = self.routes.allocation(
+            record,
             asked,
             locations=locations,
             available=self._free(record, asked, taken, own),

@@ -35,8 +35,9 @@ def follow_dates(run: Run) -> timedelta | None:
     if before != basis:
         with run.transaction() as tx:
             tx.mark_dirty(touched)
-            if waiting:
-                Orders(tx).decide_again(waiting)
+            # Another day, another rule: what nobody may ship as it is is looked at again.
+            if again := [*waiting, *Orders(tx).unroutable()]:
+                Orders(tx).decide_again(again)
                 tx.wake("core/orders")
             tx.advance(json.dumps(basis))
     now = run.clock.now()
@@ -62,6 +63,7 @@ def _basis(wiring: Wiring, at: Moment) -> dict[str, Any]:
         places[location] = f"{places.get(location, '')} {word}".strip()
     return {
         "policies": wiring.loaded.policy_digest,
+        "configuration": wiring.loaded.digest,
         "day": at.today.isoformat(),
         "places": dict(sorted(places.items())),
     }

@@ -22,7 +22,7 @@ from jobs.availability import recompute
 from jobs.claims import ELSEWHERE, Claims, asked_for, needs
 from jobs.run import Run
 from jobs.store.effects import Effects, Intent
-from jobs.store.orders import OrderRecord, Orders
+from jobs.store.orders import NewFulfillment, OrderRecord, Orders
 from jobs.store.permissions import Permissions
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
@@ -56,9 +56,7 @@ def decide_orders(run: Run) -> None:
 class _Routed:
     """What a batch decided, written together at its end."""
 
-    fulfillments: list[tuple[OrderRecord, int, str, str, bool, list[tuple[str, Sku, int, int]]]] = (
-        field(default_factory=list)
-    )
+    fulfillments: list[NewFulfillment] = field(default_factory=list)
     intents: list[Intent] = field(default_factory=list)
     settled: list[tuple[int, OrderStage, bool]] = field(default_factory=list)
     holds: list[tuple[OrderRecord, Sequence[Hold]]] = field(default_factory=list)
@@ -109,11 +107,7 @@ def _decide_batch(tx: Tx, run: Run, numbers: Sequence[int]) -> None:
     orders.add_fulfillments(routed.fulfillments)
     # What is only observed holds no units of its own: they stay the order's, to be routed afresh.
     stock.assign(
-        [
-            (record.id, at, number)
-            for record, number, at, _, shadow, _ in routed.fulfillments
-            if not shadow
-        ]
+        [(one.order_id, one.location, one.number) for one in routed.fulfillments if not one.shadow]
     )
     Effects(tx).plan(routed.intents)
     orders.settle(routed.settled)
@@ -184,8 +178,13 @@ def _decide_one(
     elif allocation.claims and not allocation.complete:
         stage = OrderStage.WAITING
         waits = _wait(tx, run, record, allocation)
+    elif allocation.claims and allocation.blocked:
+        stage = OrderStage.WAITING
+        waits = _block(tx, record, allocation, allocation.blocked)
     elif allocation.claims:
         shadow = _route(run, routed, record, allocation, scope)
+        if not shadow:
+            claims.routes.count(allocation)
         stage = OrderStage.ROUTED
         _close(tx, record)
     elif record.fulfillments:
@@ -253,7 +252,18 @@ def _route(
         number += 1
         key = request_key(record.order.channel, record.order.remote_id, number)
         shadow = not permission.allowed and permission.reason.code != "mode_propose"
-        routed.fulfillments.append((record, number, location, key, shadow, lines))
+        routed.fulfillments.append(
+            NewFulfillment(
+                record.id,
+                number,
+                location,
+                key,
+                shadow,
+                lines,
+                allocation.services.get(location, ""),
+                allocation.ship_on.get(location),
+            )
+        )
         if shadow:
             continue
         place = run.wiring.location(location)
@@ -288,8 +298,24 @@ def _all_may(scope: Scope, skus: Sequence[Sku]) -> Permission:
     return permission
 
 
-#: Cases about an order that waits for units.
-_UNFILLABLE, _OVERDUE = "unfillable", "promise_overdue"
+#: Cases about an order that waits: for units, for units that were promised later, for a way.
+_UNFILLABLE, _OVERDUE, _UNROUTABLE = "unfillable", "promise_overdue", "unroutable"
+
+#: why an order must not be routed -> the Case about it
+_BLOCKED = {"too_many_places": "unroutable_places", "no_service": "unroutable_service"}
+
+
+def _block(tx: Tx, record: OrderRecord, allocation: Allocation, why: Reason) -> Reason:
+    """Nothing is missing, and still nobody may ship it: a person changes a rule, or the order."""
+    order, channel = record.order.name, record.order.channel
+    for kind in (_UNFILLABLE, _OVERDUE):
+        tx.close_case(kind, record.subject)
+    reason = Reason.of(_BLOCKED[why.code], order=order, channel=channel, **why.args)
+    if tx.open_case(Case(_UNROUTABLE, record.subject, reason, Severity.CRITICAL)):
+        for one in (why, *allocation.reasons):
+            if one.code not in ("allocated_whole", "allocated_part"):
+                tx.decide(record.subject, one)
+    return Reason.of("order_unroutable", order=order)
 
 
 def _wait(tx: Tx, run: Run, record: OrderRecord, allocation: Allocation) -> Reason:
@@ -302,6 +328,7 @@ def _wait(tx: Tx, run: Run, record: OrderRecord, allocation: Allocation) -> Reas
     if until is None:
         reason = Reason.of("unfillable", order=order, channel=channel, missing=_missing(allocation))
         tx.close_case(_OVERDUE, record.subject)
+        tx.close_case(_UNROUTABLE, record.subject)
         tx.open_case(Case(_UNFILLABLE, record.subject, reason, Severity.CRITICAL))
         return Reason.of("order_waiting", order=order)
     waits = Reason.of("order_waiting_until", order=order, until=until.isoformat())
@@ -354,8 +381,8 @@ def _missing(allocation: Allocation) -> str:
 
 def _close(tx: Tx, record: OrderRecord) -> None:
     if record.stage is OrderStage.WAITING:
-        tx.close_case(_UNFILLABLE, record.subject)
-        tx.close_case(_OVERDUE, record.subject)
+        for kind in (_UNFILLABLE, _OVERDUE, _UNROUTABLE):
+            tx.close_case(kind, record.subject)
 
 
 def _tell(
@@ -409,11 +436,13 @@ def decide_offers(run: Run) -> None:
 def _serve_waiting(tx: Tx, run: Run, skus: Sequence[Sku]) -> None:
     """Units came or were freed, by whatever way: orders that wait for them are decided again.
 
-    A policy that changed may let a Kit have them, and its orders wait for its components.
+    A policy that changed may let a Kit have them, and its orders wait for its components. Those that
+    nobody may ship as they are may now come from fewer places.
     """
     orders = Orders(tx)
     parts = {part for sku in skus for part in run.wiring.components(sku, 1)}
-    waiting = orders.waiting(sorted({*skus, *parts}))
+    asked = sorted({*skus, *parts})
+    waiting = [*orders.waiting(asked), *orders.unroutable(asked)]
     if waiting:
         orders.decide_again(waiting)
         tx.wake("core/orders")

@@ -296,7 +296,7 @@ def _ship_request(record: OrderRecord, effect: EffectRow, *, at: datetime) -> Sh
             for (line, sku), (quantity, per_unit, _) in sorted(found.lines.items())
         ),
         ship_to=record.order.ship_to or Address(),
-        service=record.order.service,
+        service=found.service or record.order.service,
         requested_at=at,
         ship_by=record.order.ship_by,
     )

@@ -12,7 +12,10 @@ from config.ledger import SnapshotGuard
 from config.load import Loaded
 from config.model import Config, Plan
 from config.places import expanded
+from config.shipping import cents
 from core.errors import ConfigError
+from core.model.calendars import Calendar
+from core.model.carriage import Dispatch
 from core.model.catalog import ChannelId, LocationId, Sku
 from core.model.orders import OrderLine
 from core.model.stock import CountedBy, SnapshotBasis, StockLocation
@@ -197,6 +200,36 @@ class Wiring:
         seasons = self.loaded.policies.seasons_on(today)
         said = [one.most_zeroed for one in seasons if one.most_zeroed is not None]
         return usual.model_copy(update={"most_zeroed": said[-1]}) if said else usual
+
+    def dispatch(self, location: LocationId, *, today: date) -> Dispatch:
+        """How the location ships, in the seasons of this day of the shop's."""
+        described = self.config.locations[location]
+        usual, currency = described.dispatch, self.config.shop.currency
+        said = {
+            name: value
+            for season in self.loaded.policies.seasons_on(today)
+            for one in season.dispatch
+            if not one.locations or location in expanded(one.locations, self.config.location_groups)
+            for name in ("cut_off", "handling_days", "capacity", "preference")
+            if (value := getattr(one, name)) is not None
+        }
+        here = usual.model_copy(update=said) if said else usual
+        return Dispatch(
+            place=location,
+            postal_code=here.postal_code,
+            zone=ZoneInfo(here.time_zone or self.config.shop.time_zone),
+            calendar=self.loaded.calendars[described.calendar]
+            if described.calendar
+            else Calendar(),
+            cut_off=here.cut_off,
+            handling_days=here.handling_days,
+            services=here.services,
+            capacity=here.capacity,
+            parcel=cents(here.parcel, currency),
+            line=cents(here.line, currency),
+            unit=cents(here.unit, currency),
+            preference=cents(here.preference, currency),
+        )
 
     def stale_after(self, location: LocationId, *, today: date) -> timedelta:
         """So long after a figure was due the location is stale, on this day of the shop's."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from config.buying import names_of, terms_of
 from core.model.catalog import Sku
@@ -41,7 +41,7 @@ def cost_of(tx: Tx, wiring: Wiring, skus: Iterable[Sku]) -> dict[Sku, Worth]:
         if cost.pool.units
     }
     today = wiring.day(tx.now)
-    for sku, items in _terms(tx, wiring, [one for one in asked if one not in found]).items():
+    for sku, items in terms(tx, wiring, [one for one in asked if one not in found]).items():
         costs = [
             (cost.amount, one.supplier, cost)
             for one in items
@@ -53,7 +53,7 @@ def cost_of(tx: Tx, wiring: Wiring, skus: Iterable[Sku]) -> dict[Sku, Worth]:
     return found
 
 
-def _terms(tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> dict[Sku, list[SupplierItem]]:
+def terms(tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> dict[Sku, list[SupplierItem]]:
     """How every supplier sells these Skus: what is written over what files tell."""
     told = Demands(tx).items(skus)
     found: dict[Sku, list[SupplierItem]] = defaultdict(list)
@@ -89,4 +89,25 @@ def _priced(tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> dict[Sku, Worth]:
             price = Money(row.price // max(1, row.units_per_sale), currency)
             if row.sku not in found or price.amount < found[row.sku].unit.amount:
                 found[row.sku] = Worth(price, "price", row.channel)
+    return found
+
+
+def selling_prices(tx: Tx, wiring: Wiring, skus: Sequence[Sku]) -> dict[Sku, Money]:
+    """The lowest price of one unit that a channel shows, in the shop's currency."""
+    found: dict[Sku, Money] = {}
+    currency = wiring.config.shop.currency
+    for chunk in chunks(sorted(set(skus)), 5_000):
+        rows = tx.rows(
+            select(
+                listing.c.sku, func.min(listing.c.price / listing.c.units_per_sale).label("price")
+            )
+            .where(
+                listing.c.sku.in_(chunk),
+                listing.c.currency == currency,
+                listing.c.price > 0,
+                listing.c.status == "active",
+            )
+            .group_by(listing.c.sku)
+        )
+        found |= {row.sku: Money(int(row.price), currency) for row in rows}
     return found

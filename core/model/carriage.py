@@ -61,9 +61,10 @@ class Dispatch:
     services: tuple[str, ...] = ()
     #: orders it can take on one day; None: any number
     capacity: int | None = None
-    #: cents of work for each parcel and for each order line, and the shop's own preference
+    #: cents of work for each parcel, each order line and each unit, and the shop's own preference
     parcel: int = 0
     line: int = 0
+    unit: int = 0
     preference: int = 0
 
 

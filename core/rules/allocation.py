@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 
 from core.model.calendars import Closure
 from core.model.catalog import LocationId, Sku
 from core.model.reasons import Reason
+from core.model.routing import Plan
 from core.model.stock import Claim, StockLocation
 
 #: Units that may still be promised.
@@ -40,6 +42,12 @@ class Allocation:
     #: locations used
     splits: int
     reasons: tuple[Reason, ...]
+    #: by which service each location's parcels should go; one that is not in it: nobody says
+    services: Mapping[LocationId, str] = field(default_factory=dict)
+    #: the day on which each location ships, by its own calendar, where that is known
+    ship_on: Mapping[LocationId, date] = field(default_factory=dict)
+    #: why it must not be routed although no unit is missing; None: nothing is in the way
+    blocked: Reason | None = None
 
     @property
     def complete(self) -> bool:
@@ -99,6 +107,21 @@ def allocate(
     if missing:
         reasons += _barred(wanted, left, places, free)
     return Allocation(claims, len(taken), tuple(reasons))
+
+
+def allocation_of(demands: Sequence[Demand], plan: Plan) -> Allocation:
+    """The claims of a plan that ships everything."""
+    wanted = sorted((one for one in demands if one.units > 0), key=lambda one: one.line)
+    total = sum(one.units for one in wanted)
+    taken = {
+        part.place: Counter({at: units for at, one in enumerate(wanted)
+                             if (units := part.units.get(one.line, 0))})
+        for part in plan.parts
+    }  # fmt: skip
+    claims, missing = _claims(wanted, taken)
+    assert not missing, "a plan ships everything"
+    services = {part.place: part.service for part in plan.parts if part.service}
+    return Allocation(claims, len(taken), tuple(_reasons(taken, total)), services)
 
 
 def _reasons(taken: Mapping[LocationId, Counter[int]], total: int) -> list[Reason]:

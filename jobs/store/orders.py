@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Row, bindparam, delete, exists, func, insert, or_, select, tuple_, update
@@ -73,6 +73,25 @@ class FulfillmentRow:
     effect: str
     #: the place's own word for it; "elsewhere": handed over before we took over
     reference: str = ""
+    #: by which service routing wants it shipped; "": as the channel says
+    service: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewFulfillment:
+    """What one place is to ship of an order."""
+
+    order_id: int
+    number: int
+    location: str
+    key: str
+    #: only observed: never sent
+    shadow: bool
+    #: (line, Sku, quantity, units of the Sku per unit of the line)
+    lines: Sequence[tuple[str, Sku, int, int]]
+    service: str = ""
+    #: the place's day on which it counts
+    ship_on: date | None = None
 
 
 @dataclass(slots=True)
@@ -324,6 +343,29 @@ class Orders:
             found.update(self._connection.execute(query).scalars())
         return sorted(found)
 
+    def unroutable(self, skus: Iterable[Sku] | None = None) -> list[int]:
+        """Orders that wait though no unit is missing, with these Skus among them; None: all of them.
+
+        Kept from other runs as in `waiting`.
+        """
+        held = select(reservation.c.order_id).where(
+            reservation.c.state == "open", reservation.c.order_id == orders.c.id
+        )
+        waits = [
+            orders.c.stage == str(OrderStage.WAITING),
+            ~held.where(reservation.c.location.is_(None)).exists(),
+        ]
+        parts = [held] if skus is None else [
+            held.where(reservation.c.sku.in_(chunk)) for chunk in chunks(sorted(set(skus)), 5_000)
+        ]  # fmt: skip
+        found: set[int] = set()
+        for part in parts:
+            query = select(orders.c.id).where(*waits, part.exists()).order_by(orders.c.id)
+            if self._connection.dialect.name != "sqlite":
+                query = query.with_for_update(skip_locked=True, key_share=True)
+            found.update(self._connection.execute(query).scalars())
+        return sorted(found)
+
     def short(self) -> dict[int, set[Sku]]:
         """Orders that wait for units that no location has -> the component Skus they lack."""
         found: dict[int, set[Sku]] = defaultdict(set)
@@ -442,6 +484,7 @@ class Orders:
                     units[key],
                     states.get(key, ""),
                     row.reference,
+                    row.service,
                 )
             )
         for row in rows(
@@ -520,45 +563,42 @@ class Orders:
             )
         upsert(self._connection, hold, opening, key=["order_id", "code"], returning=[])
 
-    def add_fulfillments(
-        self,
-        made: Sequence[
-            tuple[OrderRecord, int, str, str, bool, Sequence[tuple[str, Sku, int, int]]]
-        ],
-    ) -> None:
-        """(order, number, location, key, shadow, lines of (line, sku, quantity, per unit))."""
+    def add_fulfillments(self, made: Sequence[NewFulfillment]) -> None:
+        """Keep who ships what, not yet asked."""
         if not made:
             return
         self._connection.execute(
             insert(fulfillment),
             [
                 {
-                    "order_id": record.id,
-                    "number": number,
-                    "location": location,
+                    "order_id": one.order_id,
+                    "number": one.number,
+                    "location": one.location,
                     "state": str(FulfillmentState.PLANNED),
-                    "shadow": shadow,
-                    "key": key,
+                    "shadow": one.shadow,
+                    "key": one.key,
                     "created_at": self._tx.now,
                     "reference": "",
+                    "service": one.service,
+                    "ship_on": one.ship_on,
                 }
-                for record, number, location, key, shadow, _ in made
+                for one in made
             ],
         )
         self._connection.execute(
             insert(fulfillment_line),
             [
                 {
-                    "order_id": record.id,
-                    "number": number,
+                    "order_id": one.order_id,
+                    "number": one.number,
                     "line": line,
                     "sku": sku,
                     "quantity": quantity,
                     "per_unit": per_unit,
                     "shipped": 0,
                 }
-                for record, number, _, _, _, lines in made
-                for line, sku, quantity, per_unit in lines
+                for one in made
+                for line, sku, quantity, per_unit in one.lines
             ],
         )
 

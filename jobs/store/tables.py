@@ -793,7 +793,16 @@ fulfillment = Table(
     Column("acknowledged_at", Instant),
     Column("shipped_at", Instant),
     Column("reference", Text, nullable=False, default="", comment="the place's own word for it"),
+    Column(
+        "service",
+        Text,
+        nullable=False,
+        server_default="",
+        comment="what routing chose; empty: as the channel says",
+    ),
+    Column("ship_on", Date, comment="the place's day it counts on"),
     Index("ix_fulfillment_state", "state"),
+    Index("ix_fulfillment_ship_on", "location", "ship_on"),
 )
 
 fulfillment_line = Table(

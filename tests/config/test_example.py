@@ -48,7 +48,8 @@ def copy(tmp_path: Path) -> Path:
         (tmp_path / name).write_text("secret\n")
     text = EXAMPLE.read_text(encoding="utf-8").replace("/run/secrets/", f"{tmp_path}/")
     (tmp_path / "example.yaml").write_text(text, encoding="utf-8")
-    shutil.copy(EXAMPLE.with_name("example-skus.csv"), tmp_path)
+    for beside in ("example-skus.csv", "example-rates.csv"):
+        shutil.copy(EXAMPLE.with_name(beside), tmp_path)
     return tmp_path / "example.yaml"
 
 

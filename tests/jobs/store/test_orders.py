@@ -12,7 +12,7 @@ from core.model.fulfillment import FulfillmentState
 from core.model.orders import Address, Hold, OrderStage, PaymentStatus
 from core.model.reasons import Reason
 from jobs.store.effects import Effects, Intent
-from jobs.store.orders import OrderRecord, Orders, Overtaken
+from jobs.store.orders import NewFulfillment, OrderRecord, Orders, Overtaken
 from jobs.store.store import Store
 from jobs.store.tables import effect, fulfillment, hold, order_line, orders, party
 from tests.jobs.builders import (
@@ -199,7 +199,7 @@ def test_an_order_is_routed_once_and_a_request_under_way_is_not_canceled(store: 
     made = load(store)
     with store.transaction() as tx:
         Orders(tx).add_fulfillments([
-            (made, 1, "home", "shopify-us:5501:F1", False, [("L1", "TEA", 1, 1)])
+            NewFulfillment(made.id, 1, "home", "shopify-us:5501:F1", False, [("L1", "TEA", 1, 1)])
         ])  # fmt: skip
         Effects(tx).plan([
             Intent("request", "acme", SHOP, made.subject, number, 1, "shopify-us:5501:F1", "x")
@@ -243,8 +243,8 @@ def test_what_was_decided_in_observe_is_forgotten(store: Store) -> None:
     made = load(store)
     with store.transaction() as tx:
         Orders(tx).add_fulfillments([
-            (made, 1, "home", "k1", True, [("L1", "TEA", 1, 1)]),
-            (made, 2, "home", "k2", False, [("L1", "TEA", 1, 1)]),
+            NewFulfillment(made.id, 1, "home", "k1", True, [("L1", "TEA", 1, 1)]),
+            NewFulfillment(made.id, 2, "home", "k2", False, [("L1", "TEA", 1, 1)]),
         ])  # fmt: skip
 
         Orders(tx).drop_shadow([number])

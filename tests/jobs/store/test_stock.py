@@ -5,10 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,6 +17,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from sqlalchemy import delete, select, update
 
+from config.catalog import Catalog
+from config.shipping import Routing
+from core.model.calendars import Calendar
+from core.model.carriage import Dispatch
 from core.model.orders import OrderLine
 from core.model.stock import (
     Claim,
@@ -55,7 +60,18 @@ class OnePlace:
     """The least wiring that `jobs.claims` asks: every Sku is itself, one place ships everything."""
 
     reservation_units = ()
-    config = SimpleNamespace(locations={})
+    config = SimpleNamespace(
+        locations={}, channels={}, routing=Routing(), shop=SimpleNamespace(currency="USD")
+    )
+    loaded = SimpleNamespace(services={}, catalog=Catalog((), accept_channel_skus=True))
+    locations = (HOME,)
+    owned_places = frozenset({HOME.id})
+
+    def day(self, at: datetime) -> date:
+        return at.date()
+
+    def dispatch(self, location: str, *, today: date) -> Dispatch:
+        return Dispatch(location, "", ZoneInfo("UTC"), Calendar())
 
     def barred(self, sku: str, channel: str, *, at: datetime) -> frozenset[str]:
         return frozenset()

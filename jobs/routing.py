@@ -1,0 +1,492 @@
+"""What shipping an order from each place costs now: configuration, store and clock, in cents."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import date, datetime, timedelta
+
+from config.buying import names_of
+from config.shipping import lateness_of
+from config.zip3 import centroids
+from core.model.calendars import Closure
+from core.model.carriage import Dispatch, Lateness
+from core.model.catalog import ChannelId, LocationId, Sku
+from core.model.money import Money
+from core.model.orders import Address
+from core.model.reasons import Reason
+from core.model.routing import Costs, Origin, Piece, Plan
+from core.model.stock import StockLocation
+from core.rules.allocation import Allocation, Demand, allocate, allocation_of
+from core.rules.carriage import Buyer, Centroids, ShipDay, Ways, piece, ships_on, ways
+from core.rules.replenishment import price_of
+from core.rules.risk import Rate
+from core.rules.routing import Routing, route
+from core.rules.scarcity import expected_loss
+from jobs.money import in_shop_money
+from jobs.store.demand import DemandRate, Demands
+from jobs.store.orders import OrderRecord
+from jobs.store.shipping import planned_on
+from jobs.store.store import Tx
+from jobs.wiring import Wiring
+from jobs.worth import cost_of, selling_prices, terms
+
+#: Cents that keep a closed place from shipping what an open one has.
+_CLOSED = 100_000_000
+#: Other plans that are told with a decision.
+_TOLD = 2
+#: The part by which another plan lost most -> how that is told
+_LOST = {
+    "carriage": "route_lost_carriage",
+    "handling": "route_lost_handling",
+    "goods": "route_lost_goods",
+    "lateness": "route_lost_lateness",
+    "scarcity": "route_lost_scarcity",
+    "preference": "route_lost_preference",
+}
+#: Most units of one Sku whose scarcity is worked out one by one.
+_MOST_STEPS = 50
+
+
+@dataclass(frozen=True)
+class _Place:
+    """One location that ships, as it is on this day."""
+
+    dispatch: Dispatch
+    place: StockLocation
+    #: channels that may sell from it
+    channels: frozenset[ChannelId]
+
+
+class Routes:
+    """Who ships an order, for the orders of one transaction."""
+
+    def __init__(
+        self,
+        wiring: Wiring,
+        now: datetime,
+        places: Mapping[LocationId, _Place],
+        planned: Counter[tuple[LocationId, date]],
+        pieces: Mapping[Sku, Piece],
+        goods: Mapping[LocationId, Mapping[Sku, int]],
+        worth: _Elsewhere | None,
+    ) -> None:
+        self._wiring = wiring
+        self._now = now
+        self._places = places
+        self._planned = planned
+        self._pieces = pieces
+        self._goods = goods
+        self._worth = worth
+        config = wiring.config
+        self._cost: Lateness = lateness_of(config.routing.late, config.shop.currency)
+        self._centroids: Centroids = centroids() if wiring.loaded.services else {}
+
+    @classmethod
+    def open(cls, tx: Tx, wiring: Wiring, skus: Iterable[Sku]) -> Routes:
+        """Read what routing orders of these component Skus needs."""
+        today, asked = wiring.day(tx.now), sorted(set(skus))
+        places = {
+            one.id: _Place(wiring.dispatch(one.id, today=today), one, _sellers(wiring, one.id))
+            for one in wiring.locations
+            if one.ships_through
+        }
+        limited = [name for name, one in places.items() if one.dispatch.capacity is not None]
+        return cls(
+            wiring,
+            tx.now,
+            places,
+            planned_on(tx, limited, since=today - timedelta(days=1)),
+            {sku: made for sku in asked if (made := _piece(wiring, sku)) is not None},
+            _goods(tx, wiring, places, asked),
+            _Elsewhere.open(tx, wiring, places, asked),
+        )
+
+    def allocation(
+        self,
+        record: OrderRecord,
+        asked: Sequence[Demand],
+        *,
+        locations: Sequence[StockLocation],
+        available: Mapping[tuple[Sku, LocationId], int],
+        closed: Mapping[LocationId, Closure],
+    ) -> Allocation:
+        """Where every unit comes from: the cheapest places that have everything, or what there is."""
+        found = _Order(self, record, asked, locations, available, closed)
+        return found.allocation()
+
+    def count(self, allocation: Allocation) -> None:
+        """An order is routed: it takes a place in the day of each location that ships it."""
+        for place, day in allocation.ship_on.items():
+            self._planned[place, day] += 1
+
+    # what an order asks
+
+    @property
+    def currency(self) -> str:
+        return self._wiring.config.shop.currency
+
+    @property
+    def most_places(self) -> int:
+        return self._wiring.config.routing.most_splits
+
+    @property
+    def pieces(self) -> Mapping[Sku, Piece]:
+        return self._pieces
+
+    def dispatch(self, place: LocationId) -> Dispatch:
+        return self._places[place].dispatch
+
+    def ships_on(self, place: LocationId) -> ShipDay | None:
+        dispatch = self.dispatch(place)
+        capacity = dispatch.capacity
+        full = frozenset(
+            day
+            for (name, day), orders in self._planned.items()
+            if name == place and capacity is not None and orders >= capacity
+        )
+        # Who never takes an order would be asked for ever later ones.
+        return ships_on(dispatch, self._now, full=full) if capacity != 0 else None
+
+    def buyer(self, record: OrderRecord) -> Buyer:
+        order = record.order
+        return Buyer(
+            order.ship_to or Address(),
+            order.service,
+            self._wiring.day(order.deliver_by) if order.deliver_by else None,
+            self._wiring.day(order.ship_by) if order.ship_by else None,
+        )
+
+    def ways(self, place: LocationId, buyer: Buyer, shipped: date) -> Ways:
+        dispatch = self.dispatch(place)
+        services = self._wiring.loaded.services
+        return ways(dispatch, services, self._centroids, buyer, shipped=shipped, cost=self._cost)
+
+    def goods(self, place: LocationId) -> Mapping[Sku, int]:
+        return self._goods.get(place, {})
+
+    def scarcity(
+        self, place: LocationId, channel: ChannelId, asked: Sequence[Demand],
+        available: Mapping[tuple[Sku, LocationId], int],
+    ) -> Mapping[Sku, tuple[int, ...]]:  # fmt: skip
+        return self._worth.of(place, channel, asked, available) if self._worth else {}
+
+
+class _Order:
+    """One order while it is routed."""
+
+    def __init__(
+        self, routes: Routes, record: OrderRecord, asked: Sequence[Demand],
+        locations: Sequence[StockLocation], available: Mapping[tuple[Sku, LocationId], int],
+        closed: Mapping[LocationId, Closure],
+    ) -> None:  # fmt: skip
+        self._routes = routes
+        self._record = record
+        self._asked = asked
+        self._locations = locations
+        self._available = available
+        self._closed = closed
+        self._buyer = routes.buyer(record)
+        self._days = {one.id: routes.ships_on(one.id) for one in locations}
+        self._left_out: list[Reason] = []
+
+    def allocation(self) -> Allocation:
+        if not any(one.units > 0 for one in self._asked):
+            return allocate(self._asked, locations=self._locations, available=self._available)
+        origins = list(self._origins(self._days))
+        found = self._route([one for one in origins if one.place not in self._closed])
+        if found.plan is None and self._closed:
+            # What only a closed place has waits for it.
+            found = self._route(
+                [
+                    replace(one, preference=one.preference + _CLOSED)
+                    if one.place in self._closed
+                    else one
+                    for one in origins
+                ]
+            )
+        if found.plan is None:
+            return self._claimed()
+        made = allocation_of(self._asked, found.plan)
+        closed = [
+            Reason.of("allocated_closed", location=place, last=self._closed[place].last.isoformat())
+            for place in sorted(found.plan.places & self._closed.keys())
+        ]
+        return replace(
+            made,
+            reasons=(*made.reasons, *closed, *self._told(found, origins)),
+            ship_on={
+                place: day.day
+                for place in found.plan.places
+                if (day := self._days[place]) is not None
+            },
+        )
+
+    def _claimed(self) -> Allocation:
+        """What there is, held for the order; and why it is not routed although nothing is missing."""
+        made = allocate(
+            self._asked,
+            locations=self._locations,
+            available=self._available,
+            closed=self._closed,
+        )
+        if not made.claims or not made.complete:
+            return made
+        most = self._routes.most_places
+        if made.splits > most:
+            why = Reason.of("too_many_places", places=made.splits, most=most)
+        else:
+            why = Reason.of("no_service", location=", ".join(_places_of(made)))
+        return replace(made, reasons=(*made.reasons, *self._left_out), blocked=why)
+
+    def _route(self, origins: Sequence[Origin]) -> Routing:
+        return route(
+            self._asked,
+            origins=origins,
+            available=self._available,
+            pieces=self._routes.pieces,
+            most_places=self._routes.most_places,
+        )
+
+    def _origins(self, days: Mapping[LocationId, ShipDay | None]) -> Iterator[Origin]:
+        """The locations that can ship to this buyer."""
+        for one in self._locations:
+            dispatch, day = self._routes.dispatch(one.id), days[one.id]
+            if day is None:
+                self._left_out.append(Reason.of("place_ships_never", location=one.id))
+                continue
+            found = self._routes.ways(one.id, self._buyer, day.day)
+            self._left_out += found.left_out
+            if dispatch.services and not found.ways:
+                continue
+            yield Origin(
+                one.id,
+                one.priority,
+                found.ways,
+                dispatch.parcel,
+                dispatch.line,
+                dispatch.preference,
+                self._routes.goods(one.id),
+                self._routes.scarcity(
+                    one.id, self._record.order.channel, self._asked, self._available
+                ),
+            )
+
+    # why
+
+    def _told(self, found: Routing, origins: Sequence[Origin]) -> Iterator[Reason]:
+        """What the plan costs, what others would have cost, and what would have changed it."""
+        plan = found.plan
+        assert plan is not None
+        if not any(one.costs.total for one in (plan, *found.others)):
+            return
+        for part in plan.parts:
+            costs = part.costs
+            if part.place in self._closed:
+                costs = replace(costs, preference=costs.preference - _CLOSED)
+            money = {one.name: self._money(getattr(costs, one.name)) for one in fields(Costs)}
+            yield Reason.of(
+                "route_costs",
+                location=part.place,
+                service=part.service or "-",
+                parcels=part.parcels,
+                total=self._money(costs.total),
+                **money,
+            )
+        for other in found.others[:_TOLD]:
+            if not other.places & self._closed.keys():
+                yield self._lost(plan, other)
+        if not found.proved:
+            yield Reason.of("route_not_proved")
+        yield from self._in_time(plan, origins)
+
+    def _lost(self, plan: Plan, other: Plan) -> Reason:
+        """By how much another plan lost, and by what most."""
+        ours, theirs = plan.costs, other.costs
+        more = {one.name: getattr(theirs, one.name) - getattr(ours, one.name)
+                for one in fields(Costs)}  # fmt: skip
+        most = max(more, key=lambda name: more[name])
+        return Reason.of(
+            _LOST[most],
+            location=", ".join(sorted(other.places)),
+            more=self._money(theirs.total - ours.total),
+            part=self._money(more[most]),
+        )
+
+    def _in_time(self, plan: Plan, origins: Sequence[Origin]) -> Iterator[Reason]:
+        """Where another place would have won, had the order come before its cut-off."""
+        for origin in origins:
+            day = self._days[origin.place]
+            if day is None or day.missed is None or origin.place in plan.places:
+                continue
+            early = self._routes.ways(origin.place, self._buyer, day.missed).ways
+            if early == origin.ways:
+                continue
+            then = self._route(
+                [replace(one, ways=early) if one is origin else one for one in origins
+                 if one.place not in self._closed]
+            )  # fmt: skip
+            if then.plan and origin.place in then.plan.places:
+                cut_off = self._routes.dispatch(origin.place).cut_off
+                assert cut_off is not None, "only a cut-off is missed"
+                yield Reason.of(
+                    "route_cut_off",
+                    location=", ".join(sorted(then.plan.places)),
+                    place=origin.place,
+                    cut_off=cut_off.isoformat("minutes"),
+                )
+
+    def _money(self, amount: int) -> str:
+        return str(Money(amount, self._routes.currency))
+
+
+def _places_of(allocation: Allocation) -> list[LocationId]:
+    return sorted({claim.location for claim in allocation.claims if claim.location})
+
+
+def _sellers(wiring: Wiring, place: LocationId) -> frozenset[ChannelId]:
+    return frozenset(
+        channel
+        for channel in wiring.config.channels
+        if any(one.id == place for one in wiring.eligible(channel, routing=True))
+    )
+
+
+def _piece(wiring: Wiring, sku: Sku) -> Piece | None:
+    """One unit as carriers see it; None where nothing is written of it."""
+    parcel = wiring.loaded.catalog.settings(sku).parcel
+    if not (parcel.weight or any(parcel.size) or parcel.alone or parcel.hazmat):
+        return None
+    return piece(
+        wiring.loaded.services,
+        grams=parcel.weight,
+        sides=parcel.size,
+        hazmat=parcel.hazmat,
+        alone=parcel.alone,
+    )
+
+
+def _goods(
+    tx: Tx, wiring: Wiring, places: Mapping[LocationId, _Place], skus: Sequence[Sku]
+) -> dict[LocationId, dict[Sku, int]]:
+    """Location -> Sku -> cents that one unit costs there above the cheapest place, fees included.
+
+    At a supplier's place a unit costs what the supplier asks, elsewhere what it cost us. Where no
+    cost is known none is held against the place.
+    """
+    found: dict[LocationId, dict[Sku, int]] = {
+        name: dict.fromkeys(skus, one.dispatch.unit)
+        for name, one in places.items()
+        if one.dispatch.unit
+    }
+    theirs = _suppliers_of(wiring, places)
+    if not theirs:
+        return found
+    asked = terms(tx, wiring, skus)
+    own, today = cost_of(tx, wiring, skus), wiring.day(tx.now)
+    for sku in skus:
+        costs: dict[LocationId, int] = {}
+        for name in places:
+            if name in theirs:
+                prices = [
+                    price.amount
+                    for one in asked.get(sku, ())
+                    if one.supplier in theirs[name]
+                    and (price := in_shop_money(wiring, price_of(one, one.least), today))
+                ]
+                if prices:
+                    costs[name] = min(prices)
+            elif sku in own:
+                costs[name] = own[sku].unit.amount
+        least = min(costs.values(), default=0)
+        for name, cost in costs.items():
+            if cost > least:
+                of_place = found.setdefault(name, {})
+                of_place[sku] = of_place.get(sku, 0) + cost - least
+    return found
+
+
+def _suppliers_of(
+    wiring: Wiring, places: Mapping[LocationId, _Place]
+) -> dict[LocationId, Collection[str]]:
+    """Location that is a supplier's own -> what that supplier is called."""
+    found: dict[LocationId, Collection[str]] = {}
+    for name in places:
+        if name in wiring.owned_places:
+            continue
+        counter = wiring.counted_by(name)
+        found[name] = {counter}.union(
+            *(
+                names_of(supplier, one)
+                for supplier, one in wiring.config.suppliers.items()
+                if one.connection == counter
+            )
+        )
+    return found
+
+
+class _Elsewhere:
+    """What units are worth to channels that cannot get them from everywhere."""
+
+    def __init__(
+        self, places: Mapping[LocationId, _Place], rates: Mapping[tuple[Sku, ChannelId], DemandRate],
+        margins: Mapping[Sku, int], span: timedelta,
+    ) -> None:  # fmt: skip
+        self._places = places
+        self._rates = rates
+        self._margins = margins
+        self._span = span
+
+    @classmethod
+    def open(
+        cls, tx: Tx, wiring: Wiring, places: Mapping[LocationId, _Place], skus: Sequence[Sku]
+    ) -> _Elsewhere | None:
+        """None where it is not asked for, or all channels sell from the same places."""
+        days = wiring.config.routing.scarce.days
+        if not days or len({one.channels for one in places.values()}) < 2:
+            return None
+        prices, costs = selling_prices(tx, wiring, skus), cost_of(tx, wiring, skus)
+        margins = {
+            sku: max(0, price.amount - (costs[sku].unit.amount if sku in costs else 0))
+            for sku, price in prices.items()
+        }
+        return cls(places, Demands(tx).rates(skus), margins, timedelta(days=days))
+
+    def of(
+        self, place: LocationId, channel: ChannelId, asked: Sequence[Demand],
+        available: Mapping[tuple[Sku, LocationId], int],
+    ) -> dict[Sku, tuple[int, ...]]:  # fmt: skip
+        """Sku -> cents lost by taking 1, 2, ... units for this channel from this place."""
+        wanted: dict[Sku, int] = defaultdict(int)
+        for demand in asked:
+            for sku, per in demand.components.items():
+                wanted[sku] += per * demand.units
+        found = {}
+        for sku, units in wanted.items():
+            steps = [
+                self._lost(sku, other, min(units, _MOST_STEPS), available)
+                for other in self._places[place].channels - {channel}
+            ]
+            longest = max((len(one) for one in steps), default=0)
+            if longest:
+                found[sku] = tuple(
+                    sum(one[at] for one in steps if at < len(one)) for at in range(longest)
+                )
+        return found
+
+    def _lost(
+        self, sku: Sku, channel: ChannelId, units: int,
+        available: Mapping[tuple[Sku, LocationId], int],
+    ) -> tuple[int, ...]:  # fmt: skip
+        told = self._rates.get((sku, channel))
+        margin = self._margins.get(sku, 0)
+        if told is None or not margin:
+            return ()
+        free = sum(
+            max(0, available.get((sku, name), 0))
+            for name, one in self._places.items()
+            if channel in one.channels
+        )
+        amount = Rate(told.per_day, told.variance, told.days).within(self._span)
+        return expected_loss(amount, free=free, margin=margin, units=units)
