@@ -202,7 +202,9 @@ def _book(
             _arrive(tx, line.transfer, more, found.number)
         kept.append(line)
     for purchase, units in sorted(added.items()):
-        slip = f"{found.number}/{sum(line.received for line in lines)}"
+        # What was booked is never taken back here, so this number is another for each booking.
+        came = sum(line.received for line in kept if line.purchase == purchase)
+        slip = f"{found.number}/{came}"
         try:
             receive.receive(tx, wiring, purchase, units, slip=slip, told=True, by=_BY)
         except CannotBuy as problem:

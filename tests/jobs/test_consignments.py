@@ -416,6 +416,38 @@ def test_goods_a_supplier_sends_to_fba_are_booked_by_what_fba_says(
     assert open_cases(market).keys() <= {"purchase_late"}
 
 
+def test_units_that_are_found_of_one_sku_are_booked_though_another_is_counted_down(
+    store: Store, clock: ManualClock, tmp_path: Path
+):
+    # given an order of two Skus of which FBA has booked in 20 and 10
+    more = SUPPLIERS.replace("restocks: home", "restocks: fba", 1) + LANES
+    market = open_market(store, clock, tmp_path, more=more, locations=FBA)
+    fba = receiving(market)
+    market.shop.receive("CUP", 20, reference="R2")
+    market.sell("CUP", 3, days=30)
+    market.shop.receive("TEA", 20)
+    market.sell("TEA", 3, days=30)
+    wishes = {"skus": ["TEA", "CUP"], "quantities": {"TEA": 48, "CUP": 40}}
+    number = market.approve(market.plans()["mill"][0], **wishes).number
+    market.send()
+    ship(market, "CTR1", number)
+    with store.transaction() as tx:
+        booked_in.link(tx, market.shop.wiring, "CTR1", "FBA15", by="olga")
+    told(
+        market, fba, InboundState.RECEIVING, InboundItem("TEA", 48, 20), InboundItem("CUP", 40, 10)
+    )
+
+    # when it finds 5 of the one, and takes 5 of the other off again: as many as before in all
+    told(market, fba, InboundState.RECEIVING, InboundItem("TEA", 48, 25), InboundItem("CUP", 40, 5))
+
+    # then what was found is booked, and what was booked of the other stays for a person
+    with store.reading() as tx:
+        order = Purchases(tx).get(number)
+    assert order is not None
+    assert {line.sku: line.received for line in order.lines} == {"TEA": 25, "CUP": 10}
+    assert {line.sku: line.received for line in now(market, "CTR1").lines} == {"TEA": 25, "CUP": 10}
+
+
 def test_a_shipment_that_may_be_ours_asks_and_is_taken_over_when_it_is(market: Market, fba: Fba):
     # given a transfer of ours, and a shipment at FBA under another name
     with market.shop.store.transaction() as tx:
