@@ -17,6 +17,7 @@ from bench import (
     race,
     replenishment,
     reservations,
+    routing,
     starting,
 )
 
@@ -31,6 +32,8 @@ MEASUREMENTS: dict[str, Callable[..., figures.Figures]] = {
     "replenishment": replenishment.measure,
     "feeds": feeds.measure,
     "drift": drift.measure,
+    "routing": routing.measure,
+    "routing-speed": routing.measure_speed,
 }
 #: The smallest sizes, to see that everything runs.
 SMALL: dict[str, dict[str, object]] = {
@@ -44,6 +47,8 @@ SMALL: dict[str, dict[str, object]] = {
     "replenishment": {"leads": (7,), "most": 20},
     "feeds": {"rows": (2_000,)},
     "drift": {"cases": (("amazon", 100, 50),), "changes": 4},
+    "routing": {"cases": ((3, 3, True, 10),)},
+    "routing-speed": {"orders": 200},
 }
 
 
