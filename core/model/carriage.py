@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import time
-from zoneinfo import ZoneInfo
+from datetime import time, tzinfo
 
 from core.model.calendars import Calendar
 from core.model.catalog import LocationId
@@ -50,7 +49,7 @@ class Dispatch:
     place: LocationId
     #: five digits: where parcels start; "": not known, every buyer is in the furthest zone
     postal_code: str
-    zone: ZoneInfo
+    zone: tzinfo
     #: the days on which it ships
     calendar: Calendar
     #: orders that come later on a day count as the next open day's; None: midnight
