@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
+from datetime import date
 
 from core.model.catalog import Sku
-from jobs.store.consignments import RECEIVED, Consignments
+from core.model.inbound import Leg
+from core.rules.consignments import leg_done
+from jobs.store.consignments import RECEIVED, ConsignmentRecord, Consignments
 from jobs.store.store import Tx
 
 #: Cases that are about one consignment; they end with it, but for what is missing of it.
@@ -18,26 +20,36 @@ def subject_of(number: str) -> str:
     return f"consignment {number}"
 
 
-def came(tx: Tx, purchase: str, units: Mapping[Sku, int], *, first: str = "") -> None:
-    """Goods of a purchase order came: the consignments that carried them owe less.
+def came(
+    tx: Tx, purchase: str, units: Mapping[Sku, int], *, first: str = "", day: date
+) -> None:  # fmt: skip
+    """Goods of a purchase order came on this day: the consignments that carried them owe less.
 
-    `first`: the consignment they came with; else those that were expected soonest.
+    `first`: the consignment they came with, over or not; else those that were expected soonest.
     """
     consignments = Consignments(tx)
     rest = Counter({sku: count for sku, count in units.items() if count > 0})
-    found = sorted(consignments.carrying(purchase), key=lambda one: one.number != first)
-    for one in found:
+    named = consignments.get(first, lock=True) if first else None
+    others = [one for one in consignments.carrying(purchase) if one.number != first]
+    for one in [*([named] if named else []), *others]:
         lines = []
         for line in one.lines:
             if line.purchase != purchase or line.sku is None or not rest[line.sku]:
                 continue
             took = rest[line.sku] if one.number == first else min(rest[line.sku], line.left)
             if took:
-                lines.append(replace(line, received=line.received + took))
+                lines.append(line.came(took))
                 rest[line.sku] -= took
         if lines:
             consignments.put(one.number, lines)
+            reached(tx, one, day)
             finish(tx, one.number)
+
+
+def reached(tx: Tx, found: ConsignmentRecord, day: date) -> None:
+    """Goods that are booked in were delivered: that day, where nobody told another one."""
+    if leg_done(found.legs, Leg.DELIVERED) is None:
+        Consignments(tx).set_leg(found.number, Leg.DELIVERED, actual=day, not_before=day)
 
 
 def finish(tx: Tx, number: str) -> None:

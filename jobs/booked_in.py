@@ -7,19 +7,19 @@ it; a remote that counts the place moves the shelf by its own figures, never by 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from core.model.cases import Case
-from core.model.catalog import LocationId
+from core.model.catalog import LocationId, Sku
 from core.model.inbound import InboundItem, InboundReport, InboundState
 from core.model.reasons import Reason
 from core.ports import InboundSource
-from core.rules.consignments import done_with
+from core.rules.consignments import Part, done_with, shared_out
 from jobs import arrivals, consignments, receive
 from jobs.arrivals import CASES, subject_of
-from jobs.consignments import CannotShip
+from jobs.consignments import LOCKSTEP, CannotShip
 from jobs.purchase import CannotBuy
 from jobs.run import Run
 from jobs.store.consignments import (
@@ -35,18 +35,18 @@ from jobs.store.store import Tx
 from jobs.store.transfers import Transfers
 from jobs.wiring import Wiring
 
-_BY = "lockstep"
-
 
 def pull_inbound(run: Run, connection: str) -> None:
     """Take what a receiver says of each shipment to it."""
+    # What was under way before we looked first left our shelves before they were counted.
+    watched = run.lease.cursor is not None
     source = run.wiring.connector(connection, InboundSource)
     place = run.wiring.counted_place(connection, "")
     for batch in source.pull_inbound(since=run.lease.cursor):
         with run.transaction() as tx:
             for report in batch.items:
                 if place is not None:
-                    record_report(tx, run.wiring, connection, place.id, report)
+                    record_report(tx, run.wiring, connection, place.id, report, watched=watched)
             tx.keep_payloads(connection, "inbound shipment", list(batch.raw))
             tx.close_rejects(connection, "inbound shipment", (one.ref for one in batch.items))
             for reject in batch.rejects:
@@ -55,26 +55,31 @@ def pull_inbound(run: Run, connection: str) -> None:
 
 
 def record_report(
-    tx: Tx, wiring: Wiring, connection: str, place: LocationId, report: InboundReport
-) -> None:
-    """One shipment as its receiver sees it now."""
+    tx: Tx, wiring: Wiring, connection: str, place: LocationId, report: InboundReport, *,
+    watched: bool = True,
+) -> None:  # fmt: skip
+    """One shipment as its receiver sees it now; `watched`: not for the first time we looked."""
     found = _found(tx, wiring, connection, place, report)
     if found is None:
         return
     _take(tx, wiring, found, report, _in_skus(wiring, place, report.items))
+    if watched:
+        _ask_origin(tx, wiring, consignments.known(tx, found.number), before=found.told)
 
 
 def _take(
     tx: Tx, wiring: Wiring, found: ConsignmentRecord, report: InboundReport,
-    told: Sequence[ConsignmentLine],
+    told: Sequence[_Told],
 ) -> None:  # fmt: skip
     _reached(tx, wiring, found, report)
     lines = _lines(found, told)
     _book(tx, wiring, found, lines)
-    Consignments(tx).tell(found.number, str(report.state))
+    Consignments(tx).tell(
+        found.number, str(report.state), name=report.name, on=wiring.day(report.as_of)
+    )
     _tell_unknown(tx, found, lines)
     consignments.expect(tx, wiring, found.number)
-    _settle(tx, wiring, consignments.known(tx, found.number), report)
+    _settle(tx, wiring, consignments.known(tx, found.number), report, before=found.told)
 
 
 def _found(
@@ -98,28 +103,14 @@ def _found(
         destination=place,
         lane=refill.lane if refill else "",
         started_on=wiring.day(report.as_of),
-        by=_BY,
+        by=LOCKSTEP,
         connection=connection,
         ref=report.ref,
         # What was under way before we looked teaches nothing of how long it takes.
         watched=report.state is InboundState.PLANNED,
     )
-    _ask_whether_ours(tx, number, place)
+    consignments.ask_whether_ours(tx, place)
     return consignments.known(tx, number)
-
-
-def _ask_whether_ours(tx: Tx, number: str, place: LocationId) -> None:
-    """Goods of ours that wait for a receiver's id may be these: counted twice, too few are bought."""
-    waiting = [
-        one.number
-        for one in Consignments(tx).listed()
-        if one.destination == place and not one.ref and one.number != number
-    ]
-    if waiting:
-        reason = Reason.of(
-            "consignment_stranger", number=number, location=place, waiting=", ".join(waiting)
-        )
-        tx.open_case(Case("consignment_stranger", subject_of(number), reason))
 
 
 def _reached(tx: Tx, wiring: Wiring, found: ConsignmentRecord, report: InboundReport) -> None:
@@ -127,7 +118,10 @@ def _reached(tx: Tx, wiring: Wiring, found: ConsignmentRecord, report: InboundRe
     leg = done_with(report.state)
     if leg is None or any(one.leg is leg and one.actual for one in found.legs):
         return
-    Consignments(tx).set_leg(found.number, leg, actual=wiring.day(report.as_of))
+    day = wiring.day(report.as_of)
+    # Between our last look, or the leg before it, and this look; else nobody can say.
+    last = max((one.actual for one in found.legs if one.actual), default=None)
+    Consignments(tx).set_leg(found.number, leg, actual=day, not_before=found.told_on or last)
     tx.decide(
         subject_of(found.number),
         Reason.of(
@@ -139,46 +133,75 @@ def _reached(tx: Tx, wiring: Wiring, found: ConsignmentRecord, report: InboundRe
 # --- what is in it -------------------------------------------------------------------------------
 
 
-def _lines(found: ConsignmentRecord, told: Sequence[ConsignmentLine]) -> list[ConsignmentLine]:
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a receiver says of one thing. Units are of the Sku."""
+
+    #: its words for it: several where they are the same Sku
+    items: tuple[str, ...]
+    #: None: nobody here knows it
+    sku: Sku | None
+    sent: int
+    received: int
+
+    def is_about(self, line: ConsignmentLine) -> bool:
+        """By the Sku; by the item where whose goods they are was never said."""
+        if self.sku is not None and line.sku == self.sku:
+            return True
+        return line.item in self.items and not line.bound
+
+
+def _lines(found: ConsignmentRecord, told: Sequence[_Told]) -> list[ConsignmentLine]:
     """The lines as they were told. Goods that several orders bring are shared out in turn."""
-    known: dict[str, list[ConsignmentLine]] = defaultdict(list)
-    for line in found.lines:
-        known[line.sku or line.item].append(line)
+    rest = list(found.lines)
     made: list[ConsignmentLine] = []
     for one in told:
-        lines = known.pop(one.sku or one.item, [])
-        made += _shared(lines, sent=one.units, received=one.received) if lines else [one]
-    # What the receiver does not know of is not on its way to it.
-    for left in known.values():
-        made += [replace(line, units=line.received) for line in left]
+        mine = [line for line in rest if one.is_about(line)]
+        rest = [line for line in rest if line not in mine]
+        made += _shared(one, mine)
+    for line in rest:
+        # What the receiver does not know of is not on its way to it, but for what left our shelf.
+        gone = line.loaded if line.transfer is not None else line.booked
+        if line.bound:
+            made.append(replace(line, units=gone, received=line.booked))
     return made
 
 
-def _shared(lines: Sequence[ConsignmentLine], *, sent: int, received: int) -> list[ConsignmentLine]:
-    """Several lines of one Sku: each gets its own part, the last one what is over."""
+def _shared(told: _Told, lines: Sequence[ConsignmentLine]) -> list[ConsignmentLine]:
+    """One Sku: orders in turn, then transfers, then what nobody said whose it is."""
+    parts = sorted(
+        (line for line in lines if line.bound), key=lambda one: (not one.purchase, one.purchase)
+    )
+    parts += [line for line in lines if not line.bound][:1]
+    if not parts:
+        parts = [ConsignmentLine(told.items[0], told.sku, 0)]
+    shares = shared_out(
+        [Part(line.loaded, line.booked) for line in parts], sent=told.sent, received=told.received
+    )
     made = []
-    for index, line in enumerate(lines):
-        last = index == len(lines) - 1
-        units = sent if last else min(line.units, sent)
-        came = received if last else min(units, received)
-        made.append(replace(line, units=units, received=came))
-        sent, received = sent - units, received - came
+    for line, (units, received) in zip(parts, shares, strict=True):
+        if line.transfer is not None:
+            # They left our shelf, whatever the receiver was told.
+            units = max(units, line.loaded)
+        if line.bound or units or received or len(parts) == 1:
+            made.append(replace(line, sku=told.sku, units=units, received=received))
     return made
 
 
-def _in_skus(
-    wiring: Wiring, place: LocationId, items: Sequence[InboundItem]
-) -> list[ConsignmentLine]:
+def _in_skus(wiring: Wiring, place: LocationId, items: Sequence[InboundItem]) -> list[_Told]:
     """A receiver's items in our words; one that nobody here knows keeps its own name."""
     location = wiring.location(place)
     channel = (location.counting_channel if location else None) or ""
-    made: dict[str, ConsignmentLine] = {}
+    made: dict[tuple[Sku | None, str], _Told] = {}
     for one in items:
         sku, each = wiring.sku_of(channel, one.item, one.item)
-        name = sku or one.item
-        line = made.get(name, ConsignmentLine(one.item, sku, 0))
-        made[name] = replace(
-            line, units=line.units + one.sent * each, received=line.received + one.received * each
+        key = (sku, "" if sku else one.item)
+        before = made.get(key, _Told((), sku, 0, 0))
+        made[key] = _Told(
+            tuple(dict.fromkeys((*before.items, one.item))),
+            sku,
+            before.sent + one.sent * each,
+            before.received + one.received * each,
         )
     return list(made.values())
 
@@ -186,49 +209,65 @@ def _in_skus(
 def _book(
     tx: Tx, wiring: Wiring, found: ConsignmentRecord, lines: Sequence[ConsignmentLine]
 ) -> None:
-    """Write the lines, and what they add under the orders and transfers they belong to."""
-    before = {(line.item, line.purchase): line.received for line in found.lines}
-    added: dict[str, dict[str, int]] = defaultdict(dict)
-    kept = []
-    for line in lines:
-        known = before.get((line.item, line.purchase), 0)
-        more = line.received - known
-        if line.purchase and more < 0:
-            # What was booked in is in our books; a person takes it off where it was wrong.
-            line = replace(line, received=known)
-        if line.purchase and line.sku and more > 0:
-            added[line.purchase][line.sku] = more
-        if line.transfer is not None and more > 0:
-            _arrive(tx, line.transfer, more, found.number)
-        kept.append(line)
-    for purchase, units in sorted(added.items()):
-        # What was booked is never taken back here, so this number is another for each booking.
-        came = sum(line.received for line in kept if line.purchase == purchase)
-        slip = f"{found.number}/{came}"
-        try:
-            receive.receive(tx, wiring, purchase, units, slip=slip, told=True, by=_BY)
-        except CannotBuy as problem:
-            # Booked with the next report that finds it mended; until then it stays owed.
-            reason = Reason.of(
-                "consignment_unbooked", number=found.number, purchase=purchase, why=str(problem)
-            )
-            tx.renew_case(Case("consignment_unbooked", subject_of(found.number), reason))
+    """Write the lines, and take what they add into the orders and transfers they belong to.
+
+    What was booked is in our books; where the receiver has fewer, a person takes it off.
+    """
+    kept = list(lines)
+    for purchase in sorted({line.purchase for line in kept if line.purchase and line.sku}):
+        if _receive(tx, wiring, found, purchase, kept):
             kept = [
-                replace(line, received=before.get((line.item, line.purchase), 0))
+                replace(line, booked=max(line.booked, line.received))
                 if line.purchase == purchase
                 else line
                 for line in kept
             ]
-        else:
-            tx.close_case("consignment_unbooked", subject_of(found.number))
-    Consignments(tx).put(found.number, kept)
+    for index, line in enumerate(kept):
+        if line.transfer is not None and line.received > line.booked:
+            _arrive(tx, line.transfer, line.received - line.booked, found.number)
+            kept[index] = replace(line, booked=line.received)
+    Consignments(tx).rewrite(found.number, kept)
+
+
+def _receive(
+    tx: Tx, wiring: Wiring, found: ConsignmentRecord, purchase: str,
+    lines: Sequence[ConsignmentLine],
+) -> bool:  # fmt: skip
+    """Book under one order what its receiver has beyond what was booked; False: it cannot be yet."""
+    mine = [line for line in lines if line.purchase == purchase and line.sku]
+    units: Counter[Sku] = Counter()
+    for line in mine:
+        if line.sku is not None and line.received > line.booked:
+            units[line.sku] += line.received - line.booked
+    subject = f"{subject_of(found.number)} {purchase}"
+    if not units:
+        tx.close_case("consignment_unbooked", subject)
+        return False
+    # Never fewer than before, so this number is another for each booking.
+    slip = f"{found.number}/{sum(max(line.booked, line.received) for line in mine)}"
+    try:
+        receive.receive(tx, wiring, purchase, units, slip=slip, told=True, by=LOCKSTEP)
+    except CannotBuy as problem:
+        reason = Reason.of(
+            "consignment_unbooked", number=found.number, purchase=purchase, why=str(problem)
+        )
+        tx.renew_case(Case("consignment_unbooked", subject, reason))
+        return False
+    tx.close_case("consignment_unbooked", subject)
+    return True
+
+
+def book_what_waits(tx: Tx, wiring: Wiring) -> None:
+    """Try again what could not be booked; its receiver may never speak of it again."""
+    for found in Consignments(tx).to_book():
+        _book(tx, wiring, found, found.lines)
 
 
 def _arrive(tx: Tx, transfer: int, units: int, number: str) -> None:
     row = Transfers(tx).get(transfer, lock=True)
     rest = row.quantity - row.arrived - row.lost if row is not None else 0
     if row is not None and min(units, rest) > 0:
-        Transfers(tx).arrive(transfer, min(units, rest), person=_BY, note=number)
+        Transfers(tx).arrive(transfer, min(units, rest), person=LOCKSTEP, note=number)
 
 
 def _tell_unknown(tx: Tx, found: ConsignmentRecord, lines: Sequence[ConsignmentLine]) -> None:
@@ -249,7 +288,10 @@ def _tell_unknown(tx: Tx, found: ConsignmentRecord, lines: Sequence[ConsignmentL
 # --- how it ends ---------------------------------------------------------------------------------
 
 
-def _settle(tx: Tx, wiring: Wiring, found: ConsignmentRecord, report: InboundReport) -> None:
+def _settle(
+    tx: Tx, wiring: Wiring, found: ConsignmentRecord, report: InboundReport, *, before: str
+) -> None:
+    """`before`: what it said last."""
     subject = subject_of(found.number)
     if report.state is InboundState.UNCLEAR:
         reason = Reason.of(
@@ -262,14 +304,18 @@ def _settle(tx: Tx, wiring: Wiring, found: ConsignmentRecord, report: InboundRep
         _canceled(tx, wiring, found)
     elif report.state is InboundState.CLOSED:
         if found.open and found.missing:
-            consignments.end(tx, wiring, found, CLOSED, by=_BY)
+            consignments.end(tx, wiring, found, CLOSED, by=LOCKSTEP)
         elif found.open:
             arrivals.finish(tx, found.number)
         else:
             _corrected(tx, wiring, found)
-    elif found.state in (CLOSED, CANCELED):
-        # It goes on after all.
-        Consignments(tx).settle(found.number, OPEN)
+    elif not found.open and before != report.state:
+        # It goes on after all. Where it says what it said before, a person closed it.
+        if found.state != RECEIVED or found.missing:
+            Consignments(tx).settle(found.number, OPEN)
+        tx.close_case("consignment_canceled", subject)
+    elif found.state == CLOSED:
+        _corrected(tx, wiring, found)
 
 
 def _corrected(tx: Tx, wiring: Wiring, found: ConsignmentRecord) -> None:
@@ -283,7 +329,7 @@ def _corrected(tx: Tx, wiring: Wiring, found: ConsignmentRecord) -> None:
 def _canceled(tx: Tx, wiring: Wiring, found: ConsignmentRecord) -> None:
     if not found.open:
         return
-    consignments.end(tx, wiring, found, CANCELED, by=_BY)
+    consignments.end(tx, wiring, found, CANCELED, by=LOCKSTEP)
     gone = [line for line in found.lines if line.transfer is not None and line.left]
     if gone:
         reason = Reason.of(
@@ -294,6 +340,35 @@ def _canceled(tx: Tx, wiring: Wiring, found: ConsignmentRecord) -> None:
             units=sum(line.left for line in gone),
         )
         tx.renew_case(Case("consignment_canceled", subject_of(found.number), reason))
+
+
+# --- which shelf it left -------------------------------------------------------------------------
+
+
+def _ask_origin(tx: Tx, wiring: Wiring, found: ConsignmentRecord, *, before: str) -> None:
+    """Goods leave to a receiver, and nobody said what they are: they may still lie on our shelf.
+
+    `before`: what the receiver said last. Asked once, when they leave.
+    """
+    subject = subject_of(found.number)
+    loose = {line.sku: line.units for line in found.lines if line.sku and not line.bound}
+    asked = tx.has_open_case("consignment_origin", subject)
+    left = before in ("", InboundState.PLANNED) and found.told not in (
+        InboundState.PLANNED,
+        InboundState.CANCELED,
+    )
+    counted = [one.id for one in wiring.locations if one.basis is None]
+    if not loose or found.told == InboundState.CANCELED:
+        tx.close_case("consignment_origin", subject)
+    elif counted and (left or asked):
+        reason = Reason.of(
+            "consignment_origin",
+            number=found.number,
+            location=found.destination,
+            units=sum(loose.values()),
+            lines=", ".join(f"{sku} x{units}" for sku, units in sorted(loose.items())),
+        )
+        tx.renew_case(Case("consignment_origin", subject, reason))
 
 
 # --- whose shipment it is ------------------------------------------------------------------------
@@ -315,10 +390,10 @@ def link(tx: Tx, wiring: Wiring, number: str, ref: str, *, by: str) -> Consignme
         raise CannotShip(f"{number} is {found.ref} at {found.connection} already")
     store = Consignments(tx)
     told = store.told_by(connection, ref)
-    if told is not None and any(line.purchase or line.transfer for line in told.lines):
+    if told is not None and any(line.bound for line in told.lines):
         raise CannotShip(f"{ref} is {told.number} already")
     if told is not None:
-        for kind in (*CASES, "consignment_short", "consignment_stranger"):
+        for kind in (*CASES, "consignment_short", "consignment_stranger", "consignment_origin"):
             tx.close_case(kind, subject_of(told.number), by=by)
         store.forget(told.number)
     store.link(number, connection=connection, ref=ref)
@@ -331,7 +406,11 @@ def link(tx: Tx, wiring: Wiring, number: str, ref: str, *, by: str) -> Consignme
 
 def _take_over(tx: Tx, wiring: Wiring, found: ConsignmentRecord, told: ConsignmentRecord) -> None:
     for leg in told.legs:
-        Consignments(tx).set_leg(found.number, leg.leg, planned=leg.planned, actual=leg.actual)
+        Consignments(tx).set_leg(
+            found.number, leg.leg, planned=leg.planned, actual=leg.actual,
+            not_before=leg.not_before,
+        )  # fmt: skip
     state = InboundState(told.told or InboundState.PLANNED)
-    report = InboundReport(told.ref, found.number, state, told.told, tx.now, ())
-    _take(tx, wiring, consignments.known(tx, found.number), report, told.lines)
+    report = InboundReport(told.ref, told.told_name, state, told.told, tx.now, ())
+    said = [_Told((line.item,), line.sku, line.units, line.received) for line in told.lines]
+    _take(tx, wiring, consignments.known(tx, found.number), report, said)

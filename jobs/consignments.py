@@ -25,7 +25,6 @@ from core.rules.consignments import (
     WAY,
     LegForecast,
     forecast_legs,
-    leg_done,
     missing,
     observed_days,
     overdue,
@@ -46,6 +45,8 @@ from jobs.store.transfers import Transfers
 from jobs.wiring import Wiring
 from jobs.worth import cost_of
 
+#: Who does what a receiver said, where no person is named.
+LOCKSTEP = "lockstep"
 #: A leg that is so many days overdue becomes a Case.
 LATE = 3
 #: Where nobody names a lane: the usual days of missing units.
@@ -76,7 +77,8 @@ def ship(
     if len(places) > 1:
         raise CannotShip(f"they go to different places: {', '.join(sorted(places))}")
     consignments = Consignments(tx)
-    before = consignments.get(number, lock=True)
+    before = named(tx, orders[0].location, number)
+    number = before.number if before else number
     if before is not None and not before.open:
         raise CannotShip(f"{number} is {before.state}; give this one another number")
     if before is not None and before.destination not in places:
@@ -95,7 +97,10 @@ def ship(
         )  # fmt: skip
     elif lane is not None and lane != before.lane:
         raise CannotShip(f"{number} takes the lane {before.lane!r} already")
+    if before is not None and before.told:
+        lines = _out_of_told(before, lines)
     consignments.put(number, lines)
+    ask_whether_ours(tx, orders[0].location)
     _tell_shipped(tx, number, lines, orders[0].location, by=by)
     return expect(tx, wiring, number)
 
@@ -128,7 +133,7 @@ def _loaded(
             if one.number == number:
                 here[line.sku] = line
             else:
-                others[line.sku] += line.left
+                others[line.sku] += line.owed
     strange = sorted(set(units or ()) - {owed.sku for owed in order.lines})
     if strange:
         raise CannotShip(f"{order.number} does not hold {', '.join(strange)}")
@@ -136,7 +141,7 @@ def _loaded(
     for owed in order.lines:
         sku = owed.sku
         before = here.get(sku, ConsignmentLine(sku, sku, 0, purchase=order.number))
-        most = before.received + max(0, owed.coming - others[sku])
+        most = before.booked + max(0, owed.coming - others[sku])
         wanted = most if units is None else units.get(sku, 0)
         if wanted > most:
             raise CannotShip(
@@ -144,8 +149,51 @@ def _loaded(
                 f"{others[sku]} are on their way elsewhere"
             )
         if wanted > 0:
-            made.append(replace(before, units=wanted))
+            made.append(replace(before, units=wanted, loaded=wanted))
     return made
+
+
+def _out_of_told(
+    before: ConsignmentRecord, lines: Sequence[ConsignmentLine]
+) -> list[ConsignmentLine]:
+    """Lines that say whose units those are of which its receiver speaks: they are not more units.
+
+    The receiver's next report shares out anew what it counts.
+    """
+    made = []
+    for line in lines:
+        here = next((one for one in before.lines if one.sku == line.sku and not one.bound), None)
+        if here is not None:
+            taken = min(line.units, here.left)
+            made.append(replace(here, units=here.units - taken))
+        made.append(line)
+    return made
+
+
+def named(tx: Tx, to: LocationId, number: str) -> ConsignmentRecord | None:
+    """The consignment of this number, held, or the one its receiver calls so by id or by name."""
+    found = Consignments(tx).get(number, lock=True)
+    if found is not None:
+        return found
+    there = [one for one in Consignments(tx).made_there(to) if number in (one.ref, one.told_name)]
+    return known(tx, there[0].number) if len(there) == 1 else None
+
+
+def ask_whether_ours(tx: Tx, place: LocationId) -> None:
+    """Goods of ours that wait for a receiver's id may be those of a shipment that was made there.
+
+    Counted twice, too few are bought.
+    """
+    waiting = [
+        one.number for one in Consignments(tx).listed() if one.destination == place and not one.ref
+    ]
+    if not waiting:
+        return
+    for one in Consignments(tx).made_there(place):
+        reason = Reason.of(
+            "consignment_stranger", number=one.number, location=place, waiting=", ".join(waiting)
+        )
+        tx.renew_case(Case("consignment_stranger", subject_of(one.number), reason))
 
 
 def _lane(wiring: Wiring, name: str) -> Lane:
@@ -181,7 +229,7 @@ def tell_leg(
         raise CannotShip(f"{number} is {found.state}: its way is over")
     if actual is not None:
         _check_day(wiring, tx, found, leg, actual)
-    Consignments(tx).set_leg(number, leg, planned=planned, actual=actual)
+    Consignments(tx).set_leg(number, leg, planned=planned, actual=actual, not_before=actual)
     tx.audit(
         by, "tell leg", number,
         after={"leg": str(leg), "planned": _iso(planned), "actual": _iso(actual)},
@@ -261,10 +309,11 @@ def expect(tx: Tx, wiring: Wiring, number: str) -> ConsignmentRecord:
 def receive_goods(
     tx: Tx, wiring: Wiring, number: str, units: Mapping[Sku, int], *, slip: str,
     freight: Money | None = None, by: str,
-) -> list[receive.Received]:  # fmt: skip
+) -> list[receive.Received] | None:  # fmt: skip
     """Goods of a consignment are booked in, under the purchase orders it carries.
 
-    Once per `slip`, however often it is said. Raises CannotShip, CannotBuy.
+    Once per `slip`, however often it is said: None where it was said before. `freight`: what the
+    way of all of it cost, borne by what was bought. Raises CannotShip, CannotBuy.
     """
     found = known(tx, number)
     if found.connection:
@@ -273,29 +322,23 @@ def receive_goods(
         )
     if not found.lines:
         raise CannotShip(f"{number} is empty")
-    shares = _shared_out(found, units)
-    done = []
-    for purchase, some in shares.items():
-        if purchase:
-            done.append(
-                receive.receive(
-                    tx, wiring, purchase, some, slip=f"{number}/{slip}", by=by, first=number,
-                    freight=_freight_of(freight, some, units),
-                )
-            )  # fmt: skip
-        else:
-            _arrived(tx, found, some, by=by)
-    return done
-
-
-def _freight_of(
-    freight: Money | None, some: Mapping[Sku, int], units: Mapping[Sku, int]
-) -> Money | None:
-    """The part of a consignment's freight that one purchase order's goods bear, by units."""
-    if freight is None or not units:
+    if not Consignments(tx).take_slip(number, slip, by=by):
         return None
-    share = sum(some.values()) / max(1, sum(units.values()))
-    return Money(round(freight.amount * share), freight.currency)
+    shares = _shared_out(found, units)
+    bought = {purchase: some for purchase, some in shares.items() if purchase}
+    costs = (
+        receive.freight_of(tx, wiring, bought, freight) if freight is not None and bought else {}
+    )
+    done = [
+        receive.receive(
+            tx, wiring, purchase, some, slip=f"{number}/{slip}", by=by, first=number,
+            freight=costs.get(purchase),
+        )
+        for purchase, some in bought.items()
+    ]  # fmt: skip
+    if "" in shares:
+        _arrived(tx, wiring, found, shares[""], by=by)
+    return done
 
 
 def _shared_out(found: ConsignmentRecord, units: Mapping[Sku, int]) -> dict[str, dict[Sku, int]]:
@@ -320,7 +363,9 @@ def _shared_out(found: ConsignmentRecord, units: Mapping[Sku, int]) -> dict[str,
     return shares
 
 
-def _arrived(tx: Tx, found: ConsignmentRecord, units: Mapping[Sku, int], *, by: str) -> None:
+def _arrived(
+    tx: Tx, wiring: Wiring, found: ConsignmentRecord, units: Mapping[Sku, int], *, by: str
+) -> None:
     """Units of our own that were sent from another place of ours."""
     lines = []
     for sku, count in sorted(units.items()):
@@ -329,11 +374,12 @@ def _arrived(tx: Tx, found: ConsignmentRecord, units: Mapping[Sku, int], *, by: 
                 came = min(count, line.left)
                 if came:
                     Transfers(tx).arrive(line.transfer, came, person=by, note=found.number)
-                lines.append(replace(line, received=line.received + count))
+                lines.append(line.came(count))
                 break
         else:
             raise CannotShip(f"{found.number} does not carry {sku}")
     Consignments(tx).put(found.number, lines)
+    arrivals.reached(tx, found, wiring.day(tx.now))
     arrivals.finish(tx, found.number)
 
 
@@ -352,13 +398,14 @@ def close(tx: Tx, wiring: Wiring, number: str, *, note: str | None, by: str) -> 
 
 
 def end(tx: Tx, wiring: Wiring, found: ConsignmentRecord, state: str, *, by: str) -> None:
-    """Nothing more comes of it."""
+    """Nothing more comes of it; `by` LOCKSTEP: its receiver said so."""
     for line in found.lines:
         if line.transfer is not None and line.left and state != CANCELED:
             Transfers(tx).lose(line.transfer, person=by)
     Consignments(tx).settle(found.number, state)
     for kind in CASES:
-        tx.close_case(kind, subject_of(found.number), by=by)
+        # What ends by itself may begin again, and is told again then.
+        tx.close_case(kind, subject_of(found.number), by=None if by == LOCKSTEP else by)
     units = sum(found.missing.values())
     tx.decide(
         subject_of(found.number),
@@ -378,15 +425,14 @@ def tell_missing(tx: Tx, wiring: Wiring, found: ConsignmentRecord, *, ended: boo
     subject = subject_of(found.number)
     short = missing(
         sent=found.sent, received=found.sent - sum(found.missing.values()),
-        delivered=leg_done(found.legs, Leg.DELIVERED), ended=ended,
-        settle_days=described.settle_days, claim_days=described.claim_days,
-        today=wiring.day(tx.now),
+        legs=found.legs, ended=ended, settle_days=described.settle_days,
+        claim_days=described.claim_days, today=wiring.day(tx.now),
     )  # fmt: skip
     if short is None:
         if not found.missing:
             tx.close_case("consignment_short", subject)
         return
-    code = "consignment_short" if found.watched and short.claim_by else "consignment_short_undated"
+    code = "consignment_short" if short.claim_by else "consignment_short_undated"
     reason = Reason.of(
         code,
         number=found.number,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 from typing import Any
@@ -17,8 +17,10 @@ from core.rules.landed_cost import (
     ReceivedLine,
     ShareBy,
     duty_for,
+    freight_weights,
     landed,
     nearest,
+    shared,
 )
 from jobs.money import rate_on
 from jobs.wiring import Wiring
@@ -50,18 +52,15 @@ def land(
     rate, written, since = found
     lines: list[ReceivedLine] = []
     basis: dict[Sku, dict[str, Any]] = {}
-    for sku, (units, price) in goods.items():
+    for sku, (_, price) in goods.items():
         terms = supplier.items.get(sku)
         duty = None
         if terms is not None and terms.hts:
             duty = duty_for(_duties(wiring), hts=terms.hts, origin=terms.origin, day=day)
+        plain = _line(supplier, sku, goods[sku])
         lines.append(
-            ReceivedLine(
-                sku=sku,
-                units=units,
-                price=price * units,
-                volume=terms.volume if terms else 0,
-                weight=terms.weight if terms else 0,
+            replace(
+                plain,
                 duty=duty.percent if duty else Fraction(0),
                 fee=exact(supplier.inbound_fee) * 10 ** exponent(wiring.config.shop.currency),
             )
@@ -81,6 +80,53 @@ def land(
     total = freight.amount if freight is not None else _freight(wiring, supplier, lines)
     made = landed(lines, rate=rate, freight=total, by=ShareBy(supplier.freight.by))
     return Landing(made, basis)
+
+
+def _line(supplier: Supplier, sku: Sku, goods: tuple[int, int]) -> ReceivedLine:
+    """`goods`: units, price of one."""
+    terms = supplier.items.get(sku)
+    units, price = goods
+    return ReceivedLine(
+        sku=sku,
+        units=units,
+        price=price * units,
+        volume=terms.volume if terms else 0,
+        weight=terms.weight if terms else 0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Goods:
+    """What one order brings: Sku -> (units, price of one in minor units of `currency`)."""
+
+    supplier: Supplier
+    priced: Mapping[Sku, tuple[int, int]]
+    currency: str
+
+
+def freight_shares(
+    wiring: Wiring, goods: Sequence[Goods], freight: Money, *, day: date
+) -> list[Money] | None:
+    """The part of each order in what they cost to bring together; the parts add up to it.
+
+    Shared by what their suppliers' freight is shared by; by value where those differ. None comes
+    back where no rate to the shop's currency holds.
+    """
+    lines: list[ReceivedLine] = []
+    values: list[int] = []
+    for one in goods:
+        found = rate_on(wiring, one.currency, day)
+        if found is None:
+            return None
+        some = [_line(one.supplier, sku, each) for sku, each in one.priced.items()]
+        lines += some
+        values += shared(
+            nearest(sum(line.price for line in some) * found[0]), [line.price for line in some]
+        )
+    ways = {one.supplier.freight.by for one in goods}
+    by = ShareBy(ways.pop()) if len(ways) == 1 else ShareBy.VALUE
+    parts = iter(shared(freight.amount, freight_weights(lines, values, by)))
+    return [Money(sum(next(parts) for _ in one.priced), freight.currency) for one in goods]
 
 
 def _duties(wiring: Wiring) -> list[Duty]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from config.replenishment import Supplier
 from core.model.cases import Case
 from core.model.catalog import Sku
 from core.model.money import Money
@@ -24,7 +25,7 @@ from core.model.reasons import Reason
 from core.model.stock import MovementKind, StockMovement
 from core.rules.landed_cost import LandedLine
 from jobs import arrivals
-from jobs.landing import land
+from jobs.landing import Goods, freight_shares, land
 from jobs.purchase import CASES, CannotBuy
 from jobs.store.costs import Costs
 from jobs.store.purchases import LineRecord, PurchaseRecord, Purchases
@@ -74,7 +75,7 @@ def receive(
     ):
         raise CannotBuy(f"{number} is {order.state}: it never left us, and nothing can come of it")
     lines = {line.sku: line for line in order.lines}
-    costs = _costs(tx, wiring, order, lines, units, reference, freight)
+    costs = _costs(tx, wiring, order, lines, units, reference, freight, told=told)
     if not told:
         Stock(tx).move(
             [
@@ -98,9 +99,9 @@ def receive(
     }
     # Who books in goods for days says what is short when it is done, with the consignment.
     partly = state is PurchaseState.PARTLY_RECEIVED and not told
-    _tell(tx, order, reference, units, {} if told else over, short if partly else {}, state)
+    _tell(tx, order, reference, units, over, short if partly else {}, state)
     if not told:
-        arrivals.came(tx, number, units, first=first)
+        arrivals.came(tx, number, units, first=first, day=wiring.day(tx.now))
     tx.audit(by, "receive", reference, after=dict(units))
     tx.wake("core/replenishment", "core/alerts")
     return Received(reference, False, state, over, short, costs)
@@ -170,21 +171,12 @@ def _listed(units: Mapping[Sku, int]) -> str:
 
 def _costs(
     tx: Tx, wiring: Wiring, order: PurchaseRecord, lines: Mapping[Sku, LineRecord],
-    units: Mapping[Sku, int], reference: str, freight: Money | None,
+    units: Mapping[Sku, int], reference: str, freight: Money | None, *, told: bool,
 ) -> tuple[LandedLine, ...]:  # fmt: skip
     """Work out and freeze the landed cost of what has a price. Raises CannotBuy without a rate."""
-    supplier = wiring.config.suppliers.get(order.supplier)
-    if supplier is None:
-        raise CannotBuy(
-            f"{order.number}: supplier {order.supplier!r} is not in the configuration any more; "
-            "its freight and duty terms are needed to receive"
-        )
+    supplier = _supplier_of(wiring, order)
     today = wiring.day(tx.now)
-    priced = {
-        sku: (count, line.price.amount)
-        for sku, count in sorted(units.items())
-        if (line := lines.get(sku)) is not None and line.price is not None
-    }
+    priced = _priced(lines, units)
     found = land(wiring, supplier, priced, currency=order.currency, day=today, freight=freight)
     if found is None:
         own = wiring.config.shop.currency
@@ -202,8 +194,53 @@ def _costs(
         currency=wiring.config.shop.currency,
         basis=found.basis,
         owned=wiring.owned_places,
+        told=told,
     )
     return found.lines
+
+
+def _supplier_of(wiring: Wiring, order: PurchaseRecord) -> Supplier:
+    supplier = wiring.config.suppliers.get(order.supplier)
+    if supplier is None:
+        raise CannotBuy(
+            f"{order.number}: supplier {order.supplier!r} is not in the configuration any more; "
+            "its freight and duty terms are needed to receive"
+        )
+    return supplier
+
+
+def _priced(
+    lines: Mapping[Sku, LineRecord], units: Mapping[Sku, int]
+) -> dict[Sku, tuple[int, int]]:
+    """Sku -> (units, price of one) of what has a price."""
+    return {
+        sku: (count, line.price.amount)
+        for sku, count in sorted(units.items())
+        if (line := lines.get(sku)) is not None and line.price is not None
+    }
+
+
+def freight_of(
+    tx: Tx, wiring: Wiring, units: Mapping[str, Mapping[Sku, int]], freight: Money
+) -> dict[str, Money]:
+    """Purchase order -> its part of what the way of all these units cost; the parts add up to it.
+
+    Each unit bears what it would if all were one receipt, whoever sold it. Raises CannotBuy.
+    """
+    goods = []
+    for number, some in sorted(units.items()):
+        order = Purchases(tx).get(number, lock=True)
+        if order is None:
+            raise CannotBuy(f"there is no purchase order {number!r} any more")
+        priced = _priced({line.sku: line for line in order.lines}, some)
+        goods.append(Goods(_supplier_of(wiring, order), priced, order.currency))
+    shares = freight_shares(wiring, goods, freight, day=wiring.day(tx.now))
+    if shares is None:
+        raise CannotBuy(
+            f"no rate to {wiring.config.shop.currency} holds on {wiring.day(tx.now)} for one of "
+            f"{', '.join(sorted({one.currency for one in goods}))}; write it under `currencies`"
+        )
+    return dict(zip(sorted(units), shares, strict=True))
 
 
 # --- what a person brings ------------------------------------------------------------------------

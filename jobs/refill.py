@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -290,29 +290,33 @@ def send(
     strange = sorted(set(units or ()) - lines.keys())
     if strange:
         raise CannotShip(f"plan {plan} has no line for {', '.join(strange)}")
-    if Consignments(tx).get(number) is not None:
+    origin, place = row.scope.split(">")
+    made_there = consignments.named(tx, place, number)
+    if made_there is not None and not _adoptable(made_there, place):
         raise CannotShip(f"there is a consignment {number!r} already; give this one another number")
     wanted = {sku: one.units for sku, one in lines.items()} if units is None else dict(units)
-    origin, place = row.scope.split(">")
     if not Plans(tx).settle(plan, "done", by=by):
         raise CannotShip(f"plan {plan} was settled at this moment by somebody else")
     refill = wiring.config.locations[place].refill
     store = Consignments(tx)
-    store.add(
-        number, destination=place, lane=refill.lane if refill else "", by=by,
-        started_on=wiring.day(tx.now),
-    )  # fmt: skip
-    made = [
-        ConsignmentLine(
-            lines[sku].item, sku, count,
-            transfer=_take_off(tx, wiring, sku, count, origin, place, number, by),
-        )
-        for sku, count in sorted(wanted.items())
-        if count > 0
-    ]  # fmt: skip
+    if made_there is None:
+        store.add(
+            number, destination=place, lane=refill.lane if refill else "", by=by,
+            started_on=wiring.day(tx.now),
+        )  # fmt: skip
+    else:
+        number = made_there.number
+        tx.close_case("consignment_origin", subject_of(number), by=by)
+    there = {line.sku: line for line in made_there.lines} if made_there else {}
+    made = []
+    for sku, count in sorted(wanted.items()):
+        if count > 0:
+            line = there.get(sku, ConsignmentLine(lines[sku].item, sku, count))
+            made.append(_off_shelf(tx, wiring, line, count, origin, place, number, by))
     if not made:
         raise CannotShip(f"plan {plan}: nothing is to be sent")
     store.put(number, made)
+    consignments.ask_whether_ours(tx, place)
     tx.close_case("refill_due", f"refill {row.scope}", by=by)
     sent = sum(line.units for line in made)
     tx.decide(
@@ -321,6 +325,62 @@ def send(
     )
     tx.audit(by, "send transfer", number, after={line.sku: line.units for line in made})
     return consignments.expect(tx, wiring, number)
+
+
+def _adoptable(found: ConsignmentRecord, place: LocationId) -> bool:
+    """A shipment its receiver speaks of, of which nobody said which shelf it leaves."""
+    bound = any(line.bound for line in found.lines)
+    return found.open and bool(found.ref) and found.destination == place and not bound
+
+
+def say_origin(
+    tx: Tx, wiring: Wiring, number: str, origin: LocationId, *, by: str
+) -> ConsignmentRecord:
+    """The goods of a shipment that was made at its receiver left this place of ours.
+
+    Where we count that place they leave its shelf now; what the receiver booked in has arrived.
+    Raises CannotShip.
+    """
+    found = consignments.known(tx, number)
+    if wiring.location(origin) is None:
+        raise CannotShip(f"there is no location {origin!r}")
+    if origin == found.destination:
+        raise CannotShip(f"{number} goes to {origin}; name the place it left")
+    loose = [line for line in found.lines if line.sku and not line.bound and line.units]
+    if not loose:
+        raise CannotShip(f"of everything on {number} it is known where it came from")
+    made = [
+        _off_shelf(tx, wiring, line, line.units, origin, found.destination, number, by)
+        for line in loose
+    ]
+    Consignments(tx).put(number, made)
+    for line in made:
+        if line.transfer is not None and not found.open and line.left:
+            Transfers(tx).lose(line.transfer, person=by)
+    tx.close_case("consignment_origin", subject_of(number), by=by)
+    units = sum(line.units for line in made)
+    tx.decide(
+        subject_of(number),
+        Reason.of("consignment_left", number=number, units=units, location=origin, by=by),
+    )
+    tx.audit(by, "tell origin", number, after={"origin": origin, "units": units})
+    return consignments.expect(tx, wiring, number)
+
+
+def _off_shelf(
+    tx: Tx, wiring: Wiring, line: ConsignmentLine, units: int, origin: LocationId,
+    place: LocationId, number: str, by: str,
+) -> ConsignmentLine:  # fmt: skip
+    """The line with so many units taken off the origin's shelf."""
+    assert line.sku is not None
+    transfer = _take_off(tx, wiring, line.sku, units, origin, place, number, by)
+    booked = 0
+    if transfer is not None and line.received:
+        booked = min(units, line.received)
+        Transfers(tx).arrive(transfer, booked, person=by, note=number)
+    return replace(
+        line, units=max(line.units, units), loaded=units, transfer=transfer, booked=booked
+    )
 
 
 def _take_off(

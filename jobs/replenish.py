@@ -19,7 +19,7 @@ from core.model.cases import Case
 from core.model.catalog import Sku
 from core.model.reasons import Reason
 from core.rules.replenishment import AlertKind
-from jobs import consignments, refill
+from jobs import booked_in, consignments, refill
 from jobs.buying import PLAN, Line, lines_for
 from jobs.run import Run
 from jobs.store.bulk import chunks
@@ -45,6 +45,7 @@ def refresh_plans(run: Run) -> None:
         if keep_look(tx, run.wiring, look, by="lockstep"):
             refill.keep_plans(tx, transfers, by="lockstep")
         _late(tx, run.wiring)
+        booked_in.book_what_waits(tx, run.wiring)
         consignments.follow(tx, run.wiring)
 
 

@@ -35,6 +35,8 @@ class LegState:
     #: what somebody said: the forwarder, the carrier; None: nobody did
     planned: date | None = None
     actual: date | None = None
+    #: the earliest day it can have been done; None: nobody saw when that was
+    not_before: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,27 +126,83 @@ def leg_done(legs: Sequence[LegState], leg: Leg) -> date | None:
     return min(days, default=None)
 
 
+def delivered_not_before(legs: Sequence[LegState]) -> date | None:
+    """The earliest day the goods can have been delivered; None: nobody saw when that was.
+
+    Where only a later leg is known, what was seen of that one tells: the delivery and it came
+    between the same two looks.
+    """
+    done = [one for one in legs if one.actual and WAY.index(one.leg) >= WAY.index(Leg.DELIVERED)]
+    first = min(done, key=lambda one: WAY.index(one.leg), default=None)
+    return first.not_before if first else None
+
+
 @dataclass(frozen=True, slots=True)
 class Missing:
     """Units that were sent and not received, and until when somebody can be asked for them."""
 
     units: int
-    #: None: nobody knows when they were delivered
+    #: the last day that is surely in time; None: nobody knows when they were delivered
     claim_by: date | None
 
 
 def missing(
-    *, sent: int, received: int, delivered: date | None, ended: bool,
+    *, sent: int, received: int, legs: Sequence[LegState], ended: bool,
     settle_days: int, claim_days: int, today: date,
 ) -> Missing | None:  # fmt: skip
     """What is missing of a consignment; None: nothing, or it is too soon to say.
 
     Receivers book goods in for days: until they say that they are done, `settle_days` after the
-    delivery pass first. A claim may be made for `claim_days` after the delivery.
+    delivery pass first. A claim may be made for `claim_days` after the delivery: counted from the
+    earliest day it can have been, for a claim a day late is no claim.
     """
     if received >= sent:
         return None
+    delivered = leg_done(legs, Leg.DELIVERED)
     waited = delivered is not None and delivered + _DAY * settle_days < today
     if not ended and not waited:
         return None
-    return Missing(sent - received, delivered + _DAY * claim_days if delivered else None)
+    since = delivered_not_before(legs)
+    return Missing(sent - received, since + _DAY * claim_days if since else None)
+
+
+# --- what a receiver tells, shared out ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one order, transfer, or nobody put on a consignment of one Sku."""
+
+    #: units that were put on it; 0: only the receiver speaks of them
+    loaded: int
+    #: units our books took in by it
+    booked: int
+
+
+def shared_out(parts: Sequence[Part], *, sent: int, received: int) -> list[tuple[int, int]]:
+    """(units sent, units received) of each part, where a receiver tells only their sums.
+
+    A function of the sums and of what is booked alone, so that a report told again, in whatever
+    order, never books a unit under a second order. What was received is first what is booked, then
+    fills each part in turn; what is beyond goes to the last. Where the receiver takes units off
+    again, the last part loses them first.
+    """
+    got = [part.booked for part in parts]
+    rest = received - sum(got)
+    for index, part in enumerate(parts):
+        more = max(0, min(rest, part.loaded - part.booked))
+        got[index] += more
+        rest -= more
+    for index in reversed(range(len(parts))):
+        change = max(rest, -got[index])
+        got[index] += change
+        rest -= change
+    units = [0] * len(parts)
+    rest = sent
+    for upto in (got, [part.loaded for part in parts]):
+        for index, most in enumerate(upto):
+            more = max(0, min(rest, most - units[index]))
+            units[index] += more
+            rest -= more
+    units[-1] += rest
+    return list(zip(units, got, strict=True))

@@ -72,7 +72,7 @@ def landed(
     """
     prices = [line.price for line in lines]
     goods = shared(nearest(sum(prices) * rate), prices)
-    freights = shared(freight, _weights(lines, goods, by))
+    freights = shared(freight, freight_weights(lines, goods, by))
     return tuple(
         LandedLine(
             sku=line.sku,
@@ -86,7 +86,8 @@ def landed(
     )
 
 
-def _weights(lines: Sequence[ReceivedLine], goods: Sequence[int], by: ShareBy) -> list[int]:
+def freight_weights(lines: Sequence[ReceivedLine], goods: Sequence[int], by: ShareBy) -> list[int]:
+    """What the freight of these lines is shared by; `goods`: their values in the shop's money."""
     each = {
         ShareBy.VOLUME: [line.volume * line.units for line in lines],
         ShareBy.WEIGHT: [line.weight * line.units for line in lines],
@@ -163,6 +164,17 @@ class Pool:
     def of(self, units: int) -> int:
         """The value of so many of them."""
         return nearest(Fraction(self.value * units, self.units)) if self.units else 0
+
+
+def still_there(before: Pool | None, *, on_hand: int, units: int, sold: int) -> int:
+    """Units that were there before `units` came, where the shelf may have them in its count already.
+
+    A remote that counts a place raises its figure at one time and tells the receipt at another. What
+    was there after the last receipt, less what was `sold` since, says which; the count says between
+    which bounds.
+    """
+    last = before.units - sold if before is not None else 0
+    return max(0, min(on_hand, max(on_hand - units, last)))
 
 
 def averaged(before: Pool | None, *, on_hand: int, units: int, cost: int) -> Pool:

@@ -40,6 +40,7 @@ def register(app: typer.Typer) -> None:
     group.command(name="leg")(tell_leg)
     group.command(name="receive")(receive_goods)
     group.command(name="link")(link)
+    group.command(name="origin")(origin)
     group.command(name="close")(close)
     app.add_typer(group, name="consignment")
 
@@ -196,12 +197,12 @@ def send(
     """Send what a plan proposes: the units leave the origin's shelf and are on their way."""
     units = receive.read_slip(file)[0] if file else None
     with application(config) as app, app.store.transaction() as tx:
-        found = refill.send(tx, app.wiring, plan, number=number, units=units, by=person(by))
-        found = consignments.known(tx, number)
+        sent = refill.send(tx, app.wiring, plan, number=number, units=units, by=person(by))
+        found = consignments.known(tx, sent.number)
     out = console()
     out.print(
         Text(
-            f"{number}: {found.sent} units to {found.destination}, expected on {found.expected_on}"
+            f"{found.number}: {found.sent} units to {found.destination}, expected on {found.expected_on}"
         )
     )
     for line in found.lines:
@@ -296,7 +297,7 @@ def receive_goods(
             )  # fmt: skip
             left = consignments.known(tx, number).missing
     out = console()
-    if done and all(one.repeated for one in done):
+    if done is None:
         out.print(Text(f"{number}: this slip was received before; nothing was changed"))
         return
     out.print(Text(f"{number}: {sum(units.values())} units received"))
@@ -314,6 +315,18 @@ def link(
     with application(config) as app, app.store.transaction() as tx:
         found = booked_in.link(tx, app.wiring, number, ref, by=person(by))
     console().print(Text(f"{number} is {ref} at {found.connection}"))
+
+
+def origin(
+    number: NumberArgument,
+    place: Annotated[str, typer.Argument(help="our location that its goods left")],
+    config: ConfigOption = None,
+    by: ByOption = None,
+) -> None:
+    """Say which of our places a shipment made at its receiver left: its units leave that shelf."""
+    with application(config) as app, app.store.transaction() as tx:
+        found = refill.say_origin(tx, app.wiring, number, place, by=person(by))
+    console().print(Text(f"{number}: {found.sent} units left {place} for {found.destination}"))
 
 
 def close(

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, func, insert, select, tuple_, update
 
 from core.model.catalog import LocationId, Sku
 from core.model.inbound import Leg
 from core.rules.consignments import WAY, LegState
 from jobs.store.bulk import chunks, upsert
 from jobs.store.store import Tx
-from jobs.store.tables import consignment, consignment_leg, consignment_line
+from jobs.store.tables import (
+    consignment,
+    consignment_leg,
+    consignment_line,
+    consignment_slip,
+)
 
 OPEN, RECEIVED, CLOSED, CANCELED = "open", "received", "closed", "canceled"
 
@@ -29,16 +34,35 @@ class ConsignmentLine:
     #: None: nobody here knows the item
     sku: Sku | None
     units: int
+    #: as the receiver has it: fewer again where it takes some off
     received: int = 0
     #: the purchase order it was bought with; "": our own stock
     purchase: str = ""
     #: the transfer that took it off the origin's shelf
     transfer: int | None = None
+    #: units somebody here put on it; 0: only the receiver speaks of them
+    loaded: int = 0
+    #: units the order or the transfer took in: in our books, and never taken back by a report
+    booked: int = 0
 
     @property
     def left(self) -> int:
         """Units still to come; what came beyond what was sent owes nothing."""
         return max(0, self.units - self.received)
+
+    @property
+    def owed(self) -> int:
+        """Units of the order or transfer that are on it and not in our books yet."""
+        return max(0, self.units - self.booked)
+
+    @property
+    def bound(self) -> bool:
+        """We know whose goods they are, or which shelf they left."""
+        return bool(self.purchase) or self.transfer is not None
+
+    def came(self, units: int) -> ConsignmentLine:
+        """So many of it were booked in here."""
+        return replace(self, received=self.received + units, booked=self.booked + units)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +76,8 @@ class ConsignmentRecord:
     ref: str
     state: str
     told: str
+    told_name: str
+    told_on: date | None
     started_on: date
     watched: bool
     expected_on: date
@@ -113,6 +139,45 @@ class Consignments:
             query = query.where(consignment.c.state == OPEN)
         return self._records(self._tx.rows(query))
 
+    def made_there(self, destination: LocationId) -> list[ConsignmentRecord]:
+        """Open ones that only their receiver speaks of: nobody said whose goods they are."""
+        return [
+            one
+            for one in self.listed()
+            if one.destination == destination
+            and one.ref
+            and not any(line.bound for line in one.lines)
+        ]
+
+    def unbooked(self, skus: Iterable[Sku]) -> dict[tuple[Sku, str], int]:
+        """(Sku, purchase order) -> units its receiver has that the order did not take in yet."""
+        line = consignment_line.c
+        query = (
+            select(line.sku, line.purchase, func.sum(line.received - line.booked))
+            .where(line.purchase != "", line.sku.is_not(None), line.received > line.booked)
+            .group_by(line.sku, line.purchase)
+        )
+        found: dict[tuple[Sku, str], int] = {}
+        for chunk in chunks(sorted(set(skus)), 5_000):
+            for sku, purchase, units in self._connection.execute(query.where(line.sku.in_(chunk))):
+                found[sku, purchase] = int(units)
+        return found
+
+    def to_book(self) -> list[ConsignmentRecord]:
+        """Those of which the receiver has units that an order did not take in yet, over or not."""
+        line = consignment_line.c
+        waiting = (
+            select(line.consignment)
+            .where(line.purchase != "", line.sku.is_not(None), line.received > line.booked)
+            .distinct()
+        )
+        query = (
+            select(consignment)
+            .where(consignment.c.number.in_(waiting))
+            .order_by(consignment.c.number)
+        )
+        return self._records(self._tx.rows(query))
+
     def carrying(self, purchase: str) -> list[ConsignmentRecord]:
         """Open ones with goods of this purchase order, the next to come first, all held."""
         query = (
@@ -143,13 +208,22 @@ class Consignments:
             ):
                 lines[row.consignment].append(
                     ConsignmentLine(
-                        row.item, row.sku, row.units, row.received, row.purchase, row.transfer
+                        row.item,
+                        row.sku,
+                        row.units,
+                        row.received,
+                        row.purchase,
+                        row.transfer,
+                        row.loaded,
+                        row.booked,
                     )
                 )
             for row in self._tx.rows(
                 select(consignment_leg).where(consignment_leg.c.consignment.in_(chunk))
             ):
-                legs[row.consignment].append(LegState(Leg(row.leg), row.planned, row.actual))
+                legs[row.consignment].append(
+                    LegState(Leg(row.leg), row.planned, row.actual, row.not_before)
+                )
         return [
             ConsignmentRecord(
                 number=row.number,
@@ -159,6 +233,8 @@ class Consignments:
                 ref=row.ref,
                 state=row.state,
                 told=row.told,
+                told_name=row.told_name,
+                told_on=row.told_on,
                 started_on=row.started_on,
                 watched=row.watched,
                 expected_on=row.expected_on,
@@ -251,6 +327,17 @@ class Consignments:
             )
         )
 
+    def rewrite(self, number: str, lines: Sequence[ConsignmentLine]) -> None:
+        """Write these lines as they are now; there are no others any more."""
+        line = consignment_line.c
+        kept = [(one.item, one.purchase) for one in lines]
+        self._connection.execute(
+            consignment_line.delete().where(
+                line.consignment == number, tuple_(line.item, line.purchase).not_in(kept)
+            )
+        )
+        self.put(number, lines)
+
     def put(self, number: str, lines: Iterable[ConsignmentLine]) -> None:
         """Write these lines as they are now; the others stay."""
         rows = [
@@ -262,17 +349,37 @@ class Consignments:
                 "units": line.units,
                 "received": line.received,
                 "transfer": line.transfer,
+                "loaded": line.loaded,
+                "booked": line.booked,
             }
             for line in lines
         ]
         key = ["consignment", "item", "purchase"]
         upsert(self._connection, consignment_line, rows, key=key, returning=[])
 
+    def take_slip(self, number: str, slip: str, *, by: str) -> bool:
+        """Keep a packing slip of this consignment; False: its goods were booked in before."""
+        row = {"consignment": number, "slip": slip, "at": self._tx.now, "person": by}
+        key, once = ["consignment", "slip"], ["at", "person"]
+        return bool(upsert(self._connection, consignment_slip, [row], key=key, keep=once))
+
     def set_leg(
-        self, number: str, leg: Leg, *, planned: date | None = None, actual: date | None = None
+        self,
+        number: str,
+        leg: Leg,
+        *,
+        planned: date | None = None,
+        actual: date | None = None,
+        not_before: date | None = None,
     ) -> None:
-        """Tell a leg's planned or actual day; what is not told stays."""
-        row = {"consignment": number, "leg": str(leg), "planned": planned, "actual": actual}
+        """Tell a leg's planned day, or its actual one with the earliest it can have been.
+
+        What is not told stays.
+        """
+        row = {
+            "consignment": number, "leg": str(leg), "planned": planned, "actual": actual,
+            "not_before": not_before,
+        }  # fmt: skip
         before = self._connection.execute(
             select(consignment_leg).where(
                 consignment_leg.c.consignment == number, consignment_leg.c.leg == str(leg)
@@ -284,16 +391,20 @@ class Consignments:
         self._connection.execute(
             update(consignment_leg)
             .where(consignment_leg.c.consignment == number, consignment_leg.c.leg == str(leg))
-            .values(planned=planned or before.planned, actual=actual or before.actual)
+            .values(
+                planned=planned or before.planned,
+                actual=actual or before.actual,
+                not_before=not_before if actual else before.not_before,
+            )
         )
 
     def expect(self, number: str, *, expected_on: date, late_on: date) -> None:
         """When it will be there."""
         self._set(number, expected_on=expected_on, late_on=late_on)
 
-    def tell(self, number: str, word: str) -> None:
-        """What its receiver last said."""
-        self._set(number, told=word)
+    def tell(self, number: str, word: str, *, name: str, on: date) -> None:
+        """What its receiver last said, and what its own pages call it."""
+        self._set(number, told=word, told_name=name, told_on=on)
 
     def link(self, number: str, *, connection: str, ref: str) -> None:
         """Who receives it, and what they call it."""

@@ -11,10 +11,10 @@ from sqlalchemy import func, insert, select
 
 from core.model.catalog import LocationId, Sku
 from core.model.money import Money
-from core.rules.landed_cost import LandedLine, Pool, averaged
+from core.rules.landed_cost import LandedLine, Pool, averaged, still_there
 from jobs.store.bulk import chunks
 from jobs.store.store import Tx
-from jobs.store.tables import receipt_cost, stock_level
+from jobs.store.tables import order_line, orders, receipt_cost, stock_level
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +61,23 @@ class Costs:
         currency: str,
         basis: Mapping[Sku, Any],
         owned: Collection[LocationId],
+        told: bool = False,
     ) -> None:
         """Keep what a receipt cost. Called once per receipt, before its units move.
 
         `owned`: the locations whose units are ours; what lies elsewhere we never paid for, and it
-        must not thin the average.
+        must not thin the average. `told`: a remote's own figures move the shelf, before or after.
         """
         before = self.unit_cost(line.sku for line in lines)
-        there = self._on_hand([line.sku for line in lines], {*owned, location})
+        there = self._ours([line.sku for line in lines], {*owned, location})
         for line in lines:
             known = before.get(line.sku)
-            pool = averaged(
-                known.pool if known else None,
-                on_hand=there.get(line.sku, 0),
-                units=line.units,
-                cost=line.total,
-            )
+            pool = known.pool if known else None
+            on_hand = there.get(line.sku, 0)
+            if told and known is not None:
+                sold = self._sold(line.sku, since=known.at)
+                on_hand = still_there(pool, on_hand=on_hand, units=line.units, sold=sold)
+            pool = averaged(pool, on_hand=on_hand, units=line.units, cost=line.total)
             self._tx.connection.execute(
                 insert(receipt_cost).values(
                     reference=reference,
@@ -96,9 +97,25 @@ class Costs:
                 )
             )
 
-    def _on_hand(self, skus: Sequence[Sku], places: Collection[LocationId]) -> dict[Sku, int]:
+    def _sold(self, sku: Sku, *, since: datetime) -> int:
+        """Units that orders placed since then asked for, and were not canceled."""
+        units = self._tx.connection.execute(
+            select(func.sum(order_line.c.current * order_line.c.units_per_sale))
+            .join(orders, orders.c.id == order_line.c.order_id)
+            .where(
+                order_line.c.sku == sku,
+                orders.c.placed_at > since,
+                orders.c.canceled_at.is_(None),
+                orders.c.test.is_(False),
+            )
+        ).scalar()
+        return int(units or 0)
+
+    def _ours(self, skus: Sequence[Sku], places: Collection[LocationId]) -> dict[Sku, int]:
+        """Units on these shelves and on their way between them."""
+        units = stock_level.c.on_hand + stock_level.c.in_transit
         rows = self._tx.rows(
-            select(stock_level.c.sku, func.sum(stock_level.c.on_hand).label("units"))
+            select(stock_level.c.sku, func.sum(units).label("units"))
             .where(stock_level.c.sku.in_(skus), stock_level.c.location.in_(sorted(places)))
             .group_by(stock_level.c.sku)
         )

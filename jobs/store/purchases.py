@@ -195,6 +195,7 @@ class Purchases:
                     under_way[sku, purchase].append((day, units))
                 else:
                     found[sku, place].append((day, units))
+        there = Consignments(self._tx).unbooked(asked)
         line = purchase_order_line.c
         for chunk in chunks(asked, 5_000):
             for row in self._tx.rows(
@@ -204,7 +205,8 @@ class Purchases:
                 .order_by(purchase_order.c.expected_on, line.purchase)
             ):
                 told = row.quantity if row.confirmed is None else min(row.quantity, row.confirmed)
-                rest = told - row.received
+                # What the receiver has stands on its shelf, though our books cannot take it yet.
+                rest = told - row.received - there.get((row.sku, row.purchase), 0)
                 for day, units in [
                     *under_way[row.sku, row.purchase],
                     (row.expected_on, max(0, rest)),

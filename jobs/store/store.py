@@ -176,11 +176,13 @@ class Tx:
         return self.open_case(case)
 
     def _was_settled(self, case: Case) -> bool:
+        """By somebody: what went away by itself and came back is told again."""
         settled = self.connection.execute(
             select(cases.c.args).where(
                 cases.c.kind == case.kind,
                 cases.c.subject == case.subject,
                 cases.c.state == "closed",
+                cases.c.closed_by.is_not(None),
             )
         ).scalars()
         return dict(case.reason.args) in list(settled)

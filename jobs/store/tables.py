@@ -575,6 +575,14 @@ consignment = Table(
     ),
     Column("state", Text, nullable=False, comment="open, received, closed, canceled"),
     Column("told", Text, nullable=False, comment="what the receiver last said; '': nothing"),
+    Column(
+        "told_name",
+        Text,
+        nullable=False,
+        server_default="",
+        comment="what the receiver's own pages call it; empty: nothing",
+    ),
+    Column("told_on", Date, comment="the day it last said something"),
     Column("started_on", Date, nullable=False),
     Column(
         "watched",
@@ -613,6 +621,20 @@ consignment_line = Table(
     Column("sku", Text, comment="null: nobody here knows the item"),
     Column("units", Integer, nullable=False, comment="of the Sku that were sent"),
     Column("received", Integer, nullable=False, default=0),
+    Column(
+        "loaded",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="units somebody here put on it; 0: only the receiver speaks of them",
+    ),
+    Column(
+        "booked",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="units taken in by the order or transfer, never fewer than before",
+    ),
     Column("transfer", Number, ForeignKey("transfer.id"), comment="what took it off the origin"),
     CheckConstraint("units >= 0", name="units"),
     CheckConstraint("received >= 0", name="received"),
@@ -637,6 +659,21 @@ consignment_leg = Table(
     ),
     Column("planned", Date, comment="what somebody said; null: nobody did"),
     Column("actual", Date, comment="the day it was done; null: not yet"),
+    Column("not_before", Date, comment="the earliest day it can have been done; null: nobody saw"),
+)
+
+consignment_slip = Table(
+    "consignment_slip",
+    metadata,
+    Column(
+        "consignment",
+        Text,
+        ForeignKey("consignment.number", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("slip", Text, primary_key=True, comment="the number, or the digest of its bytes"),
+    Column("at", Instant, nullable=False),
+    Column("person", Text, nullable=False),
 )
 
 receipt_cost = Table(

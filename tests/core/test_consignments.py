@@ -12,12 +12,14 @@ from core.rules.consignments import (
     WAY,
     LegState,
     Missing,
+    Part,
     done_with,
     forecast_legs,
     leg_done,
     missing,
     observed_days,
     overdue,
+    shared_out,
 )
 from core.rules.lead_times import lead_time
 
@@ -141,18 +143,71 @@ def test_only_a_leg_that_was_planned_and_is_not_done_is_overdue():
 
 def test_units_are_missing_when_the_receiver_is_done_or_has_had_its_days():
     asked = {"sent": 100, "received": 96, "settle_days": 14, "claim_days": 60}
+    seen = [LegState(Leg.DELIVERED, actual=day(0), not_before=day(-1))]
 
     # a receiver that is still booking in has its days
-    assert missing(**asked, delivered=day(0), ended=False, today=day(14)) is None
-    # then, or as soon as it says that it is done, they are missing
-    due = Missing(4, day(60))
-    assert missing(**asked, delivered=day(0), ended=False, today=day(15)) == due
-    assert missing(**asked, delivered=day(0), ended=True, today=day(2)) == due
-    # without a day of delivery nobody can say until when
-    assert missing(**asked, delivered=None, ended=True, today=day(2)) == Missing(4, None)
-    assert (
-        missing(**{**asked, "received": 100}, delivered=day(0), ended=True, today=day(90)) is None
-    )
+    assert missing(**asked, legs=seen, ended=False, today=day(14)) is None
+    # then, or as soon as it says that it is done, they are missing, and the day is surely in time
+    due = Missing(4, day(59))
+    assert missing(**asked, legs=seen, ended=False, today=day(15)) == due
+    assert missing(**asked, legs=seen, ended=True, today=day(2)) == due
+    assert missing(**{**asked, "received": 100}, legs=seen, ended=True, today=day(90)) is None
+
+
+def test_nobody_can_say_until_when_where_the_delivery_was_not_seen():
+    asked = {"sent": 100, "received": 96, "settle_days": 14, "claim_days": 60, "today": day(2)}
+    # heard of when it had been delivered; its end was seen, which says nothing of the delivery
+    heard = [
+        LegState(Leg.DELIVERED, actual=day(0)),
+        LegState(Leg.RECEIVING, actual=day(1), not_before=day(1)),
+    ]
+
+    assert missing(**asked, legs=[], ended=True) == Missing(4, None)
+    assert missing(**asked, legs=heard, ended=True) == Missing(4, None)
+    # where nobody told of the delivery, it and the end came between the same two looks
+    assert missing(**asked, legs=heard[1:], ended=True) == Missing(4, day(61))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=4),
+    st.integers(0, 200),
+    st.integers(0, 200),
+)
+def test_shares_add_up_to_what_was_told(loads: list[tuple[int, int]], sent: int, received: int):
+    parts = [Part(loaded, booked) for loaded, booked in loads]
+
+    shares = shared_out(parts, sent=sent, received=received)
+
+    assert sum(units for units, _ in shares) == sent
+    assert sum(came for _, came in shares) == received
+    assert all(units >= 0 and came >= 0 for units, came in shares)
+    # what is booked stays where it is booked, as long as the receiver has that many
+    if received >= sum(part.booked for part in parts):
+        assert all(came >= part.booked for (_, came), part in zip(shares, parts, strict=True))
+
+
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=8), st.integers(0, 30), st.integers(0, 30))
+def test_no_unit_is_booked_twice_however_often_a_sum_goes_up_and_down(
+    told: list[int], first: int, second: int
+):
+    # given two orders on one shipment whose received sum rises and falls
+    parts = [Part(first, 0), Part(second, 0)]
+    for received in told:
+        shares = shared_out(parts, sent=first + second, received=received)
+        parts = [
+            Part(part.loaded, max(part.booked, came))
+            for part, (_, came) in zip(parts, shares, strict=True)
+        ]
+
+    # then as many are booked as it ever had, no more
+    assert sum(part.booked for part in parts) == max(told)
+
+
+def test_a_sum_that_falls_and_comes_back_is_shared_as_before():
+    parts = [Part(20, 0), Part(28, 0)]
+    assert shared_out(parts, sent=48, received=0) == [(20, 0), (28, 0)]
+    assert shared_out(parts, sent=10, received=0) == [(10, 0), (0, 0)]
+    assert shared_out(parts, sent=48, received=48) == [(20, 20), (28, 28)]
 
 
 def test_what_a_receiver_says_ends_the_legs_it_speaks_of():

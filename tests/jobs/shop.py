@@ -226,9 +226,11 @@ class Shop:
                 for flow in WRITING_FLOWS:
                     Permissions(tx).set_mode(channel, flow, to, skus=None, share=None, by="tester")
 
-    def receive(self, sku: str, units: int, *, reference: str = "R1") -> None:
+    def receive(
+        self, sku: str, units: int, *, reference: str = "R1", location: str = "home"
+    ) -> None:
         with self.store.transaction() as tx:
-            Stock(tx).move([receipt(sku, units, reference=reference)])
+            Stock(tx).move([receipt(sku, units, location=location, reference=reference)])
 
     def record(self, *items: Order) -> None:
         channel = items[0].channel

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,45 +11,39 @@ import pytest
 from core.errors import Rejected
 from core.model.catalog import FulfilledBy
 from core.model.inbound import InboundItem, InboundReport, InboundState, Leg
+from core.model.money import Money
 from core.model.stock import MovementKind, StockMovement
-from core.ports import Batch, InboundSource
+from core.ports import Batch
 from jobs import booked_in, consignments, receive, refill, replenish
 from jobs.clock import ManualClock
 from jobs.consignments import CannotShip
 from jobs.purchase import CannotBuy
-from jobs.runner import Runner
-from jobs.store.consignments import ConsignmentRecord, Consignments
+from jobs.store.consignments import ConsignmentLine, ConsignmentRecord, Consignments
 from jobs.store.costs import Costs
 from jobs.store.purchases import Purchases
 from jobs.store.stock import Stock
 from jobs.store.store import Store
-from jobs.store.tables import cases, transfer
+from jobs.store.tables import cases, receipt_cost, transfer
+from jobs.store.transfers import Transfers
 from tests.jobs.builders import line, order, rows
 from tests.jobs.buying import SUPPLIERS, Market, open_market
-from tests.jobs.shop import Remote
-
-FBA = """
-  fba:
-    counted_by: amazon-us
-    channels: [amazon-us]
-    refill: {origins: [home], lane: truck, review_days: 7, order_days: 14, keep_days: 7}
-"""
-LANES = """
-lanes:
-  sea: {legs: {ready: 10, sailed: 5, port: 15, receiving: 3}, settle_days: 5, claim_days: 40}
-  truck: {legs: {loaded: 1, delivered: 4, receiving: 3}, settle_days: 10, claim_days: 60}
-"""
-
-
-class Fba(Remote, InboundSource):
-    """A channel that receives: it says of shipments what it was told to say."""
-
-    def __init__(self, clock: ManualClock) -> None:
-        super().__init__("amazon-us", clock)
-        self.reports: list[InboundReport] = []
-
-    def pull_inbound(self, *, since: str | None) -> Iterator[Batch[InboundReport]]:
-        yield Batch(tuple(self.reports), "end")
+from tests.jobs.underway import (
+    FBA,
+    LANES,
+    Fba,
+    bought,
+    come,
+    coming,
+    leg,
+    now,
+    open_cases,
+    pass_days,
+    po,
+    received,
+    receiving,
+    ship,
+    told,
+)
 
 
 @pytest.fixture
@@ -62,78 +55,6 @@ def market(store: Store, clock: ManualClock, tmp_path: Path) -> Market:
 @pytest.fixture
 def fba(market: Market) -> Fba:
     return receiving(market)
-
-
-def receiving(market: Market) -> Fba:
-    """Amazon tells what it receives."""
-    made = Fba(market.shop.clock)
-    wiring = market.shop.wiring
-    market.shop.channels["amazon-us"] = made
-    market.shop.wiring = replace(wiring, connectors={**wiring.connectors, "amazon-us": made})
-    market.shop.runner = Runner(market.shop.store, market.shop.wiring, market.shop.runner._log)
-    market.shop.runner.declare()
-    return made
-
-
-def bought(market: Market, units: int = 48) -> str:
-    """A purchase order that the supplier has."""
-    market.shop.receive("TEA", 20)
-    market.sell("TEA", 3, days=30)
-    plan = market.plans()["mill"][0]
-    made = market.approve(plan, skus=["TEA"], quantities={"TEA": units})
-    market.send()
-    return made.number
-
-
-def ship(market: Market, number: str, *orders: str, **more: object) -> ConsignmentRecord:
-    with market.shop.store.transaction() as tx:
-        return consignments.ship(tx, market.shop.wiring, number, orders, by="olga", **more)  # type: ignore[arg-type]
-
-
-def leg(market: Market, number: str, name: Leg, **days: date) -> ConsignmentRecord:
-    with market.shop.store.transaction() as tx:
-        return consignments.tell_leg(tx, market.shop.wiring, number, name, by="olga", **days)
-
-
-def come(market: Market, number: str, slip: str, **units: int) -> None:
-    with market.shop.store.transaction() as tx:
-        consignments.receive_goods(tx, market.shop.wiring, number, units, slip=slip, by="olga")
-
-
-def now(market: Market, number: str) -> ConsignmentRecord:
-    with market.shop.store.reading() as tx:
-        assert [*Stock(tx).verify(), *Purchases(tx).verify()] == []
-        found = Consignments(tx).get(number)
-    assert found is not None
-    return found
-
-
-def told(
-    market: Market, fba: Fba, state: InboundState, *items: InboundItem, **more: object
-) -> None:
-    at = market.shop.clock.now()
-    report = InboundReport("FBA15", "", state, str(state).upper(), at, items)
-    fba.reports = [replace(report, **more)]  # type: ignore[arg-type]
-    booked_in.pull_inbound(market.shop.run("amazon-us/inbound"), "amazon-us")
-
-
-def pass_days(market: Market, days: int) -> None:
-    market.shop.clock.advance(days * 86_400)
-    replenish.refresh_plans(market.shop.run("core/replenishment"))
-
-
-def open_cases(market: Market) -> dict[str, dict[str, object]]:
-    return {
-        row["kind"]: {"code": row["code"], **row["args"]}
-        for row in rows(market.shop.store, cases)
-        if row["state"] == "open"
-    }
-
-
-def coming(market: Market, sku: str = "TEA") -> dict[str, tuple[tuple[date, int], ...]]:
-    with market.shop.store.reading() as tx:
-        found = Purchases(tx).incoming([sku])
-    return {place: days for (_, place), days in found.items()}
 
 
 # --- legs ----------------------------------------------------------------------------------------
@@ -307,6 +228,115 @@ def test_a_closed_consignment_leaves_its_missing_units_with_the_order(market: Ma
     assert [units for _, units in coming(market)["home"]] == [8]
 
 
+def test_a_slip_told_again_books_nothing_under_the_next_order(market: Market):
+    # given a container with the goods of two orders
+    ship(
+        market,
+        "MSKU1",
+        po(market, "PO-A", to="home", TEA=10),
+        po(market, "PO-B", to="home", TEA=10),
+    )
+
+    # when its slip over ten is told twice
+    come(market, "MSKU1", "S", TEA=10)
+    come(market, "MSKU1", "S", TEA=10)
+
+    # then ten came
+    assert (received(market, "PO-A"), received(market, "PO-B")) == ({"TEA": 10}, {"TEA": 0})
+    assert now(market, "MSKU1").received == 10
+
+
+def test_a_slip_that_could_not_be_booked_can_be_told_again(market: Market):
+    ship(market, "MSKU1", po(market, "PO-A", to="home", TEA=10))
+    with pytest.raises(CannotBuy, match="is not in the configuration"):
+        po(market, "PO-Z", to="home", supplier="gone", CUP=5)
+        ship(market, "MSKU1", "PO-Z")
+        come(market, "MSKU1", "S", TEA=10, CUP=5)
+
+    assert now(market, "MSKU1").received == 0
+    come(market, "MSKU1", "S", TEA=10)
+    assert received(market, "PO-A") == {"TEA": 10}
+
+
+def test_what_is_booked_in_was_delivered_that_day(market: Market):
+    # given goods of which nobody told the legs
+    ship(market, "MSKU1", po(market, "PO-A", to="home", TEA=10))
+    today = market.shop.wiring.day(market.shop.clock.now())
+    come(market, "MSKU1", "S", TEA=8)
+
+    # when the days for booking in are over, then what is missing has its day
+    pass_days(market, 6)
+    assert (
+        open_cases(market)["consignment_short"]["claim_by"]
+        == (today + timedelta(days=40)).isoformat()
+    )
+
+
+def test_goods_that_turn_up_of_a_closed_consignment_are_its_own(market: Market):
+    # given a consignment that was closed two short, and another with goods of the same order
+    ship(market, "OLD", po(market, "PO-A", to="home", TEA=20), units={"TEA": 10})
+    come(market, "OLD", "S", TEA=8)
+    with market.shop.store.transaction() as tx:
+        consignments.close(tx, market.shop.wiring, "OLD", note="lost", by="olga")
+    ship(market, "NEW", "PO-A", units={"TEA": 10})
+
+    # when the two are found
+    come(market, "OLD", "T", TEA=2)
+
+    # then the other is as full as before
+    assert (now(market, "OLD").received, now(market, "NEW").received) == (10, 0)
+    assert sum(units for _, units in coming(market)["home"]) == 10
+
+
+def by_volume(store: Store, clock: ManualClock, folder: Path) -> Market:
+    """The mill's tea is large and cheap, its cups are small and dear."""
+    more = SUPPLIERS.replace(
+        "lead_days: 10", "lead_days: 10\n    freight: {by: volume}", 1
+    ).replace('cost: "1.50"', 'volume: 10000, cost: "1.50"').replace(
+        'cost: "3.00"', 'volume: 1000, cost: "3.00"'
+    )  # fmt: skip
+    return open_market(store, clock, folder, more=more + LANES)
+
+
+def test_the_freight_of_a_container_is_borne_by_volume_whoever_ordered_it(
+    store: Store, clock: ManualClock, tmp_path: Path
+):
+    # given one order of few large things and one of many small ones
+    market = by_volume(store, clock, tmp_path)
+    ship(
+        market, "MSKU1",
+        po(market, "PO-A", to="home", TEA=10), po(market, "PO-B", to="home", CUP=10),
+    )  # fmt: skip
+
+    # when they come together at 1000.00 of freight
+    with store.transaction() as tx:
+        consignments.receive_goods(
+            tx, market.shop.wiring, "MSKU1", {"TEA": 10, "CUP": 10}, slip="S",
+            freight=Money(100_000, "USD"), by="olga",
+        )  # fmt: skip
+
+    # then each bears it by the room it took, to the cent
+    freights = {row["sku"]: row["freight"] for row in rows(store, receipt_cost)}
+    assert freights == {"TEA": 90_909, "CUP": 9_091}
+
+
+@pytest.mark.parametrize("cents", [1, 100, 9_999])
+def test_no_cent_of_a_freight_is_lost_between_orders(
+    store: Store, clock: ManualClock, tmp_path: Path, cents: int
+):
+    market = by_volume(store, clock, tmp_path)
+    orders = [po(market, f"PO-{name}", to="home", TEA=7) for name in "ABC"]
+    ship(market, "MSKU1", *orders)
+
+    with store.transaction() as tx:
+        consignments.receive_goods(
+            tx, market.shop.wiring, "MSKU1", {"TEA": 21}, slip="S",
+            freight=Money(cents, "USD"), by="olga",
+        )  # fmt: skip
+
+    assert sum(row["freight"] for row in rows(store, receipt_cost)) == cents
+
+
 # --- a receiver that tells -----------------------------------------------------------------------
 
 
@@ -317,11 +347,16 @@ def test_a_shipment_made_at_fba_is_followed_to_its_end(market: Market, fba: Fba)
     assert (found.destination, found.lane, found.watched) == ("fba", "truck", True)
     assert coming(market)["fba"] == ((found.expected_on, 100),)
 
-    # when it leaves, is delivered and booked in but for four
+    # when it leaves the shelf, is delivered and booked in but for four
     start = market.shop.wiring.day(market.shop.clock.now())
+    market.shop.receive("TEA", 150)
     pass_days(market, 2)
+    with market.shop.store.transaction() as tx:
+        refill.say_origin(tx, market.shop.wiring, "FBA15", "home", by="olga")
     told(market, fba, InboundState.ON_THE_WAY, InboundItem("TEA", 100, 0))
-    pass_days(market, 5)
+    pass_days(market, 4)
+    told(market, fba, InboundState.ON_THE_WAY, InboundItem("TEA", 100, 0))
+    pass_days(market, 1)
     told(market, fba, InboundState.DELIVERED, InboundItem("TEA", 100, 0))
     told(market, fba, InboundState.RECEIVING, InboundItem("TEA", 100, 60))
     assert [units for _, units in coming(market)["fba"]] == [40]
@@ -332,7 +367,8 @@ def test_a_shipment_made_at_fba_is_followed_to_its_end(market: Market, fba: Fba)
     # then the four are a Case with the day until which to claim them
     short = open_cases(market)["consignment_short"]
     assert (short["missing"], short["lines"]) == (4, "TEA x4")
-    assert short["claim_by"] == (start + timedelta(days=7 + 60)).isoformat()
+    # which counts from the last look at which they were not delivered yet
+    assert short["claim_by"] == (start + timedelta(days=6 + 60)).isoformat()
     assert coming(market) == {}
 
     # when FBA finds them, then the Case closes
@@ -440,12 +476,16 @@ def test_units_that_are_found_of_one_sku_are_booked_though_another_is_counted_do
     # when it finds 5 of the one, and takes 5 of the other off again: as many as before in all
     told(market, fba, InboundState.RECEIVING, InboundItem("TEA", 48, 25), InboundItem("CUP", 40, 5))
 
-    # then what was found is booked, and what was booked of the other stays for a person
+    # then what was found is booked, and what was booked of the other stays in our books
     with store.reading() as tx:
         order = Purchases(tx).get(number)
     assert order is not None
     assert {line.sku: line.received for line in order.lines} == {"TEA": 25, "CUP": 10}
-    assert {line.sku: line.received for line in now(market, "CTR1").lines} == {"TEA": 25, "CUP": 10}
+    assert {line.sku: line.received for line in now(market, "CTR1").lines} == {"TEA": 25, "CUP": 5}
+    # and is told as missing when FBA is done
+    told(market, fba, InboundState.CLOSED, InboundItem("TEA", 48, 48), InboundItem("CUP", 40, 35))
+    short = open_cases(market)["consignment_short"]
+    assert (short["lines"], short["missing"]) == ("CUP x5", 5)
 
 
 def test_a_shipment_that_may_be_ours_asks_and_is_taken_over_when_it_is(market: Market, fba: Fba):
@@ -572,6 +612,28 @@ def test_a_transfer_takes_the_units_off_the_shelf_and_ends_with_what_fba_receive
     assert (row["state"], row["arrived"], row["lost"]) == ("closed", sent.sent - 1, 1)
     assert open_cases(selling)["consignment_short"]["missing"] == 1
     assert now(selling, "T-1").state == "closed"
+
+
+def test_a_transfer_to_a_place_we_count_arrives_once_for_each_slip(selling: Market):
+    # given 24 units on their way between two shelves of ours
+    with selling.shop.store.transaction() as tx:
+        number = Transfers(tx).send(
+            "TEA", 24, origin="home", destination="annex", counted_here=True, cause="refill",
+            person="olga",
+        )  # fmt: skip
+        store = Consignments(tx)
+        store.add("T-1", destination="annex", lane="truck", by="olga", started_on=tx.now.date())
+        store.put("T-1", [ConsignmentLine("TEA", "TEA", 24, transfer=number, loaded=24)])
+
+    # when a slip over 12 is told twice
+    come(selling, "T-1", "S", TEA=12)
+    come(selling, "T-1", "S", TEA=12)
+
+    # then 12 arrived
+    with selling.shop.store.reading() as tx:
+        shelves = {one.location: one.on_hand for one in Stock(tx).levels(["TEA"])["TEA"]}
+    assert shelves["annex"] == 12
+    assert now(selling, "T-1").received == 12
 
 
 def test_a_shipment_canceled_at_fba_says_which_units_left_the_shelf(selling: Market, fba: Fba):

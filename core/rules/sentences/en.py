@@ -322,10 +322,15 @@ SENTENCES: Final[dict[str, str]] = {
     "consignment_unknown_items": "Consignment {number} to {location} holds things nobody here knows: {items}. "
     "Write them in the table of Skus, or their names as aliases; they count for nothing until then.",
     "consignment_unbooked": "Goods of {purchase} that came with consignment {number} could not be booked in: {why} "
-    "It is tried again with the next report.",
+    "It is tried again every hour.",
     "consignment_stranger": "Shipment {number} to {location} was made there, and these of ours wait for its number: "
     "{waiting}. If it is one of them, `lockstep consignment link CONSIGNMENT {number}`; else close this Case. "
     "Until then its units may count twice, and too little is bought.",
+    "consignment_left": "{by} said that {units:unit|units} of consignment {number} left {location}.",
+    "consignment_origin": "Shipment {number} has left for {location}, and nobody said which shelf its goods "
+    "({lines}) came from: until then they may be sold twice. Say it with `lockstep consignment origin {number} PLACE`, "
+    "or whose order they are with `lockstep consignment ship {number} --purchase ORDER`; close this Case if neither "
+    "holds them.",
     "consignment_canceled": "Consignment {number} to {location} was canceled there. {units:unit|units} left our shelf "
     "with it (transfers {transfers}): put them back with `lockstep stock arrived` at the place they return to, or "
     "send them again.",
@@ -447,6 +452,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_consignment_unclear": "Goods under way of which nobody says how they are",
     "group_case_consignment_unknown_items": "Goods under way that nobody here knows",
     "group_case_consignment_unbooked": "Goods that came and could not be booked in",
+    "group_case_consignment_origin": "Shipments of which nobody said where they came from",
     "group_case_consignment_stranger": "Shipments that may be ours",
     "group_case_consignment_canceled": "Goods under way that were canceled",
     "group_case_purchase_refused": "Purchase orders that were refused",

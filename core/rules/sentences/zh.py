@@ -275,9 +275,13 @@ SENTENCES: Final[dict[str, str]] = {
     "请询问货代；用 `lockstep consignment leg {number} {leg_word} --planned 日期` 填写新日期，或告知已完成。",
     "consignment_unclear": "{location} 对货运 {number} 的状态为“{word}”。请到对方后台查看。",
     "consignment_unknown_items": "发往 {location} 的货运 {number} 含有这里无人认识的商品：{items}。请写入 Sku 表或作为别名；在此之前不计入在途。",
-    "consignment_unbooked": "随货运 {number} 到达的 {purchase} 的货物无法入账：{why} 下次收到报告时会重试。",
+    "consignment_unbooked": "随货运 {number} 到达的 {purchase} 的货物无法入账：{why} 每小时重试一次。",
     "consignment_stranger": "发往 {location} 的货件 {number} 是在对方后台创建的，而我们有货运在等待其编号：{waiting}。"
     "若是其中之一，请执行 `lockstep consignment link 货运 {number}`；否则关闭此事项。在此之前其数量可能被重复计算，导致采购不足。",
+    "consignment_left": "{by} 说明货运 {number} 的 {units} 件是从 {location} 发出的。",
+    "consignment_origin": "货件 {number} 已发往 {location}，但没有人说明其货物（{lines}）出自哪个货架：在此之前可能被重复销售。"
+    "请用 `lockstep consignment origin {number} 仓库` 说明，或用 `lockstep consignment ship {number} --purchase 采购单` "
+    "说明属于哪张采购单；若都不是，请关闭此事项。",
     "consignment_canceled": "发往 {location} 的货运 {number} 已在对方后台取消。{units} 件已随之离开我方货架（调拨 {transfers}）："
     "请在其返回的仓库用 `lockstep stock arrived` 入库，或重新发货。",
     # --- 补货调拨 ---
@@ -380,6 +384,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_consignment_unclear": "状态不明的在途货物",
     "group_case_consignment_unknown_items": "含有未知商品的在途货物",
     "group_case_consignment_unbooked": "已到但无法入账的货物",
+    "group_case_consignment_origin": "来源未说明的货件",
     "group_case_consignment_stranger": "可能属于我们的货件",
     "group_case_consignment_canceled": "被取消的在途货物",
     "group_case_purchase_refused": "被拒绝的采购单",
