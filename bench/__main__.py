@@ -11,6 +11,7 @@ from bench import (
     drift,
     feeds,
     figures,
+    joint,
     offers,
     orders,
     oversell,
@@ -34,6 +35,8 @@ MEASUREMENTS: dict[str, Callable[..., figures.Figures]] = {
     "drift": drift.measure,
     "routing": routing.measure,
     "routing-speed": routing.measure_speed,
+    "routing-backlog": joint.measure,
+    "routing-backlog-oracle": joint.measure_oracle,
 }
 #: The smallest sizes, to see that everything runs.
 SMALL: dict[str, dict[str, object]] = {
@@ -49,6 +52,8 @@ SMALL: dict[str, dict[str, object]] = {
     "drift": {"cases": (("amazon", 100, 50),), "changes": 4},
     "routing": {"cases": ((3, 3, True, 10),)},
     "routing-speed": {"orders": 200},
+    "routing-backlog": {"orders": 60, "skus": 20},
+    "routing-backlog-oracle": {"backlogs": 2, "orders": 5},
 }
 
 

@@ -1,4 +1,4 @@
-"""The same cost of shipping one order, written as a mixed-integer program for HiGHS: an independent judge.
+"""The same cost of shipping one order, or several that share units, written as a mixed-integer program for HiGHS: an independent judge.
 
 It shares with `core.rules.routing` only the model of what things cost, not how the least is found.
 """
@@ -63,24 +63,40 @@ def cheapest(
     most_places: int,
 ) -> int | None:
     """Cents of the cheapest plan that ships everything; None: there is none."""
+    return cheapest_together([(demands, origins)], have, pieces, most_places)
+
+
+def cheapest_together(
+    orders: Sequence[tuple[Sequence[Demand], Sequence[Origin]]],
+    have: Mapping[tuple[Sku, LocationId], int],
+    pieces: Mapping[Sku, Piece],
+    most_places: int,
+) -> int | None:
+    """Cents of the cheapest plans that ship all of these orders; None: there are none."""
     program = Program()
-    given: dict[int, dict[int, float]] = defaultdict(dict)
-    opened: dict[int, float] = {}
-    for one in origins:
-        _place(program, one, demands, have, pieces, given, opened)
-    for number, demand in enumerate(demands):
-        if not given[number]:
-            return None
-        program.within(given[number], demand.units, demand.units)
-    program.within(opened, 0, most_places)
+    taken: dict[tuple[Sku, LocationId], dict[int, float]] = defaultdict(dict)
+    for demands, origins in orders:
+        given: dict[int, dict[int, float]] = defaultdict(dict)
+        opened: dict[int, float] = {}
+        for one in origins:
+            mine = _place(program, one, demands, pieces, given, opened)
+            for sku, units in mine.items():
+                taken[sku, one.place].update(units)
+        for number, demand in enumerate(demands):
+            if not given[number]:
+                return None
+            program.within(given[number], demand.units, demand.units)
+        program.within(opened, 0, most_places)
+    for cell, units in taken.items():
+        program.within(units, 0, max(0, have.get(cell, 0)))
     return program.least()
 
 
 def _place(
-    program: Program, one: Origin, demands: Sequence[Demand],
-    have: Mapping[tuple[Sku, LocationId], int], pieces: Mapping[Sku, Piece],
+    program: Program, one: Origin, demands: Sequence[Demand], pieces: Mapping[Sku, Piece],
     given: dict[int, dict[int, float]], opened: dict[int, float],
-) -> None:  # fmt: skip
+) -> dict[Sku, dict[int, float]]:  # fmt: skip
+    """Put one place that may ship an order in; Sku -> the variables that take units of it there."""
     chosen: dict[int, float] = {}
     taken: dict[Sku, dict[int, float]] = defaultdict(dict)
     touched: dict[int, dict[int, float]] = defaultdict(dict)
@@ -123,8 +139,8 @@ def _place(
         line = program.number(one.line, 1)
         program.within({**units, line: -demands[number].units}, -numpy.inf, 0)
     for sku, units in taken.items():
-        program.within(units, 0, max(0, have.get((sku, one.place), 0)))
         if steps := one.scarcity.get(sku):
             each = [program.number(step, 1, whole=False) for step in steps]
             each.append(program.number(steps[-1], 1e6, whole=False))
             program.within({**units, **dict.fromkeys(each, -1.0)}, -numpy.inf, 0)
+    return taken

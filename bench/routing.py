@@ -56,13 +56,13 @@ def instance(chance: random.Random, *, places: int, lines: int, scarce: bool) ->
     shelf = (0, 0, 1, 2) if scarce else (0, 6, 20, 20)
     return Instance(
         [Demand(sku, {sku: 1}, chance.choices((1, 2, 3), (8, 1, 1))[0]) for sku in skus],
-        [_origin(chance, name, at, skus) for at, name in enumerate(names)],
+        [origin_of(chance, name, at, skus) for at, name in enumerate(names)],
         {(sku, name): chance.choice(shelf) for sku in skus for name in names},
-        {sku: _piece(chance) for sku in skus},
+        {sku: piece_of(chance) for sku in skus},
     )
 
 
-def _piece(chance: random.Random) -> Piece:
+def piece_of(chance: random.Random) -> Piece:
     return Piece(
         round(chance.lognormvariate(6.5, 0.9)),
         round(chance.lognormvariate(8, 0.9)),
@@ -71,7 +71,7 @@ def _piece(chance: random.Random) -> Piece:
     )
 
 
-def _origin(chance: random.Random, name: str, priority: int, skus: Sequence[Sku]) -> Origin:
+def origin_of(chance: random.Random, name: str, priority: int, skus: Sequence[Sku]) -> Origin:
     zone, supplier = chance.randrange(1, 9), chance.random() < 0.3
     ways = tuple(
         Way(
