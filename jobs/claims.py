@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap, Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -160,6 +160,12 @@ class Availability:
                 key = (one.sku, one.location)
                 self.units[key] = self.units.get(key, 0) + one.quantity
 
+    def take_back(self, claims: Iterable[Claim]) -> None:
+        """Count these claims as free again; none of them were units of an order's own."""
+        for one in claims:
+            if one.location is not None:
+                self.units[one.sku, one.location] += one.quantity
+
     def take(self, claims: Iterable[Claim], own: Mapping[tuple[Sku, LocationId], int]) -> None:
         """Count these claims as taken; `own` units were never among the free ones."""
         mine = Counter(own)
@@ -212,8 +218,35 @@ class Claims:
         routes = Routes.open(tx, wiring, skus)
         return cls(stock, held, wiring, available, figures, kept, tx.now, closed, routes)
 
+    def settle_together(
+        self, records: Sequence[OrderRecord], *, moving: Collection[int],
+        routes: Callable[[OrderRecord, Allocation], bool],
+    ) -> dict[int, Allocation]:  # fmt: skip
+        """Settle these orders in their turn; then `moving` ones may change places for the sake of all.
+
+        `routes` says whether an order is now sent to the places it was allocated, which take no more
+        orders a day than they can.
+        """
+        made: dict[int, Allocation] = {}
+        for record in records:
+            made[record.id] = self._allocate(record, shared=record.id in moving)
+            if routes(record, made[record.id]):
+                self.routes.count(made[record.id])
+        for number, allocation in self.routes.together(self.available.units).items():
+            self.available.take_back(made[number].claims)
+            self.available.take(allocation.claims, {})
+            made[number] = allocation
+        for record in records:
+            self._hold(record, made[record.id])
+        return made
+
     def settle(self, record: OrderRecord) -> Allocation:
         """Allocate what the order needs; keep reservations that fit, change those that do not."""
+        allocation = self._allocate(record, shared=False)
+        self._hold(record, allocation)
+        return allocation
+
+    def _allocate(self, record: OrderRecord, *, shared: bool) -> Allocation:
         self.available.give_back(record)
         refused = {
             one.location for one in record.fulfillments if one.state is FulfillmentState.REJECTED
@@ -226,14 +259,20 @@ class Claims:
         asked = [self._barred(record, one) for one in demands(record, self.wiring)]
         taken = self._taken_units(record, asked)
         own = self._own(record, taken)
+        free = self._free(record, asked, taken, own)
         allocation = self.routes.allocation(
             record,
             asked,
             locations=locations,
-            available=self._free(record, asked, taken, own),
+            available=free,
             closed=self.closed,
+            shared=shared and free is self.available.units,
         )
         self.available.take(allocation.claims, own)
+        return allocation
+
+    def _hold(self, record: OrderRecord, allocation: Allocation) -> None:
+        """Keep reservations that fit, change those that do not."""
         held = Counter[tuple[str, Sku, LocationId | None]]()
         ids: dict[tuple[str, Sku, LocationId | None], list[int]] = defaultdict(list)
         for one in record.reservations:
@@ -253,7 +292,6 @@ class Claims:
             for key, units in wanted.items()
             if units > held[key]
         )
-        return allocation
 
     def _barred(self, record: OrderRecord, demand: Demand) -> Demand:
         """The demand, with the places that a policy keeps from it."""

@@ -93,12 +93,25 @@ def _decide_batch(tx: Tx, run: Run, numbers: Sequence[int]) -> None:
         ]
     )
     claims = Claims.open(tx, run.wiring, [*waiting, *records])
+    verdicts = {record.id: _verdict(run, record) for record in records}
+
+    def routes(record: OrderRecord, allocation: Allocation) -> bool:
+        verdict = verdicts.get(record.id)
+        return (
+            verdict is not None
+            and _may_route(verdict, allocation)
+            and not _is_shadow(scopes[record.order.channel], allocation)
+        )
+
+    allocations = claims.settle_together(
+        sorted([*waiting, *records], key=lambda one: one.id), moving=deciding, routes=routes
+    )
     routed = _Routed()
-    for record in sorted([*waiting, *records], key=lambda one: one.id):
-        if record.id in deciding:
-            _decide_one(tx, run, claims, routed, record, scopes[record.order.channel])
-        else:
-            claims.settle(record)
+    for record in sorted(records, key=lambda one: one.id):
+        _decide_one(
+            tx, run, routed, record, scopes[record.order.channel], verdicts[record.id],
+            allocations[record.id],
+        )  # fmt: skip
     claims.write()
     if waiting:
         orders.decide_again(record.id for record in waiting)
@@ -163,11 +176,20 @@ def _apply_changes(tx: Tx, orders: Orders, stock: Stock, record: OrderRecord) ->
         tx.open_case(case, once=True)
 
 
+def _may_route(verdict: Verdict, allocation: Allocation) -> bool:
+    """Nothing holds the order, and there is a place for each of its units."""
+    return (
+        verdict.stage is OrderStage.NEW
+        and bool(allocation.claims)
+        and allocation.complete
+        and allocation.blocked is None
+    )
+
+
 def _decide_one(
-    tx: Tx, run: Run, claims: Claims, routed: _Routed, record: OrderRecord, scope: Scope
-) -> None:
-    verdict = _verdict(run, record)
-    allocation = claims.settle(record)
+    tx: Tx, run: Run, routed: _Routed, record: OrderRecord, scope: Scope, verdict: Verdict,
+    allocation: Allocation,
+) -> None:  # fmt: skip
     stage, shadow = record.stage, False
     waits = Reason.of("order_waiting", order=record.order.name)
     if verdict.stage in (OrderStage.CANCELED, OrderStage.RECORDED):
@@ -181,10 +203,8 @@ def _decide_one(
     elif allocation.claims and allocation.blocked:
         stage = OrderStage.WAITING
         waits = _block(tx, record, allocation, allocation.blocked)
-    elif allocation.claims:
+    elif _may_route(verdict, allocation):
         shadow = _route(run, routed, record, allocation, scope)
-        if not shadow:
-            claims.routes.count(allocation)
         stage = OrderStage.ROUTED
         _close(tx, record)
     elif record.fulfillments:
@@ -236,8 +256,8 @@ def _route(
     run: Run, routed: _Routed, record: OrderRecord, allocation: Allocation, scope: Scope
 ) -> bool:
     """One fulfillment per location, its request an intent in the same transaction. True: shadow."""
+    permission, shadow = _all_may(scope, allocation), _is_shadow(scope, allocation)
     skus = sorted({claim.sku for claim in allocation.claims})
-    permission = _all_may(scope, skus)
     number = max((one.number for one in record.fulfillments), default=0)
     by_location: dict[str, list[tuple[str, Sku, int, int]]] = {}
     for claim in allocation.claims:
@@ -251,7 +271,6 @@ def _route(
     for location, lines in sorted(by_location.items()):
         number += 1
         key = request_key(record.order.channel, record.order.remote_id, number)
-        shadow = not permission.allowed and permission.reason.code != "mode_propose"
         routed.fulfillments.append(
             NewFulfillment(
                 record.id,
@@ -283,15 +302,21 @@ def _route(
             )
         )
         routed.waking.add(f"{place.ships_through}/requests")
+    return shadow
+
+
+def _is_shadow(scope: Scope, allocation: Allocation) -> bool:
+    """It is only watched what would be asked for: nobody is, whatever a person releases."""
+    permission = _all_may(scope, allocation)
     return not permission.allowed and permission.reason.code != "mode_propose"
 
 
-def _all_may(scope: Scope, skus: Sequence[Sku]) -> Permission:
+def _all_may(scope: Scope, allocation: Allocation) -> Permission:
     """A stop delays a request, it does not unmake it: the push waits, so it counts as allowed here."""
     if scope.stopped and scope.mode is not Mode.OBSERVE:
         scope = Scope(mode=scope.mode, skus=scope.skus, share=scope.share, stopped=False)
     permission = may_write(scope, sku=None)
-    for sku in skus:
+    for sku in sorted({claim.sku for claim in allocation.claims}):
         permission = may_write(scope, sku=sku)
         if not permission.allowed:
             break

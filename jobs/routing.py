@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -20,10 +21,12 @@ from core.model.routing import Costs, Origin, Piece, Plan
 from core.model.stock import StockLocation
 from core.rules.allocation import Allocation, Demand, allocate, allocation_of
 from core.rules.carriage import Buyer, Centroids, ShipDay, Ways, piece, ships_on, ways
+from core.rules.joint import route_together
 from core.rules.replenishment import price_of
 from core.rules.risk import Rate
 from core.rules.routing import Routing, route
 from core.rules.scarcity import expected_loss
+from core.rules.unit_prices import Contender
 from jobs.money import in_shop_money
 from jobs.store.demand import DemandRate, Demands
 from jobs.store.orders import OrderRecord
@@ -34,6 +37,8 @@ from jobs.worth import cost_of, selling_prices, terms
 
 #: Cents that keep a closed place from shipping what an open one has.
 _CLOSED = 100_000_000
+#: Orders of a batch that compete are shared out anew in so many rounds each, by the same dice.
+_ROUNDS_EACH, _SEED = 15, 0
 #: Other plans that are told with a decision.
 _TOLD = 2
 #: The part by which another plan lost most -> how that is told
@@ -82,6 +87,8 @@ class Routes:
         config = wiring.config
         self._cost: Lateness = lateness_of(config.routing.late, config.shop.currency)
         self._centroids: Centroids = centroids() if wiring.loaded.services else {}
+        #: order -> how it was routed, where its units might as well be another's
+        self._routed: dict[int, _Order] = {}
 
     @classmethod
     def open(cls, tx: Tx, wiring: Wiring, skus: Iterable[Sku]) -> Routes:
@@ -111,10 +118,40 @@ class Routes:
         locations: Sequence[StockLocation],
         available: Mapping[tuple[Sku, LocationId], int],
         closed: Mapping[LocationId, Closure],
+        shared: bool = False,
     ) -> Allocation:
-        """Where every unit comes from: the cheapest places that have everything, or what there is."""
+        """Where every unit comes from: the cheapest places that have everything, or what there is.
+
+        `shared`: no unit of `available` is kept for this order alone, so `together` may change it.
+        """
         found = _Order(self, record, asked, locations, available, closed)
-        return found.allocation()
+        made = found.allocation()
+        self._routed.pop(record.id, None)
+        if shared and found.contends:
+            self._routed[record.id] = found
+        return made
+
+    def together(self, free: Mapping[tuple[Sku, LocationId], int]) -> dict[int, Allocation]:
+        """Orders that better ship from elsewhere, for the sake of all that were routed in turn.
+
+        `free`: what none of them takes. They are orders of one batch: what others hold stays theirs.
+        """
+        orders = list(self._routed.values())
+        if len(orders) < 2:
+            return {}
+        plans = route_together(
+            [one.contender() for one in orders],
+            free=free,
+            pieces=self._pieces,
+            chance=random.Random(_SEED),
+            most_places=self.most_places,
+            rounds_each=_ROUNDS_EACH,
+        )
+        return {
+            one.number: one.moved(plan)
+            for one, plan in zip(orders, plans, strict=True)
+            if plan != one.plan
+        }
 
     def count(self, allocation: Allocation) -> None:
         """An order is routed: it takes a place in the day of each location that ships it."""
@@ -190,12 +227,51 @@ class _Order:
         self._buyer = routes.buyer(record)
         self._days = {one.id: routes.ships_on(one.id) for one in locations}
         self._left_out: list[Reason] = []
+        self._open: list[Origin] = []
+        #: the cheapest plan of its own; None: these places do not have everything, or must not ship
+        self.plan: Plan | None = None
+
+    @property
+    def number(self) -> int:
+        return self._record.id
+
+    @property
+    def contends(self) -> bool:
+        """It ships from places that are open, so that others may be as good for it."""
+        return self.plan is not None and not self.plan.places & self._closed.keys()
+
+    def contender(self) -> Contender:
+        """The order beside others. A place that ships only so many orders a day takes no more of them."""
+        assert self.plan is not None
+        places = self.plan.places
+        may = [
+            one
+            for one in self._open
+            if one.place in places or self._routes.dispatch(one.place).capacity is None
+        ]
+        return Contender(tuple(self._asked), tuple(may), self.plan)
+
+    def moved(self, plan: Plan) -> Allocation:
+        """The allocation by another plan than the cheapest of its own in its turn, and why."""
+        assert self.plan is not None
+        more = plan.costs.total - self.plan.costs.total
+        code = "route_gave_way" if more > 0 else "route_gained"
+        why = Reason.of(
+            code,
+            location=", ".join(sorted(plan.places)),
+            before=", ".join(sorted(self.plan.places)),
+            cents=self._money(abs(more)),
+        )
+        made = allocation_of(self._asked, plan)
+        reasons = (*made.reasons, why, *self._costs_told(plan))
+        return replace(made, reasons=reasons, ship_on=self._ship_on(plan))
 
     def allocation(self) -> Allocation:
         if not any(one.units > 0 for one in self._asked):
             return allocate(self._asked, locations=self._locations, available=self._available)
         origins = list(self._origins(self._days))
-        found = self._route([one for one in origins if one.place not in self._closed])
+        self._open = [one for one in origins if one.place not in self._closed]
+        found = self._route(self._open)
         if found.plan is None and self._closed:
             # What only a closed place has waits for it.
             found = self._route(
@@ -208,6 +284,7 @@ class _Order:
             )
         if found.plan is None:
             return self._claimed()
+        self.plan = found.plan
         made = allocation_of(self._asked, found.plan)
         closed = [
             Reason.of("allocated_closed", location=place, last=self._closed[place].last.isoformat())
@@ -216,12 +293,15 @@ class _Order:
         return replace(
             made,
             reasons=(*made.reasons, *closed, *self._told(found, origins)),
-            ship_on={
-                place: day.day
-                for place in found.plan.places
-                if (day := self._days[place]) is not None
-            },
+            ship_on=self._ship_on(found.plan),
         )
+
+    def _ship_on(self, plan: Plan) -> dict[LocationId, date]:
+        return {
+            place: day.day
+            for place in sorted(plan.places)
+            if (day := self._days[place]) is not None
+        }
 
     def _claimed(self) -> Allocation:
         """What there is, held for the order; and why it is not routed although nothing is missing."""
@@ -281,6 +361,16 @@ class _Order:
         assert plan is not None
         if not any(one.costs.total for one in (plan, *found.others)):
             return
+        yield from self._costs_told(plan)
+        for other in found.others[:_TOLD]:
+            if not other.places & self._closed.keys():
+                yield self._lost(plan, other)
+        if not found.proved:
+            yield Reason.of("route_not_proved")
+        yield from self._in_time(plan, origins)
+
+    def _costs_told(self, plan: Plan) -> Iterator[Reason]:
+        """Part by part, what it costs."""
         for part in plan.parts:
             costs = part.costs
             if part.place in self._closed:
@@ -294,12 +384,6 @@ class _Order:
                 total=self._money(costs.total),
                 **money,
             )
-        for other in found.others[:_TOLD]:
-            if not other.places & self._closed.keys():
-                yield self._lost(plan, other)
-        if not found.proved:
-            yield Reason.of("route_not_proved")
-        yield from self._in_time(plan, origins)
 
     def _lost(self, plan: Plan, other: Plan) -> Reason:
         """By how much another plan lost, and by what most."""

@@ -20,7 +20,7 @@ from core.rules.unit_prices import Asking, Cell, Column, Contender, Worth, worth
 T = TypeVar("T")
 
 #: Rounds, and orders routed anew, for each order that would like other units.
-_ROUNDS_EACH, _CALLS_EACH = 60, 3
+ROUNDS_EACH, _CALLS_EACH = 60, 3
 #: Orders that share units anew in one round, and plans of each that are looked at.
 _MOST_OUT, _MOST_COLUMNS = 10, 8
 #: Of the plans an order knows, those that may name the units it would like.
@@ -46,15 +46,17 @@ def route_together(
     pieces: Mapping[Sku, Piece],
     chance: Chance,
     most_places: int = 3,
+    rounds_each: int = ROUNDS_EACH,
 ) -> tuple[Plan, ...]:
     """Plans for all of them, in their order, that cost no more together than those they have.
 
     `free`: units that none of their plans takes. The same arguments, with the same seed of `chance`,
     give the same plans: the search ends after so many steps, never after so much time. It costs next to nothing where there is
-    enough for all; else it grows with the number of orders that would like other units.
+    enough for all; else it grows with the number of orders that would like other units, of which
+    each is looked at `rounds_each` times.
     """
     search = _Search(contenders, free, pieces, most_places, chance)
-    search.improve()
+    search.improve(rounds_each)
     return tuple(column.plan for column in search.now)
 
 
@@ -77,14 +79,14 @@ class _Search:
             for cell, _ in column.takes:
                 self._holders[cell].add(number)
 
-    def improve(self) -> None:
+    def improve(self, rounds_each: int) -> None:
         wishes = self._wishes()
         if not wishes:
             return
         known = sum(column.cents for column in self.now)
         self._deal_out(worth_of(self._asking, self._everything, known=known))
         self._calls = _CALLS_EACH * len(wishes)
-        rounds = _ROUNDS_EACH * len(wishes)
+        rounds = rounds_each * len(wishes)
         while rounds > 0:
             unhappy = [n for n in wishes if self.now[n].cents > self._asking[n].columns[0].cents]
             if not unhappy:

@@ -16,6 +16,7 @@ from core.rules.modes import Mode
 from core.rules.sentences import render
 from jobs.clock import ManualClock
 from jobs.store.demand import DemandRate, Demands
+from jobs.store.stock import Stock
 from jobs.store.store import Store
 from jobs.store.tables import cases, decision, fulfillment
 from tests.jobs.builders import HOME, line, minutes, order, rows
@@ -163,6 +164,70 @@ def test_what_would_come_late_ships_from_elsewhere_and_the_cut_off_is_named(
     assert "It would have been acme, had the order come before 06:00, the cut-off of acme." in told(
         shop, "1"
     )
+
+
+def fulfilled_from(shop: Shop) -> dict[str, list[str]]:
+    """Order -> the places that ship it."""
+    found: dict[str, list[str]] = {}
+    for row in rows(shop.store, fulfillment):
+        if row["state"] != "canceled":
+            found.setdefault(row["key"].split(":")[1], []).append(row["location"])
+    return found
+
+
+def competing(near: str, nearer: str) -> tuple[Any, Any]:
+    """Two orders for all the tea one place has; the second one lives nearer to it."""
+    first = order("1", line("L1", units=9), ship_to=at(near))
+    return first, order("2", line("L2", units=9), ship_to=at(nearer))
+
+
+def test_an_order_gives_way_to_one_decided_with_it_that_would_pay_more(shop: Shop):
+    # given an order from Pittsburgh, which home ships for 4.00 less, and then one from Newark, for
+    # which that is 5.00
+    shop.record(*competing("15222", "07102"))
+
+    # when both are decided
+    shop.decide()
+
+    # then the second one gets the tea near by, and both are told why
+    assert fulfilled_from(shop) == {"1": ["acme"], "2": ["home"]}
+    gave = [text for text in told(shop, "1") if "instead of home" in text]
+    assert len(gave) == 1
+    assert "4.00 USD dearer" in gave[0]
+    assert any("5.00 USD cheaper" in text for text in told(shop, "2"))
+    with shop.store.reading() as tx:
+        assert list(Stock(tx).verify()) == []
+
+
+def test_orders_of_which_none_would_gain_ship_in_their_turn(shop: Shop):
+    shop.record(*competing("07102", "15222"))
+    shop.decide()
+
+    assert fulfilled_from(shop) == {"1": ["home"], "2": ["acme"]}
+    assert not any("instead of" in text for one in "12" for text in told(shop, one))
+
+
+def test_an_order_that_was_sent_gives_nothing_back(shop: Shop):
+    # given an order that was routed before the other came
+    first, second = competing("15222", "07102")
+    shop.record(first)
+    shop.decide()
+    shop.record(second)
+    shop.decide()
+
+    assert fulfilled_from(shop) == {"1": ["home"], "2": ["acme"]}
+
+
+def test_a_place_with_a_full_day_is_not_chosen_for_the_sake_of_others(
+    store: Store, clock: ManualClock, tmp_path: Path
+):
+    # given a supplier that takes one order a day
+    shop = opened(store, clock, tmp_path, acme=f"{{postal_code: {RENO}, capacity: 1}}")
+    shop.record(*competing("15222", "07102"))
+    shop.decide()
+
+    # then nobody is moved to it
+    assert fulfilled_from(shop) == {"1": ["home"], "2": ["acme"]}
 
 
 def test_orders_beyond_a_day_s_capacity_count_on_the_next(

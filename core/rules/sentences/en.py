@@ -46,6 +46,10 @@ SENTENCES: Final[dict[str, str]] = {
     "route_lost_lateness": "{location} would cost {more} more; of that, coming late {part}.",
     "route_lost_scarcity": "{location} would cost {more} more; of that, units that sell elsewhere {part}.",
     "route_lost_preference": "{location} would cost {more} more; of that, your preference {part}.",
+    "route_gave_way": "It ships from {location} instead of {before}, {cents} dearer for itself: orders decided with "
+    "it save more by the units it leaves them.",
+    "route_gained": "It ships from {location} instead of {before}, {cents} cheaper: an order decided with it left it "
+    "the units, and loses less.",
     "route_cut_off": "It would have been {location}, had the order come before {cut_off}, the cut-off of {place}.",
     "route_not_proved": "So many lines can be shipped in too many ways to look at all: a cheaper plan may exist.",
     "too_many_places": "It would take {places} locations; {most} are allowed.",

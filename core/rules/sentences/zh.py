@@ -45,6 +45,8 @@ SENTENCES: Final[dict[str, str]] = {
     "route_lost_lateness": "{location} 要多花 {more}，其中延误 {part}。",
     "route_lost_scarcity": "{location} 要多花 {more}，其中其他渠道会卖掉的紧缺件 {part}。",
     "route_lost_preference": "{location} 要多花 {more}，其中店铺偏好 {part}。",
+    "route_gave_way": "改由 {location} 发货而非 {before}，自身多花 {cents}：同批订单因其让出的库存节省更多。",
+    "route_gained": "改由 {location} 发货而非 {before}，少花 {cents}：同批的一张订单让出了库存，其损失更小。",
     "route_cut_off": "若订单早于 {place} 的截单时间 {cut_off}，会由 {location} 发货。",
     "route_not_proved": "订单行太多，无法逐一比较所有发货方式：可能存在更便宜的方案。",
     "too_many_places": "需要 {places} 个库位发货，最多允许 {most} 个。",
