@@ -141,6 +141,11 @@ class Channel(Part):
         description="days from order to shipment, stated with every offer, and longer where a "
         "location's `closing` says so; unset: what the channel states is left as it is",
     )
+    ships_partly_after: Duration | None = Field(
+        None,
+        description="an order of which units are missing ships what there is once it is so old, and "
+        "the rest when it comes: two parcels are paid for; unset: it waits until all is there",
+    )
 
 
 class Location(Part):

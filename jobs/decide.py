@@ -177,11 +177,11 @@ def _apply_changes(tx: Tx, orders: Orders, stock: Stock, record: OrderRecord) ->
 
 
 def _may_route(verdict: Verdict, allocation: Allocation) -> bool:
-    """Nothing holds the order, and there is a place for each of its units."""
+    """Nothing holds the order, and there is a place for each unit that is to ship now."""
     return (
         verdict.stage is OrderStage.NEW
         and bool(allocation.claims)
-        and allocation.complete
+        and (allocation.complete or allocation.partly)
         and allocation.blocked is None
     )
 
@@ -200,6 +200,8 @@ def _decide_one(
     elif allocation.claims and not allocation.complete:
         stage = OrderStage.WAITING
         waits = _wait(tx, run, record, allocation)
+        if _may_route(verdict, allocation):
+            shadow = _route(run, routed, record, allocation, scope)
     elif allocation.claims and allocation.blocked:
         stage = OrderStage.WAITING
         waits = _block(tx, record, allocation, allocation.blocked)
@@ -261,7 +263,9 @@ def _route(
     number = max((one.number for one in record.fulfillments), default=0)
     by_location: dict[str, list[tuple[str, Sku, int, int]]] = {}
     for claim in allocation.claims:
-        assert claim.location is not None, "only complete allocations are routed"
+        if claim.location is None:
+            assert allocation.partly, "only a part of an order is routed before the rest is there"
+            continue
         known = record.resolved[claim.line]
         assert known.sku is not None
         per_unit = run.wiring.components(known.sku, known.units_per_sale)[claim.sku]
@@ -422,6 +426,8 @@ def _tell(
             tx.decide(record.subject, Reason.of("order_held", order=order, hold=hold.code))
     for code in sorted(record.open_holds - {hold.code for hold in verdict.holds}):
         tx.decide(record.subject, Reason.of("order_released", order=order, hold=code))
+    if allocation.partly and _may_route(verdict, allocation):
+        _tell_part(tx, record, allocation)
     if stage is record.stage and stage is not OrderStage.ROUTED:
         return
     if stage is OrderStage.ROUTED and allocation.claims:
@@ -440,6 +446,22 @@ def _tell(
         tx.decide(record.subject, verdict.reason)
     elif stage is OrderStage.DELIVERED:
         tx.decide(record.subject, Reason.of("parcel_delivered", order=order))
+
+
+def _tell_part(tx: Tx, record: OrderRecord, allocation: Allocation) -> None:
+    """A part ships now: from where, and what stays behind."""
+    for reason in allocation.reasons:
+        tx.decide(record.subject, reason)
+    places = sorted({claim.location for claim in allocation.claims if claim.location})
+    tx.decide(
+        record.subject,
+        Reason.of(
+            "order_routed_partly",
+            order=record.order.name,
+            location=", ".join(places),
+            missing=_missing(allocation),
+        ),
+    )
 
 
 # --- offers --------------------------------------------------------------------------------------

@@ -19,7 +19,13 @@ from core.model.orders import Address
 from core.model.reasons import Reason
 from core.model.routing import Costs, Origin, Piece, Plan
 from core.model.stock import StockLocation
-from core.rules.allocation import Allocation, Demand, allocate, allocation_of
+from core.rules.allocation import (
+    Allocation,
+    Demand,
+    allocate,
+    allocation_of,
+    available_part,
+)
 from core.rules.carriage import Buyer, Centroids, ShipDay, Ways, piece, ships_on, ways
 from core.rules.joint import route_together
 from core.rules.replenishment import price_of
@@ -163,6 +169,14 @@ class Routes:
     @property
     def currency(self) -> str:
         return self._wiring.config.shop.currency
+
+    @property
+    def now(self) -> datetime:
+        return self._now
+
+    def partly_after(self, channel: ChannelId) -> timedelta | None:
+        described = self._wiring.config.channels.get(channel)
+        return described.ships_partly_after if described else None
 
     @property
     def most_places(self) -> int:
@@ -311,6 +325,8 @@ class _Order:
             available=self._available,
             closed=self._closed,
         )
+        if made.claims and not made.complete and self._ships_partly():
+            return self._partly(made)
         if not made.claims or not made.complete:
             return made
         most = self._routes.most_places
@@ -320,9 +336,31 @@ class _Order:
             why = Reason.of("no_service", location=", ".join(_places_of(made)))
         return replace(made, reasons=(*made.reasons, *self._left_out), blocked=why)
 
-    def _route(self, origins: Sequence[Origin]) -> Routing:
+    def _ships_partly(self) -> bool:
+        """Its channel lets an order that is so old go in parts."""
+        order = self._record.order
+        after = self._routes.partly_after(order.channel)
+        return after is not None and order.placed_at + after <= self._routes.now
+
+    def _partly(self, made: Allocation) -> Allocation:
+        """What there is ships by the cheapest way of its own; the rest keeps waiting."""
+        part = available_part(self._asked, made)
+        found = self._route(self._open, part) if part else Routing(None)
+        if found.plan is None:
+            return made
+        now = allocation_of(part, found.plan)
+        missing = [claim for claim in made.claims if claim.location is None]
+        return replace(
+            now,
+            claims=(*now.claims, *missing),
+            reasons=(*now.reasons, *self._costs_told(found.plan)),
+            ship_on=self._ship_on(found.plan),
+            partly=True,
+        )
+
+    def _route(self, origins: Sequence[Origin], asked: Sequence[Demand] | None = None) -> Routing:
         return route(
-            self._asked,
+            self._asked if asked is None else asked,
             origins=origins,
             available=self._available,
             pieces=self._routes.pieces,

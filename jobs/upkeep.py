@@ -38,6 +38,8 @@ def look_after(run: Run) -> None:
     with run.transaction() as tx:
         _overdue(tx, run)
     with run.transaction() as tx:
+        _ship_parts(tx, run)
+    with run.transaction() as tx:
         watch_feeds(tx, run)
         expire_units(tx, run)
         finish_rollbacks(tx)
@@ -138,6 +140,19 @@ def _overdue(tx: Tx, run: Run) -> None:
             reason = Reason.of("shipment_overdue", key=row.key, location=name)
             case = Case("shipment_overdue", f"request {row.key}", reason, Severity.CRITICAL)
             tx.open_case(case, once=True)
+
+
+def _ship_parts(tx: Tx, run: Run) -> None:
+    """Orders that have waited for their last units long enough ship what there is."""
+    old = [
+        number
+        for channel, described in run.wiring.config.channels.items()
+        if (after := described.ships_partly_after) is not None
+        for number in Orders(tx).in_part(channel, placed_before=tx.now - after)
+    ]
+    if old:
+        Orders(tx).decide_again(old)
+        tx.wake("core/orders")
 
 
 def _erase(tx: Tx, run: Run) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from core.model.calendars import Closure
@@ -48,6 +48,8 @@ class Allocation:
     ship_on: Mapping[LocationId, date] = field(default_factory=dict)
     #: why it must not be routed although no unit is missing; None: nothing is in the way
     blocked: Reason | None = None
+    #: units that have a place ship before the others are there
+    partly: bool = False
 
     @property
     def complete(self) -> bool:
@@ -122,6 +124,19 @@ def allocation_of(demands: Sequence[Demand], plan: Plan) -> Allocation:
     assert not missing, "a plan ships everything"
     services = {part.place: part.service for part in plan.parts if part.service}
     return Allocation(claims, len(taken), tuple(_reasons(taken, total)), services)
+
+
+def available_part(demands: Sequence[Demand], allocation: Allocation) -> list[Demand]:
+    """What of the demands an allocation has a place for: whole units, a Kit with all it is made of."""
+    held: Counter[tuple[str, Sku]] = Counter()
+    for claim in allocation.claims:
+        if claim.location is not None:
+            held[claim.line, claim.sku] += claim.quantity
+    return [
+        replace(one, units=units)
+        for one in demands
+        if (units := min(held[one.line, sku] // per for sku, per in one.components.items())) > 0
+    ]
 
 
 def _reasons(taken: Mapping[LocationId, Counter[int]], total: int) -> list[Reason]:

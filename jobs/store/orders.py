@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, delete, exists, func, insert, or_, select, tuple_, update
 
 from core.errors import LeaseLost
-from core.model.catalog import FulfilledBy, Sku
+from core.model.catalog import ChannelId, FulfilledBy, Sku
 from core.model.fulfillment import FulfillmentState, TrackingStatus
 from core.model.money import Money
 from core.model.orders import Address, Hold, Order, OrderLine, OrderStage, PaymentStatus
@@ -365,6 +365,27 @@ class Orders:
                 query = query.with_for_update(skip_locked=True, key_share=True)
             found.update(self._connection.execute(query).scalars())
         return sorted(found)
+
+    def in_part(self, channel: ChannelId, *, placed_before: datetime) -> list[int]:
+        """Orders of a channel that wait for some of their units, and hold others that could ship."""
+        open_now = select(reservation.c.order_id).where(
+            reservation.c.state == "open",
+            reservation.c.order_id == orders.c.id,
+            reservation.c.fulfillment.is_(None),
+        )
+        return list(
+            self._connection.execute(
+                select(orders.c.id)
+                .where(
+                    orders.c.channel == channel,
+                    orders.c.stage == str(OrderStage.WAITING),
+                    orders.c.placed_at <= placed_before,
+                    open_now.where(reservation.c.location.is_(None)).exists(),
+                    open_now.where(reservation.c.location.is_not(None)).exists(),
+                )
+                .order_by(orders.c.id)
+            ).scalars()
+        )
 
     def short(self) -> dict[int, set[Sku]]:
         """Orders that wait for units that no location has -> the component Skus they lack."""

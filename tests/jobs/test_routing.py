@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from core.model.orders import Address
+from core.model.orders import Address, PaymentStatus
 from core.model.reasons import Reason
 from core.rules.modes import Mode
 from core.rules.sentences import render
+from jobs import upkeep
 from jobs.clock import ManualClock
 from jobs.store.demand import DemandRate, Demands
+from jobs.store.orders import Orders
 from jobs.store.stock import Stock
 from jobs.store.store import Store
 from jobs.store.tables import cases, decision, fulfillment
@@ -228,6 +230,102 @@ def test_a_place_with_a_full_day_is_not_chosen_for_the_sake_of_others(
 
     # then nobody is moved to it
     assert fulfilled_from(shop) == {"1": ["home"], "2": ["acme"]}
+
+
+# --- what there is now, the rest later ------------------------------------------------------------
+
+
+def parted(store: Store, clock: ManualClock, folder: Path, after: str) -> Shop:
+    """Nine of everything at each place; an order for more may go in parts."""
+    path = {"shopify-us: {connection: shopify-us": f"shopify-us: {{ships_partly_after: {after}, connection: shopify-us"}  # fmt: skip
+    shop = open_shop(store, clock, folder, changes=path)
+    shop.receive("TEA", 9)
+    shop.receive("CUP", 9, reference="R2")
+    shop.decide()
+    return shop
+
+
+def shipping(shop: Shop) -> list[dict[str, int]]:
+    """Units by line of each fulfillment, in the order they were made."""
+    with shop.store.reading() as tx:
+        (number,) = Orders(tx).named("1")
+        (record,) = Orders(tx).load([number])
+    return [
+        {line: quantity for (line, _), (quantity, _, _) in one.lines.items()}
+        for one in sorted(record.fulfillments, key=lambda one: one.number)
+    ]
+
+
+def test_an_order_that_waits_long_enough_ships_what_there_is_and_the_rest_later(
+    store: Store, clock: ManualClock, tmp_path: Path
+):
+    # given an order for two things of which one is short by three
+    shop = parted(store, clock, tmp_path, "2d")
+    shop.record(order("1", line("L1", units=2), line("L2", sku="CUP", units=12)))
+    shop.decide()
+    assert shipping(shop) == []
+    assert ("unfillable", "order shopify-us 1") in open_cases(shop)
+
+    # when it is not old enough, then it waits
+    clock.advance(86_400)
+    upkeep.look_after(shop.run("core/upkeep"))
+    shop.decide()
+    assert shipping(shop) == []
+
+    # when it is, then what there is ships, and the rest is still asked for
+    clock.advance(86_400)
+    upkeep.look_after(shop.run("core/upkeep"))
+    shop.decide()
+    assert shipping(shop) == [{"L1": 2, "L2": 9}]
+    assert "Of order 1 what is there goes to home; CUP x3 follows when it comes." in told(shop, "1")
+    assert ("unfillable", "order shopify-us 1") in open_cases(shop)
+    # and once
+    upkeep.look_after(shop.run("core/upkeep"))
+    shop.decide()
+    assert len(shipping(shop)) == 1
+
+    # when the rest comes, then it follows in a parcel of its own, and nothing is promised twice
+    shop.receive("CUP", 3, reference="R3")
+    shop.decide()
+    assert shipping(shop) == [{"L1": 2, "L2": 9}, {"L2": 3}]
+    assert open_cases(shop) == []
+    with store.reading() as tx:
+        assert list(Stock(tx).verify()) == []
+
+
+def test_an_order_may_go_in_parts_at_once(store: Store, clock: ManualClock, tmp_path: Path):
+    shop = parted(store, clock, tmp_path, "0s")
+    shop.record(order("1", line("L1", units=2), line("L2", sku="CUP", units=12)))
+    shop.decide()
+
+    assert shipping(shop) == [{"L1": 2, "L2": 9}]
+
+
+def test_a_kit_never_ships_without_one_of_its_parts(
+    store: Store, clock: ManualClock, tmp_path: Path
+):
+    # given twelve gifts of a cup and a tea, of which there are nine cups and nine teas
+    shop = parted(store, clock, tmp_path, "0s")
+    shop.receive("TEA", 30, reference="R4")
+    shop.record(order("1", line("L1", sku="GIFT", units=12)))
+    shop.decide()
+
+    with store.reading() as tx:
+        (number,) = Orders(tx).named("1")
+        (record,) = Orders(tx).load([number])
+    (sent,) = record.fulfillments
+    assert {sku: units for (_, sku), (units, _, _) in sent.lines.items()} == {"CUP": 9, "TEA": 9}
+
+
+def test_a_part_of_an_order_that_is_held_does_not_ship(
+    store: Store, clock: ManualClock, tmp_path: Path
+):
+    shop = parted(store, clock, tmp_path, "0s")
+    lines = (line("L1", units=2), line("L2", sku="CUP", units=12))
+    shop.record(order("1", *lines, payment=PaymentStatus.PENDING))
+    shop.decide()
+
+    assert shipping(shop) == []
 
 
 def test_orders_beyond_a_day_s_capacity_count_on_the_next(

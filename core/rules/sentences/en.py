@@ -64,6 +64,7 @@ SENTENCES: Final[dict[str, str]] = {
     "unroutable_service": "Order {order} from {channel} has all its units at {location}, but no service carries them to "
     "its buyer. Add a service there, or change the address with the buyer.",
     "order_unroutable": "Order {order} waits: nobody may ship it as it is.",
+    "order_routed_partly": "Of order {order} what is there goes to {location}; {missing} follows when it comes.",
     "order_routed": "Order {order} goes to {location}.",
     "order_waiting": "Order {order} waits for units.",
     "order_waiting_until": "Order {order} waits for units that a preorder or backorder promises until {until}.",

@@ -60,6 +60,7 @@ SENTENCES: Final[dict[str, str]] = {
     "请提高 `routing.most_splits`、调拨库存或取消某行。",
     "unroutable_service": "{channel} 的订单 {order} 的货全在 {location}，但没有服务能送达买家。请在该库位增加服务，或与买家更改地址。",
     "order_unroutable": "订单 {order} 等待处理：目前无人可以发货。",
+    "order_routed_partly": "订单 {order} 的现有商品交由 {location} 发出；{missing} 到货后再发。",
     "order_routed": "订单 {order} 分配至 {location} 发货。",
     "order_waiting": "订单 {order} 正在等待到货。",
     "order_waiting_until": "订单 {order} 正在等待预售或缺货订购的商品，承诺期到 {until}。",
