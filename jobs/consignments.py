@@ -161,10 +161,12 @@ def _out_of_told(
     The receiver's next report shares out anew what it counts.
     """
     made = []
+    said = {(one.sku, one.purchase): one.units for one in before.lines}
     for line in lines:
         here = next((one for one in before.lines if one.sku == line.sku and not one.bound), None)
         if here is not None:
-            taken = min(line.units, here.left)
+            more = max(0, line.units - said.get((line.sku, line.purchase), 0))
+            taken = min(more, here.left)
             made.append(replace(here, units=here.units - taken))
         made.append(line)
     return made

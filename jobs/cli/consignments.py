@@ -123,6 +123,7 @@ def show_one(
                 "purchase": line.purchase or None,
                 "units": line.units,
                 "received": line.received,
+                "booked": line.booked if line.bound else None,
             }
             for line in found.lines
         ]
@@ -139,7 +140,7 @@ def show_one(
     )
     show(
         lines,
-        columns=["sku", "item", "purchase", "units", "received"],
+        columns=["sku", "item", "purchase", "units", "received", "booked"],
         as_json=False,
         title="What is in it",
         empty="Nothing is in it.",

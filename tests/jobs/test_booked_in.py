@@ -322,8 +322,11 @@ def test_goods_that_an_order_brought_are_asked_for_no_more(market: Market, fba: 
     # when a person says which order it was
     ship(market, "FBA15", po(market, "PO-A", TEA=30))
 
-    # then its units are those FBA speaks of, before and after the next report
+    # then its units are those FBA speaks of, however often it is said, before and after its report
     assert sum(units for _, units in coming(market)["fba"]) == expected == 30
+    ship(market, "FBA15", "PO-A", units={"TEA": 20})
+    ship(market, "FBA15", "PO-A", units={"TEA": 30})
+    assert sum(units for _, units in coming(market)["fba"]) == 30
     told(market, fba, InboundState.RECEIVING, InboundItem("TEA", 30, 30))
     assert sum(units for _, units in coming(market).get("fba", ())) == 0
     assert received(market, "PO-A") == {"TEA": 30}
