@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from config.durations import Duration
 from config.part import Part, TimeZone
 from config.replenishment import Amount
 from core.model.calendars import Calendar
@@ -139,6 +140,18 @@ class Scarce(Part):
     )
 
 
+class Untrusted(Part):
+    """When a place that refuses what it is asked to ship is asked no more."""
+
+    refusals: int = Field(
+        3, ge=0, le=1000, description="requests it refused within that time, at least; 0: never"
+    )
+    share: int = Field(
+        30, ge=1, le=100, description="and percent of those it was sent in that time, at least"
+    )
+    within: Duration = Field(Duration(days=1), description="the time that is looked at")
+
+
 class Routing(Part):
     """Which location ships an order: the least of all that it costs."""
 
@@ -146,6 +159,11 @@ class Routing(Part):
         3, ge=1, le=6, description="locations that one order may ship from; more of them waits"
     )
     late: LateCost = Field(LateCost(), description="what being late costs")
+    untrusted: Untrusted = Field(
+        Untrusted(),
+        description="when a location that does not find what its figures say ships no more orders "
+        "until a person closes its Case",
+    )
     scarce: Scarce = Field(
         Scarce(), description="what the last units of a place are worth elsewhere"
     )

@@ -20,6 +20,7 @@ from jobs.store.held import Held
 from jobs.store.orders import OrderRecord, Orders
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
+from jobs.store.untrusted import untrusted
 from jobs.wiring import Wiring
 
 #: Fulfillments that ship nothing.
@@ -192,6 +193,8 @@ class Claims:
     now: datetime
     #: places that ship nothing now
     closed: Mapping[LocationId, Closure]
+    #: places that get no orders until a person says so
+    untrusted: frozenset[LocationId]
     #: what shipping from each place costs
     routes: Routes
     _release: list[int] = field(default_factory=list)
@@ -216,7 +219,8 @@ class Claims:
         figures = held.figures(skus, counted) if counted else {}
         closed = closed_now(wiring, tx.now)
         routes = Routes.open(tx, wiring, skus)
-        return cls(stock, held, wiring, available, figures, kept, tx.now, closed, routes)
+        doubted = untrusted(tx)
+        return cls(stock, held, wiring, available, figures, kept, tx.now, closed, doubted, routes)
 
     def settle_together(
         self, records: Sequence[OrderRecord], *, moving: Collection[int],
@@ -254,7 +258,7 @@ class Claims:
         locations = [
             one
             for one in self.wiring.eligible(record.order.channel, routing=True)
-            if one.id not in refused
+            if one.id not in refused and one.id not in self.untrusted
         ]
         asked = [self._barred(record, one) for one in demands(record, self.wiring)]
         taken = self._taken_units(record, asked)

@@ -7,16 +7,18 @@ now, and marks the Skus it concerns; it is due again when the next of them chang
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
 from config.expressions import RuleFailed
-from core.model.catalog import Sku
+from core.model.catalog import LocationId, Sku
 from jobs.places import Moment, midnights, moment
 from jobs.run import Run
 from jobs.store.dates import Dates
 from jobs.store.orders import Orders
 from jobs.store.store import Tx
+from jobs.store.untrusted import untrusted
 from jobs.wiring import Wiring
 
 #: Its work is due at known instants; this is how late it may be where a clock was set.
@@ -28,7 +30,7 @@ def follow_dates(run: Run) -> timedelta | None:
     wiring = run.wiring
     with run.reading() as tx:
         at = moment(tx, wiring)
-        basis = _basis(wiring, at)
+        basis = _basis(wiring, at, untrusted(tx))
         before = json.loads(run.lease.cursor or "{}")
         touched = _touched(tx, wiring, before, basis) if before != basis else set()
         waiting = _promised_to(tx, wiring, touched)
@@ -53,7 +55,7 @@ def _promised_to(tx: Tx, wiring: Wiring, touched: set[Sku]) -> list[int]:
     return sorted(number for number, skus in Orders(tx).short().items() if skus & parts)
 
 
-def _basis(wiring: Wiring, at: Moment) -> dict[str, Any]:
+def _basis(wiring: Wiring, at: Moment, doubted: Iterable[LocationId]) -> dict[str, Any]:
     """What the numbers rest on besides units and demand."""
     places = {location: f"stale {100 - term.percent}" for location, term in at.stale.items()}
     for location, one in at.shutting.items():
@@ -61,6 +63,8 @@ def _basis(wiring: Wiring, at: Moment) -> dict[str, Any]:
         day = f" on {one.today}" if one.longer_handling else ""
         word = f"closed {one.closure.first} {one.closure.last}{day}"
         places[location] = f"{places.get(location, '')} {word}".strip()
+    for location in doubted:
+        places[location] = f"{places.get(location, '')} untrusted".strip()
     return {
         "policies": wiring.loaded.policy_digest,
         "configuration": wiring.loaded.digest,

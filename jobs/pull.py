@@ -44,6 +44,8 @@ from jobs.store.parcels import Parcel, Parcels, Requested
 from jobs.store.sales import Sales
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
+from jobs.store.untrusted import KIND as UNTRUSTED
+from jobs.store.untrusted import refusals, subject_of
 from jobs.terms import record_terms
 
 #: How soon a walk that could not be completed is gone on with.
@@ -307,6 +309,20 @@ def pull_acknowledgments(run: Run, connection: str) -> None:
             tx.advance(batch.cursor)
 
 
+def _doubt(tx: Tx, run: Run, place: LocationId) -> None:
+    """A place that refuses again and again does not have what its figures say."""
+    rule = run.wiring.config.routing.untrusted
+    refused, sent = refusals(tx, place, since=tx.now - rule.within)
+    if not rule.refusals or refused < rule.refusals or refused * 100 < rule.share * sent:
+        return
+    reason = Reason.of(
+        "location_untrusted", location=place, refused=refused, sent=sent, within=str(rule.within)
+    )
+    if tx.open_case(Case(UNTRUSTED, subject_of(place), reason, Severity.CRITICAL)):
+        tx.decide(subject_of(place), reason)
+        tx.wake("core/dates")
+
+
 def record_acknowledgment(tx: Tx, run: Run, connection: str, answer: Acknowledgment) -> None:
     """Accepted: their figure has taken the units off. Rejected: the units are routed elsewhere."""
     parcels = Parcels(tx)
@@ -343,6 +359,7 @@ def record_acknowledgment(tx: Tx, run: Run, connection: str, answer: Acknowledgm
                 "request_rejected", key=answer.key, location=found.location, word=answer.raw_status
             ),
         )
+        _doubt(tx, run, found.location)
         orders = Orders(tx)
         orders.decide_again([found.order_id])
         # Never without a claim, not even until it is routed again (I3).

@@ -353,7 +353,7 @@ class _Order:
         return replace(
             now,
             claims=(*now.claims, *missing),
-            reasons=(*now.reasons, *self._costs_told(found.plan)),
+            reasons=tuple(self._costs_told(found.plan)),
             ship_on=self._ship_on(found.plan),
             partly=True,
         )

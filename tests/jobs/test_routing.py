@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from core.model.fulfillment import AcknowledgmentStatus
 from core.model.orders import Address, PaymentStatus
 from core.model.reasons import Reason
 from core.rules.modes import Mode
 from core.rules.sentences import render
-from jobs import upkeep
+from jobs import dates, push, upkeep
 from jobs.clock import ManualClock
 from jobs.store.demand import DemandRate, Demands
 from jobs.store.orders import Orders
@@ -277,7 +278,9 @@ def test_an_order_that_waits_long_enough_ships_what_there_is_and_the_rest_later(
     upkeep.look_after(shop.run("core/upkeep"))
     shop.decide()
     assert shipping(shop) == [{"L1": 2, "L2": 9}]
-    assert "Of order 1 what is there goes to home; CUP x3 follows when it comes." in told(shop, "1")
+    assert "Of order #1 what is there goes to home; CUP x3 follows when it comes." in told(
+        shop, "1"
+    )
     assert ("unfillable", "order shopify-us 1") in open_cases(shop)
     # and once
     upkeep.look_after(shop.run("core/upkeep"))
@@ -470,3 +473,74 @@ def test_a_shop_that_says_nothing_of_costs_ships_from_the_fewest_and_first(
     assert places(shop, order("1")) == ["home"]
     assert places(shop, order("2", line("L1"), line("L2", sku="CUP"))) == ["acme"]
     assert not any("carriage" in one for one in told(shop, "1"))
+
+
+# --- a place that does not find what it has ------------------------------------------------------
+
+
+def refusing(shop: Shop, *names: str) -> None:
+    """Orders that the supplier next door is sent and refuses, one after the other."""
+    for name in names:
+        assert places(shop, order(name))[0] == "acme"
+        push.push_requests(shop.run("acme-files/requests"), "acme-files")
+        (row,) = [
+            one
+            for one in rows(shop.store, fulfillment)
+            if one["location"] == "acme" and one["key"].split(":")[1] == name
+        ]
+        shop.clock.advance(60)
+        shop.answer(row["key"], AcknowledgmentStatus.REJECTED, through="acme-files")
+        shop.decide()
+
+
+def test_a_place_that_refuses_again_and_again_gets_no_more_orders(shop: Shop):
+    # given a place that refused two orders: they went elsewhere, it gets the next one all the same
+    refusing(shop, "1", "2")
+    assert ("location_untrusted", "location acme") not in open_cases(shop)
+
+    # when it refuses a third one
+    refusing(shop, "3")
+
+    # then that is a Case, and what it would ship ships from elsewhere
+    assert ("location_untrusted", "location acme") in open_cases(shop)
+    assert places(shop, order("4")) == ["home"]
+
+    # when a person had it counted, then it is asked again, and its past is forgotten
+    with shop.store.transaction() as tx:
+        tx.close_case("location_untrusted", "location acme", by="olga")
+    shop.clock.advance(60)
+    refusing(shop, "5")
+    assert ("location_untrusted", "location acme") not in open_cases(shop)
+
+
+def test_an_order_that_only_such_a_place_can_fill_waits_until_it_is_trusted_again(shop: Shop):
+    # given a place that gets no more orders, and an order for more than any other has
+    refusing(shop, "1", "2", "3")
+    shop.snapshot(("TEA", 40), ("CUP", 9), at=shop.clock.now() + timedelta(seconds=1))
+    dates.follow_dates(shop.run("core/dates"))
+    shop.decide()
+    assert places(shop, order("4", line("L4", units=20))) == []
+    assert ("unfillable", "order shopify-us 4") in open_cases(shop)
+
+    # when it is trusted again
+    with shop.store.transaction() as tx:
+        tx.close_case("location_untrusted", "location acme", by="olga")
+    dates.follow_dates(shop.run("core/dates"))
+    shop.decide()
+
+    assert fulfilled_from(shop)["4"] == ["acme"]
+    assert open_cases(shop) == []
+
+
+def test_few_refusals_of_many_are_no_reason(store: Store, clock: ManualClock, tmp_path: Path):
+    shop = opened(
+        store, clock, tmp_path, more="routing: {untrusted: {refusals: 1, share: 60, within: 1d}}\n"
+    )
+    for name in "12":
+        routed(shop, order(name))
+        push.push_requests(shop.run("acme-files/requests"), "acme-files")
+
+    # when one of three is refused
+    refusing(shop, "3")
+
+    assert ("location_untrusted", "location acme") not in open_cases(shop)

@@ -83,6 +83,9 @@ SENTENCES: Final[dict[str, str]] = {
     # --- requests to ship, and what places answer ---
     "request_handed_over": "Request {key} handed over to {location}.",
     "request_acknowledged": "{location} accepted request {key}.",
+    "location_untrusted": "{location} refused {refused} of the last {sent:request|requests} it was sent ({within}): it does not "
+    "have what its figures say. It gets no more orders; those that only it can fill wait. Channels still show its units: "
+    "have it count, then close this Case.",
     "request_rejected": '{location} rejected request {key} ("{word}"); its units are routed elsewhere.',
     "request_overdue": "{location} has not answered request {key} in the agreed time.",
     "shipment_overdue": "{location} has not shipped request {key} in the agreed time.",
@@ -458,6 +461,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_consignment_unknown_items": "Goods under way that nobody here knows",
     "group_case_consignment_unbooked": "Goods that came and could not be booked in",
     "group_case_consignment_origin": "Shipments of which nobody said where they came from",
+    "group_case_location_untrusted": "Locations that get no more orders",
     "group_case_consignment_stranger": "Shipments that may be ours",
     "group_case_consignment_canceled": "Goods under way that were canceled",
     "group_case_purchase_refused": "Purchase orders that were refused",
