@@ -20,7 +20,7 @@ from core.rules.unit_prices import Asking, Cell, Column, Contender, Worth, worth
 T = TypeVar("T")
 
 #: Rounds, and orders routed anew, for each order that would like other units.
-ROUNDS_EACH, _CALLS_EACH = 60, 3
+ROUNDS_EACH, _CALLS_EACH = 50, 3
 #: Orders that share units anew in one round, and plans of each that are looked at.
 _MOST_OUT, _MOST_COLUMNS = 10, 8
 #: Of the plans an order knows, those that may name the units it would like.
