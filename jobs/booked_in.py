@@ -8,7 +8,7 @@ it; a remote that counts the place moves the shelf by its own figures, never by 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from core.model.cases import Case
@@ -34,6 +34,9 @@ from jobs.store.consignments import (
 from jobs.store.store import Tx
 from jobs.store.transfers import Transfers
 from jobs.wiring import Wiring
+
+#: While it says this, the goods are not there.
+_UNDELIVERED = (InboundState.PLANNED, InboundState.ON_THE_WAY)
 
 
 def pull_inbound(run: Run, connection: str) -> None:
@@ -75,7 +78,10 @@ def _take(
     lines = _lines(found, told)
     _book(tx, wiring, found, lines)
     Consignments(tx).tell(
-        found.number, str(report.state), name=report.name, on=wiring.day(report.as_of)
+        found.number,
+        str(report.state),
+        name=report.name,
+        undelivered_on=wiring.day(report.as_of) if report.state in _UNDELIVERED else None,
     )
     _tell_unknown(tx, found, lines)
     consignments.expect(tx, wiring, found.number)
@@ -85,15 +91,16 @@ def _take(
 def _found(
     tx: Tx, wiring: Wiring, connection: str, place: LocationId, report: InboundReport
 ) -> ConsignmentRecord | None:
-    """The consignment a report is about: known by its id, or by our number in its name, or new."""
+    """The consignment a report is about: known by its id, or our number is its name or id, or new."""
     store = Consignments(tx)
     found = store.told_by(connection, report.ref)
     if found is not None:
         return found
-    named = store.get(report.name, lock=True) if report.name else None
-    if named is not None and named.open and named.destination == place and not named.ref:
-        store.link(named.number, connection=connection, ref=report.ref)
-        return consignments.known(tx, named.number)
+    for ours in (report.name, report.ref):
+        named = store.get(ours, lock=True) if ours else None
+        if named is not None and named.open and named.destination == place and not named.ref:
+            store.link(named.number, connection=connection, ref=report.ref)
+            return consignments.known(tx, named.number)
     if report.state is InboundState.CANCELED:
         return None
     refill = wiring.config.locations[place].refill
@@ -119,9 +126,13 @@ def _reached(tx: Tx, wiring: Wiring, found: ConsignmentRecord, report: InboundRe
     if leg is None or any(one.leg is leg and one.actual for one in found.legs):
         return
     day = wiring.day(report.as_of)
-    # Between our last look, or the leg before it, and this look; else nobody can say.
+    # Between the last look at which it was not there, or the leg before it, and this look; what we
+    # sent ourselves not before that; else nobody can say.
     last = max((one.actual for one in found.legs if one.actual), default=None)
-    Consignments(tx).set_leg(found.number, leg, actual=day, not_before=found.told_on or last)
+    if last is None and any(line.transfer is not None for line in found.lines):
+        last = found.started_on
+    since = found.undelivered_on or last
+    Consignments(tx).set_leg(found.number, leg, actual=day, not_before=since)
     tx.decide(
         subject_of(found.number),
         Reason.of(
@@ -145,10 +156,10 @@ class _Told:
     received: int
 
     def is_about(self, line: ConsignmentLine) -> bool:
-        """By the Sku; by the item where whose goods they are was never said."""
+        """By the Sku; by the item where no order says what it is."""
         if self.sku is not None and line.sku == self.sku:
             return True
-        return line.item in self.items and not line.bound
+        return line.item in self.items and not line.purchase
 
 
 def _lines(found: ConsignmentRecord, told: Sequence[_Told]) -> list[ConsignmentLine]:
@@ -184,7 +195,9 @@ def _shared(told: _Told, lines: Sequence[ConsignmentLine]) -> list[ConsignmentLi
             # They left our shelf, whatever the receiver was told.
             units = max(units, line.loaded)
         if line.bound or units or received or len(parts) == 1:
-            made.append(replace(line, sku=told.sku, units=units, received=received))
+            # What left our shelf is what it was, whatever its item means by now.
+            sku = line.sku if line.bound else told.sku
+            made.append(replace(line, sku=sku, units=units, received=received))
     return made
 
 
@@ -214,8 +227,12 @@ def _book(
     What was booked is in our books; where the receiver has fewer, a person takes it off.
     """
     kept = list(lines)
+    more: Counter[Sku] = Counter()
+    for line in lines:
+        if line.purchase and line.sku and line.received > line.booked:
+            more[line.sku] += line.received - line.booked
     for purchase in sorted({line.purchase for line in kept if line.purchase and line.sku}):
-        if _receive(tx, wiring, found, purchase, kept):
+        if _receive(tx, wiring, found, purchase, kept, more):
             kept = [
                 replace(line, booked=max(line.booked, line.received))
                 if line.purchase == purchase
@@ -231,9 +248,12 @@ def _book(
 
 def _receive(
     tx: Tx, wiring: Wiring, found: ConsignmentRecord, purchase: str,
-    lines: Sequence[ConsignmentLine],
+    lines: Sequence[ConsignmentLine], told: Mapping[Sku, int],
 ) -> bool:  # fmt: skip
-    """Book under one order what its receiver has beyond what was booked; False: it cannot be yet."""
+    """Book under one order what its receiver has beyond what was booked; False: it cannot be yet.
+
+    `told`: what the receiver has more in all, under whatever order.
+    """
     mine = [line for line in lines if line.purchase == purchase and line.sku]
     units: Counter[Sku] = Counter()
     for line in mine:
@@ -246,7 +266,7 @@ def _receive(
     # Never fewer than before, so this number is another for each booking.
     slip = f"{found.number}/{sum(max(line.booked, line.received) for line in mine)}"
     try:
-        receive.receive(tx, wiring, purchase, units, slip=slip, told=True, by=LOCKSTEP)
+        receive.receive(tx, wiring, purchase, units, slip=slip, told=told, by=LOCKSTEP)
     except CannotBuy as problem:
         reason = Reason.of(
             "consignment_unbooked", number=found.number, purchase=purchase, why=str(problem)
@@ -259,15 +279,21 @@ def _receive(
 
 def book_what_waits(tx: Tx, wiring: Wiring) -> None:
     """Try again what could not be booked; its receiver may never speak of it again."""
-    for found in Consignments(tx).to_book():
+    for number in Consignments(tx).to_book():
+        found = consignments.known(tx, number)
         _book(tx, wiring, found, found.lines)
 
 
 def _arrive(tx: Tx, transfer: int, units: int, number: str) -> None:
     row = Transfers(tx).get(transfer, lock=True)
-    rest = row.quantity - row.arrived - row.lost if row is not None else 0
-    if row is not None and min(units, rest) > 0:
-        Transfers(tx).arrive(transfer, min(units, rest), person=LOCKSTEP, note=number)
+    if row is None:
+        return
+    rest = row.quantity - row.arrived - row.lost
+    if lost := min(max(0, units - rest), row.lost):
+        # They were given up, and turn up.
+        Transfers(tx).regain(transfer, lost)
+    if came := min(units, rest + lost):
+        Transfers(tx).arrive(transfer, came, person=LOCKSTEP, note=number)
 
 
 def _tell_unknown(tx: Tx, found: ConsignmentRecord, lines: Sequence[ConsignmentLine]) -> None:
@@ -300,6 +326,8 @@ def _settle(
         tx.renew_case(Case("consignment_unclear", subject, reason))
         return
     tx.close_case("consignment_unclear", subject)
+    if before != report.state and _goes_on(found, report.state):
+        found = _reopened(tx, found)
     if report.state is InboundState.CANCELED:
         _canceled(tx, wiring, found)
     elif report.state is InboundState.CLOSED:
@@ -309,13 +337,29 @@ def _settle(
             arrivals.finish(tx, found.number)
         else:
             _corrected(tx, wiring, found)
-    elif not found.open and before != report.state:
-        # It goes on after all. Where it says what it said before, a person closed it.
-        if found.state != RECEIVED or found.missing:
-            Consignments(tx).settle(found.number, OPEN)
-        tx.close_case("consignment_canceled", subject)
     elif found.state == CLOSED:
         _corrected(tx, wiring, found)
+
+
+def _goes_on(found: ConsignmentRecord, state: InboundState) -> bool:
+    """It was over, and its receiver says something new of it that is not the end."""
+    if found.open or state is InboundState.CANCELED:
+        return False
+    if found.state == CANCELED:
+        return True
+    return state is not InboundState.CLOSED and bool(found.missing)
+
+
+def _reopened(tx: Tx, found: ConsignmentRecord) -> ConsignmentRecord:
+    """What was taken for lost or canceled is on its way after all."""
+    Consignments(tx).settle(found.number, OPEN)
+    for kind in ("consignment_canceled", "consignment_short"):
+        tx.close_case(kind, subject_of(found.number))
+    for line in found.lines:
+        row = Transfers(tx).get(line.transfer, lock=True) if line.transfer is not None else None
+        if line.transfer is not None and row is not None and row.lost:
+            Transfers(tx).regain(line.transfer, row.lost)
+    return consignments.known(tx, found.number)
 
 
 def _corrected(tx: Tx, wiring: Wiring, found: ConsignmentRecord) -> None:

@@ -52,13 +52,14 @@ class Received:
 
 def receive(
     tx: Tx, wiring: Wiring, number: str, units: Mapping[Sku, int], *, slip: str,
-    freight: Money | None = None, first: str = "", told: bool = False, by: str,
+    freight: Money | None = None, first: str = "", told: Mapping[Sku, int] | None = None, by: str,
 ) -> Received:  # fmt: skip
     """Take in units under a packing slip: once per slip, however often it is said.
 
     `freight`: of this receipt, in the shop's currency; None: as the supplier's rates have it.
-    `first`: the consignment it came with. `told`: by the remote that counts the place and says
-    what it has booked in; its own figures move the shelf. Raises CannotBuy.
+    `first`: the consignment it came with. `told`: what the remote that counts the place says it has
+    booked in since it last told, of each Sku in all; its own figures move the shelf. Raises
+    CannotBuy.
     """
     purchases = Purchases(tx)
     order = purchases.get(number, lock=True)
@@ -66,7 +67,7 @@ def receive(
         raise CannotBuy(
             f"there is no purchase order {number!r}; `lockstep replenish orders` lists them"
         )
-    _check_counter(wiring, order, told=told)
+    _check_counter(wiring, order, told=told is not None)
     reference = f"{number}/{slip}"
     if _was_received(tx, reference):
         return Received(reference, True, order.state, {}, {})
@@ -76,7 +77,7 @@ def receive(
         raise CannotBuy(f"{number} is {order.state}: it never left us, and nothing can come of it")
     lines = {line.sku: line for line in order.lines}
     costs = _costs(tx, wiring, order, lines, units, reference, freight, told=told)
-    if not told:
+    if told is None:
         Stock(tx).move(
             [
                 StockMovement(
@@ -98,9 +99,9 @@ def receive(
         if line.coming > units.get(sku, 0)
     }
     # Who books in goods for days says what is short when it is done, with the consignment.
-    partly = state is PurchaseState.PARTLY_RECEIVED and not told
+    partly = state is PurchaseState.PARTLY_RECEIVED and told is None
     _tell(tx, order, reference, units, over, short if partly else {}, state)
-    if not told:
+    if told is None:
         arrivals.came(tx, number, units, first=first, day=wiring.day(tx.now))
     tx.audit(by, "receive", reference, after=dict(units))
     tx.wake("core/replenishment", "core/alerts")
@@ -171,7 +172,7 @@ def _listed(units: Mapping[Sku, int]) -> str:
 
 def _costs(
     tx: Tx, wiring: Wiring, order: PurchaseRecord, lines: Mapping[Sku, LineRecord],
-    units: Mapping[Sku, int], reference: str, freight: Money | None, *, told: bool,
+    units: Mapping[Sku, int], reference: str, freight: Money | None, *, told: Mapping[Sku, int] | None,
 ) -> tuple[LandedLine, ...]:  # fmt: skip
     """Work out and freeze the landed cost of what has a price. Raises CannotBuy without a rate."""
     supplier = _supplier_of(wiring, order)

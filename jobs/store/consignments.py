@@ -77,7 +77,7 @@ class ConsignmentRecord:
     state: str
     told: str
     told_name: str
-    told_on: date | None
+    undelivered_on: date | None
     started_on: date
     watched: bool
     expected_on: date
@@ -163,8 +163,8 @@ class Consignments:
                 found[sku, purchase] = int(units)
         return found
 
-    def to_book(self) -> list[ConsignmentRecord]:
-        """Those of which the receiver has units that an order did not take in yet, over or not."""
+    def to_book(self) -> list[str]:
+        """Numbers of those of which the receiver has units that an order did not take in yet, over or not."""
         line = consignment_line.c
         waiting = (
             select(line.consignment)
@@ -172,11 +172,11 @@ class Consignments:
             .distinct()
         )
         query = (
-            select(consignment)
+            select(consignment.c.number)
             .where(consignment.c.number.in_(waiting))
             .order_by(consignment.c.number)
         )
-        return self._records(self._tx.rows(query))
+        return list(self._connection.execute(query).scalars())
 
     def carrying(self, purchase: str) -> list[ConsignmentRecord]:
         """Open ones with goods of this purchase order, the next to come first, all held."""
@@ -234,7 +234,7 @@ class Consignments:
                 state=row.state,
                 told=row.told,
                 told_name=row.told_name,
-                told_on=row.told_on,
+                undelivered_on=row.undelivered_on,
                 started_on=row.started_on,
                 watched=row.watched,
                 expected_on=row.expected_on,
@@ -402,9 +402,10 @@ class Consignments:
         """When it will be there."""
         self._set(number, expected_on=expected_on, late_on=late_on)
 
-    def tell(self, number: str, word: str, *, name: str, on: date) -> None:
-        """What its receiver last said, and what its own pages call it."""
-        self._set(number, told=word, told_name=name, told_on=on)
+    def tell(self, number: str, word: str, *, name: str, undelivered_on: date | None) -> None:
+        """What its receiver last said, what its own pages call it, and that it was not there yet."""
+        seen = {} if undelivered_on is None else {"undelivered_on": undelivered_on}
+        self._set(number, told=word, told_name=name, **seen)
 
     def link(self, number: str, *, connection: str, ref: str) -> None:
         """Who receives it, and what they call it."""

@@ -61,12 +61,13 @@ class Costs:
         currency: str,
         basis: Mapping[Sku, Any],
         owned: Collection[LocationId],
-        told: bool = False,
+        told: Mapping[Sku, int] | None = None,
     ) -> None:
         """Keep what a receipt cost. Called once per receipt, before its units move.
 
         `owned`: the locations whose units are ours; what lies elsewhere we never paid for, and it
-        must not thin the average. `told`: a remote's own figures move the shelf, before or after.
+        must not thin the average. `told`: a remote's own figures move the shelf, before or
+        after; units of each Sku that it tells at once.
         """
         before = self.unit_cost(line.sku for line in lines)
         there = self._ours([line.sku for line in lines], {*owned, location})
@@ -74,9 +75,12 @@ class Costs:
             known = before.get(line.sku)
             pool = known.pool if known else None
             on_hand = there.get(line.sku, 0)
-            if told and known is not None:
-                sold = self._sold(line.sku, since=known.at)
-                on_hand = still_there(pool, on_hand=on_hand, units=line.units, sold=sold)
+            if told is not None and known is not None and known.at == self._tx.now:
+                # Told together with this one: nothing went in between.
+                on_hand = known.pool.units
+            elif told is not None and known is not None:
+                sold, units = self._sold(line.sku, since=known.at), told.get(line.sku, line.units)
+                on_hand = still_there(pool, on_hand=on_hand, units=units, sold=sold)
             pool = averaged(pool, on_hand=on_hand, units=line.units, cost=line.total)
             self._tx.connection.execute(
                 insert(receipt_cost).values(

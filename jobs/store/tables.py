@@ -582,7 +582,7 @@ consignment = Table(
         server_default="",
         comment="what the receiver's own pages call it; empty: nothing",
     ),
-    Column("told_on", Date, comment="the day it last said something"),
+    Column("undelivered_on", Date, comment="the last day it was seen not to be there"),
     Column("started_on", Date, nullable=False),
     Column(
         "watched",

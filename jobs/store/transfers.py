@@ -87,6 +87,14 @@ class Transfers:
         self._on_the_way(row.sku, row.destination, -rest)
         return self._settle(row, arrived=row.arrived, lost=row.lost + rest)
 
+    def regain(self, number: int, units: int) -> None:
+        """So many units that were taken for lost are on their way after all."""
+        row = self.get(number, lock=True)
+        assert row is not None
+        assert 0 < units <= row.lost
+        self._on_the_way(row.sku, row.destination, units)
+        self._settle(row, arrived=row.arrived, lost=row.lost - units)
+
     def get(self, number: int, *, lock: bool = False) -> Row[Any] | None:
         query = select(transfer).where(transfer.c.id == number)
         if lock and self._connection.dialect.name != "sqlite":

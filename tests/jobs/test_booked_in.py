@@ -436,3 +436,134 @@ def test_units_on_their_way_between_our_places_are_part_of_the_average(market: M
         assert Costs(tx).unit_cost(["TEA"])["TEA"].of(1) == Money(150, "USD")
         assert [*Stock(tx).verify(), *Purchases(tx).verify()] == []
         assert Consignments(tx).to_book() == []
+
+
+def test_two_orders_that_are_told_at_once_are_averaged_as_two(market: Market, fba: Fba):
+    # given 10 units at 1.00 that FBA has
+    ship(market, "CTR1", po(market, "PO-A", price=100, TEA=10))
+    link(market, "CTR1")
+    told(market, fba, InboundState.CLOSED, InboundItem("TEA", 10, 10))
+    market.shop.receive("TEA", 10, location="fba", reference="figures")
+
+    # when 10 at 2.00 and 10 at 3.00 are booked in together, whether its figures know them or not
+    for name, raised in (("CTR2", 20), ("CTR3", 0)):
+        market.shop.clock.advance(60)
+        orders = [po(market, f"{name}-{p}", price=p, TEA=10) for p in (200, 300)]
+        ship(market, name, *orders)
+        link(market, name, name)
+        if raised:
+            market.shop.receive("TEA", raised, location="fba", reference=name)
+        told(market, fba, InboundState.CLOSED, InboundItem("TEA", 20, 20), ref=name)
+
+        # then the average is that of all: 6000 over 30, then 11000 over 50
+        with market.shop.store.reading() as tx:
+            pool = Costs(tx).unit_cost(["TEA"])["TEA"].pool
+        assert (pool.units, pool.value) == ((30, 6_000) if raised else (50, 11_000))
+
+
+# --- odd orders of events ------------------------------------------------------------------------
+
+
+def test_a_consignment_of_ours_may_bear_the_id_its_receiver_gives_it(market: Market, fba: Fba):
+    # given goods that a person shipped under Amazon's own id before we heard of it there
+    ship(market, "FBA15", po(market, "PO-A", TEA=30))
+
+    told(market, fba, InboundState.ON_THE_WAY, InboundItem("TEA", 30, 0))
+
+    assert sum(units for _, units in coming(market)["fba"]) == 30
+    assert now(market, "FBA15").ref == "FBA15"
+
+
+def test_an_unclear_word_does_not_say_that_it_was_not_delivered(market: Market, fba: Fba):
+    told(market, fba, InboundState.ON_THE_WAY, InboundItem("TEA", 10, 0))
+    seen = market.shop.wiring.day(market.shop.clock.now())
+    pass_days(market, 5)
+    told(market, fba, InboundState.UNCLEAR, InboundItem("TEA", 10, 0))
+    pass_days(market, 5)
+    told(market, fba, InboundState.CLOSED, InboundItem("TEA", 10, 8))
+
+    claim_by = open_cases(market)["consignment_short"]["claim_by"]
+    assert claim_by == (seen + timedelta(days=60)).isoformat()
+
+
+def sent_from_home(market: Market, fba: Fba, units: int = 96) -> None:
+    """A plan that was sent under Amazon's name for the shipment."""
+    _sells_at_fba(market)
+    looked(market, fba)
+    plan = proposal(market)
+    with market.shop.store.transaction() as tx:
+        refill.send(tx, market.shop.wiring, plan, number="T-1", units={"TEA": units}, by="olga")
+
+
+def test_what_we_sent_ourselves_was_not_delivered_before_that(market: Market, fba: Fba):
+    sent_from_home(market, fba)
+    sent = market.shop.wiring.day(market.shop.clock.now())
+    pass_days(market, 9)
+
+    # when the first we hear of it is that it is over
+    told(market, fba, InboundState.CLOSED, InboundItem("TEA", 96, 90), name="T-1")
+
+    short = open_cases(market)["consignment_short"]
+    assert short["claim_by"] == (sent + timedelta(days=60)).isoformat()
+
+
+def test_units_given_up_that_turn_up_have_arrived(market: Market, fba: Fba):
+    # given a transfer that a person closed, whose units count as lost
+    sent_from_home(market, fba)
+    told(market, fba, InboundState.ON_THE_WAY, InboundItem("TEA", 96, 0), name="T-1")
+    with market.shop.store.transaction() as tx:
+        consignments.close(tx, market.shop.wiring, "T-1", note="lost", by="olga")
+    assert rows(market.shop.store, transfer)[0]["lost"] == 96
+
+    # when FBA begins to book them in
+    told(market, fba, InboundState.RECEIVING, InboundItem("TEA", 96, 10), name="T-1")
+
+    # then they are on their way again, and nothing is claimed
+    (row,) = rows(market.shop.store, transfer)
+    assert (row["arrived"], row["lost"], row["state"]) == (10, 0, "open")
+    assert [units for _, units in coming(market)["fba"]] == [86]
+    assert "consignment_short" not in open_cases(market)
+    told(market, fba, InboundState.CLOSED, InboundItem("TEA", 96, 94), name="T-1")
+    # and those that are found after the end arrive as well
+    told(market, fba, InboundState.CLOSED, InboundItem("TEA", 96, 96), name="T-1")
+    (row,) = rows(market.shop.store, transfer)
+    assert (row["arrived"], row["lost"], row["state"]) == (96, 0, "closed")
+    with market.shop.store.reading() as tx:
+        assert list(Stock(tx).verify()) == []
+
+
+def test_a_canceled_shipment_that_was_received_after_all_says_what_is_short(
+    market: Market, fba: Fba
+):
+    sent_from_home(market, fba)
+    told(market, fba, InboundState.CANCELED, InboundItem("TEA", 96, 0), name="T-1")
+    assert "consignment_canceled" in open_cases(market)
+
+    told(market, fba, InboundState.CLOSED, InboundItem("TEA", 96, 90), name="T-1")
+
+    found = open_cases(market)
+    assert found["consignment_short"]["missing"] == 6
+    assert "consignment_canceled" not in found
+    assert now(market, "T-1").state == "closed"
+
+
+def test_what_left_our_shelf_stays_what_it_was_when_its_item_means_another_sku(
+    store: Store, clock: ManualClock, tmp_path: Path
+):
+    # given ten teas that left under an item that is an alias of tea
+    tea = {"TEA: {}": "TEA: {aliases: [X-1]}"}
+    market = open_market(store, clock, tmp_path, more=TO_FBA, locations=FBA, changes=tea)
+    fba = receiving(market)
+    market.shop.receive("TEA", 50)
+    told(market, fba, InboundState.PLANNED, InboundItem("X-1", 10, 0))
+    with store.transaction() as tx:
+        refill.say_origin(tx, market.shop.wiring, "FBA15", "home", by="olga")
+
+    # when the alias is given to cups, and FBA books it in
+    cup = {"CUP: {}": "CUP: {aliases: [X-1]}"}
+    other = open_market(store, clock, tmp_path, more=TO_FBA, locations=FBA, changes=cup)
+    told(other, receiving(other), InboundState.CLOSED, InboundItem("X-1", 10, 10))
+
+    (line,) = now(other, "FBA15").lines
+    assert (line.sku, line.units, line.received, line.booked) == ("TEA", 10, 10, 10)
+    assert rows(store, transfer)[0]["state"] == "closed"

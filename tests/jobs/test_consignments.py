@@ -380,6 +380,7 @@ def test_a_shipment_made_at_fba_is_followed_to_its_end(market: Market, fba: Fba)
 def test_a_report_that_is_told_again_changes_nothing(market: Market, fba: Fba):
     for _ in range(3):
         told(market, fba, InboundState.RECEIVING, InboundItem("TEA", 100, 60))
+    for _ in range(3):
         told(market, fba, InboundState.CLOSED, InboundItem("TEA", 100, 96))
 
     short = [row for row in rows(market.shop.store, cases) if row["kind"] == "consignment_short"]

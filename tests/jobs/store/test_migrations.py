@@ -141,3 +141,32 @@ def test_a_database_of_a_newer_version_is_refused_in_words(store: Store) -> None
 
     with pytest.raises(MigrationFailed, match=r"9999.*newer Lockstep"):
         upgrade(store.database)
+
+
+def test_slips_that_were_booked_before_stay_booked(empty: Database) -> None:
+    # given a consignment of which one slip was received under its order, by an older version
+    upgrade(empty, to="0014")
+    at = "2026-11-01T00:00:00.000000Z"
+    with empty.write() as connection:
+        for statement in (
+            "INSERT INTO purchase_order (number, supplier, connection, location, state, currency, "
+            "expected_on, reference, created_at, created_by) VALUES ('PO-A', 'mill', '', 'home', "
+            f"'sent', 'USD', '2026-11-01', '', '{at}', 'olga')",
+            "INSERT INTO consignment (number, destination, lane, connection, ref, state, told, "
+            "started_on, watched, expected_on, late_on, created_at, created_by) VALUES ('BOX/1', "
+            f"'home', '', '', '', 'open', '', '2026-11-01', true, '2026-11-01', '2026-11-01', '{at}', "
+            "'olga')",
+            "INSERT INTO consignment_line (consignment, item, purchase, sku, units, received) "
+            "VALUES ('BOX/1', 'TEA', 'PO-A', 'TEA', 10, 4)",
+            "INSERT INTO movement (sku, location, kind, quantity, reference, at, person) VALUES "
+            f"('TEA', 'home', 'receipt', 4, 'PO-A/BOX/1/S-7', '{at}', 'olga')",
+        ):
+            connection.execute(text(statement))
+
+    upgrade(empty)
+
+    with empty.read() as connection:
+        slips = connection.execute(text("SELECT consignment, slip, person FROM consignment_slip"))
+        lines = connection.execute(text("SELECT loaded, booked FROM consignment_line"))
+        assert [tuple(row) for row in slips] == [("BOX/1", "S-7", "olga")]
+        assert [tuple(row) for row in lines] == [(10, 4)]

@@ -22,7 +22,12 @@ def upgrade() -> None:
     )
     op.add_column(
         "consignment",
-        sa.Column("told_on", sa.Date(), nullable=True, comment="the day it last said something"),
+        sa.Column(
+            "undelivered_on",
+            sa.Date(),
+            nullable=True,
+            comment="the last day it was seen not to be there",
+        ),
     )
     op.add_column(
         "consignment_line",
@@ -77,4 +82,15 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("consignment", "slip", name=op.f("pk_consignment_slip")),
+    )
+    # Slips that were booked under an order: "order/consignment/slip".
+    op.execute(
+        "INSERT INTO consignment_slip (consignment, slip, at, person) "
+        "SELECT l.consignment, "
+        "substr(m.reference, length(l.purchase) + length(l.consignment) + 3) AS slip, "
+        "min(m.at), coalesce(max(m.person), '') "
+        "FROM consignment_line l JOIN movement m ON m.kind = 'receipt' "
+        "AND substr(m.reference, 1, length(l.purchase) + length(l.consignment) + 2) "
+        "= l.purchase || '/' || l.consignment || '/' "
+        "WHERE l.purchase <> '' GROUP BY 1, 2"
     )
