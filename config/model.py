@@ -141,6 +141,13 @@ class Channel(Part):
         description="days from order to shipment, stated with every offer, and longer where a "
         "location's `closing` says so; unset: what the channel states is left as it is",
     )
+    silent_after: int = Field(
+        10,
+        ge=0,
+        le=1_000,
+        description="orders that would have come by now on a slow day, where none did: an alert; "
+        "its own last eight weeks say how many come at which hour; 0: silence is never told",
+    )
     ships_partly_after: Duration | None = Field(
         None,
         description="an order of which units are missing ships what there is once it is so old, and "

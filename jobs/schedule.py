@@ -36,6 +36,7 @@ from jobs import (
     replenish,
     reservations,
     shadow,
+    silence,
     tell,
     upkeep,
 )
@@ -74,6 +75,7 @@ def _core_units(wiring: Wiring) -> list[Unit]:
         Unit("core/demand", demand.EVERY, demand.decide_demand),
         Unit("core/upkeep", timedelta(minutes=5), upkeep.look_after),
         Unit("core/replenishment", wiring.config.replenishment.every, replenish.refresh_plans),
+        Unit("core/silence", silence.EVERY, silence.watch_channels),
         Unit("core/shadow", timedelta(minutes=30), shadow.report_yesterday),
     ]
 

@@ -130,6 +130,7 @@ def test_every_field_of_a_policy_is_in_a_recipe(model: type[BaseModel]):
 GUARDS = [
     "locations.snapshot", "locations.stale", "locations.closing", "locations.feed", "plan",
     "drift.other_writer", "ledger.counts", "locations.dispatch", "routing", "routing.late",
+    "routing.untrusted",
 ]  # fmt: skip
 
 

@@ -83,6 +83,8 @@ SENTENCES: Final[dict[str, str]] = {
     # --- requests to ship, and what places answer ---
     "request_handed_over": "Request {key} handed over to {location}.",
     "request_acknowledged": "{location} accepted request {key}.",
+    "channel_silent": "{channel} has had no order since {since}, although at least {least} would have come by now even on a "
+    "slow day. All it has is pulled: see whether buyers can order there, and whether payments go through.",
     "location_untrusted": "{location} refused {refused} of the last {sent:request|requests} it was sent ({within}): it does not "
     "have what its figures say. It gets no more orders; those that only it can fill wait. Channels still show its units: "
     "have it count, then close this Case.",
@@ -461,6 +463,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_consignment_unknown_items": "Goods under way that nobody here knows",
     "group_case_consignment_unbooked": "Goods that came and could not be booked in",
     "group_case_consignment_origin": "Shipments of which nobody said where they came from",
+    "group_case_channel_silent": "Channels without orders",
     "group_case_location_untrusted": "Locations that get no more orders",
     "group_case_consignment_stranger": "Shipments that may be ours",
     "group_case_consignment_canceled": "Goods under way that were canceled",

@@ -77,6 +77,7 @@ SENTENCES: Final[dict[str, str]] = {
     # --- 发货请求与对方的答复 ---
     "request_handed_over": "发货请求 {key} 已交给 {location}。",
     "request_acknowledged": "{location} 已接受发货请求 {key}。",
+    "channel_silent": "{channel} 自 {since} 起没有订单，而即使在淡日此时也应至少有 {least} 单。已有订单均已拉取：请检查买家能否下单、支付是否正常。",
     "location_untrusted": "{location} 拒绝了最近 {sent} 个发货请求中的 {refused} 个（{within}）：它的库存数字不可信。不再向它分配订单；"
     "只有它能发的订单会等待。渠道仍显示其库存：请让其盘点，然后关闭此事项。",
     "request_rejected": "{location} 拒绝了发货请求 {key}（“{word}”）；这些商品将改由别处发货。",
@@ -390,6 +391,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_consignment_unknown_items": "含有未知商品的在途货物",
     "group_case_consignment_unbooked": "已到但无法入账的货物",
     "group_case_consignment_origin": "来源未说明的货件",
+    "group_case_channel_silent": "没有订单的渠道",
     "group_case_location_untrusted": "不再分配订单的仓库",
     "group_case_consignment_stranger": "可能属于我们的货件",
     "group_case_consignment_canceled": "被取消的在途货物",
