@@ -1,1 +1,1 @@
-"""X12 as suppliers really write it: the envelope, and inventory (846)."""
+"""X12 as suppliers really write it: inventory (846)."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from connectors.supplier_file.files import File, encoding_of
 from connectors.supplier_file.settings import X12
-from connectors.supplier_file.x12.envelope import Context, Envelopes, NoInterchange, Segment
+from connectors.x12.envelope import Context, Envelopes, NoInterchange, Segment
 
 COLUMNS = ("sku", "item", "quantity", "unit", "as_of", "cost", "currency", "lead_days")
 #: The supplier's own name of an item, the best first.

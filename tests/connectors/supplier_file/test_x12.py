@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connectors.supplier_file.x12.envelope import Envelopes, NoInterchange
+from connectors.x12.envelope import Envelopes, NoInterchange
 from core.errors import Rejected
 from core.model.money import Money
 from tests.connectors.supplier_file.reading import faults, snapshot, terms
