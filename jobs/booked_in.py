@@ -395,7 +395,9 @@ def _ask_origin(tx: Tx, wiring: Wiring, found: ConsignmentRecord, *, before: str
     `before`: what the receiver said last. Asked once, when they leave.
     """
     subject = subject_of(found.number)
-    loose = {line.sku: line.units for line in found.lines if line.sku and not line.bound}
+    loose = {line.sku: line.unsaid for line in found.lines if line.sku and line.unsaid}
+    # More than we sent with it travels as it.
+    more = any(line.transfer is not None and line.unsaid for line in found.lines)
     asked = tx.has_open_case("consignment_origin", subject)
     left = before in ("", InboundState.PLANNED) and found.told not in (
         InboundState.PLANNED,
@@ -404,7 +406,7 @@ def _ask_origin(tx: Tx, wiring: Wiring, found: ConsignmentRecord, *, before: str
     counted = [one.id for one in wiring.locations if one.basis is None]
     if not loose or found.told == InboundState.CANCELED:
         tx.close_case("consignment_origin", subject)
-    elif counted and (left or asked):
+    elif counted and found.told != InboundState.PLANNED and (left or asked or more):
         reason = Reason.of(
             "consignment_origin",
             number=found.number,

@@ -336,7 +336,7 @@ def _adoptable(found: ConsignmentRecord, place: LocationId) -> bool:
 def say_origin(
     tx: Tx, wiring: Wiring, number: str, origin: LocationId, *, by: str
 ) -> ConsignmentRecord:
-    """The goods of a shipment that was made at its receiver left this place of ours.
+    """The goods of a shipment that nobody told of left this place of ours.
 
     Where we count that place they leave its shelf now; what the receiver booked in has arrived.
     Raises CannotShip.
@@ -346,11 +346,14 @@ def say_origin(
         raise CannotShip(f"there is no location {origin!r}")
     if origin == found.destination:
         raise CannotShip(f"{number} goes to {origin}; name the place it left")
-    loose = [line for line in found.lines if line.sku and not line.bound and line.units]
+    loose = [line for line in found.lines if line.sku and line.unsaid]
     if not loose:
         raise CannotShip(f"of everything on {number} it is known where it came from")
+    units = sum(line.unsaid for line in loose)
     made = [
         _off_shelf(tx, wiring, line, line.units, origin, found.destination, number, by)
+        if line.transfer is None
+        else _more_off_shelf(tx, wiring, line, origin, number, by)
         for line in loose
     ]
     Consignments(tx).put(number, made)
@@ -358,7 +361,6 @@ def say_origin(
         if line.transfer is not None and not found.open and line.left:
             Transfers(tx).lose(line.transfer, person=by)
     tx.close_case("consignment_origin", subject_of(number), by=by)
-    units = sum(line.units for line in made)
     tx.decide(
         subject_of(number),
         Reason.of("consignment_left", number=number, units=units, location=origin, by=by),
@@ -383,6 +385,34 @@ def _off_shelf(
     )
 
 
+def _more_off_shelf(
+    tx: Tx, wiring: Wiring, line: ConsignmentLine, origin: LocationId, number: str, by: str
+) -> ConsignmentLine:
+    """The line with what its receiver has beyond what was taken off the shelf taken off as well."""
+    assert line.sku is not None
+    assert line.transfer is not None
+    row = Transfers(tx).get(line.transfer, lock=True)
+    assert row is not None
+    if row.origin != origin:
+        raise CannotShip(
+            f"{line.sku}: the other units of it on {number} left {row.origin}; bring these there "
+            f"with `lockstep stock transfer` first, and name {row.origin}"
+        )
+    _check_free(tx, line.sku, line.unsaid, origin)
+    row = Transfers(tx).add(line.transfer, line.unsaid, person=by, note=number)
+    came = min(line.received, row.quantity - row.lost) - row.arrived
+    if came > 0:
+        Transfers(tx).arrive(line.transfer, came, person=by, note=number)
+    return replace(line, loaded=line.units)
+
+
+def _check_free(tx: Tx, sku: Sku, units: int, origin: LocationId) -> None:
+    levels = Stock(tx).levels([sku], lock=True).get(sku, [])
+    free = sum(one.available for one in levels if one.location == origin)
+    if units > free:
+        raise CannotShip(f"{sku}: {units} cannot be sent, {free} are free at {origin}")
+
+
 def _take_off(
     tx: Tx, wiring: Wiring, sku: Sku, units: int, origin: LocationId, place: LocationId,
     number: str, by: str,
@@ -391,10 +421,7 @@ def _take_off(
     shelf = wiring.location(origin)
     if shelf is None or shelf.basis is not None:
         return None
-    levels = Stock(tx).levels([sku], lock=True).get(sku, [])
-    free = sum(one.available for one in levels if one.location == origin)
-    if units > free:
-        raise CannotShip(f"{sku}: {units} cannot be sent, {free} are free at {origin}")
+    _check_free(tx, sku, units, origin)
     destination = wiring.location(place)
     return Transfers(tx).send(
         sku, units, origin=origin, destination=place,

@@ -327,7 +327,9 @@ def origin(
     """Say which of our places a shipment made at its receiver left: its units leave that shelf."""
     with application(config) as app, app.store.transaction() as tx:
         found = refill.say_origin(tx, app.wiring, number, place, by=person(by))
-    console().print(Text(f"{number}: {found.sent} units left {place} for {found.destination}"))
+    console().print(
+        Text(f"{number}: it left {place} for {found.destination} with {found.sent} units")
+    )
 
 
 def close(

@@ -60,6 +60,11 @@ class ConsignmentLine:
         """We know whose goods they are, or which shelf they left."""
         return bool(self.purchase) or self.transfer is not None
 
+    @property
+    def unsaid(self) -> int:
+        """Units of our own that left a shelf, and nobody said which one."""
+        return 0 if self.purchase else max(0, self.units - self.loaded)
+
     def came(self, units: int) -> ConsignmentLine:
         """So many of it were booked in here."""
         return replace(self, received=self.received + units, booked=self.booked + units)

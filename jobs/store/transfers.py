@@ -66,6 +66,15 @@ class Transfers:
         self._on_the_way(sku, destination, units)
         return number
 
+    def add(self, number: int, units: int, *, person: str, note: str = "") -> Row[Any]:
+        """So many more units left the same origin with it; the transfer as it is now."""
+        row = self.get(number, lock=True)
+        assert row is not None
+        reference = f"transfer/{number}/more/{row.quantity + units}"
+        self._write(row.sku, row.origin, -units, reference, row.cause, person, note)
+        self._on_the_way(row.sku, row.destination, units)
+        return self._settle(row, quantity=row.quantity + units, arrived=row.arrived, lost=row.lost)
+
     def arrive(self, number: int, units: int, *, person: str, note: str = "") -> Row[Any]:
         """So many of a transfer's units are there; the transfer as it is now."""
         row = self.get(number, lock=True)
@@ -106,12 +115,16 @@ class Transfers:
             select(transfer).where(transfer.c.state == "open").order_by(transfer.c.id)
         )
 
-    def _settle(self, row: Row[Any], *, arrived: int, lost: int) -> Row[Any]:
-        whole = arrived + lost == row.quantity
+    def _settle(
+        self, row: Row[Any], *, arrived: int, lost: int, quantity: int | None = None
+    ) -> Row[Any]:
+        quantity = row.quantity if quantity is None else quantity
+        whole = arrived + lost == quantity
         return self._connection.execute(
             update(transfer)
             .where(transfer.c.id == row.id)
             .values(
+                quantity=quantity,
                 arrived=arrived,
                 lost=lost,
                 state="closed" if whole else "open",

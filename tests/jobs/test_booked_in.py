@@ -577,3 +577,49 @@ def test_one_run_of_everything_has_a_turn_for_each_unit_of_a_shop_that_sends_to_
     assert set(units) == set(market.shop.runner.units)
     # facts before what is decided from them
     assert units.index("amazon-us/inbound") < units.index("core/replenishment")
+
+
+def test_more_than_was_taken_off_the_shelf_is_asked_for_and_taken_off_too(market: Market, fba: Fba):
+    # given 50 units sent as the shipment that Amazon knows with 96
+    _sells_at_fba(market)
+    looked(market, fba)
+    plan = proposal(market)
+    told(market, fba, InboundState.PLANNED, InboundItem("TEA", 96, 0), name="FBA STA 1")
+    with market.shop.store.transaction() as tx:
+        refill.send(tx, market.shop.wiring, plan, number="FBA15", units={"TEA": 50}, by="olga")
+    assert on_shelf(market) == 150
+
+    # when all 96 leave, and half are booked in
+    told(market, fba, InboundState.RECEIVING, InboundItem("TEA", 96, 60), name="FBA STA 1")
+    asked = open_cases(market)["consignment_origin"]
+    assert (asked["units"], asked["lines"]) == (46, "TEA x46")
+
+    # then the rest is taken off where a person says it left, nowhere else
+    with pytest.raises(CannotShip, match="left home"), market.shop.store.transaction() as tx:
+        refill.say_origin(tx, market.shop.wiring, "FBA15", "acme", by="olga")
+    with market.shop.store.transaction() as tx:
+        refill.say_origin(tx, market.shop.wiring, "FBA15", "home", by="olga")
+    assert on_shelf(market) == 104
+    told(market, fba, InboundState.CLOSED, InboundItem("TEA", 96, 96), name="FBA STA 1")
+    (row,) = rows(market.shop.store, transfer)
+    assert (row["quantity"], row["arrived"], row["lost"], row["state"]) == (96, 96, 0, "closed")
+    assert "consignment_origin" not in open_cases(market)
+    with market.shop.store.reading() as tx:
+        assert list(Stock(tx).verify()) == []
+
+
+def test_a_place_that_its_own_counter_takes_the_units_off_is_asked_for_once(
+    market: Market, fba: Fba
+):
+    # given a shipment that left the supplier's shelf, which the supplier counts
+    looked(market, fba)
+    market.shop.receive("TEA", 5)
+    told(market, fba, InboundState.ON_THE_WAY, InboundItem("TEA", 30, 0))
+    with market.shop.store.transaction() as tx:
+        refill.say_origin(tx, market.shop.wiring, "FBA15", "acme", by="olga")
+
+    told(market, fba, InboundState.RECEIVING, InboundItem("TEA", 30, 30))
+
+    assert "consignment_origin" not in open_cases(market)
+    assert rows(market.shop.store, transfer) == []
+    assert on_shelf(market) == 5
