@@ -18,14 +18,13 @@ from jobs import booked_in, consignments, receive, refill, replenish
 from jobs.clock import ManualClock
 from jobs.consignments import CannotShip
 from jobs.purchase import CannotBuy
-from jobs.store.consignments import ConsignmentLine, ConsignmentRecord, Consignments
+from jobs.store.consignments import ConsignmentRecord, Consignments
 from jobs.store.costs import Costs
 from jobs.store.purchases import Purchases
 from jobs.store.stock import Stock
 from jobs.store.store import Store
 from jobs.store.tables import cases, receipt_cost, transfer
-from jobs.store.transfers import Transfers
-from tests.jobs.builders import line, order, rows
+from tests.jobs.builders import rows
 from tests.jobs.buying import SUPPLIERS, Market, open_market
 from tests.jobs.underway import (
     FBA,
@@ -41,6 +40,7 @@ from tests.jobs.underway import (
     po,
     received,
     receiving,
+    sell_at_fba,
     ship,
     told,
 )
@@ -525,23 +525,6 @@ def test_a_refused_page_leaves_everything_as_it_was(market: Market, fba: Fba, mo
 # --- filling up ----------------------------------------------------------------------------------
 
 
-def sell_at_fba(market: Market, units: int, *, days: int = 35) -> None:
-    """So many units of tea a day, fulfilled by Amazon."""
-    at = market.shop.clock.now()
-    market.shop.record(
-        *(
-            order(
-                f"A{back}",
-                line(f"AL{back}", units=units, fulfilled=units, fulfilled_by=FulfilledBy.AMAZON),
-                channel="amazon-us",
-                placed_at=at - timedelta(days=back),
-                updated_at=at - timedelta(days=back),
-            )
-            for back in range(1, days + 1)
-        )
-    )
-
-
 def proposals(market: Market) -> dict[str, tuple[int, list[refill.RefillLine]]]:
     replenish.refresh_plans(market.shop.run("core/replenishment"))
     with market.shop.store.reading() as tx:
@@ -615,26 +598,21 @@ def test_a_transfer_takes_the_units_off_the_shelf_and_ends_with_what_fba_receive
     assert now(selling, "T-1").state == "closed"
 
 
-def test_a_transfer_to_a_place_we_count_arrives_once_for_each_slip(selling: Market):
-    # given 24 units on their way between two shelves of ours
-    with selling.shop.store.transaction() as tx:
-        number = Transfers(tx).send(
-            "TEA", 24, origin="home", destination="annex", counted_here=True, cause="refill",
-            person="olga",
-        )  # fmt: skip
-        store = Consignments(tx)
-        store.add("T-1", destination="annex", lane="truck", by="olga", started_on=tx.now.date())
-        store.put("T-1", [ConsignmentLine("TEA", "TEA", 24, transfer=number, loaded=24)])
+def test_a_transfer_that_is_booked_in_by_hand_arrives_once_for_each_slip(selling: Market):
+    # given a transfer of which Amazon tells nothing yet
+    plan, lines = proposals(selling)["home>fba"]
+    sent = send(selling, plan, "T-1")
+    assert sent.sent == lines[0].units > 12
 
     # when a slip over 12 is told twice
     come(selling, "T-1", "S", TEA=12)
     come(selling, "T-1", "S", TEA=12)
 
-    # then 12 arrived
-    with selling.shop.store.reading() as tx:
-        shelves = {one.location: one.on_hand for one in Stock(tx).levels(["TEA"])["TEA"]}
-    assert shelves["annex"] == 12
+    # then 12 arrived, and the others are on their way
+    (row,) = rows(selling.shop.store, transfer)
+    assert (row["arrived"], row["state"]) == (12, "open")
     assert now(selling, "T-1").received == 12
+    assert [units for _, units in coming(selling)["fba"]] == [sent.sent - 12]
 
 
 def test_a_shipment_canceled_at_fba_says_which_units_left_the_shelf(selling: Market, fba: Fba):

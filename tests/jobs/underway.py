@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 
+from core.model.catalog import FulfilledBy
 from core.model.inbound import InboundItem, InboundReport, InboundState, Leg
 from core.model.money import Money
 from core.model.purchasing import PurchaseLine, PurchaseOrder
@@ -17,7 +18,7 @@ from jobs.store.consignments import ConsignmentRecord, Consignments
 from jobs.store.purchases import Purchases
 from jobs.store.stock import Stock
 from jobs.store.tables import cases
-from tests.jobs.builders import rows
+from tests.jobs.builders import line, order, rows
 from tests.jobs.buying import Market
 from tests.jobs.shop import Remote
 
@@ -147,3 +148,20 @@ def received(market: Market, number: str) -> dict[str, int]:
         order = Purchases(tx).get(number)
     assert order is not None
     return {line.sku: line.received for line in order.lines}
+
+
+def sell_at_fba(market: Market, units: int, *, days: int = 35) -> None:
+    """So many units of tea a day, fulfilled by Amazon."""
+    at = market.shop.clock.now()
+    market.shop.record(
+        *(
+            order(
+                f"A{back}",
+                line(f"AL{back}", units=units, fulfilled=units, fulfilled_by=FulfilledBy.AMAZON),
+                channel="amazon-us",
+                placed_at=at - timedelta(days=back),
+                updated_at=at - timedelta(days=back),
+            )
+            for back in range(1, days + 1)
+        )
+    )
