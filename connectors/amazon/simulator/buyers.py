@@ -174,7 +174,7 @@ def _plan(
 
 def _pay(record: OrderRecord, at: datetime) -> None:
     if record.now.status is Status.PENDING:
-        record.change(at, status=Status.UNSHIPPED)
+        record.change(at, replace(record.now, status=Status.UNSHIPPED))
 
 
 def _ship_by_amazon(account: Account, record: OrderRecord, at: datetime) -> None:
@@ -185,7 +185,7 @@ def _ship_by_amazon(account: Account, record: OrderRecord, at: datetime) -> None
         if listing:
             listing.reserved -= item.quantity
             listing.updated = at
-    record.change(at, status=Status.SHIPPED)
+    record.change(at, replace(record.now, status=Status.SHIPPED))
 
 
 def _open(record: OrderRecord) -> bool:
@@ -195,7 +195,7 @@ def _open(record: OrderRecord) -> bool:
 def _cancel_if_open(account: Account, record: OrderRecord, at: datetime, *, by: str) -> None:
     if not _open(record):
         return
-    order = record.change(at, status=Status.CANCELLED, canceled_by=by)
+    order = record.change(at, replace(record.now, status=Status.CANCELLED, canceled_by=by))
     record.canceled_at = at
     for item in order.items:
         listing = account.listings.get(item.sku)
@@ -219,7 +219,7 @@ def request_cancel(account: Account, order_id: str, *, now: datetime) -> OrderRe
     if not _open(record) or record.now.fulfilled_by == AMAZON:
         raise ValueError(f"no cancellation can be asked for order {order_id}")
     items = tuple(replace(item, cancel_reason=_CANCEL_REASON) for item in record.now.items)
-    record.change(now, items=items)
+    record.change(now, replace(record.now, items=items))
     return record
 
 

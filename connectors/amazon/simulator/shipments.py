@@ -191,4 +191,4 @@ def _show(record: OrderRecord, at: datetime) -> None:
     units = record.confirmed_units()
     whole = all(units.get(item.item_id, 0) == item.quantity for item in record.now.items)
     status = Status.SHIPPED if whole else Status.PARTIALLY_SHIPPED
-    record.change(at, packages=packages, status=status)
+    record.change(at, replace(record.now, packages=packages, status=status))

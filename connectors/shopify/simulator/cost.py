@@ -18,6 +18,7 @@ from graphql import (
     FragmentSpreadNode,
     GraphQLNamedType,
     GraphQLSchema,
+    InlineFragmentNode,
     OperationDefinitionNode,
     SelectionSetNode,
     get_named_type,
@@ -119,15 +120,19 @@ class Costing:
                 key = node.alias.value if node.alias else node.name.value
                 merged.setdefault(key, []).append(node)
                 continue
-            fragment = (
-                self._fragments[node.name.value] if isinstance(node, FragmentSpreadNode) else node
-            )
-            condition = getattr(fragment, "type_condition", None)
+            fragment: FragmentDefinitionNode | InlineFragmentNode
+            if isinstance(node, FragmentSpreadNode):
+                fragment = self._fragments[node.name.value]
+            elif isinstance(node, InlineFragmentNode):
+                fragment = node
+            else:
+                continue
+            condition = fragment.type_condition
             on = self._schema.type_map[condition.name.value] if condition else declared
             if on in (concrete, declared) or (
                 is_abstract_type(on) and self._schema.is_sub_type(on, concrete)
             ):
-                self._collect(fragment.selection_set, on, concrete, merged)  # type: ignore[union-attr]  # both fragment kinds have one
+                self._collect(fragment.selection_set, on, concrete, merged)
 
     def _field(
         self,
