@@ -19,6 +19,7 @@ from bench import (
     replenishment,
     reservations,
     routing,
+    silence,
     starting,
 )
 
@@ -37,6 +38,7 @@ MEASUREMENTS: dict[str, Callable[..., figures.Figures]] = {
     "routing-speed": routing.measure_speed,
     "routing-backlog": joint.measure,
     "routing-backlog-oracle": joint.measure_oracle,
+    "silence": silence.measure,
 }
 #: The smallest sizes, to see that everything runs.
 SMALL: dict[str, dict[str, object]] = {
@@ -52,8 +54,9 @@ SMALL: dict[str, dict[str, object]] = {
     "drift": {"cases": (("amazon", 100, 50),), "changes": 4},
     "routing": {"cases": ((3, 3, True, 10),)},
     "routing-speed": {"orders": 200},
-    "routing-backlog": {"orders": 60, "skus": 20},
+    "routing-backlog": {"sizes": ((60, 20, 5),)},
     "routing-backlog-oracle": {"backlogs": 2, "orders": 5},
+    "silence": {"rates": (20,), "shops": 1},
 }
 
 

@@ -8,6 +8,7 @@ solves the linear program over plans, which grows until no order knows a better 
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from collections import Counter
@@ -23,13 +24,17 @@ from bench.milp import cheapest_together
 from bench.routing import MOST_PLACES, SIZES, WEIGHTS, origin_of, piece_of
 from core.model.catalog import Sku
 from core.model.routing import Piece, Plan
+from core.rules import joint
 from core.rules.allocation import Demand
-from core.rules.joint import route_together
 from core.rules.routing import route
 from core.rules.unit_prices import Asking, Cell, Contender
+from jobs.decide import ORDERS_AT_ONCE
+from jobs.routing import ROUNDS_EACH
 
 #: Units there are for each one that is asked for, over all places.
 FILLS = (1.2, 1.5, 3.0)
+#: Branches in which every order here is proved.
+_TO_THE_END = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -48,10 +53,10 @@ class Backlog:
     def cents(self) -> int:
         return sum(one.plan.costs.total for one in self.contenders)
 
-    def together(self) -> tuple[Plan, ...]:
-        return route_together(
+    def together(self, *, rounds_each: int = joint.ROUNDS_EACH) -> tuple[Plan, ...]:
+        return joint.route_together(
             self.contenders, free=self.free, pieces=self.pieces, chance=random.Random(0),
-            most_places=MOST_PLACES,
+            most_places=MOST_PLACES, rounds_each=rounds_each,
         )  # fmt: skip
 
     def oracle(self) -> int | None:
@@ -106,9 +111,12 @@ def least(one: Backlog, *starts: Sequence[Plan], rounds: int = 40) -> float:
     """Cents below which no plans for all of them are: the best bound by prices of the units.
 
     At any prices, all orders at their cheapest with the units' worth, less the worth of all units,
-    cost no more than any plans that go. HiGHS finds the prices.
+    cost no more than any plans that go. HiGHS finds the prices; each order's cheapest is proved.
     """
-    asking = [Asking(contender, one.pieces, MOST_PLACES) for contender in one.contenders]
+    asking = [
+        Asking(contender, one.pieces, MOST_PLACES, most_branches=_TO_THE_END)
+        for contender in one.contenders
+    ]
     for plans in starts:
         for each, plan in zip(asking, plans, strict=True):
             each.add(plan)
@@ -126,6 +134,7 @@ def least(one: Backlog, *starts: Sequence[Plan], rounds: int = 40) -> float:
         best = max(best, total)
         if not more:
             break
+    assert all(each.proved for each in asking), "a bound needs the cheapest plan of every order"
     return best
 
 
@@ -157,13 +166,24 @@ def _prices(
     }
 
 
-def measure(*, seed: int, orders: int = 1_000, places: int = 5, skus: int = 200) -> Figures:
-    """A large backlog, against what it costs at least."""
+def measure(
+    *,
+    seed: int,
+    sizes: Sequence[tuple[int, int, int]] = (
+        (1_000, 200, joint.ROUNDS_EACH),
+        (ORDERS_AT_ONCE, 40, ROUNDS_EACH),
+    ),
+    places: int = 5,
+) -> Figures:
+    """A large backlog, and a batch as orders are decided in, against what they cost at least.
+
+    `sizes`: orders, Skus they compete for, rounds for each order.
+    """
     found = Figures("routing: a backlog", "goal: within 1 % of the oracle in 5 s")
-    for fill in FILLS:
+    for (orders, skus, rounds), fill in itertools.product(sizes, FILLS):
         one = backlog(random.Random(seed), orders=orders, places=places, skus=skus, fill=fill)
         began = time.process_time()
-        plans = one.together()
+        plans = one.together(rounds_each=rounds)
         seconds = time.process_time() - began
         cents = sum(plan.costs.total for plan in plans)
         bound = least(one, [each.plan for each in one.contenders], plans)

@@ -1,4 +1,6 @@
-"""The same cost of shipping one order, or several that share units, written as a mixed-integer program for HiGHS: an independent judge.
+"""What shipping costs, as a mixed-integer program for HiGHS: an independent judge.
+
+Of one order, or of several that share units.
 
 It shares with `core.rules.routing` only the model of what things cost, not how the least is found.
 """

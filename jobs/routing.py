@@ -44,7 +44,7 @@ from jobs.worth import cost_of, selling_prices, terms
 #: Cents that keep a closed place from shipping what an open one has.
 _CLOSED = 100_000_000
 #: Orders of a batch that compete are shared out anew in so many rounds each, by the same dice.
-_ROUNDS_EACH, _SEED = 15, 0
+ROUNDS_EACH, _SEED = 15, 0
 #: Other plans that are told with a decision.
 _TOLD = 2
 #: The part by which another plan lost most -> how that is told
@@ -151,7 +151,7 @@ class Routes:
             pieces=self._pieces,
             chance=random.Random(_SEED),
             most_places=self.most_places,
-            rounds_each=_ROUNDS_EACH,
+            rounds_each=ROUNDS_EACH,
         )
         return {
             one.number: one.moved(plan)

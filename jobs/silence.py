@@ -34,8 +34,13 @@ def watch_channels(run: Run) -> None:
             with run.reading() as tx:
                 silence = _silence(tx, channel, zone)
         subject = f"channel {channel}"
+        silent = silence is not None and is_silent(silence, least=least)
+        with run.reading() as tx:
+            told = tx.has_open_case(_KIND, subject)
+        if silent == told:
+            continue
         with run.transaction() as tx:
-            if silence is None or not is_silent(silence, least=least):
+            if silence is None or not silent:
                 tx.close_case(_KIND, subject)
                 continue
             reason = Reason.of(

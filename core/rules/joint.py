@@ -51,9 +51,9 @@ def route_together(
     """Plans for all of them, in their order, that cost no more together than those they have.
 
     `free`: units that none of their plans takes. The same arguments, with the same seed of `chance`,
-    give the same plans: the search ends after so many steps, never after so much time. It costs next to nothing where there is
-    enough for all; else it grows with the number of orders that would like other units, of which
-    each is looked at `rounds_each` times.
+    give the same plans: the search ends after so many steps, never after so much time. It costs next
+    to nothing where there is enough for all; else it grows with the number of orders that would like
+    other units, of which each is looked at `rounds_each` times.
     """
     search = _Search(contenders, free, pieces, most_places, chance)
     search.improve(rounds_each)

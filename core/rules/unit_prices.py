@@ -58,7 +58,17 @@ class Column:
 class Asking:
     """One order: which units it may take, and the plans that are known for it."""
 
-    def __init__(self, one: Contender, pieces: Mapping[Sku, Piece], most_places: int) -> None:
+    def __init__(
+        self,
+        one: Contender,
+        pieces: Mapping[Sku, Piece],
+        most_places: int,
+        *,
+        most_branches: int = _MOST_BRANCHES,
+    ) -> None:
+        #: every search so far went to its end: what it found is the cheapest there is
+        self.proved = True
+        self._most_branches = most_branches
         self._one = one
         self._pieces = pieces
         self._most_places = most_places
@@ -99,8 +109,9 @@ class Asking:
             available=dict(zip(self.cells, have, strict=True)),
             pieces=self._pieces,
             most_places=self._most_places,
-            most_branches=_MOST_BRANCHES,
+            most_branches=self._most_branches,
         )
+        self.proved &= found.proved
         for plan in (found.plan, *found.others):
             if plan is not None:
                 self.add(plan, prices)

@@ -2,43 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 import pytest
 
-from core.rules.silence import LOOK_BACK, Rhythm, is_silent
-
-EAST = ZoneInfo("America/New_York")
-BEGAN = datetime(2026, 8, 3, 4, tzinfo=UTC)
-#: Of a day's orders, by local hour: next to nothing at night, most in the evening.
-HOURS = [1, 1, 0.5, 0.3, 0.3, 0.5, 1, 2, 4, 5, 6, 6, 6, 6, 6, 6, 6, 7, 8, 9, 9, 8, 5, 3]
-WEEKDAYS = [1.1, 1.0, 1.0, 1.0, 0.9, 0.8, 1.2]
-
-
-def shop(per_day: float, *, days: int, seed: int, swing: float = 0.35) -> list[datetime]:
-    """Orders of so many days: by the hour of the week, some days far better or worse than others."""
-    chance = random.Random(f"{per_day} {seed}")
-    found = []
-    for number in range(days * 24):
-        hour = BEGAN + timedelta(hours=number)
-        local = hour.astimezone(EAST)
-        day = random.Random(f"{seed} {local.date()}").lognormvariate(0, swing)
-        rate = per_day * WEEKDAYS[local.weekday()] * HOURS[local.hour] / sum(HOURS) * day
-        at = chance.expovariate(rate)
-        while at < 1:
-            found.append(hour + timedelta(hours=at))
-            at += chance.expovariate(rate)
-    return found
-
-
-def judged(orders: list[datetime], until: datetime) -> bool:
-    known = [at for at in orders if until - LOOK_BACK < at <= until]
-    hours = Counter(at.replace(minute=0, second=0, microsecond=0) for at in known)
-    last = max((at for at in orders if at <= until), default=None)
-    return is_silent(Rhythm(hours, last=last, zone=EAST).silence(until), least=10)
+from bench.silence import BEGAN, ZONE, hours_until_told, judged, shop
+from core.rules.silence import Rhythm
 
 
 @pytest.mark.parametrize("per_day", [2, 20, 200])
@@ -56,23 +26,21 @@ def test_thirty_days_of_a_selling_shop_raise_no_alarm(per_day: float, seed: int)
     ("per_day", "stops_at", "within"),
     [
         # a shop of 200 a day that breaks at ten in the morning, or at midnight, and one of 20, of 2
-        (200, 14, timedelta(hours=4)),
-        (200, 28, timedelta(hours=12)),
-        (20, 14, timedelta(hours=36)),
-        (2, 14, timedelta(days=15)),
+        (200, 10, timedelta(hours=4)),
+        (200, 24, timedelta(hours=12)),
+        (20, 10, timedelta(hours=36)),
+        (2, 10, timedelta(days=15)),
     ],
 )
 def test_a_channel_that_breaks_is_told_within_hours_or_as_soon_as_its_pace_allows(
     per_day: float, stops_at: int, within: timedelta
 ):
     # given a shop whose buyers cannot order any more from some hour on
-    stopped = BEGAN + timedelta(days=70, hours=stops_at - 4)
-    orders = [at for at in shop(per_day, days=72, seed=3) if at < stopped]
+    stopped = BEGAN + timedelta(days=70, hours=stops_at)
 
-    found = next(
-        hours for hours in range(24 * 30) if judged(orders, stopped + timedelta(hours=hours))
-    )
+    found = hours_until_told(shop(per_day, days=72, seed=3), stopped)
 
+    assert found is not None
     assert timedelta(hours=found) <= within
     # and never at once: the chance of such a gap is what is judged
     assert found >= 1
@@ -85,7 +53,7 @@ def test_a_young_or_slow_channel_is_never_called_silent():
 
     assert not judged(young, BEGAN + timedelta(days=40))
     assert not judged(slow, BEGAN + timedelta(days=90))
-    assert Rhythm({}, last=None, zone=EAST).silence(BEGAN) is None
+    assert Rhythm({}, last=None, zone=ZONE).silence(BEGAN) is None
 
 
 def test_a_night_counts_for_what_a_night_sells():
@@ -97,7 +65,7 @@ def test_a_night_counts_for_what_a_night_sells():
     expected = [
         Rhythm(
             Counter(at.replace(minute=0, second=0, microsecond=0) for at in orders),
-            last=max(orders), zone=EAST,
+            last=max(orders), zone=ZONE,
         ).silence(evening + timedelta(hours=hours))
         for hours in (3, 8)
     ]  # fmt: skip
