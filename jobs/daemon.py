@@ -93,7 +93,7 @@ def once(application: Application, *, rounds: int = 20) -> bool:
     if store.database.is_sqlite:
         store.units.free_all()
     well = True
-    for unit in _in_order(runner):
+    for unit in runner.units:
         well &= runner.run(unit, whenever=True)
     for _ in range(rounds):
         due = runner.due()
@@ -102,19 +102,3 @@ def once(application: Application, *, rounds: int = 20) -> bool:
         for unit in sorted(due):
             well &= runner.run(unit)
     return well
-
-
-def _in_order(runner: Runner) -> list[str]:
-    """Facts first, then decisions, then writes."""
-    rank = {
-        "listings": 0, "orders": 1, "stock": 1, "inbound": 1, "acknowledgments": 1, "notices": 2, "tracking": 2,
-        "offers": 4, "requests": 4, "shipments": 4, "alerts": 5, "mail": 6, "upkeep": 7,
-        "purchase-answers": 1, "shelf": 2, "demand": 3, "dates": 3, "replenishment": 4,
-        "purchases": 4, "reservations": 4, "bulk": 5, "drift": 6, "shadow": 7, "silence": 3,
-    }  # fmt: skip
-
-    def order(unit: str) -> tuple[int, str]:
-        connector, flow = unit.split("/")
-        return (3 if connector == "core" and flow in ("orders", "offers") else rank[flow], unit)
-
-    return sorted(runner.units, key=order)

@@ -44,6 +44,22 @@ from jobs.run import Run
 from jobs.store.permissions import PURCHASES
 from jobs.wiring import Wiring
 
+#: When everything runs once: facts first, then decisions, then writes.
+_TURNS = {
+    "listings": 0,
+    **dict.fromkeys(("orders", "stock", "inbound", "acknowledgments", "purchase-answers"), 1),
+    **dict.fromkeys(("notices", "tracking", "shelf"), 2),
+    **dict.fromkeys(("demand", "dates", "silence"), 3),
+    **dict.fromkeys(
+        ("offers", "requests", "shipments", "replenishment", "purchases", "reservations"), 4
+    ),
+    **dict.fromkeys(("alerts", "bulk"), 5),
+    **dict.fromkeys(("mail", "drift"), 6),
+    **dict.fromkeys(("upkeep", "shadow"), 7),
+}
+#: What the core decides of orders and offers stands between what is pulled and what is written.
+_DECIDING = {"core/orders": 3, "core/offers": 3}
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -54,14 +70,19 @@ class Unit:
     flow: Callable[[Run], timedelta | None]
 
 
+def _turn(unit: Unit) -> tuple[int, str]:
+    _, flow = unit.id.split("/")
+    return (_DECIDING[unit.id] if unit.id in _DECIDING else _TURNS[flow]), unit.id
+
+
 def units_of(wiring: Wiring) -> dict[str, Unit]:
-    """Every unit of this configuration, by id."""
+    """Every unit of this configuration, by id, in their turn where everything runs once."""
     made = [*_core_units(wiring)]
     for channel in wiring.config.channels:
         made.extend(_channel_units(wiring, channel))
     for connection in wiring.connectors:
         made.extend(_connection_units(wiring, connection))
-    return {unit.id: unit for unit in made}
+    return {unit.id: unit for unit in sorted(made, key=_turn)}
 
 
 def _core_units(wiring: Wiring) -> list[Unit]:

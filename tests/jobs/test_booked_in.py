@@ -10,7 +10,7 @@ import pytest
 from core.model.catalog import FulfilledBy
 from core.model.inbound import InboundItem, InboundState
 from core.model.money import Money
-from jobs import booked_in, consignments, daemon, refill, replenish
+from jobs import booked_in, consignments, refill, replenish
 from jobs.clock import ManualClock
 from jobs.consignments import CannotShip
 from jobs.store.consignments import Consignments
@@ -564,13 +564,11 @@ def test_what_left_our_shelf_stays_what_it_was_when_its_item_means_another_sku(
     assert rows(store, transfer)[0]["state"] == "closed"
 
 
-def test_one_run_of_everything_has_a_turn_for_each_unit_of_a_shop_that_sends_to_fba(
+def test_where_everything_runs_once_shipments_are_read_before_it_is_decided_what_to_buy(
     market: Market, fba: Fba
 ):
-    units = daemon._in_order(market.shop.runner)
+    units = list(market.shop.runner.units)
 
-    assert set(units) == set(market.shop.runner.units)
-    # facts before what is decided from them
     assert units.index("amazon-us/inbound") < units.index("core/replenishment")
 
 
