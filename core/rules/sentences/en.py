@@ -501,7 +501,7 @@ SENTENCES: Final[dict[str, str]] = {
     # --- the demo ---
     "demo_start": "Simulated remotes are up at {speed}x speed, seed {seed}; files are left in {folder}. "
     "First the channels are only observed, then taken over with a count, then Lockstep acts.",
-    "demo_summary": "Buyers placed {placed} orders ({refused} wishes met a sold-out shop). Lockstep recorded "
+    "demo_summary": "Buyers placed {placed:order|orders} ({refused:wish|wishes} met a sold-out shop). Lockstep recorded "
     "{recorded}: {routed} routed, {shipped} shipped, {delivered} delivered, {canceled} canceled, {held} held, "
     "{elsewhere} for others to ship, {waiting} that no place can fill (each a Case). "
     "Oversold: {oversold:unit|units}. Mails: {mails}.",
