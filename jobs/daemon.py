@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 import time
 from pathlib import Path
-from types import FrameType
 
 from jobs.bootstrap import Application
 from jobs.engine.embedded import Embedded
 from jobs.log import get
 from jobs.runner import Runner
+from jobs.signals import stop_on_signals
 
 #: Real seconds a stopping daemon lets its runs finish.
 DRAIN = 9.0
@@ -37,7 +35,8 @@ def serve(application: Application) -> None:
         beat=lambda: beat(store.database.path),
         threads=application.wiring.config.running.threads,
     )
-    _stop_on_signals(application.stopped, log)
+    # Whatever a run that hangs was doing is found again by the next start, as after a crash.
+    stop_on_signals(application.stopped, drain=DRAIN)
     beat(store.database.path)
     log.info("running", units=len(runner.units), store=store.database.url.get_backend_name())
     engine.serve(application.stopped)
@@ -48,19 +47,6 @@ def serve(application: Application) -> None:
 
 def _run(runner: Runner, unit: str) -> None:
     runner.run(unit)
-
-
-def _stop_on_signals(stopped: threading.Event, log: object) -> None:
-    def stop(number: int, frame: FrameType | None) -> None:
-        stopped.set()
-        # A run that hangs in a foreign call must not keep the container from stopping. Whatever it
-        # was doing is found again by the next start, exactly as after a crash.
-        timer = threading.Timer(DRAIN, os._exit, args=(0,))
-        timer.daemon = True
-        timer.start()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
 
 
 def heartbeat_file(database_path: Path | None) -> Path | None:

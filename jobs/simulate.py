@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from datetime import UTC, datetime
 from connectors.simulation import Simulator, SimulatorClock
 from core.errors import LockstepError
 from jobs.clock import ScaledClock
+from jobs.signals import stop_on_signals
 
 
 def _shopify(clock: SimulatorClock, seed: int) -> Simulator:
@@ -78,7 +78,6 @@ def alone(kind: str, *, port: int, control: int, seed: int, speed: float) -> Non
         told["host_key"] = host_key
     print(json.dumps(told), flush=True)
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    stop_on_signals(stop, drain=9.0)
     stop.wait()
     simulator.stop()

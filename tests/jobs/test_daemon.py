@@ -205,3 +205,36 @@ def test_once_runs_every_unit_and_says_whether_all_were_well(shop: Shop) -> None
     store = shop.store()
     assert on_hand(store) == {"TEA": 3}
     store.close()
+
+
+STOPPED_ELSEWHERE = """
+import signal, threading, time
+from jobs.signals import stop_on_signals
+
+stopped = threading.Event()
+stop_on_signals(stopped, drain=9)
+threading.Timer(0.2, lambda: signal.pthread_kill(threading.get_ident(), signal.SIGTERM)).start()
+stopped.wait()
+print("stopped")
+"""
+
+
+def test_a_signal_the_system_hands_to_another_thread_stops_it_all_the_same(shop: Shop) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPED_ELSEWHERE], cwd=ROOT, env=shop.environment,
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stdout) == (0, "stopped\n"), done.stderr
+
+
+def test_a_run_that_hangs_in_foreign_code_does_not_keep_it_from_ending(shop: Shop) -> None:
+    hangs = STOPPED_ELSEWHERE.replace("stopped.wait()", "time.sleep(60)").replace("9)", "0.2)")
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", hangs], cwd=ROOT, env=shop.environment,
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - began < 20
