@@ -23,6 +23,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.pool import QueuePool
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from core.errors import ConfigError, LockstepError
 
@@ -68,8 +69,8 @@ class Database:
 
         @event.listens_for(engine, "connect")
         def configure(connection: sqlite3.Connection, record: Any) -> None:
+            _switch_to_wal(connection)
             for pragma in (
-                "journal_mode=WAL",
                 "synchronous=FULL",
                 "foreign_keys=ON",
                 "busy_timeout=30000",
@@ -161,6 +162,24 @@ class Database:
         if self._daemon_lock is not None:
             os.close(self._daemon_lock)
             self._daemon_lock = None
+
+
+def _is_busy(error: BaseException) -> bool:
+    # The low byte; the rest tells why.
+    code = getattr(error, "sqlite_errorcode", 0)
+    return isinstance(error, sqlite3.OperationalError) and code & 0xFF == sqlite3.SQLITE_BUSY
+
+
+@retry(
+    retry=retry_if_exception(_is_busy),
+    stop=stop_after_delay(30),
+    wait=wait_random(0.005, 0.05),
+    reraise=True,
+)
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Of processes that open a new file together one makes the switch, and SQLite tells the others
+    at once that it is locked, however long they would wait."""
+    connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _locked(descriptor: int, how: int) -> bool:

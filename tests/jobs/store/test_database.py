@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import StatementError
 
-from jobs.store.database import Busy
+from jobs.store.database import Busy, Database
 from jobs.store.permissions import EVERYWHERE, Permissions
 from jobs.store.store import Store
 from jobs.store.tables import audit, movement, orders, rate_bucket, stock_level
@@ -256,3 +258,25 @@ def test_a_database_says_what_it_is_and_what_its_version_asks_for(
 
     monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 52, 0))
     assert "older" not in store.database.described()
+
+
+def test_a_new_file_is_opened_while_another_process_writes_its_first_tables(tmp_path: Path) -> None:
+    # given a file that is no WAL database yet, and a writer: SQLite refuses the switch at once,
+    # however long one would wait
+    file = tmp_path / "new.db"
+    writer = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    writer.execute("CREATE TABLE one (id INTEGER)")
+    writer.execute("BEGIN IMMEDIATE")
+    writer.execute("INSERT INTO one VALUES (1)")
+    database = Database(f"sqlite:///{file}")
+
+    # when it is opened, and the writer ends
+    threading.Timer(0.2, writer.execute, args=("COMMIT",)).start()
+    with database.read() as connection:
+        mode = connection.execute(text("PRAGMA journal_mode")).scalar_one()
+        found = connection.execute(text("SELECT id FROM one")).scalars().all()
+
+    # then nothing failed
+    assert (mode, found) == ("wal", [1])
+    database.close()
+    writer.close()
