@@ -44,7 +44,7 @@ lock: ## pin every package again from pyproject.toml, with hashes (needs uv)
 	@$(LOCK) pyproject.toml -o requirements.lock
 	@$(LOCK) pyproject.toml --group dev -o requirements-dev.lock
 
-config/zip3.csv: requirements.lock | $(VENV)/run-time
+config/zip3.csv: requirements.lock config/zip3.py | $(VENV)/run-time
 	@$(BIN)/python -m config.zip3
 
 # No index addresses: a lock file must not tell where its author's packages came from.

@@ -11,6 +11,8 @@ from config.shipping import NO_PARCEL, Parcel
 from core.model.catalog import Sku
 
 NO_POLICY = OfferPolicy()
+#: Percent of its letters that a name must share with another to be like it.
+_LIKE = 75.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class Catalog:
         }
         #: Kits that have a low-stock level of their own
         self.watched_kits = tuple(kit for kit in self._parts if self.skus[kit].low_stock)
+        #: letters of a name -> the Sku; made when it is first asked for
+        self._names: dict[str, Sku] | None = None
         self._kits_with: dict[Sku, tuple[Sku, ...]] = {}
         for kit, parts in self._parts.items():
             for part in parts:
@@ -69,6 +73,22 @@ class Catalog:
         if name in self._alias_of:
             return self._alias_of[name]
         return name if name and self._accept else None
+
+    def nearest(self, remote_sku: str) -> Sku | None:
+        """The Sku whose name, or other name, is most like this one; None: none is like it."""
+        # Rarely asked: most shops know what they sell.
+        from rapidfuzz import fuzz, process
+
+        if self._names is None:
+            self._names = {
+                _letters(name): sku
+                for names in (self._alias_of, {sku: sku for sku in self.skus})
+                for name, sku in names.items()
+            }
+        found = process.extractOne(
+            _letters(remote_sku), self._names.keys(), scorer=fuzz.ratio, score_cutoff=_LIKE
+        )
+        return self._names[found[0]] if found else None
 
     def settings(self, sku: Sku) -> CatalogSku:
         """What is written of the Sku; the defaults where nothing is."""
@@ -121,3 +141,8 @@ def cycle(skus: Mapping[Sku, CatalogSku]) -> tuple[Sku, ...]:
         if one.components and (found := walk(one.sku, ())):
             return found
     return ()
+
+
+def _letters(name: str) -> str:
+    """What people mistype least: letters and digits, whatever their case."""
+    return "".join(one for one in name.casefold() if one.isalnum())

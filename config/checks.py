@@ -77,6 +77,8 @@ _REFERENCES = (
     _Reference(("locations", "*", "refill", "origins", "*"), "locations"),
     _Reference(("policies", "*", "channels", "*"), "channels"),
     _Reference(("policies", "*", "locations", "*"), "locations", also="location_groups"),
+    _Reference(("review", "rules", "*", "services", "*"), "services"),
+    _Reference(("review", "restrictions", "*", "services", "*"), "services"),
     _Reference(("seasons", "*", "policies", "*", "channels", "*"), "channels"),
     _Reference(
         ("seasons", "*", "policies", "*", "locations", "*"), "locations", also="location_groups"
@@ -152,6 +154,7 @@ def sense(config: Config, sheet: Sheet) -> Iterator[Trouble]:
     yield from _bought_where_others_count(config, sheet)
     yield from _filled_from_itself(config, sheet)
     yield from _places_that_ship(config, sheet)
+    yield from _carriers(config, sheet)
 
 
 def service_days(
@@ -164,6 +167,24 @@ def service_days(
             wrong = f"zone {zone} has no rates"
             known = ", ".join(str(one) for one in sorted(rates))
             yield Trouble(sheet.at(path), path, wrong, f"the rates have zones {known}")
+
+
+def _carriers(config: Config, sheet: Sheet) -> Iterator[Trouble]:
+    """Rules about carriers name those of some service: a slip of the pen would bar nobody."""
+    known = sorted({one.carrier for one in config.services.values()})
+    named = (
+        ("rules", [one.carriers for one in config.review.rules]),
+        ("restrictions", [one.carriers for one in config.review.restrictions]),
+    )
+    for section, lists in named:
+        for index, carriers in enumerate(lists):
+            for at, carrier in enumerate(carriers):
+                if carrier not in known:
+                    path: Path = ("review", section, index, "carriers", at)
+                    fix = near(carrier, known)
+                    expected = f"expected one of {', '.join(known)}" if known and not fix else ""
+                    wrong = f"{carrier!r} is the carrier of no service"
+                    yield Trouble(sheet.at(path), path, wrong, expected, fix)
 
 
 def _places_that_ship(config: Config, sheet: Sheet) -> Iterator[Trouble]:

@@ -17,7 +17,8 @@ from config.conditions import operands, unknown_names
 from config.validation import near
 from core.errors import ConfigError
 from core.model.catalog import FulfilledBy, Sku
-from core.model.orders import Order, PaymentStatus
+from core.model.orders import Address, Order, PaymentStatus, Risk
+from core.rules.addresses import is_military, is_po_box
 
 #: What conditions of `policies` see. There is no stock in it: policies are picked when a Sku or
 #: the configuration changes, never once per recompute.
@@ -47,10 +48,20 @@ ORDER_SAMPLE: Mapping[str, Any] = {
                 "fulfilled_by": FulfilledBy.US.value,
             }
         ],
-        "ship_to": {"country": "US", "region": "NJ", "postal_code": "07030"},
+        "ship_to": {
+            "country": "US",
+            "region": "NJ",
+            "postal_code": "07030",
+            "company": True,
+            "po_box": False,
+            "military": False,
+        },
+        "bill_to": {"country": "US", "region": "NJ", "postal_code": "07030"},
         "tags": ["wholesale"],
         "service": "Standard",
         "payment": PaymentStatus.PAID.value,
+        "risk": Risk.LOW.value,
+        "units": 2,
     }
 }
 #: The same with everything that may be empty: a condition must not fail on what is common.
@@ -61,9 +72,19 @@ _BARE_ORDER: Mapping[str, Any] = {
     "order": {
         **ORDER_SAMPLE["order"],
         "total": 0,
-        "ship_to": {"country": "", "region": "", "postal_code": ""},
+        "ship_to": {
+            "country": "",
+            "region": "",
+            "postal_code": "",
+            "company": False,
+            "po_box": False,
+            "military": False,
+        },
+        "bill_to": {"country": "", "region": "", "postal_code": ""},
         "tags": [],
         "service": "",
+        "risk": "",
+        "units": 0,
     }
 }
 #: Longer conditions belong into several rules.
@@ -260,12 +281,24 @@ def order_seen(order: Order, *, sku_for: Callable[[str], Sku | None]) -> dict[st
                 for line in order.lines
             ],
             "ship_to": {
-                "country": to.country if to else "",
-                "region": to.region if to else "",
-                "postal_code": to.postal_code if to else "",
+                **_place(to),
+                # What it says of the address is all that a condition may see of it.
+                "company": bool(to and to.company.strip()),
+                "po_box": bool(to and is_po_box(to)),
+                "military": bool(to and is_military(to)),
             },
+            "bill_to": _place(order.bill_to),
             "tags": list(order.tags),
             "service": order.service,
             "payment": order.payment.value,
+            "risk": order.risk.value,
+            "units": sum(line.current for line in order.lines),
         }
     }
+
+
+def _place(address: Address | None) -> dict[str, str]:
+    found = address or Address()
+    return {
+        "country": found.country, "region": found.region, "postal_code": found.postal_code
+    }  # fmt: skip

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from config.durations import Duration
 from config.part import Part
+from core.rules.holds import KINDS
 
 #: a short code that says why units moved
 Reason = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
-HoldCode = Literal[
-    "pending", "unpaid", "test_order", "unknown_sku", "address_incomplete", "cancel_requested",
-    "rule_hit",
-]  # fmt: skip
+
+
+def _hold(code: str) -> str:
+    if code not in KINDS:
+        raise ValueError(f"{code!r} is no hold; expected one of {', '.join(KINDS)}")
+    return code
+
+
+HoldCode = Annotated[str, AfterValidator(_hold)]
 
 
 class Counts(Part):
@@ -37,7 +43,8 @@ class Ledger(Part):
     )
     expire: dict[HoldCode, Duration] = Field(
         {},
-        description="hold -> after how long an order held for it keeps units no more; "
+        description="hold -> after how long an order held for it keeps units no more; `unpaid` is "
+        "every reason why the money is not there; "
         "unset: it keeps them for ever",
     )
 

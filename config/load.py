@@ -22,15 +22,17 @@ from config.fields import Shape
 from config.formulas import derived, formula
 from config.model import Config, SkuSettings
 from config.nodes import Node, Sheet, Trouble
-from config.policies import HoldRules, Policies
+from config.policies import Policies
 from config.problems import ConfigProblems, Path, Position, Problem
 from config.rates import read_rates
 from config.reading import Tree
+from config.reviewing import OrderRules, Restrictions
 from config.secrets import masked, suspicious_masked, without, without_logins
 from config.shipping import Rates, service_of
 from config.table import SkuTable, read_table
 from config.uplifts import Uplifts
 from config.validation import Registry, connector_settings, validated
+from config.zip3 import states
 from core.model.calendars import Calendar
 from core.model.carriage import Service
 
@@ -42,7 +44,12 @@ class Loaded:
     config: Config
     catalog: Catalog
     policies: Policies
-    hold_rules: HoldRules
+    #: which orders wait for a person, and what is asked of some
+    order_rules: OrderRules
+    #: what must not go where
+    restrictions: Restrictions
+    #: three-digit ZIP area -> its states; empty where addresses are not looked at
+    states: Mapping[str, tuple[str, ...]]
     #: when and how much to buy, per Sku
     buying: BuyingPolicies
     uplifts: Uplifts
@@ -64,7 +71,8 @@ def load(
     environment: Mapping[str, str],
     registry: Registry = connectors.registry,
 ) -> Loaded:
-    """Read a configuration. Raises ConfigProblems with everything that is wrong."""
+    """Read a configuration. Raises ConfigProblems with everything that is wrong, ConfigError where
+    set-up was not done."""
     return _Reading(File(path), environment, registry).loaded()
 
 
@@ -143,6 +151,7 @@ class _Reading:
             for index in range(self._count(("seasons",)))
         ]
         holds = self._conditions(("review", "rules"), order_predicate)
+        restricted = self._conditions(("review", "restrictions"), sku_predicate)
         buys = self._conditions(("replenishment", "rules"), sku_predicate)
         lifts = self._season_conditions()
         problems = self._problems(table)
@@ -153,18 +162,21 @@ class _Reading:
             for name, one in config.calendars.items()
         }
         catalog = Catalog(skus, accept_channel_skus=config.skus.accept_channel_skus)
+        services = {
+            name: service_of(name, one, rates[name], calendars, config.shop.currency)
+            for name, one in config.services.items()
+        }
         return Loaded(
             config=config,
             catalog=catalog,
             policies=Policies(config, catalog, picks, seasonal),
-            hold_rules=HoldRules(tuple(one for one in holds if one), catalog),
+            order_rules=OrderRules(config.review.rules, holds, catalog, services),
+            restrictions=Restrictions(config.review.restrictions, restricted, catalog),
+            states=states() if config.review.hold_undeliverable else {},
             buying=BuyingPolicies(config.replenishment, catalog, buys),
             uplifts=Uplifts(config.seasons, lifts, catalog),
             calendars=calendars,
-            services={
-                name: service_of(name, one, rates[name], calendars, config.shop.currency)
-                for name, one in config.services.items()
-            },
+            services=services,
             files=(
                 *self._tree.files,
                 *((self._table_file,) if self._table_file else ()),

@@ -20,6 +20,7 @@ from config.part import Instant, Part, TimeZone, Units
 from config.places import Closing, LocationGroups, Stale
 from config.publishing import Publishing
 from config.replenishment import Currencies, Duties, Hours, Replenishment, Suppliers
+from config.review import Review
 from config.seasons import Season
 from config.shipping import NO_PARCEL, Dispatching, Parcel, Routing, Services
 
@@ -148,6 +149,11 @@ class Channel(Part):
         description="orders that would have come by now on a slow day, where none did: an alert; "
         "its own last eight weeks say how many come at which hour; 0: silence is never told",
     )
+    release_window: Duration = Field(
+        Duration(0),
+        description="new orders are not sent before they are so old, their units are held at once: "
+        "for edits, quick cancellations and look-alikes",
+    )
     ships_partly_after: Duration | None = Field(
         None,
         description="an order of which units are missing ships what there is once it is so old, and "
@@ -238,26 +244,6 @@ class Skus(Part):
         {},
         description="channel -> remote id or remote sku -> units of the Sku in one sale (a pack)",
     )
-
-
-class HoldRule(Part):
-    """Orders its condition picks wait for a person."""
-
-    name: str = Field(description="shown as the reason")
-    when: str = Field(
-        description="CEL over `order`: 'order.total > 50000 && order.ship_to.country != \"US\"'"
-    )
-
-
-class Review(Part):
-    """What stops an order before it is routed."""
-
-    hold_unpaid: bool = Field(True, description="hold what is not paid")
-    hold_test: bool = Field(True, description="hold test orders")
-    hold_incomplete_address: bool = Field(
-        True, description="hold what no carrier could deliver for want of an address part"
-    )
-    rules: tuple[HoldRule, ...] = Field((), description="the shop's own reasons to hold an order")
 
 
 class Recipient(Part):

@@ -1,4 +1,4 @@
-"""Which policy holds for a Sku on a channel, and which orders a person wants to see first.
+"""Which policy holds for a Sku on a channel.
 
 Conditions are evaluated once per Sku and configuration; a changed configuration brings a new
 Policies, which knows nothing yet.
@@ -7,20 +7,16 @@ Policies, which knows nothing yet.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-import cel
-
 from config.catalog import Catalog
-from config.expressions import Predicate, RuleFailed, order_seen, sku_context
+from config.expressions import Predicate, RuleFailed, sku_context
 from config.model import Config
 from config.offers import OF_PLACES, OfferPolicy, PolicyRule
 from config.places import expanded
 from config.seasons import Season
 from core.model.catalog import ChannelId, LocationId, Sku
-from core.model.orders import Order
 from core.rules.availability import Beyond, PlacePolicy, Policy, Sharing
 
 
@@ -201,28 +197,3 @@ def _ends(policy: OfferPolicy) -> Iterator[date]:
     for beyond in (policy.preorder, policy.backorder):
         if beyond is not None:
             yield beyond.until
-
-
-@dataclass(frozen=True, slots=True)
-class HoldRules:
-    """The shop's own reasons to hold an order (`review.rules`)."""
-
-    conditions: tuple[Predicate, ...]
-    catalog: Catalog
-
-    def hits(self, order: Order) -> tuple[str, ...]:
-        """The names of the rules that hold this order, in their order in the YAML.
-
-        A condition that cannot be evaluated holds the order too: a person decides, nothing ships.
-        """
-        if not self.conditions:
-            return ()
-        seen = cel.Context(variables=order_seen(order, sku_for=self.catalog.sku_for))
-        return tuple(one.rule for one in self.conditions if _holds(one, seen))
-
-
-def _holds(condition: Predicate, seen: cel.Context) -> bool:
-    try:
-        return condition(seen)
-    except RuleFailed:
-        return True

@@ -1,4 +1,4 @@
-"""Where the three-digit ZIP areas lie, so that carriers' zones can be worked out.
+"""Where the three-digit ZIP areas lie: for carriers' zones, and to tell an address that cannot be.
 
 `python -m config.zip3` builds the table, once, at set-up: from the package `zipcodes` (MIT), whose
 coordinates are those of GeoNames (CC BY 4.0). That package takes seconds and 140 MB for its first
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -18,27 +18,44 @@ from typing import Any
 from core.errors import ConfigError
 
 TABLE = Path(__file__).with_name("zip3.csv")
-_HEADING = "zip3,latitude,longitude"
+_HEADING = "zip3,latitude,longitude,states"
+
+
+def centroids(table: Path = TABLE) -> Mapping[str, tuple[float, float]]:
+    """Three digits -> (latitude, longitude) of the middle of their ZIP codes, in degrees.
+
+    Military post has no place of its own and is not in it. Raises ConfigError where the table was not
+    built, or is not one.
+    """
+    return _read(table)[0]
+
+
+def states(table: Path = TABLE) -> Mapping[str, tuple[str, ...]]:
+    """Three digits -> the states they reach into, military post's among them. Raises ConfigError."""
+    return _read(table)[1]
 
 
 @lru_cache(maxsize=4)
-def centroids(table: Path = TABLE) -> dict[str, tuple[float, float]]:
-    """Three digits -> (latitude, longitude) of the middle of their ZIP codes, in degrees.
-
-    Raises ConfigError where the table was not built, or is not one.
-    """
+def _read(
+    table: Path,
+) -> tuple[Mapping[str, tuple[float, float]], Mapping[str, tuple[str, ...]]]:
     try:
         lines = table.read_text(encoding="ascii").splitlines()
         if lines[:1] != [_HEADING]:
             raise ValueError("another heading")
-        return {
-            area: (float(latitude), float(longitude))
-            for area, latitude, longitude in (line.split(",") for line in lines[1:])
-        }
+        rows = [line.split(",") for line in lines[1:]]
+        return (
+            {
+                area: (float(latitude), float(longitude))
+                for area, latitude, longitude, _ in rows
+                if latitude
+            },
+            {area: tuple(reached.split()) for area, _, _, reached in rows},
+        )
     except (OSError, ValueError) as error:
         raise ConfigError(
-            f"no table of ZIP areas: {table} cannot be read ({error}); services with zones need it. "
-            "Build it: make setup, or python -m config.zip3"
+            f"no table of ZIP areas: {table} cannot be read ({error}); zones and the review of "
+            "addresses need it. Build it: make setup, or python -m config.zip3"
         ) from error
 
 
@@ -61,16 +78,31 @@ def middles(rows: Iterable[Mapping[str, Any]]) -> dict[str, tuple[float, float]]
     }
 
 
+def reached(rows: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+    """The states that each area's ZIP codes lie in, most of them first."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        found[row["zip_code"][:3]][row["state"]] += 1
+    return {
+        area: tuple(sorted(told, key=lambda state: (-told[state], state)))
+        for area, told in sorted(found.items())
+    }
+
+
 def build(table: Path = TABLE) -> int:
     """Write the table, whole or not at all; the number of areas in it."""
     import zipcodes
 
-    found = middles(zipcodes.list_all())  # type: ignore[no-untyped-call]
-    lines = [_HEADING, *(f"{area},{lat:.4f},{lon:.4f}" for area, (lat, lon) in found.items())]
+    rows = zipcodes.list_all()  # type: ignore[no-untyped-call]
+    places = middles(rows)
+    lines = [_HEADING]
+    for area, found in reached(rows).items():
+        place = "{:.4f},{:.4f}".format(*places[area]) if area in places else ","
+        lines.append(f"{area},{place},{' '.join(found)}")
     written = table.with_name(f".{table.name}.{os.getpid()}")
     written.write_text("\n".join(lines) + "\n", encoding="ascii")
     written.replace(table)
-    return len(found)
+    return len(lines) - 1
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
 from config.expressions import RuleFailed
 from core.model.cases import Case, Severity
@@ -17,9 +17,10 @@ from core.rules.availability import promised_until
 from core.rules.changes import FulfillmentFacts, on_surplus
 from core.rules.effects import request_key
 from core.rules.modes import Mode, Permission, Scope, may_write
-from core.rules.review import ReviewSettings, Verdict, review
+from core.rules.review import Verdict
 from jobs.availability import recompute
 from jobs.claims import ELSEWHERE, Claims, asked_for, needs
+from jobs.reviewing import Reviewed, review_all
 from jobs.run import Run
 from jobs.store.effects import Effects, Intent
 from jobs.store.orders import NewFulfillment, OrderRecord, Orders
@@ -41,15 +42,24 @@ _DEAD = (FulfillmentState.CANCELED, FulfillmentState.REJECTED)
 # --- orders --------------------------------------------------------------------------------------
 
 
-def decide_orders(run: Run) -> None:
-    """Review and route every order that changed, in batches of one transaction each."""
+def decide_orders(run: Run) -> timedelta | None:
+    """Review and route every order that changed, in batches of one transaction each.
+
+    Returns how soon a Hold ends of itself, where one does.
+    """
+    with run.transaction() as tx:
+        orders = Orders(tx)
+        orders.decide_again(orders.held_until(tx.now))
     while True:
         with run.transaction() as tx:
             numbers = Orders(tx).undecided(limit=ORDERS_AT_ONCE)
             if numbers:
                 _decide_batch(tx, run, numbers)
         if len(numbers) < ORDERS_AT_ONCE:
-            return
+            break
+    with run.reading() as tx:
+        ends = Orders(tx).next_end()
+        return None if ends is None else max(timedelta(0), ends - tx.now)
 
 
 @dataclass
@@ -82,7 +92,8 @@ def _decide_batch(tx: Tx, run: Run, numbers: Sequence[int]) -> None:
         _apply_changes(tx, orders, stock, record)
     if any(record.fulfillments for record in records):
         records = orders.load(numbers)
-    _ask_again(tx, run, records)
+    reviewed = review_all(tx, run, records)
+    _ask_again(tx, records, reviewed)
     deciding = {record.id for record in records}
     # Orders that wait for the same units are served in turn; they are routed in the next batch.
     waiting = orders.load(
@@ -93,7 +104,7 @@ def _decide_batch(tx: Tx, run: Run, numbers: Sequence[int]) -> None:
         ]
     )
     claims = Claims.open(tx, run.wiring, [*waiting, *records])
-    verdicts = {record.id: _verdict(run, record) for record in records}
+    verdicts = {number: one.verdict for number, one in reviewed.items()}
 
     def routes(record: OrderRecord, allocation: Allocation) -> bool:
         verdict = verdicts.get(record.id)
@@ -104,7 +115,9 @@ def _decide_batch(tx: Tx, run: Run, numbers: Sequence[int]) -> None:
         )
 
     allocations = claims.settle_together(
-        sorted([*waiting, *records], key=lambda one: one.id), moving=deciding, routes=routes
+        sorted([*waiting, *records], key=lambda one: (-one.asked.priority, one.id)),
+        moving=deciding,
+        routes=routes,
     )
     routed = _Routed()
     for record in sorted(records, key=lambda one: one.id):
@@ -117,6 +130,7 @@ def _decide_batch(tx: Tx, run: Run, numbers: Sequence[int]) -> None:
         orders.decide_again(record.id for record in waiting)
         tx.wake("core/orders")
     orders.set_holds(routed.holds)
+    orders.set_asked((one.id, one.asked) for one in records if reviewed[one.id].asks_anew)
     orders.add_fulfillments(routed.fulfillments)
     # What is only observed holds no units of its own: they stay the order's, to be routed afresh.
     stock.assign(
@@ -124,16 +138,32 @@ def _decide_batch(tx: Tx, run: Run, numbers: Sequence[int]) -> None:
     )
     Effects(tx).plan(routed.intents)
     orders.settle(routed.settled)
+    _free_look_alikes(tx, orders, records)
     if routed.waking:
         tx.wake(*routed.waking)
 
 
-def _ask_again(tx: Tx, run: Run, records: Sequence[OrderRecord]) -> None:
+def _free_look_alikes(tx: Tx, orders: Orders, records: Sequence[OrderRecord]) -> None:
+    """What looked like an order that is canceled looks like none any more."""
+    gone = {
+        record.door_mark
+        for record in records
+        if record.door_mark and record.order.canceled_at and record.stage is not OrderStage.CANCELED
+    }
+    deciding = {record.id for record in records}
+    held = [one for one in orders.held_as("duplicate", door_marks=gone) if one not in deciding]
+    if held:
+        orders.decide_again(held)
+        tx.wake("core/orders")
+
+
+def _ask_again(tx: Tx, records: Sequence[OrderRecord], reviewed: Mapping[int, Reviewed]) -> None:
     """Orders whose units a policy let go, and that nothing holds any more, ask for them again."""
     back = [
         record
         for record in records
-        if record.expired_at is not None and _verdict(run, record).stage is not OrderStage.HELD
+        if record.expired_at is not None
+        and reviewed[record.id].verdict.stage is not OrderStage.HELD
     ]
     for record in back:
         record.expired_at = None
@@ -214,23 +244,6 @@ def _decide_one(
     routed.holds.append((record, verdict.holds))
     routed.settled.append((record.id, stage, shadow))
     _tell(tx, record, stage, verdict, allocation, waits)
-
-
-def _verdict(run: Run, record: OrderRecord) -> Verdict:
-    config = run.wiring.config
-    return review(
-        record.order,
-        skus={line: known.sku for line, known in record.resolved.items()},
-        rule_hits=run.wiring.loaded.hold_rules.hits(record.order),
-        settings=ReviewSettings(
-            hold_unpaid=config.review.hold_unpaid,
-            hold_test=config.review.hold_test,
-            hold_incomplete_address=config.review.hold_incomplete_address,
-            route_from=config.orders.route_from,
-        ),
-        listed=record.listed,
-        released=frozenset(record.released_holds),
-    )
 
 
 def _in_hand(record: OrderRecord, stage: OrderStage) -> bool:
@@ -421,10 +434,11 @@ def _tell(
     """Keep the reasons, once per change of stage or hold. `waits`: for what, where it does."""
     order = record.order.name
     for hold in verdict.holds:
-        if hold.code not in record.open_holds:
+        if record.open_holds.get(hold.code) != hold.reason.args:
             tx.decide(record.subject, hold.reason)
+        if hold.code not in record.open_holds:
             tx.decide(record.subject, Reason.of("order_held", order=order, hold=hold.code))
-    for code in sorted(record.open_holds - {hold.code for hold in verdict.holds}):
+    for code in sorted(record.open_holds.keys() - {hold.code for hold in verdict.holds}):
         tx.decide(record.subject, Reason.of("order_released", order=order, hold=code))
     if allocation.partly and _may_route(verdict, allocation):
         _tell_part(tx, record, allocation)

@@ -299,6 +299,7 @@ def _ship_request(record: OrderRecord, effect: EffectRow, *, at: datetime) -> Sh
         service=found.service or record.order.service,
         requested_at=at,
         ship_by=record.order.ship_by,
+        note="; ".join(record.asked.notes),
     )
 
 

@@ -29,6 +29,7 @@ from core.rules.allocation import (
 from core.rules.carriage import Buyer, Centroids, ShipDay, Ways, piece, ships_on, ways
 from core.rules.joint import route_together
 from core.rules.replenishment import price_of
+from core.rules.restrictions import barred, holds_for
 from core.rules.risk import Rate
 from core.rules.routing import Routing, route
 from core.rules.scarcity import expected_loss
@@ -201,12 +202,23 @@ class Routes:
         return ships_on(dispatch, self._now, full=full) if capacity != 0 else None
 
     def buyer(self, record: OrderRecord) -> Buyer:
-        order = record.order
+        order, to = record.order, record.order.ship_to or Address()
+        restrictions = self._wiring.loaded.restrictions
+        # One parcel may hold everything of a place: what one line must not travel by, none does.
+        holding = [
+            one
+            for known in record.resolved.values()
+            if known.sku is not None
+            for one in restrictions.of(known.sku)
+            if holds_for(one, to)
+        ]
         return Buyer(
-            order.ship_to or Address(),
+            to,
             order.service,
             self._wiring.day(order.deliver_by) if order.deliver_by else None,
             self._wiring.day(order.ship_by) if order.ship_by else None,
+            barred=barred(holding, self._wiring.loaded.services.values()) if holding else {},
+            only=record.asked.services,
         )
 
     def ways(self, place: LocationId, buyer: Buyer, shipped: date) -> Ways:

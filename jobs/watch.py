@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Row, select, update
@@ -13,6 +14,7 @@ from core.model.reasons import Reason
 from core.rules.calendars import NeverOpen
 from core.rules.freshness import Freshness, freshness
 from core.rules.modes import Mode
+from core.rules.review import UNPAID
 from jobs.places import rhythm_of
 from jobs.run import Run
 from jobs.store.feeds import Feeds
@@ -113,7 +115,7 @@ def expire_units(tx: Tx, run: Run) -> None:
     Only units nobody was asked to ship. The order stays held, says why it has none, and asks for
     them again as soon as it is no longer held or changes.
     """
-    for code, after in run.wiring.config.ledger.expire.items():
+    for code, after in _expiring(run.wiring.config.ledger.expire):
         due = tx.rows(
             select(orders.c.id, orders.c.channel, orders.c.remote_id, orders.c.name)
             .join(hold, hold.c.order_id == orders.c.id)
@@ -129,6 +131,16 @@ def expire_units(tx: Tx, run: Run) -> None:
         )
         if due:
             _let_go(tx, due, code, hours=int(after.total_seconds()) // 3600)
+
+
+def _expiring(written: Mapping[str, timedelta]) -> Iterator[tuple[str, timedelta]]:
+    """Hold -> after how long; `unpaid` stands for all that keeps the money away, unless named too."""
+    for code, after in written.items():
+        yield code, after
+        if code == "unpaid":
+            for other in UNPAID.values():
+                if other not in written:
+                    yield other, after
 
 
 def _let_go(tx: Tx, due: Sequence[Row[Any]], code: str, *, hours: int) -> None:

@@ -270,7 +270,7 @@ REQUEST_COLUMNS = (
     "key", "order", "line", "sku", "quantity",
     "name", "company", "address1", "address2", "address3",
     "city", "region", "postal_code", "country", "phone",
-    "service", "ship_by", "requested_at",
+    "service", "ship_by", "requested_at", "note",
 )  # fmt: skip
 
 #: A cell that begins like this is run as a formula by spreadsheets
@@ -292,6 +292,7 @@ def request_document(request: ShipRequest) -> bytes:
         safe_cell(request.service),
         _stamp(request.ship_by),
         _stamp(request.requested_at),
+        safe_cell(request.note),
     )
     for line in request.lines:
         head = (request.key, request.order_name, line.line, line.sku)

@@ -61,6 +61,8 @@ class ShipRequest:
     service: str
     requested_at: datetime
     ship_by: datetime | None = None
+    #: what the shop's rules say to who packs it
+    note: str = ""
 
 
 class AcknowledgmentStatus(StrEnum):

@@ -24,6 +24,15 @@ class PaymentStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Risk(StrEnum):
+    """How likely an order is a fraud, as the channel states it."""
+
+    UNKNOWN = ""
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where a parcel goes. Personal data: lives in the `party` table only, with an erase-after instant."""
@@ -102,10 +111,26 @@ class Order:
     tags: tuple[str, ...] = ()
     presentment_currency: str = ""
     cancel_reason: str = ""
+    risk: Risk = Risk.UNKNOWN
+    #: only country, region and postal code are kept of it; None: not told
+    bill_to: Address | None = None
     #: remote words outside the model, small and without personal data (programs, source)
     attributes: Mapping[str, str] = field(default_factory=dict)
     #: the channel's figures of later lack its units; None: since it was placed
     taken_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the shop's rules ask of an order, beside its Holds. Decided by us."""
+
+    #: higher: it gets scarce units first
+    priority: int = 0
+    tags: tuple[str, ...] = ()
+    #: told to who ships it
+    notes: tuple[str, ...] = ()
+    #: it travels by one of these; None: by any
+    services: tuple[str, ...] | None = None
 
 
 class OrderStage(StrEnum):
@@ -131,6 +156,8 @@ class Hold:
     """A named reason why an order must not be routed yet."""
 
     reason: Reason
+    #: it ends then, of itself; None: not by time
+    until: datetime | None = None
 
     @property
     def code(self) -> str:

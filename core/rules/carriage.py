@@ -8,16 +8,16 @@ at the miles below, is the zone USPS has in 85 of 100 cases and never more than 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 
 from core.model.carriage import Dispatch, Lateness, Service
 from core.model.orders import Address
-from core.model.reasons import Reason
+from core.model.reasons import Arg, Reason
 from core.model.routing import Piece, Way
+from core.rules.addresses import is_military, is_po_box
 from core.rules.calendars import NeverOpen, after_open_days, next_open
 
 _DAY = timedelta(days=1)
@@ -25,11 +25,6 @@ _DAY = timedelta(days=1)
 _CUTS = (50, 150, 300, 600, 1_000, 1_400, 1_800)
 FURTHEST = len(_CUTS) + 1
 _EARTH_MILES = 3_958.8
-#: Military post: the regions it uses instead of states.
-_MILITARY = frozenset({"AA", "AE", "AP"})
-_PO_BOX = re.compile(
-    r"\b(?:p\.?\s*o\.?\s*(?:box|b\b)|post\s+office\s+box|postal\s+box|box\s+\d+\s*$)", re.IGNORECASE
-)
 
 #: Three-digit ZIP area -> (latitude, longitude) of its middle, degrees
 Centroids = Mapping[str, tuple[float, float]]
@@ -57,16 +52,6 @@ def _miles(here: tuple[float, float], there: tuple[float, float]) -> float:
         + math.cos(south) * math.cos(north) * math.sin((east - west) / 2) ** 2
     )
     return 2 * _EARTH_MILES * math.asin(min(1.0, math.sqrt(half)))
-
-
-def is_po_box(address: Address) -> bool:
-    """Whether only the post delivers there: "P.O. Box 12", "PO BOX 12", "Box 12"."""
-    return any(_PO_BOX.search(line) for line in (address.line1, address.line2, address.line3))
-
-
-def is_military(address: Address) -> bool:
-    """APO, FPO and DPO addresses."""
-    return address.region.strip().upper() in _MILITARY
 
 
 def piece(
@@ -167,6 +152,10 @@ class Buyer:
     #: the last days on which it must arrive, and be shipped; None: nothing was promised
     deliver_by: date | None = None
     ship_by: date | None = None
+    #: service -> the restriction that keeps it from carrying what was bought to this address
+    barred: Mapping[str, str] = field(default_factory=dict)
+    #: the shop's rules want one of these; None: any
+    only: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +190,10 @@ def ways(
         service = services[name]
         why = _unfit(service, reached, buyer)
         if why:
-            left_out.append(Reason.of(why, location=dispatch.place, service=name, zone=reached))
+            told: dict[str, Arg] = {"location": dispatch.place, "service": name, "zone": reached}
+            if name in buyer.barred:
+                told["rule"] = buyer.barred[name]
+            left_out.append(Reason(why, told))
             continue
         more = 0
         if buyer.deliver_by is not None:
@@ -214,6 +206,10 @@ def ways(
 
 def _unfit(service: Service, zone: int, buyer: Buyer) -> str | None:
     """The code of the reason why a service does not carry anything to this buyer; None: it does."""
+    if service.name in buyer.barred:
+        return "service_restricted"
+    if buyer.only is not None and service.name not in buyer.only:
+        return "service_not_asked"
     if service.meets and buyer.service not in service.meets:
         return "service_not_bought"
     if not service.po_box and is_po_box(buyer.ship_to):

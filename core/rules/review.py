@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from core.model.catalog import FulfilledBy, Sku
-from core.model.orders import Address, Hold, Order, OrderLine, OrderStage, PaymentStatus
-from core.model.reasons import Reason
+from core.model.orders import Hold, Order, OrderLine, OrderStage, PaymentStatus
+from core.model.reasons import Arg, Reason
+from core.rules.addresses import States, incomplete, states_of, undeliverable
+from core.rules.holds import KINDS
+from core.rules.suspicion import Beside, Limits, doubts
 
 #: Paid for. A partial refund takes money back, not units: the units' own counts say what is left.
 _PAID = frozenset({PaymentStatus.PAID, PaymentStatus.PARTIALLY_REFUNDED})
-#: The channel itself forbids to ship; no person here can lift that.
-_NOT_OURS_TO_RELEASE = frozenset({"pending"})
-_ZIP = re.compile(r"\d{5}(-?\d{4})?")
+#: Not paid for, and why that is; everything else is "unpaid".
+UNPAID = {
+    PaymentStatus.AUTHORIZED: "authorized_only",
+    PaymentStatus.EXPIRED: "payment_expired",
+    PaymentStatus.PARTIALLY_PAID: "partly_paid",
+}
+#: Nothing is known beside the order.
+_ALONE = Beside()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +32,15 @@ class ReviewSettings:
     hold_unpaid: bool = True
     hold_test: bool = True
     hold_incomplete_address: bool = True
+    #: hold what has an address that no carrier could deliver by, or a ZIP code of another state
+    hold_undeliverable: bool = True
+    #: money that is reserved and not taken yet is good enough
+    ships_authorized: bool = False
+    #: new orders wait so long: for look-alikes, edits and quick cancellations
+    release_window: timedelta = timedelta(0)
+    #: three-digit ZIP area -> its states; empty: ZIP codes are not looked up
+    states: States = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +58,18 @@ def review(
     skus: Mapping[str, Sku | None],
     rule_hits: Sequence[str],
     settings: ReviewSettings,
+    now: datetime,
+    beside: Beside = _ALONE,
     listed: bool = False,
-    released: frozenset[str] = frozenset(),
+    released: Mapping[str, Mapping[str, Arg]] | None = None,
 ) -> Verdict:
     """Judge an order as the channel states it now.
 
     `skus` maps a line's remote id to our Sku (None or absent: unknown), `rule_hits` names the
-    configured hold rules that picked the order, `listed` says that a person listed it although it
-    is older than `route_from`, `released` are the hold codes a person released. There is at most
-    one Hold per code; "pending" cannot be released, because the channel itself says wait.
+    configured hold rules that picked the order, `beside` is what else is known, `listed` says that a
+    person listed it although it is older than `route_from`. `released` are the holds a person
+    released: code -> what it said then. One that says something else now holds again. There is at most
+    one Hold per code; what the channel itself forbids cannot be released.
     """
     if order.canceled_at is not None:
         return _closed(OrderStage.CANCELED, Reason.of("order_canceled", order=order.name))
@@ -72,10 +91,10 @@ def review(
     to_ship = [line for line in ours if line.current > line.fulfilled]
     if not to_ship:
         return _closed(OrderStage.RECORDED, Reason.of("already_fulfilled", order=order.name))
-    found = _holds(order, to_ship, skus=skus, rule_hits=rule_hits, settings=settings)
-    holds = tuple(
-        hold for hold in found if hold.code not in released or hold.code in _NOT_OURS_TO_RELEASE
+    found = _holds(
+        order, to_ship, skus=skus, rule_hits=rule_hits, settings=settings, beside=beside, now=now
     )
+    holds = tuple(hold for hold in found if not _is_released(hold, released or {}))
     if holds:
         codes = ", ".join(hold.code for hold in holds)
         return Verdict(
@@ -92,6 +111,11 @@ def _is_ours(line: OrderLine) -> bool:
     return line.fulfilled_by is FulfilledBy.US and line.requires_shipping and line.current > 0
 
 
+def _is_released(hold: Hold, released: Mapping[str, Mapping[str, Arg]]) -> bool:
+    said = released.get(hold.code)
+    return said is not None and KINDS[hold.code].releasable and dict(said) == dict(hold.reason.args)
+
+
 def _holds(
     order: Order,
     to_ship: Sequence[OrderLine],
@@ -99,46 +123,91 @@ def _holds(
     skus: Mapping[str, Sku | None],
     rule_hits: Sequence[str],
     settings: ReviewSettings,
+    beside: Beside,
+    now: datetime,
 ) -> list[Hold]:
     found: list[Reason] = []
     if order.pending:
         # Price and address come when the payment does: their absence is no finding of its own.
         found.append(Reason.of("pending", order=order.name))
     else:
-        if settings.hold_unpaid and order.payment not in _PAID:
-            found.append(Reason.of("unpaid", order=order.name, payment=str(order.payment)))
-        parts = incomplete(order.ship_to)
-        if settings.hold_incomplete_address and parts:
-            found.append(Reason.of("address_incomplete", order=order.name, parts=", ".join(parts)))
+        found += _payment(order, settings)
+        found += _address(order, settings)
+        found += doubts(order, to_ship, goods_of(to_ship, skus), beside, settings.limits)
     if settings.hold_test and order.test:
         found.append(Reason.of("test_order", order=order.name))
-    unknown = [line for line in to_ship if not skus.get(line.remote_id)]
-    if unknown:
-        names = ", ".join(f"{line.remote_sku or '-'} ({line.remote_id})" for line in unknown)
-        found.append(Reason.of("unknown_sku", order=order.name, count=len(unknown), lines=names))
+    found += _unknown(order, to_ship, skus, beside)
     asked = [line.remote_id for line in to_ship if line.cancel_requested]
     if asked:
         found.append(Reason.of("cancel_requested", order=order.name, lines=", ".join(asked)))
     if rule_hits:
         rules = ", ".join(sorted(set(rule_hits)))
         found.append(Reason.of("rule_hit", order=order.name, rules=rules))
-    return [Hold(reason) for reason in found]
+    return [*(Hold(reason) for reason in found), *_window(order, settings, now)]
 
 
-def incomplete(address: Address | None) -> tuple[str, ...]:
-    """Which parts keep a parcel from being labeled; names of parts, never their content (I8)."""
-    address = address or Address()
-    parts = [
-        part
-        for part in ("name", "line1", "city", "postal_code", "country")
-        if not getattr(address, part).strip()
-    ]
-    # A company takes parcels too, where no person is named.
-    if "name" in parts and address.company.strip():
-        parts.remove("name")
-    if address.country.strip().upper() == "US":
-        if not address.region.strip():
-            parts.append("region")
-        if "postal_code" not in parts and not _ZIP.fullmatch(address.postal_code.strip()):
-            parts.append("zip")
-    return tuple(parts)
+def goods_of(lines: Sequence[OrderLine], skus: Mapping[str, Sku | None]) -> dict[Sku, int]:
+    """Sku (of what nobody knows, the channel's own word) -> units of these lines."""
+    goods: dict[Sku, int] = {}
+    for line in lines:
+        sku = skus.get(line.remote_id) or line.remote_sku or line.listing_remote_id
+        goods[sku] = goods.get(sku, 0) + line.current
+    return goods
+
+
+def _payment(order: Order, settings: ReviewSettings) -> list[Reason]:
+    enough = _PAID | ({PaymentStatus.AUTHORIZED} if settings.ships_authorized else frozenset())
+    if not settings.hold_unpaid or order.payment in enough:
+        return []
+    code = UNPAID.get(order.payment)
+    if code:
+        return [Reason.of(code, order=order.name)]
+    return [Reason.of("unpaid", order=order.name, payment=str(order.payment))]
+
+
+def _address(order: Order, settings: ReviewSettings) -> list[Reason]:
+    found = []
+    parts = incomplete(order.ship_to)
+    if settings.hold_incomplete_address and parts:
+        found.append(Reason.of("address_incomplete", order=order.name, parts=", ".join(parts)))
+    if not settings.hold_undeliverable or order.ship_to is None:
+        return found
+    wrong = undeliverable(order.ship_to)
+    if wrong:
+        told = ", ".join(f"{part}: {why}" for part, why in wrong)
+        found.append(Reason.of("address_undeliverable", order=order.name, parts=told))
+    states = states_of(order.ship_to, settings.states)
+    if states is None:
+        return found
+    region = order.ship_to.region.strip().upper()
+    if not states:
+        found.append(Reason.of("zip_unknown", order=order.name))
+    # A word nobody knows is no state: nothing is found out by comparing it.
+    elif region not in states and any(region in one for one in settings.states.values()):
+        found.append(
+            Reason.of("zip_elsewhere", order=order.name, state=region, states=", ".join(states))
+        )
+    return found
+
+
+def _unknown(
+    order: Order, lines: Sequence[OrderLine], skus: Mapping[str, Sku | None], beside: Beside
+) -> list[Reason]:
+    unknown = [line for line in lines if not skus.get(line.remote_id)]
+    if not unknown:
+        return []
+    names = ", ".join(
+        f"{line.remote_sku or '-'} ({line.remote_id})"
+        + (f" ~ {beside.near[line.remote_id]}" if line.remote_id in beside.near else "")
+        for line in unknown
+    )
+    return [Reason.of("unknown_sku", order=order.name, count=len(unknown), lines=names)]
+
+
+def _window(order: Order, settings: ReviewSettings, now: datetime) -> list[Hold]:
+    """It runs from the day it was placed: what comes late is not kept longer for that."""
+    until = order.placed_at + settings.release_window
+    if now >= until:
+        return []
+    reason = Reason.of("release_window", order=order.name, until=until.isoformat())
+    return [Hold(reason, until)]

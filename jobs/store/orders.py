@@ -14,8 +14,19 @@ from core.errors import LeaseLost
 from core.model.catalog import ChannelId, FulfilledBy, Sku
 from core.model.fulfillment import FulfillmentState, TrackingStatus
 from core.model.money import Money
-from core.model.orders import Address, Hold, Order, OrderLine, OrderStage, PaymentStatus
+from core.model.orders import (
+    Address,
+    Asked,
+    Hold,
+    Order,
+    OrderLine,
+    OrderStage,
+    PaymentStatus,
+    Risk,
+)
+from core.model.reasons import Arg
 from core.model.stock import HELD, ReservationState
+from core.rules.addresses import buyer_mark, door_mark
 from jobs.store.bulk import chunks, upsert
 from jobs.store.store import Tx
 from jobs.store.tables import (
@@ -32,6 +43,8 @@ from jobs.store.tables import (
     stock_level,
 )
 
+#: What rules may ask of an order, beside its priority.
+_ASKED = ("tags", "notes", "services")
 #: Columns of a line whose change alone changes no order.
 _NO_NEWS = frozenset({"order_id", "remote_id", "external", "assigned"})
 
@@ -113,9 +126,15 @@ class OrderRecord:
     parcels: list[tuple[int, TrackingStatus]] = field(default_factory=list)
     #: line -> units in parcels of ours
     shipped: dict[str, int] = field(default_factory=dict)
-    open_holds: set[str] = field(default_factory=set)
-    #: hold codes a person released
-    released_holds: set[str] = field(default_factory=set)
+    #: code -> what it says
+    open_holds: dict[str, Mapping[str, Arg]] = field(default_factory=dict)
+    #: holds a person released: code -> what each said then
+    released_holds: dict[str, Mapping[str, Arg]] = field(default_factory=dict)
+    #: what rules ask of it
+    asked: Asked = field(default_factory=Asked)
+    #: what all orders to this address, and all orders of this buyer, share; None: not known
+    door_mark: str | None = None
+    buyer_mark: str | None = None
     #: a policy let its units go: it asks for none until it is no longer held
     expired_at: datetime | None = None
 
@@ -155,7 +174,7 @@ class Orders:
                 # In one order everywhere, so that two workers with the same page never deadlock.
                 [self._facts(order) for _, order in sorted(latest.items())],
                 key=["channel", "remote_id"],
-                keep=["recorded_at", "stage", "decide", "listed", "shadow"],
+                keep=["recorded_at", "stage", "decide", "listed", "shadow", "priority"],
                 newer="updated_at",
                 returning=["id"],
             )
@@ -200,6 +219,8 @@ class Orders:
             "deliver_by": order.deliver_by,
             "tags": list(order.tags),
             "attributes": dict(order.attributes),
+            "risk": str(order.risk),
+            "priority": 0,
             "stage": str(OrderStage.NEW),
             "decide": True,
             "listed": False,
@@ -275,7 +296,7 @@ class Orders:
         rows = [
             {
                 "order_id": number,
-                "role": "ship_to",
+                "role": role,
                 "name": address.name,
                 "company": address.company,
                 "line1": address.line1,
@@ -287,10 +308,13 @@ class Orders:
                 "country": address.country,
                 "phone": address.phone,
                 "email": address.email,
+                "door_mark": door_mark(address) if role == "ship_to" else None,
+                "buyer_mark": buyer_mark(address) if role == "ship_to" else None,
             }
             for number, order in items
+            for role, address in (("ship_to", order.ship_to), ("bill_to", _coarse(order.bill_to)))
             # A remote that no longer shows an address (Amazon after delivery) takes none away.
-            if (address := order.ship_to)
+            if address
         ]
         return {
             row.order_id
@@ -423,14 +447,19 @@ class Orders:
             lines[row.order_id].append(_line(row))
             resolved[row.order_id][row.remote_id] = Resolved(row.sku, row.units_per_sale)
             external[row.order_id][row.remote_id] = row.external
-        addresses = {
-            row.order_id: _address(row)
+        parties: dict[tuple[int, str], Row[Any]] = {
+            (row.order_id, row.role): row
             for row in rows(select(party).where(party.c.order_id.in_(chunk)))
         }
         records = {
             row.id: OrderRecord(
                 id=row.id,
-                order=_order(row, tuple(lines[row.id]), addresses.get(row.id)),
+                order=_order(
+                    row,
+                    tuple(lines[row.id]),
+                    _address(parties.get((row.id, "ship_to"))),
+                    _address(parties.get((row.id, "bill_to"))),
+                ),
                 stage=OrderStage(row.stage),
                 listed=row.listed,
                 shadow=row.shadow,
@@ -438,9 +467,14 @@ class Orders:
                 resolved=resolved[row.id],
                 external=external[row.id],
                 expired_at=row.expired_at,
+                asked=_asked(row),
             )
             for row in rows(select(orders).where(orders.c.id.in_(chunk)))
         }
+        for (number, role), row in parties.items():
+            if role == "ship_to":
+                records[number].door_mark = row.door_mark
+                records[number].buyer_mark = row.buyer_mark
         for row in rows(
             select(reservation)
             .where(
@@ -464,9 +498,9 @@ class Orders:
         for row in rows(select(hold).where(hold.c.order_id.in_(chunk))):
             record = records[row.order_id]
             if row.released_at is None:
-                record.open_holds.add(row.code)
+                record.open_holds[row.code] = row.args
             elif row.released_by is not None:
-                record.released_holds.add(row.code)
+                record.released_holds[row.code] = row.args
         self._load_fulfillments(chunk, records)
         return records
 
@@ -559,7 +593,7 @@ class Orders:
         opening: list[dict[str, Any]] = []
         for record, holds in found:
             wanted = {item.code for item in holds}
-            gone = record.open_holds - wanted
+            gone = record.open_holds.keys() - wanted
             if gone:
                 self._connection.execute(
                     update(hold)
@@ -576,13 +610,75 @@ class Orders:
                     "code": item.code,
                     "args": dict(item.reason.args),
                     "opened_at": self._tx.now,
+                    "until": item.until,
                     "released_at": None,
                     "released_by": None,
+                    "note": None,
                 }
-                for item in {one.code: one for one in holds}.values()
+                for item in holds
                 if item.code not in record.open_holds
             )
+            for item in holds:
+                if record.open_holds.get(item.code, item.reason.args) != item.reason.args:
+                    self._connection.execute(
+                        update(hold)
+                        .where(hold.c.order_id == record.id, hold.c.code == item.code)
+                        .values(args=dict(item.reason.args), until=item.until)
+                    )
         upsert(self._connection, hold, opening, key=["order_id", "code"], returning=[])
+
+    def set_asked(self, found: Iterable[tuple[int, Asked]]) -> None:
+        """Keep what rules ask of orders."""
+        rows = [
+            {
+                "b_id": number,
+                "priority": asked.priority,
+                "asked": _told(asked),
+            }
+            for number, asked in found
+        ]
+        if rows:
+            self._connection.execute(
+                update(orders)
+                .where(orders.c.id == bindparam("b_id"))
+                .values(priority=bindparam("priority"), asked=bindparam("asked")),
+                rows,
+            )
+
+    def held_until(self, at: datetime) -> list[int]:
+        """Orders with a Hold that has ended of itself by then."""
+        return list(
+            self._connection.execute(
+                select(hold.c.order_id)
+                .where(hold.c.until <= at, hold.c.released_at.is_(None))
+                .distinct()
+                .order_by(hold.c.order_id)
+            ).scalars()
+        )
+
+    def next_end(self) -> datetime | None:
+        """When the next Hold ends of itself; None: none of the open ones does."""
+        soonest: datetime | None = self._connection.execute(
+            select(func.min(hold.c.until)).where(hold.c.released_at.is_(None))
+        ).scalar_one()
+        return soonest
+
+    def held_as(self, code: str, *, door_marks: Iterable[str]) -> list[int]:
+        """Orders to these addresses that this Hold keeps."""
+        found: set[int] = set()
+        for chunk in chunks(sorted(set(door_marks)), 500):
+            found.update(
+                self._connection.execute(
+                    select(hold.c.order_id)
+                    .join(party, party.c.order_id == hold.c.order_id)
+                    .where(
+                        hold.c.code == code,
+                        hold.c.released_at.is_(None),
+                        party.c.door_mark.in_(chunk),
+                    )
+                ).scalars()
+            )
+        return sorted(found)
 
     def add_fulfillments(self, made: Sequence[NewFulfillment]) -> None:
         """Keep who ships what, not yet asked."""
@@ -666,6 +762,13 @@ class Orders:
             )
 
 
+def _coarse(address: Address | None) -> Address | None:
+    """No more of it than is compared with where the order ships to."""
+    if address is None:
+        return None
+    return Address(region=address.region, postal_code=address.postal_code, country=address.country)
+
+
 def _line(row: Row[Any]) -> OrderLine:
     return OrderLine(
         remote_id=row.remote_id,
@@ -689,14 +792,33 @@ def _line(row: Row[Any]) -> OrderLine:
     )
 
 
-def _address(row: Row[Any]) -> Address:
+def _address(row: Row[Any] | None) -> Address | None:
+    if row is None:
+        return None
     return Address(
         row.name, row.company, row.line1, row.line2, row.line3, row.city, row.region,
         row.postal_code, row.country, row.phone, row.email,
     )  # fmt: skip
 
 
-def _order(row: Row[Any], lines: tuple[OrderLine, ...], ship_to: Address | None) -> Order:
+def _told(asked: Asked) -> dict[str, list[str]] | None:
+    """What is not as it is where no rule asks for anything."""
+    usual = Asked()
+    return {
+        name: list(getattr(asked, name))
+        for name in _ASKED
+        if getattr(asked, name) != getattr(usual, name)
+    } or None
+
+
+def _asked(row: Row[Any]) -> Asked:
+    told = row.asked or {}
+    return Asked(row.priority, **{name: tuple(told[name]) for name in _ASKED if name in told})
+
+
+def _order(
+    row: Row[Any], lines: tuple[OrderLine, ...], ship_to: Address | None, bill_to: Address | None
+) -> Order:
     return Order(
         channel=row.channel,
         remote_id=row.remote_id,
@@ -718,5 +840,7 @@ def _order(row: Row[Any], lines: tuple[OrderLine, ...], ship_to: Address | None)
         tags=tuple(row.tags),
         presentment_currency=row.presentment_currency,
         cancel_reason=row.cancel_reason,
+        risk=Risk(row.risk),
+        bill_to=bill_to,
         attributes=row.attributes,
     )

@@ -704,7 +704,7 @@ party = Table(
     "party",
     metadata,
     Column("order_id", Number, ForeignKey("orders.id", ondelete="CASCADE"), primary_key=True),
-    Column("role", Text, primary_key=True, comment="ship_to"),
+    Column("role", Text, primary_key=True, comment="ship_to, bill_to"),
     Column("name", Text, nullable=False),
     Column("company", Text, nullable=False),
     Column("line1", Text, nullable=False),
@@ -716,8 +716,12 @@ party = Table(
     Column("country", Text, nullable=False),
     Column("phone", Text, nullable=False),
     Column("email", Text, nullable=False),
+    Column("door_mark", Text, comment="the same for all spellings of one address; null: none"),
+    Column("buyer_mark", Text, comment="the same for all orders of one buyer; null: not known"),
     Column("erase_after", Instant, comment="null: the order is not settled yet"),
     Index("ix_party_erase_after", "erase_after"),
+    Index("ix_party_door_mark", "door_mark"),
+    Index("ix_party_buyer_mark", "buyer_mark"),
 )
 
 orders = Table(
@@ -748,6 +752,7 @@ orders = Table(
     Column("deliver_by", Instant),
     Column("tags", Json, nullable=False),
     Column("attributes", Json, nullable=False),
+    Column("risk", Text, nullable=False, server_default="", comment="of fraud, as stated"),
     # ours
     Column("stage", Text, nullable=False),
     Column("decide", Boolean, nullable=False, comment="something changed: decide again"),
@@ -762,6 +767,8 @@ orders = Table(
         "shadow", Boolean, nullable=False, default=False, comment="decided while only observing"
     ),
     Column("expired_at", Instant, comment="a policy let its units go; null: they are held"),
+    Column("priority", Integer, nullable=False, server_default="0", comment="higher: served first"),
+    Column("asked", Json, comment="what rules ask of it: tags, notes, services; null: nothing"),
     UniqueConstraint("channel", "remote_id"),
     Index("ix_orders_decide", "id", sqlite_where=text("decide"), postgresql_where=text("decide")),
     Index("ix_orders_stage", "stage"),
@@ -811,9 +818,12 @@ hold = Table(
     Column("code", Text, primary_key=True),
     Column("args", Json, nullable=False),
     Column("opened_at", Instant, nullable=False),
+    Column("until", Instant, comment="it ends then, of itself; null: not by time"),
     Column("released_at", Instant),
     Column("released_by", Text, comment="a person, or null: the cause went"),
     Column("note", Text),
+    Index("ix_hold_until", "until"),
+    Index("ix_hold_open", "code", "released_at"),
 )
 
 fulfillment = Table(

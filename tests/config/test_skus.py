@@ -359,7 +359,7 @@ def test_an_order_is_held_by_each_rule_that_picks_it(folder: Folder) -> None:
         """
     )
 
-    hits = folder.load().hold_rules.hits(_order())
+    hits = folder.load().order_rules.met(_order()).holds
 
     assert hits == ("gift", "ours")
 
@@ -369,12 +369,12 @@ def test_a_rule_that_fails_on_an_order_holds_it(folder: Folder) -> None:
         "review: {rules: [{name: odd, when: 'size(order.tags) < 2 && false || "
         'size(order.tags) > 1 && order.tags[5] == "x"\'}]}'
     )
-    rules = folder.load().hold_rules
+    rules = folder.load().order_rules
 
-    hits = rules.hits(replace(_order(), tags=("a", "b")))
+    hits = rules.met(replace(_order(), tags=("a", "b"))).holds
 
     assert hits == ("odd",)
-    assert rules.hits(_order()) == ()
+    assert rules.met(_order()).holds == ()
 
 
 def _workbook(path: Path, rows: list[list[object]]) -> None:

@@ -30,7 +30,11 @@ def test_the_built_table_is_what_is_read(tmp_path: Path):
     areas = zip3.build(table)
     found = zip3.centroids(table)
 
-    assert len(found) == areas > 850
+    assert len(zip3.states(table)) == areas > 900
+    assert 850 < len(found) < areas, "military post lies nowhere"
+    assert (zip3.states(table)["071"], zip3.states(table)["063"]) == (("NJ",), ("CT", "NY"))
+    assert zip3.states(table)["090"] == ("AE",)
+    assert "090" not in found
     latitude, longitude = found["100"]  # Manhattan
     assert 40.6 < latitude < 40.9
     assert -74.1 < longitude < -73.9
@@ -38,7 +42,9 @@ def test_the_built_table_is_what_is_read(tmp_path: Path):
     assert table.read_bytes() == zip3.TABLE.read_bytes(), "the same package makes the same table"
 
 
-@pytest.mark.parametrize("content", [None, "", "area,lat\n", "zip3,latitude,longitude\n071,x,2\n"])
+@pytest.mark.parametrize(
+    "content", [None, "", "area,lat\n", "zip3,latitude,longitude,states\n071,x,2,NJ\n"]
+)
 def test_a_table_that_is_none_says_how_to_build_it(tmp_path: Path, content: str | None):
     table = tmp_path / "zip3.csv"
     if content is not None:

@@ -16,8 +16,6 @@ from core.model.orders import Address
 from core.rules.carriage import (
     Buyer,
     ShipDay,
-    is_military,
-    is_po_box,
     lateness,
     piece,
     ship_lateness,
@@ -84,24 +82,6 @@ def test_zones_are_those_of_the_post_nearly_always():
     assert pairs > 150_000
     assert exact / pairs > 0.83
     assert near / pairs > 0.998
-
-
-@pytest.mark.parametrize(
-    "line", ["PO Box 12", "P.O. BOX 12", "p o box 7", "Post Office Box 9", "Box 441"]
-)
-def test_a_post_office_box_is_known_by_its_line(line: str):
-    assert is_po_box(Address(line1=line))
-    assert is_po_box(Address(line1="Acme Inc", line2=line))
-
-
-@pytest.mark.parametrize("line", ["12 Boxwood Lane", "4 Post Road", "Box Elder Ave 3", "Apo St 1"])
-def test_a_street_is_no_post_office_box(line: str):
-    assert not is_po_box(Address(line1=line))
-
-
-def test_military_addresses_are_known_by_their_region():
-    assert is_military(Address(city="APO", region="ae"))
-    assert not is_military(Address(city="Apopka", region="FL"))
 
 
 # --- the day a place ships -----------------------------------------------------------------------

@@ -8,7 +8,7 @@ from pathlib import Path
 CORE = Path(__file__).parents[2] / "core"
 PURE = {
     "__future__", "abc", "bisect", "collections", "contextlib", "core", "dataclasses", "datetime", "decimal",
-    "enum", "fractions", "functools", "hashlib", "heapq", "itertools", "math", "re", "statistics", "typing",
+    "enum", "fractions", "functools", "hashlib", "heapq", "itertools", "math", "re", "statistics", "typing", "unicodedata",
 }  # fmt: skip
 #: What asks the machine for the time although its module may be imported.
 CLOCKS = {"now", "utcnow", "today"}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from config.zip3 import states
 from core.model.fulfillment import AcknowledgmentStatus
 from core.model.orders import Address, PaymentStatus
 from core.model.reasons import Reason
@@ -38,7 +39,9 @@ RENO = '"89501", services: [ground]'
 
 
 def at(postal_code: str, **more: Any) -> Address:
-    return replace(HOME, postal_code=postal_code, **more)
+    """An address with this ZIP code, in its state."""
+    (state, *_) = states().get(postal_code[:3], (HOME.region,))
+    return replace(HOME, **{"postal_code": postal_code, "region": state, **more})
 
 
 def opened(

@@ -47,9 +47,11 @@ TRANSLATED: Final = frozenset(
         "leg",
         "loss",
         "mode",
+        "part",
         "parts",
         "payment",
         "price",
+        "risk",
         "runs_out",
         "state",
         "status",
@@ -57,7 +59,7 @@ TRANSLATED: Final = frozenset(
         "weekday",
     }
 )
-_SEPARATOR = re.compile(r"([,;] )")
+_SEPARATOR = re.compile(r"([,;:] )")
 
 
 def render(reason: Reason, language: str = "en") -> str:

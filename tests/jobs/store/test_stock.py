@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from sqlalchemy import delete, select, update
 
 from config.catalog import Catalog
+from config.reviewing import Restrictions
 from config.shipping import Routing
 from core.model.calendars import Calendar
 from core.model.carriage import Dispatch
@@ -63,7 +64,10 @@ class OnePlace:
     config = SimpleNamespace(
         locations={}, channels={}, routing=Routing(), shop=SimpleNamespace(currency="USD")
     )
-    loaded = SimpleNamespace(services={}, catalog=Catalog((), accept_channel_skus=True))
+    catalog = Catalog((), accept_channel_skus=True)
+    loaded = SimpleNamespace(
+        services={}, catalog=catalog, restrictions=Restrictions((), (), catalog)
+    )
     locations = (HOME,)
     owned_places = frozenset({HOME.id})
 

@@ -1,0 +1,78 @@
+"""What kinds of Holds there are: who looks after each, and what ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """Who looks after what stopped. Who that is, the shop says."""
+
+    #: nobody need do anything: it ends of itself
+    NOBODY = "nobody"
+    #: money: captures, payments that failed
+    FINANCE = "finance"
+    #: speaks with buyers
+    SUPPORT = "support"
+    #: judges fraud
+    RISK = "risk"
+    #: looks after products and their names
+    CATALOG = "catalog"
+    #: everything else
+    OPERATIONS = "operations"
+
+
+class Ends(StrEnum):
+    """What ends a Hold, beside a person who releases it."""
+
+    #: the channel tells other facts: paid, corrected, canceled
+    CHANNEL = "channel"
+    #: an instant that is known
+    TIME = "time"
+    #: the configuration says otherwise: a Sku, a rule
+    CONFIGURATION = "configuration"
+    #: only a person
+    PERSON = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class HoldKind:
+    owner: Role
+    ends: Ends
+    #: whether a person may release it; not where the channel itself forbids to ship
+    releasable: bool = True
+
+
+KINDS: Mapping[str, HoldKind] = {
+    "pending": HoldKind(Role.NOBODY, Ends.CHANNEL, releasable=False),
+    "release_window": HoldKind(Role.NOBODY, Ends.TIME),
+    # payment
+    "unpaid": HoldKind(Role.FINANCE, Ends.CHANNEL),
+    "authorized_only": HoldKind(Role.FINANCE, Ends.CHANNEL),
+    "payment_expired": HoldKind(Role.FINANCE, Ends.CHANNEL),
+    "partly_paid": HoldKind(Role.FINANCE, Ends.CHANNEL),
+    # address
+    "address_incomplete": HoldKind(Role.SUPPORT, Ends.CHANNEL),
+    "address_undeliverable": HoldKind(Role.SUPPORT, Ends.CHANNEL),
+    "zip_unknown": HoldKind(Role.SUPPORT, Ends.CHANNEL),
+    "zip_elsewhere": HoldKind(Role.SUPPORT, Ends.CHANNEL),
+    # fraud
+    "risk_stated": HoldKind(Role.RISK, Ends.CHANNEL),
+    "billing_elsewhere": HoldKind(Role.RISK, Ends.CHANNEL),
+    "high_value": HoldKind(Role.RISK, Ends.PERSON),
+    "first_order": HoldKind(Role.RISK, Ends.PERSON),
+    "velocity": HoldKind(Role.RISK, Ends.PERSON),
+    "freight_forwarder": HoldKind(Role.RISK, Ends.CHANNEL),
+    # goods
+    "unknown_sku": HoldKind(Role.CATALOG, Ends.CONFIGURATION),
+    "price_unlike": HoldKind(Role.CATALOG, Ends.PERSON),
+    "quantity_unlike": HoldKind(Role.OPERATIONS, Ends.PERSON),
+    "restricted": HoldKind(Role.OPERATIONS, Ends.CHANNEL),
+    # the order itself
+    "duplicate": HoldKind(Role.SUPPORT, Ends.CHANNEL),
+    "test_order": HoldKind(Role.OPERATIONS, Ends.PERSON),
+    "cancel_requested": HoldKind(Role.SUPPORT, Ends.CHANNEL),
+    "rule_hit": HoldKind(Role.OPERATIONS, Ends.CONFIGURATION),
+}
