@@ -93,7 +93,7 @@ class Many(Part):
 
     units: int = Field(0, ge=0, description="so many units of one line, at least; 0: never")
     times: int = Field(
-        5, ge=1, description="and more than so many times what other buyers of the Sku take"
+        5, ge=1, description="and more than so many times what four of five other buyers of it took"
     )
 
 

@@ -23,7 +23,7 @@ from jobs.store.store import Tx
 from jobs.store.tables import listing, order_line, orders, party
 
 #: Earlier lines of a listing that say what buyers usually take, and the part of them that does.
-_USUAL_OF, _USUAL_SHARE = 200, 0.95
+_USUAL_OF, _USUAL_SHARE = 200, 0.8
 #: An order that a channel makes to replace another is like it on purpose.
 _REPLACES = "replaces"
 
@@ -216,8 +216,13 @@ def _others(tx: Tx, records: Sequence[OrderRecord], within: timedelta) -> dict[s
     rows: dict[int, Row[tuple[object, ...]]] = {}
     for chunk in chunks(marks, 200):
         for row in tx.rows(
+            # Not the buyer's name: what is told names orders.
             select(
-                party, orders.c.name, orders.c.remote_id, orders.c.placed_at, orders.c.canceled_at
+                *(column for column in party.c if column is not party.c.name),
+                orders.c.name,
+                orders.c.remote_id,
+                orders.c.placed_at,
+                orders.c.canceled_at,
             )
             .join(orders, orders.c.id == party.c.order_id)
             .where(
@@ -299,7 +304,7 @@ def _prices(tx: Tx, records: Sequence[OrderRecord]) -> dict[tuple[str, str, str]
 
 
 def _usual(tx: Tx, records: Sequence[OrderRecord], least: int) -> dict[tuple[int, str], int]:
-    """(order, line) of large lines -> what nearly all earlier buyers of that listing took at most."""
+    """(order, line) of large lines -> what four of five earlier buyers of that listing took at most."""
     found = {}
     for record in records:
         for line in record.order.lines:
@@ -320,6 +325,6 @@ def _usual(tx: Tx, records: Sequence[OrderRecord], least: int) -> dict[tuple[int
                 )
             ]
             if earlier:
-                rank = min(len(earlier) - 1, int(_USUAL_SHARE * len(earlier)))
+                rank = int(_USUAL_SHARE * (len(earlier) - 1))
                 found[record.id, line.remote_id] = sorted(earlier)[rank]
     return found
