@@ -65,6 +65,7 @@ fragment OrderFacts on Order {{
   currentTotalPriceSet {{ shopMoney {{ amount currencyCode }} }}
   risk {{ recommendation }}
   shippingAddress {{ ...Destination }}
+  billingAddress {{ provinceCode zip countryCodeV2 }}
   shippingLine {{ title code }}
   lineItems(first: {NESTED}) {{ {_PAGE} nodes {{ ...Line }} }}
   fulfillmentOrders(first: 10) {{ {_PAGE} nodes {{ ...Assignment }} }}
@@ -103,13 +104,13 @@ ORDERS = Document(
   }}
 }}
 {_ORDER}""",
-    cost=740,
+    cost=749,
 )
 
 ORDER = Document(
     "Order",
     f"query Order($id: ID!) {{ order(id: $id) {{ ...OrderFacts }} }}\n{_ORDER}",
-    cost=82,
+    cost=83,
 )
 
 ORDER_LINES = Document(

@@ -14,7 +14,7 @@ from typing import Any
 
 from core.model.catalog import ChannelId, FulfilledBy, Listing, ListingStatus
 from core.model.money import Money
-from core.model.orders import Address, Order, OrderLine, PaymentStatus
+from core.model.orders import Address, Order, OrderLine, PaymentStatus, Risk
 
 _ORDER_GID = "gid://shopify/Order/"
 
@@ -29,6 +29,9 @@ PAYMENT = {
     "REFUNDED": PaymentStatus.REFUNDED,
     "VOIDED": PaymentStatus.VOIDED,
 }
+
+#: Order.risk.recommendation. NONE or another word: UNKNOWN, the raw word kept in attributes.
+RISK = {"ACCEPT": Risk.LOW, "INVESTIGATE": Risk.MEDIUM, "CANCEL": Risk.HIGH}
 
 #: Product.status.
 LISTING_STATUS = {
@@ -139,6 +142,8 @@ def _order(
         lines=tuple(_line(line, by_line.get(_text(line, "id"))) for line in lines),
         ship_to=_address(node),
         ship_by=_ship_by(fulfillment_orders),
+        risk=RISK.get((node.get("risk") or {}).get("recommendation") or "", Risk.UNKNOWN),
+        bill_to=_billed(node),
         service=((node.get("shippingLine") or {}).get("title") or ""),
         tags=tuple(node.get("tags") or ()),
         presentment_currency=node.get("presentmentCurrencyCode") or "",
@@ -266,6 +271,18 @@ def _address(node: Mapping[str, Any]) -> Address | None:
         country=told.get("countryCodeV2") or "",
         phone=told.get("phone") or node.get("phone") or "",
         email=node.get("email") or "",
+    )
+
+
+def _billed(node: Mapping[str, Any]) -> Address | None:
+    """As much of the billing address as says how far from the shipping address it is."""
+    told = node.get("billingAddress")
+    if not told:
+        return None
+    return Address(
+        region=told.get("provinceCode") or "",
+        postal_code=told.get("zip") or "",
+        country=told.get("countryCodeV2") or "",
     )
 
 

@@ -13,7 +13,7 @@ from connectors.shopify.simulator.state import QUANTITY_NAMES, Fulfillment, Loca
 
 _ORDER_KEYS = {
     "lines", "payment", "test", "address", "email", "phone", "note", "tags", "risk",
-    "cancel_after",
+    "billing", "cancel_after",
 }  # fmt: skip
 
 

@@ -53,7 +53,7 @@ def place(shop: Shop, spec: Mapping[str, Any]) -> Order:
     """A buyer orders.
 
     `spec`: lines [{sku | variant, quantity}], payment, test, address (fields over the default one;
-    None: none), email, note, tags, risk. Raises ValueError; "sold out" where a variant with policy
+    None: none), billing (the same; left out: as address), email, note, tags, risk. Raises ValueError; "sold out" where a variant with policy
     DENY has too few.
     """
     wanted = [_wanted(shop, line) for line in spec["lines"]]
@@ -260,6 +260,7 @@ def _open_order(shop: Shop, spec: Mapping[str, Any], payment: str) -> Order:
         created_at=now,
         updated_at=now,
         shipping_address=None if address is None else {**BUYER, **address},
+        billing_address=_billing(spec, address),
         email=spec.get("email", "ada@example.com"),
         phone=spec.get("phone"),
         shipping_price=SHIPPING_PRICE,
@@ -269,11 +270,18 @@ def _open_order(shop: Shop, spec: Mapping[str, Any], payment: str) -> Order:
         tags=list(spec.get("tags", [])),
         risk_recommendation=spec.get("risk", "ACCEPT"),
     )
-    if order.shipping_address is not None:
-        order.shipping_address["id"] = shop.new_id("MailingAddress")
+    for one in (order.shipping_address, order.billing_address):
+        if one is not None:
+            one["id"] = shop.new_id("MailingAddress")
     shop.orders[order.id] = order
     shop.counts["orders placed"] += 1
     return order
+
+
+def _billing(spec: Mapping[str, Any], address: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Where the order ships to, unless something else is said."""
+    told = spec.get("billing", address)
+    return None if told is None else {**BUYER, **told}
 
 
 def _line(shop: Shop, order: Order, wanted: Wanted) -> LineItem:

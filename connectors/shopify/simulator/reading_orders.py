@@ -62,7 +62,7 @@ _ORDER_FIELDS: dict[str, Callable[[Order], Any]] = {
     "requiresShipping": lambda order: any(line.requires_shipping for line in order.lines),
     "cancellation": lambda order: {"staffNote": order.staff_note} if order.cancelled_at else None,
     "risk": lambda order: {"recommendation": order.risk_recommendation, "assessments": []},
-    "billingAddress": lambda order: order.shipping_address,
+    "billingAddress": lambda order: order.billing_address,
     "customAttributes": lambda order: [],
     "app": lambda order: {"id": "gid://shopify/App/580111", "name": "Online Store"},
     "capturable": lambda order: order.financial_status == "AUTHORIZED",

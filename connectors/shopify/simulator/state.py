@@ -433,6 +433,7 @@ class Order(Record):
     updated_at: datetime
     #: None where the buyer gave none
     shipping_address: dict[str, Any] | None
+    billing_address: dict[str, Any] | None
     email: str | None
     phone: str | None
     shipping_price: Decimal

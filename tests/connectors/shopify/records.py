@@ -100,6 +100,7 @@ def order(
         "phone": None,
         "currentTotalPriceSet": {"shopMoney": money("44.98")},
         "risk": {"recommendation": "ACCEPT"},
+        "billingAddress": {"provinceCode": "NJ", "zip": "07030", "countryCodeV2": "US"},
         "shippingAddress": {
             "firstName": "Ada",
             "lastName": "Buyer",

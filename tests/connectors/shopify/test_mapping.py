@@ -13,7 +13,7 @@ from connectors.shopify import mapping
 from connectors.shopify.mapping import Unreadable
 from core.model.catalog import FulfilledBy, Listing, ListingStatus
 from core.model.money import Money
-from core.model.orders import Address, Order, OrderLine, PaymentStatus
+from core.model.orders import Address, Order, OrderLine, PaymentStatus, Risk
 from tests.connectors.shopify import records
 from tests.connectors.shopify.records import assignment, line, money, waiting
 
@@ -85,6 +85,8 @@ def test_an_order_is_read_whole() -> None:
             phone="+12125550123",
             email="ada@example.com",
         ),
+        risk=Risk.LOW,
+        bill_to=Address(region="NJ", postal_code="07030", country="US"),
         service="Standard",
         tags=("vip",),
         presentment_currency="USD",
@@ -96,6 +98,25 @@ def test_an_order_is_read_whole() -> None:
             "risk": "ACCEPT",
         },
     )
+
+
+@pytest.mark.parametrize(
+    ("word", "risk"),
+    [
+        ("ACCEPT", Risk.LOW),
+        ("INVESTIGATE", Risk.MEDIUM),
+        ("CANCEL", Risk.HIGH),
+        ("NONE", Risk.UNKNOWN),
+        ("NEW_WORD", Risk.UNKNOWN),
+    ],
+)
+def test_what_shopify_recommends_is_how_likely_a_fraud_is(word: str, risk: Risk) -> None:
+    assert read(records.order(risk={"recommendation": word})).risk is risk
+    assert read(records.order(risk={"recommendation": word})).attributes["risk"] == word
+
+
+def test_a_billing_address_may_be_lacking() -> None:
+    assert read(records.order(billingAddress=None)).bill_to is None
 
 
 @pytest.mark.parametrize(
