@@ -158,6 +158,10 @@ class Review(Part):
         description="hold what looks like an earlier order: the same goods to the same address by the "
         "same buyer, placed within that time of it; 0s: not looked for",
     )
+    tell_after: Duration = Field(
+        Duration(minutes=15),
+        description="who looks after an order is mailed once it was held so long for a person",
+    )
     restrictions: tuple[GoodsRestriction, ...] = Field(
         (), description="what must not go where, or not by whom; Lockstep brings no legal list"
     )

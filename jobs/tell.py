@@ -17,10 +17,12 @@ from config.model import Recipient
 from core.errors import ConnectorError, Rejected, UnknownOutcome
 from core.model.cases import FiringAlert, Severity
 from core.model.catalog import Sku
+from core.model.orders import OrderStage
 from core.model.reasons import Reason
 from core.ports import AlertTarget, Mail
 from core.rules.alerting import Incident, KitPart, low_kit, low_stock, telling
 from core.rules.effects import message_id
+from core.rules.holds import KINDS
 from core.rules.replenishment import AlertKind
 from jobs import buying, replenish
 from jobs.letters import Finding, Letter, write_letter
@@ -29,7 +31,7 @@ from jobs.store.orders import Orders
 from jobs.store.people import People
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
-from jobs.store.tables import cases, incident, stock_level, unit
+from jobs.store.tables import cases, hold, incident, orders, stock_level, unit
 from jobs.watch import quiet_feeds
 
 #: A unit that failed this often in a row is down, not unlucky.
@@ -47,7 +49,13 @@ def decide_alerts(run: Run) -> None:
     with run.transaction() as tx:
         people = People(tx)
         importing, joining = _importing(tx, run)
-        firing = [*_low_stock(tx, run), *_open_cases(tx), *_down(tx), *quiet_feeds(tx)]
+        firing = [
+            *_low_stock(tx, run),
+            *_open_cases(tx),
+            *_held(tx, run),
+            *_down(tx),
+            *quiet_feeds(tx),
+        ]
         people.set_firing(
             firing,
             # A first import finds a hundred things at once: one mail with groups and counts.
@@ -209,6 +217,29 @@ def _open_cases(tx: Tx) -> list[FiringAlert]:
             Severity(row.severity),
         )
         for row in tx.rows(select(cases).where(cases.c.state == "open").order_by(cases.c.id))
+    ]
+
+
+def _held(tx: Tx, run: Run) -> list[FiringAlert]:
+    """Orders that wait for a person, one group for each role that looks after them."""
+    told = {code: kind for code, kind in KINDS.items() if kind.told}
+    return [
+        FiringAlert(
+            f"held_{told[row.code].owner}",
+            (("order", f"{row.channel} {row.remote_id}"), ("hold", row.code)),
+            Reason(row.code, row.args),
+        )
+        for row in tx.rows(
+            select(hold.c.code, hold.c.args, orders.c.channel, orders.c.remote_id)
+            .join(orders, orders.c.id == hold.c.order_id)
+            .where(
+                hold.c.code.in_(sorted(told)),
+                hold.c.released_at.is_(None),
+                hold.c.opened_at <= tx.now - run.wiring.config.review.tell_after,
+                orders.c.stage == str(OrderStage.HELD),
+            )
+            .order_by(orders.c.id)
+        )
     ]
 
 

@@ -43,14 +43,16 @@ class HoldKind:
     ends: Ends
     #: whether a person may release it; not where the channel itself forbids to ship
     releasable: bool = True
+    #: whether somebody is told; what is usual, or ends of itself, is only listed
+    told: bool = True
 
 
 KINDS: Mapping[str, HoldKind] = {
-    "pending": HoldKind(Role.NOBODY, Ends.CHANNEL, releasable=False),
-    "release_window": HoldKind(Role.NOBODY, Ends.TIME),
+    "pending": HoldKind(Role.NOBODY, Ends.CHANNEL, releasable=False, told=False),
+    "release_window": HoldKind(Role.NOBODY, Ends.TIME, told=False),
     # payment
-    "unpaid": HoldKind(Role.FINANCE, Ends.CHANNEL),
-    "authorized_only": HoldKind(Role.FINANCE, Ends.CHANNEL),
+    "unpaid": HoldKind(Role.FINANCE, Ends.CHANNEL, told=False),
+    "authorized_only": HoldKind(Role.FINANCE, Ends.CHANNEL, told=False),
     "payment_expired": HoldKind(Role.FINANCE, Ends.CHANNEL),
     "partly_paid": HoldKind(Role.FINANCE, Ends.CHANNEL),
     # address
@@ -72,7 +74,7 @@ KINDS: Mapping[str, HoldKind] = {
     "restricted": HoldKind(Role.OPERATIONS, Ends.CHANNEL),
     # the order itself
     "duplicate": HoldKind(Role.SUPPORT, Ends.CHANNEL),
-    "test_order": HoldKind(Role.OPERATIONS, Ends.PERSON),
+    "test_order": HoldKind(Role.OPERATIONS, Ends.PERSON, told=False),
     "cancel_requested": HoldKind(Role.SUPPORT, Ends.CHANNEL),
     "rule_hit": HoldKind(Role.OPERATIONS, Ends.CONFIGURATION),
 }

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 
 from core.errors import ConnectorError, Unauthorized
 from core.model.reasons import Reason
+from core.rules.holds import KINDS, Role
 from core.rules.sentences import render
 from jobs.bootstrap import Application
 from jobs.cli.counted import remote_words, words_text
@@ -50,6 +51,7 @@ def register(app: typer.Typer) -> None:
     app.command()(plan)
     app.command()(status)
     app.command(name="orders")(list_orders)
+    app.command(name="holds")(list_holds)
     app.command(name="cases")(list_cases)
     explain = typer.Typer(help="Why something is as it is.", no_args_is_help=True)
     explain.command(name="order")(explain_order)
@@ -324,6 +326,51 @@ def list_orders(
     )
 
 
+def list_holds(
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    owner: Annotated[Role | None, typer.Option(help="only what this role looks after")] = None,
+    code: Annotated[str | None, typer.Option("--hold", help="one kind of hold only")] = None,
+) -> None:
+    """Orders that are held: why, since when, who looks after it, and what ends it."""
+    query = (
+        select(hold, orders.c.channel, orders.c.name, orders.c.ship_by)
+        .join(orders, orders.c.id == hold.c.order_id)
+        .where(hold.c.released_at.is_(None))
+        .order_by(hold.c.opened_at, orders.c.id)
+    )
+    if owner is not None:
+        kinds = [name for name, kind in KINDS.items() if kind.owner is owner]
+        query = query.where(hold.c.code.in_(kinds))
+    if code is not None:
+        query = query.where(hold.c.code == code)
+    with application(config) as app, app.store.reading() as tx:
+        language = app.wiring.config.shop.language
+        rows = [
+            {
+                "order": row.name,
+                "channel": row.channel,
+                "hold": row.code,
+                "owner": str(KINDS[row.code].owner),
+                "since": row.opened_at,
+                "until": row.until,
+                "ends": str(KINDS[row.code].ends),
+                "ship_by": row.ship_by,
+                "why": render(Reason(row.code, row.args), language),
+            }
+            for row in tx.rows(query)
+        ]
+        zone = app.wiring.config.shop.time_zone
+    show(
+        rows,
+        columns=["order", "channel", "owner", "since", "ends", "ship_by", "why"],
+        as_json=as_json,
+        title="Held orders",
+        empty="No order is held.",
+        zone=zone,
+    )
+
+
 def list_stock(
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -432,6 +479,9 @@ def explain_order(
                         {"carrier": one.carrier, "number": one.tracking_number, "status": one.status}
                         for one in parcels
                     ],
+                    "holds": _holds(tx, row.id, language),
+                    "priority": row.priority,
+                    "asked": row.asked or {},
                     "reasons": _reasons(tx, f"order {row.channel} {row.remote_id}", language),
                 }
             )  # fmt: skip
@@ -440,6 +490,24 @@ def explain_order(
         return
     for one in told:
         _print_order(one)
+
+
+def _holds(tx: Any, number: int, language: str) -> list[dict[str, Any]]:
+    """Every Hold the order had: what it says, who looks after it, how it ended."""
+    return [
+        {
+            "hold": row.code,
+            "text": render(Reason(row.code, row.args), language),
+            "owner": str(KINDS[row.code].owner),
+            "since": row.opened_at.isoformat(),
+            "released": row.released_at.isoformat() if row.released_at else None,
+            "by": row.released_by,
+            "note": row.note,
+        }
+        for row in tx.connection.execute(
+            select(hold).where(hold.c.order_id == number).order_by(hold.c.opened_at, hold.c.code)
+        )
+    ]
 
 
 def _reasons(tx: Any, subject: str, language: str) -> list[dict[str, str]]:
@@ -462,6 +530,14 @@ def _print_order(one: dict[str, Any]) -> None:
         out.print(Text(f"  {line['units']} x {line['sku']}"))
     for parcel in one["parcels"]:
         out.print(Text(f"  parcel {parcel['carrier']} {parcel['number']}: {parcel['status']}"))
+    for held in one["holds"]:
+        if held["released"] is None:
+            out.print(Text(f"  held, {held['owner']}: {held['text']}"))
+        elif held["by"]:
+            said = f' "{held["note"]}"' if held["note"] else ""
+            out.print(Text(f"  {held['hold']} released by {held['by']}{said}"))
+    for name, told in one["asked"].items():
+        out.print(Text(f"  {name}: {', '.join(told)}"))
     for reason in one["reasons"]:
         out.print(Text(f"  {reason['at'][:19]}  {reason['text']}"))
 
