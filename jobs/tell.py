@@ -7,6 +7,7 @@ own, so that it is kept while SMTP is down (I9).
 
 from __future__ import annotations
 
+import shlex
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -297,7 +298,7 @@ def _tell(tx: Tx, run: Run, people: People, row: Row[tuple[object, ...]]) -> Non
                 one.severity,
                 one.since,
                 one.resolved_at,
-                steps=sums.get(dict(one.labels).get("sku", ""), ()),
+                steps=_steps(dict(one.labels), sums),
             )
             for one in alerts
         ),
@@ -310,6 +311,16 @@ def _tell(tx: Tx, run: Run, people: People, row: Row[tuple[object, ...]]) -> Non
         f"incident {row.id}",
         Reason.of("alert_told", group=row.group_key, kind=decision.kind, count=len(alerts)),
     )
+
+
+def _steps(labels: dict[str, str], sums: dict[Sku, tuple[Reason, ...]]) -> tuple[Reason, ...]:
+    """What stands behind a finding, or what to do about it."""
+    if "hold" in labels:
+        # The channel's own id: a name may be anything, and this is meant to be typed.
+        _, _, remote_id = labels["order"].partition(" ")
+        order = shlex.quote(remote_id)
+        return (Reason.of("held_how", order=order, named=labels["hold"]),)
+    return sums.get(labels.get("sku", ""), ())
 
 
 def _sums(tx: Tx) -> dict[Sku, tuple[Reason, ...]]:

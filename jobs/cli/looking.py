@@ -363,7 +363,7 @@ def list_holds(
         zone = app.wiring.config.shop.time_zone
     show(
         rows,
-        columns=["order", "channel", "owner", "since", "ends", "ship_by", "why"],
+        columns=["order", "channel", "hold", "owner", "since", "ends", "ship_by", "why"],
         as_json=as_json,
         title="Held orders",
         empty="No order is held.",

@@ -76,6 +76,7 @@ def test_a_careful_shop_sends_what_is_good_and_asks_about_the_rest(tmp_path: Pat
         assert all(name in said for name in (twin, risky, abroad))
         assert "Fifth" not in said
         assert "ada@" not in said
+        assert "--hold risk_stated --note" in said
 
         # when a person looked at one and says why it may go
         shop.cli(

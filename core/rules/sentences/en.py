@@ -493,6 +493,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_unknown_purchase": "Answers to purchase orders we never made",
     "group_case_receipt_over": "Deliveries with more than was ordered",
     "group_case_receipt_short": "Deliveries with less than was ordered",
+    "held_how": "To send it all the same: lockstep release {order} --hold {named} --note WHY",
     "group_held_finance": "Orders held: payment",
     "group_held_support": "Orders held: ask the buyer",
     "group_held_risk": "Orders held: risk of fraud",

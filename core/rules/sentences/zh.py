@@ -419,6 +419,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_unknown_purchase": "对未知采购单的答复",
     "group_case_receipt_over": "多于订购数量的到货",
     "group_case_receipt_short": "少于订购数量的到货",
+    "held_how": "确认无误后放行：lockstep release {order} --hold {named} --note 原因",
     "group_held_finance": "暂停的订单：付款",
     "group_held_support": "暂停的订单：需联系买家",
     "group_held_risk": "暂停的订单：欺诈风险",
