@@ -77,6 +77,10 @@ class Pace(Part):
     """How often the flows of a connection run. Hints only hurry them."""
 
     orders: Duration = Field(Duration(minutes=2), description="pull of new and changed orders")
+    census: Duration = Field(
+        Duration(hours=1),
+        description="compare a channel's own list of its last days' orders with those recorded",
+    )
     listings: Duration = Field(Duration(hours=1), description="pull of listings")
     offers: Duration = Field(
         Duration(minutes=1), description="quantities: look for what differs, and push it"

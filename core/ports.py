@@ -119,6 +119,28 @@ class OrderSource(Connector):
         """Read one order now (0 or 1 items, or a reject)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An order as a remote lists it: enough to see that it is not recorded."""
+
+    remote_id: str
+    placed_at: datetime
+
+
+class OrderCensus(Connector):
+    """A remote that lists the orders placed in a time by another way than the one they are pulled by."""
+
+    @abstractmethod
+    def list_orders(self, *, since: Cursor | None, first: datetime) -> Iterator[Batch[Listed]]:
+        """Every order placed from `first` on, of whatever state.
+
+        A list that takes time to make ends with an empty batch whose cursor waits for it. The last
+        batch has `complete_to`: what was placed up to then is listed.
+
+        Raises Unavailable when the remote lists fewer orders than it says there are.
+        """
+
+
 class ListingSource(Connector):
     """A remote whose listings we record."""
 

@@ -61,7 +61,7 @@ def pull_orders(run: Run, channel: ChannelId) -> None:
         with run.transaction() as tx:
             record_orders(tx, run, channel, batch.items, raw=batch.raw)
             tx.close_rejects(channel, "order", (one.remote_id for one in batch.items))
-            _open_rejects(tx, channel, batch.rejects)
+            open_rejects(tx, channel, batch.rejects)
             tx.advance(batch.cursor, complete_to=batch.complete_to)
             if batch.complete_to is not None:
                 # Raising a quantity waits until the orders past its reading are in.
@@ -142,7 +142,7 @@ def _resolve(
     return resolved
 
 
-def _open_rejects(tx: Tx, source: str, rejects: Iterable[Reject]) -> None:
+def open_rejects(tx: Tx, source: str, rejects: Iterable[Reject]) -> None:
     for reject in rejects:
         tx.open_reject(source, reject)
 
@@ -177,7 +177,7 @@ def pull_listings(run: Run, channel: ChannelId) -> timedelta | None:
             )
             Stock(tx).mark_dirty(changed)
             tx.close_rejects(channel, "listing", (one.remote_id for one in items))
-            _open_rejects(tx, channel, batch.rejects)
+            open_rejects(tx, channel, batch.rejects)
             tx.advance(batch.cursor, complete_to=batch.complete_to)
             complete = batch.complete_to is not None
     return None if complete else UNFINISHED
@@ -203,7 +203,7 @@ def pull_stock(run: Run, connection: str) -> None:
                 place = run.wiring.counted_place(connection, snapshot.location)
                 if place is not None:
                     record_snapshot(tx, run, replace(snapshot, location=place.id))
-            _open_rejects(tx, connection, batch.rejects)
+            open_rejects(tx, connection, batch.rejects)
             tx.advance(batch.cursor)
 
 
@@ -305,7 +305,7 @@ def pull_acknowledgments(run: Run, connection: str) -> None:
         with run.transaction() as tx:
             for one in batch.items:
                 record_acknowledgment(tx, run, connection, one)
-            _open_rejects(tx, connection, batch.rejects)
+            open_rejects(tx, connection, batch.rejects)
             tx.advance(batch.cursor)
 
 
@@ -402,7 +402,7 @@ def pull_notices(run: Run, connection: str) -> None:
         with run.transaction() as tx:
             for one in batch.items:
                 record_notice(tx, run, connection, one)
-            _open_rejects(tx, connection, batch.rejects)
+            open_rejects(tx, connection, batch.rejects)
             tx.advance(batch.cursor)
 
 

@@ -12,6 +12,7 @@ from core.ports import (
     InboundSource,
     ListingSource,
     OfferTarget,
+    OrderCensus,
     OrderSource,
     PurchaseAnswerSource,
     PurchaseOrderTarget,
@@ -25,6 +26,7 @@ from core.ports import (
 from jobs import (
     booked_in,
     bulk,
+    census,
     dates,
     decide,
     demand,
@@ -48,7 +50,7 @@ from jobs.wiring import Wiring
 _TURNS = {
     "listings": 0,
     **dict.fromkeys(("orders", "stock", "inbound", "acknowledgments", "purchase-answers"), 1),
-    **dict.fromkeys(("notices", "tracking", "shelf"), 2),
+    **dict.fromkeys(("notices", "tracking", "shelf", "census"), 2),
     **dict.fromkeys(("demand", "dates", "silence"), 3),
     **dict.fromkeys(
         ("offers", "requests", "shipments", "replenishment", "purchases", "reservations"), 4
@@ -108,6 +110,10 @@ def _channel_units(wiring: Wiring, channel: str) -> list[Unit]:
     if isinstance(connector, OrderSource):
         made.append(
             Unit(f"{channel}/orders", pace.orders, lambda run: pull.pull_orders(run, channel))
+        )
+    if isinstance(connector, OrderCensus):
+        made.append(
+            Unit(f"{channel}/census", pace.census, lambda run: census.take_census(run, channel))
         )
     if isinstance(connector, ListingSource):
         made.append(

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from connectors.amazon import checks, listings, mapping
+from connectors.amazon import census, checks, listings, mapping
 from connectors.amazon.client import NotThere, SellingPartner
 from connectors.amazon.feeds import MOST_MESSAGES, Feeds
 from connectors.amazon.fields import Record, Unreadable, instant_from, instant_text, text
@@ -18,11 +18,10 @@ from connectors.amazon.operations import (
     CONFIRM_SHIPMENT,
     GET_LISTINGS_ITEM,
     GET_ORDER,
-    GET_REPORT,
     PATCH_LISTINGS_ITEM,
     SEARCH_ORDERS,
 )
-from connectors.amazon.reports import REPORT_TYPE, Reports
+from connectors.amazon.reports import LISTINGS, Reports
 from connectors.amazon.settings import Settings
 from connectors.amazon.stock import FbaStock
 from connectors.amazon.walks import BEFORE_NOW, OrderWalk, ReportWalk
@@ -47,7 +46,9 @@ from core.ports import (
     InboundSource,
     Inside,
     Key,
+    Listed,
     ListingSource,
+    OrderCensus,
     OrderSource,
     Reject,
     RemoteRef,
@@ -76,6 +77,7 @@ def connect(name: str, settings: Settings, inside: Inside) -> Amazon:
 
 class Amazon(
     OrderSource,
+    OrderCensus,
     ListingSource,
     BulkOfferTarget,
     ShelfSource,
@@ -209,6 +211,10 @@ class Amazon(
                 raws.append((order.remote_id, raw))
         return Batch(tuple(orders), cursor, tuple(rejects), tuple(raws))
 
+    def list_orders(self, *, since: Cursor | None, first: datetime) -> Iterator[Batch[Listed]]:
+        """See ports.OrderCensus: by report, which does not go through the search that pulls use."""
+        return census.list_orders(self._reports, since=since, first=first)
+
     # Listings
 
     def pull_listings(self, *, since: Cursor | None) -> Iterator[Batch[Listing]]:
@@ -216,23 +222,9 @@ class Amazon(
 
         A run that finds it not ready ends with an empty batch whose cursor holds the report's id.
         """
-        walk = ReportWalk.parse(since)
-        if not walk.report or walk.late(now=self._clock.now()):
-            walk = self._reports.ask()
-            yield Batch((), walk.cursor)
-        found = self._reports.find(walk)
-        status = text(found, "processingStatus")
-        if status == "DONE":
-            yield from self._listings_of(walk, text(found, "reportDocumentId"))
-        elif found is None or status in ("CANCELLED", "FATAL"):
-            # Forgotten before it is told: the next run asks for a new one.
-            yield Batch((), ReportWalk().cursor)
-            # CANCELLED also stands for "no data"; it never means that there are no listings.
-            raise self._unavailable(
-                GET_REPORT.name, f"report {walk.report} ended as {status or 'not found'}"
-            )
-        else:
-            yield Batch((), walk.cursor)
+        ready = yield from self._reports.with_data(since, LISTINGS)
+        if ready is not None:
+            yield from self._listings_of(*ready)
 
     def get_listing(self, sku: str) -> Batch[Listing]:
         """Read one listing (getListingsItem): 0 or 1 items, or a reject."""
@@ -248,17 +240,15 @@ class Amazon(
             return Batch((), "", (Reject("listing", sku, str(error), raw),))
         return Batch((listing,), "", raw=((listing.remote_id, raw),))
 
-    def _listings_of(self, walk: ReportWalk, document: str) -> Iterator[Batch[Listing]]:
+    def _listings_of(self, walk: ReportWalk, found: dict[str, Any]) -> Iterator[Batch[Listing]]:
         """The report's rows in batches; those saved by an earlier run are passed over."""
-        rows = self._reports.rows(document)
+        rows = self._reports.rows(found)
         try:
             read = self._read_rows(rows)
             first = list(islice(read, walk.rows, walk.rows + LISTINGS_PER_BATCH))
         except Unreadable as error:
             yield Batch((), ReportWalk().cursor)
-            raise Rejected(
-                str(error), connector=self.name, operation=REPORT_TYPE, code="columns"
-            ) from None
+            raise self._reports.misread(error, LISTINGS) from None
         done = walk.rows
         while True:
             rest = list(islice(read, LISTINGS_PER_BATCH)) if first else []

@@ -6,7 +6,7 @@ a record that cannot be read raises Unreadable.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from connectors.amazon.fields import (
@@ -87,7 +87,9 @@ def report_text(content: bytes, content_type: str) -> str:
         return content.decode("cp1252", "replace")
 
 
-def report_rows(report: str) -> Iterator[tuple[str, dict[str, str]]]:
+def report_rows(
+    report: str, *, needed: Sequence[str] = REQUIRED_COLUMNS
+) -> Iterator[tuple[str, dict[str, str]]]:
     """(raw line, cells by column name) of each row. Raises Unreadable where a column is missing.
 
     Columns come and go without notice, so cells are found by the header. Nothing is quoted: a
@@ -95,7 +97,7 @@ def report_rows(report: str) -> Iterator[tuple[str, dict[str, str]]]:
     """
     lines = _lines(report)
     header = [name.strip().lower() for name in next(lines).split("\t")]
-    missing = [name for name in REQUIRED_COLUMNS if name not in header]
+    missing = [name for name in needed if name not in header]
     if missing:
         raise Unreadable(f"the report has no column {', '.join(missing)}")
     for raw in lines:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import shopify
 
 from connectors.http import Http
-from connectors.shopify import documents, mapping
+from connectors.shopify import census, documents, mapping
 from connectors.shopify.bulk import MOST_LINES, BulkMutations
 from connectors.shopify.client import FIRST_RATE, Client
 from connectors.shopify.offers import Offers
@@ -31,7 +31,9 @@ from core.ports import (
     Inside,
     Key,
     Landed,
+    Listed,
     ListingSource,
+    OrderCensus,
     OrderSource,
     RemoteRef,
     ReservationTarget,
@@ -60,6 +62,7 @@ SCOPES = (
 
 class Shopify(
     OrderSource,
+    OrderCensus,
     ListingSource,
     BulkOfferTarget,
     ShelfSource,
@@ -72,6 +75,7 @@ class Shopify(
     def __init__(self, name: str, settings: Settings, inside: Inside) -> None:
         self.name = name
         self._settings = settings
+        self._clock = inside.clock
         self._client = Client(name, settings, inside)
         margins = Margins(
             overlap=timedelta(seconds=settings.overlap),
@@ -122,6 +126,11 @@ class Shopify(
         nodes = [data["order"]] if data["order"] is not None else []
         read = self._order_reader.page(data, nodes, frozenset())
         return Batch(read.items, "", read.rejects, read.raw)
+
+    def list_orders(self, *, since: Cursor | None, first: datetime) -> Iterator[Batch[Listed]]:
+        return census.list_orders(
+            self._client, name=self.name, clock=self._clock, since=since, first=first
+        )
 
     def pull_listings(self, *, since: Cursor | None) -> Iterator[Batch[Listing]]:
         return self._listings.batches(since)

@@ -113,6 +113,19 @@ ORDER = Document(
     cost=83,
 )
 
+#: Without a query, so that the orders themselves answer and not the index of the search: a list by
+#: another way than the walk's. The count is the index's, which a walk that lost a page falls short of.
+CENSUS = Document(
+    "Census",
+    f"""query Census($after: String, $query: String) {{
+  ordersCount(query: $query, limit: null) {{ count precision }}
+  orders(first: {MOST}, after: $after, sortKey: CREATED_AT, reverse: true) {{
+    {_PAGE} nodes {{ id createdAt }}
+  }}
+}}""",
+    cost=60,
+)
+
 ORDER_LINES = Document(
     "OrderLines",
     f"""query OrderLines($id: ID!, $after: String) {{
@@ -402,6 +415,7 @@ ALL = (
     SHOP,
     LOCATIONS,
     ORDERS,
+    CENSUS,
     ORDER,
     ORDER_LINES,
     ORDER_ASSIGNMENTS,

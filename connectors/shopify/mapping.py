@@ -15,6 +15,7 @@ from typing import Any
 from core.model.catalog import ChannelId, FulfilledBy, Listing, ListingStatus
 from core.model.money import Money
 from core.model.orders import Address, Order, OrderLine, PaymentStatus, Risk
+from core.ports import Listed
 
 _ORDER_GID = "gid://shopify/Order/"
 
@@ -112,6 +113,11 @@ def order(
         # Only field names are in a KeyError here, and nothing of the record in the other two.
         field = f" {error.args[0]}" if isinstance(error, KeyError) else ""
         raise Unreadable(f"a field{field} is missing or of another kind") from None
+
+
+def listed(node: Mapping[str, Any]) -> Listed:
+    """An order as a census shows it. `createdAt` is when it came to be there. Raises Unreadable."""
+    return Listed(order_number(_text(node, "id")), _required_instant(node, "createdAt"))
 
 
 def _order(

@@ -12,8 +12,11 @@ from jobs.store.lags import Kind, Lags
 from jobs.store.store import Tx
 from jobs.wiring import Wiring
 
+#: Measured for people: no quantity reckons with it.
+UNRECKONED = (Kind.SNAPSHOT, Kind.MISSED)
 WHAT = {
     Kind.ORDERS: "order placed to recorded",
+    Kind.MISSED: "order no pull brought to found",
     Kind.OFFERS: "quantity written to shown",
     Kind.SNAPSHOT: "stock figure to its file",
     Kind.FIGURE: "age a stock figure reaches",
@@ -36,7 +39,7 @@ def lags_of(tx: Tx, wiring: Wiring) -> list[dict[str, Any]]:
                 "half": _seconds(row.lag.median) if row and measured else None,
                 "nine_in_ten": _seconds(row.lag.ninth) if row and measured else None,
                 "observations": round(row.lag.weight) if row else 0,
-                "reckoned_with": None if kind is Kind.SNAPSHOT else _seconds(reckoned),
+                "reckoned_with": None if kind in UNRECKONED else _seconds(reckoned),
             }
         )
     return told

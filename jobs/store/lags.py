@@ -20,6 +20,8 @@ class Kind(StrEnum):
 
     #: an order is placed -> it is recorded
     ORDERS = "orders"
+    #: an order that no pull brought in is placed -> the census finds it
+    MISSED = "missed"
     #: a quantity is written -> the channel shows it (a reading, or its own answer, says so)
     OFFERS = "offers"
     #: a figure is true -> its file is here
@@ -33,6 +35,7 @@ class Kind(StrEnum):
 #: issue #2167) and is read back after five. Figures: a file each night.
 PRIOR = {
     Kind.ORDERS: timedelta(minutes=5),
+    Kind.MISSED: timedelta(hours=1),
     Kind.OFFERS: timedelta(minutes=5),
     Kind.SNAPSHOT: timedelta(hours=1),
     Kind.FIGURE: timedelta(hours=24),

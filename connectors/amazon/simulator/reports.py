@@ -1,18 +1,32 @@
-"""Reports 2021-06-30: createReport, getReport, getReportDocument for the whole catalog as TSV."""
+"""Reports 2021-06-30: createReport, getReport, getReportDocument for the catalog and orders as TSV."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.amazon.simulator.account import Account
 from connectors.amazon.simulator.documents import DocumentStore
 from connectors.amazon.simulator.listings_state import AMAZON_NA, Listing
-from connectors.amazon.simulator.wire import ApiError, amount, millis_text
+from connectors.amazon.simulator.orders_state import AMAZON, Order, Status
+from connectors.amazon.simulator.wire import ApiError, amount, millis_text, seconds_text
 from connectors.simulation import Response
 
 ALL_LISTINGS = "GET_MERCHANT_LISTINGS_ALL_DATA"
+ORDERS_PLACED = "GET_FLAT_FILE_ALL_ORDERS_DATA_BY_ORDER_DATE_GENERAL"
+#: From memory; the buyer is in none of them.
+ORDER_COLUMNS = (
+    "amazon-order-id", "merchant-order-id", "purchase-date", "last-updated-date", "order-status",
+    "fulfillment-channel", "sales-channel", "order-channel", "url", "ship-service-level",
+    "product-name", "sku", "asin", "item-status", "quantity", "currency", "item-price",
+)  # fmt: skip
+#: Report.orderStatus as these reports spell it.
+_REPORTED = {
+    Status.PENDING: "Pending", Status.UNSHIPPED: "Unshipped", Status.SHIPPED: "Shipped",
+    Status.PARTIALLY_SHIPPED: "Shipped", Status.CANCELLED: "Cancelled",
+}  # fmt: skip
 #: The US columns, from memory; they change without notice, so parse by header.
 COLUMNS = (
     "item-name", "item-description", "listing-id", "seller-sku", "price", "quantity", "open-date",
@@ -32,6 +46,7 @@ def invalid(details: str) -> ApiError:
 @dataclass(slots=True)
 class Report:
     report_id: str
+    kind: str
     created: datetime
     starts: datetime
     ends: datetime
@@ -54,27 +69,42 @@ class ReportsApi:
         self.reports: dict[str, Report] = {}
 
     def create(self, body: dict[str, Any], *, now: datetime) -> Response:
-        if body.get("reportType") != ALL_LISTINGS:
-            raise invalid(f"the simulator makes {ALL_LISTINGS} only")
+        kind = str(body.get("reportType"))
+        if kind not in (ALL_LISTINGS, ORDERS_PLACED):
+            raise invalid(f"the simulator makes {ALL_LISTINGS} and {ORDERS_PLACED} only")
+        first = _instant(body.get("dataStartTime")) or now - timedelta(days=30)
+        if kind == ORDERS_PLACED and now - first > timedelta(days=31):
+            raise invalid("dataStartTime: the report tells of 30 days at most")
         if self._account.marketplace_id not in places_of(body):
             raise invalid("marketplaceIds: the seller does not sell there")
         starts = now + self._account.delay(self._account.behavior.queue_delay)
         ends = starts + self._account.delay(self._account.behavior.queue_delay)
-        report = Report(self._account.digits(12), now, starts, ends)
+        report = Report(self._account.digits(12), kind, now, starts, ends)
         self.reports[report.report_id] = report
         # The rows are those of the start: what changes meanwhile is in the next report.
-        self._account.agenda.at(starts, lambda _: self._write(report))
+        self._account.agenda.at(starts, lambda at: self._write(report, first, at))
         return Response.json(
             {"reportId": report.report_id}, status=202, took_effect=True, subject=report.report_id
         )
 
-    def _write(self, report: Report) -> None:
-        listings = list(self._account.listings.values())
-        report.empty = not listings
-        if listings:
+    def _write(self, report: Report, first: datetime, at: datetime) -> None:
+        if report.kind == ORDERS_PLACED:
+            # Not through the search, so that what it hides is here.
+            rows = [
+                row
+                for record in self._account.orders.values()
+                if record.now.created >= first
+                for row in _order_rows(record.now)
+            ]
+            content = _tsv(ORDER_COLUMNS, rows)
+        else:
+            rows = [_row(listing) for listing in self._account.listings.values()]
+            content = _tsv(COLUMNS, rows)
+        report.empty = not rows
+        if rows:
             report.document_id = f"amzn1.spdoc.1.4.na.{self._account.uuid()}"
             # UTF-8 without saying so: clients that guess Latin-1 get mojibake.
-            self._documents.put(report.document_id, table(listings), content_type="text/plain")
+            self._documents.put(report.document_id, content, content_type="text/plain")
 
     def get(self, report_id: str, *, now: datetime) -> Response:
         report = self.reports.get(report_id)
@@ -82,7 +112,7 @@ class ReportsApi:
             raise ApiError(404, "NotFound", f"Report {report_id} was not found.")
         status = report.status(now)
         body: dict[str, Any] = {
-            "reportType": ALL_LISTINGS,
+            "reportType": report.kind,
             "processingStatus": status,
             "reportId": report_id,
             "marketplaceIds": [self._account.marketplace_id],
@@ -120,10 +150,40 @@ def places_of(body: dict[str, Any]) -> list[str]:
     return places
 
 
-def table(listings: list[Listing]) -> bytes:
-    lines = ["\t".join(COLUMNS)]
-    lines += ["\t".join(_row(listing).get(name, "") for name in COLUMNS) for listing in listings]
+def _instant(words: Any) -> datetime | None:
+    if words is None:
+        return None
+    try:
+        at = datetime.fromisoformat(str(words))
+    except ValueError:
+        raise invalid(f"no date-time: {words}") from None
+    if at.tzinfo is None:
+        raise invalid(f"no date-time: {words}")
+    return at
+
+
+def _tsv(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> bytes:
+    lines = ["\t".join(columns)]
+    lines += ["\t".join(row.get(name, "") for name in columns) for row in rows]
     return ("\n".join(lines) + "\n").encode("utf-8")
+
+
+def _order_rows(order: Order) -> list[dict[str, str]]:
+    """One for each item."""
+    return [
+        {
+            "amazon-order-id": order.order_id,
+            "purchase-date": seconds_text(order.created),
+            "last-updated-date": seconds_text(order.updated),
+            "order-status": _REPORTED[order.status],
+            "fulfillment-channel": "Amazon" if order.fulfilled_by == AMAZON else "Merchant",
+            "sales-channel": "Amazon.com",
+            "sku": item.sku,
+            "quantity": str(item.quantity),
+            "currency": "USD",
+        }
+        for item in order.items
+    ]
 
 
 def _row(listing: Listing) -> dict[str, str]:

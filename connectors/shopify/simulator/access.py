@@ -85,6 +85,7 @@ FIELD_RULES = {
     ("QueryRoot", "assignedFulfillmentOrders"): Rule(("read_assigned_fulfillment_orders",)),
     ("QueryRoot", "inventoryProperties"): Rule(("read_inventory",)),
     ("QueryRoot", "locations"): Rule(("read_locations",)),
+    ("QueryRoot", "ordersCount"): Rule(("read_orders",)),
     ("InventoryItem", "duplicateSkuCount"): Rule(("read_inventory",)),
     **{
         ("Location", name): Rule(("read_locations",))

@@ -20,7 +20,7 @@ _ORDER_KEYS = {
 def act(shop: Shop, wish: Mapping[str, Any]) -> dict[str, Any]:
     """Do what `POST /__sim__/orders` asks. Raises ValueError that says what is wrong with it.
 
-    One of: lines (a buyer orders; see ordering.place, and `cancel_after` in seconds), cancel, pay,
+    One of: lines (a buyer orders; see ordering.place, and `cancel_after` in seconds), cancel, hide, pay,
     fulfill (another app ships), unfulfill, edit, each with an order's id or name; set_quantity.
     """
     for word, deed in _DEEDS.items():
@@ -49,6 +49,14 @@ def _change_of_mind(shop: Shop, order: Order) -> None:
         shop.counts["late cancellations"] += 1
     else:
         ordering.cancel(shop, order, reason="CUSTOMER", restock=True, refund=True)
+
+
+def _hide(shop: Shop, wish: Mapping[str, Any]) -> dict[str, Any]:
+    """The search index loses an order: pulls of what changed never show it."""
+    order = _order(shop, wish["hide"])
+    shop.index.lose(order)
+    shop.counts["orders hidden"] += 1
+    return order_entry(order)
 
 
 def _cancel(shop: Shop, wish: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,6 +182,7 @@ def _location(shop: Shop, reference: str | None) -> Location:
 #: `edit` and `fulfill` may carry lines too, so a new order is asked for last.
 _DEEDS: dict[str, Callable[[Shop, Mapping[str, Any]], dict[str, Any]]] = {
     "cancel": _cancel,
+    "hide": _hide,
     "pay": _pay,
     "edit": _edit,
     "fulfill": _fulfill,

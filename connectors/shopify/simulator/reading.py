@@ -19,6 +19,7 @@ from connectors.shopify.simulator.resolving import (
     Resolvers,
     by_id_alone,
     checked_id,
+    matching,
     may_see,
     page,
     searched,
@@ -80,6 +81,15 @@ def _versions(source: Any, call: Call, arguments: dict[str, Any]) -> Any:
 def _orders(source: Any, call: Call, arguments: dict[str, Any]) -> Any:
     rows = [order for order in call.shop.orders.values() if _is_seen(call, order)]
     return searched(call, rows, arguments, kind=Order, sorts=ORDER_SORTS)
+
+
+@reads("QueryRoot", "ordersCount")
+def _orders_count(source: Any, call: Call, arguments: dict[str, Any]) -> Any:
+    """The same search as `orders`; `limit: null` counts all."""
+    rows = [order for order in call.shop.orders.values() if _is_seen(call, order)]
+    count, limit = len(matching(call, rows, arguments, kind=Order)), arguments.get("limit")
+    capped = limit is not None and count > limit
+    return {"count": limit if capped else count, "precision": "AT_LEAST" if capped else "EXACT"}
 
 
 def _is_seen(call: Call, order: Order) -> bool:

@@ -91,6 +91,22 @@ def searched(
     bound_to = f"{kind.__name__} {sort} {text}"
     if not text.strip():
         return page(rows, arguments, key=sorts[sort], bound_to=bound_to)
+    rows = list(rows)
+    seen = matching(call, rows, arguments, kind=kind)
+    found = [row for row in rows if row.id in seen]
+    key = sorts[sort]
+    if sort == "UPDATED_AT":
+        key = _indexed(seen)
+    return page(found, arguments, key=key, bound_to=bound_to)
+
+
+def matching(
+    call: Call, rows: Iterable[Any], arguments: dict[str, Any], *, kind: type
+) -> dict[str, Fields]:
+    """Id -> fields of the rows that the index finds by `query`; without one all rows, as they are."""
+    text = arguments.get("query") or ""
+    if not text.strip():
+        return {row.id: {} for row in rows}
     query = parse_query(text, kind=kind)
     if query.warnings:
         call.searches.append(
@@ -107,11 +123,7 @@ def searched(
         fields = call.shop.index.fields(row, at=now)
         if fields is not None and query.matches(fields):
             seen[row.id] = fields
-    found = [row for row in rows if row.id in seen]
-    key = sorts[sort]
-    if sort == "UPDATED_AT":
-        key = _indexed(seen)
-    return page(found, arguments, key=key, bound_to=bound_to)
+    return seen
 
 
 def _indexed(seen: dict[str, Fields]) -> Key:

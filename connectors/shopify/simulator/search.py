@@ -168,6 +168,12 @@ class Index:
         #: seconds of the simulator's clock
         self.lag = lag
         self._versions: dict[str, list[tuple[datetime, Fields]]] = {}
+        #: records that the index never heard of
+        self._lost: set[str] = set()
+
+    def lose(self, record: Record) -> None:
+        """No search finds it any more, whatever becomes of it; lists without a query do."""
+        self._lost.add(record.id)
 
     def put(self, record: Record, *, at: datetime) -> None:
         versions = self._versions.setdefault(record.id, [])
@@ -177,6 +183,8 @@ class Index:
 
     def fields(self, record: Record, *, at: datetime) -> Fields | None:
         """The fields a search at this instant sees; None: not indexed yet."""
+        if record.id in self._lost:
+            return None
         versions = self._versions.get(record.id)
         if versions is None:
             return _FIELDS[type(record)](record)

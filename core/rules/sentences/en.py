@@ -493,6 +493,12 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_unknown_purchase": "Answers to purchase orders we never made",
     "group_case_receipt_over": "Deliveries with more than was ordered",
     "group_case_receipt_short": "Deliveries with less than was ordered",
+    "order_was_missing": "No pull brought order {order} from {channel} in: it was found {minutes:minute|minutes} after it was placed.",
+    "order_unseen": "{channel} lists order {order} and does not show it when it is asked for.",
+    "orders_missed": "{count:order|orders} of the {listed} that {channel} lists for its last days had come with no pull, the oldest placed "
+    "{minutes:minute|minutes} ago: {orders}. They are recorded now; see whether they can still ship in time.",
+    "group_case_order_unseen": "Orders a channel lists and does not show",
+    "group_case_orders_missed": "Orders no pull had brought in",
     "held_how": "To send it all the same: lockstep release {order} --hold {named} --note WHY",
     "group_held_finance": "Orders held: payment",
     "group_held_support": "Orders held: ask the buyer",

@@ -1,0 +1,221 @@
+"""Orders that no pull brings in are found by the channel's own list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.model.orders import Order
+from core.ports import Batch, Listed, OrderCensus, Reject
+from core.rules.modes import Mode
+from jobs import census
+from jobs.clock import ManualClock
+from jobs.store.lags import Kind, Lags
+from jobs.store.store import Store
+from jobs.store.tables import cases, decision, orders
+from tests.jobs.builders import NOON, SHOP, minutes, order, rows
+from tests.jobs.shop import Remote, Shop, open_shop
+
+
+@dataclass
+class _Told:
+    """What the channel lists and shows."""
+
+    listed: list[Listed] = field(default_factory=list)
+    shown: dict[str, Order] = field(default_factory=dict)
+    rejects: dict[str, Reject] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    #: empty pages before the list is there, as of a report
+    waits: int = 0
+    first: list[datetime] = field(default_factory=list)
+
+
+class Listing(Remote, OrderCensus):
+    """A channel that lists its orders."""
+
+    def __init__(self, name: str, clock: ManualClock, told: _Told) -> None:
+        super().__init__(name, clock)
+        self.told = told
+
+    def list_orders(self, *, since: str | None, first: datetime) -> Iterator[Batch[Listed]]:
+        self.told.first.append(first)
+        if self.told.waits:
+            self.told.waits -= 1
+            yield Batch((), "waits")
+            return
+        half = len(self.told.listed) // 2
+        yield Batch(tuple(self.told.listed[:half]), "half")
+        yield Batch(tuple(self.told.listed[half:]), "", complete_to=self.clock.now())
+
+    def get_order(self, remote_id: str) -> Batch[Order]:
+        self.told.asked.append(remote_id)
+        shown = self.told.shown.get(remote_id)
+        reject = self.told.rejects.get(remote_id)
+        return Batch((shown,) if shown else (), "", (reject,) if reject else ())
+
+
+@pytest.fixture
+def told() -> _Told:
+    return _Told()
+
+
+@pytest.fixture
+def shop(store: Store, clock: ManualClock, tmp_path: Path, told: _Told) -> Shop:
+    plain = open_shop(store, clock, tmp_path)
+    channels = {**plain.channels, SHOP: Listing(SHOP, clock, told)}
+    wiring = replace(plain.wiring, connectors={**plain.wiring.connectors, **channels})
+    made = Shop(store, clock, wiring, channels, plain.places)
+    made.switch(Mode.ACT)
+    return made
+
+
+def pulled_to(shop: Shop, at: datetime) -> None:
+    run = shop.run(f"{SHOP}/orders")
+    with run.transaction() as tx:
+        tx.advance("end", complete_to=at)
+
+
+def place(shop: Shop, told: _Told, *found: tuple[str, float], seen: Sequence[str] = ()) -> None:
+    """Orders placed so many minutes after noon; those `seen` came with a pull."""
+    for remote_id, at in found:
+        made = order(remote_id, placed_at=minutes(at), updated_at=minutes(at))
+        told.listed.append(Listed(remote_id, minutes(at)))
+        told.shown[remote_id] = made
+        if remote_id in seen:
+            shop.record(made)
+
+
+def take(shop: Shop) -> timedelta | None:
+    return census.take_census(shop.run(f"{SHOP}/census"), SHOP)
+
+
+def recorded(shop: Shop) -> set[str]:
+    return {row["remote_id"] for row in rows(shop.store, orders)}
+
+
+def open_cases(shop: Shop) -> list[dict[str, Any]]:
+    return [row for row in rows(shop.store, cases) if row["state"] == "open"]
+
+
+def test_an_order_no_pull_brought_in_is_recorded_and_told_with_how_late_it_is(
+    shop: Shop, told: _Told, clock: ManualClock
+):
+    # given three orders of which a pull showed two
+    shop.receive("TEA", 5)
+    place(shop, told, ("1", 0), ("2", 1), ("3", 2), seen=["1", "3"])
+    clock.advance(3600)
+    pulled_to(shop, minutes(58))
+
+    # when the channel is asked for its list
+    assert take(shop) is None
+
+    # then the third is recorded, holds its unit, and is told once
+    assert recorded(shop) == {"1", "2", "3"}
+    assert told.asked == ["2"]
+    shop.decide()
+    assert {row["remote_id"]: row["stage"] for row in rows(shop.store, orders)}["2"] == "routed"
+    (case,) = open_cases(shop)
+    assert (case["kind"], case["subject"]) == ("orders_missed", f"channel {SHOP}")
+    assert case["args"] == {
+        "channel": SHOP, "count": 1, "listed": 3, "minutes": 59, "orders": "2"
+    }  # fmt: skip
+    (why,) = (one for one in rows(shop.store, decision) if one["code"] == "order_was_missing")
+    assert why["args"]["minutes"] == 59
+    with shop.store.reading() as tx:
+        (lag,) = Lags(tx).rows(Kind.MISSED)
+    assert lag.lag.weight == 1
+
+    # and the next census finds nothing more
+    assert take(shop) is None
+    assert told.asked == ["2"]
+    assert len(open_cases(shop)) == 1
+
+
+def test_what_was_placed_since_the_last_pull_is_not_missing(
+    shop: Shop, told: _Told, clock: ManualClock
+):
+    place(shop, told, ("1", 10), ("2", 11))
+    clock.advance(3600)
+    pulled_to(shop, minutes(10))
+
+    take(shop)
+
+    assert told.asked == []
+    assert open_cases(shop) == []
+
+
+def test_before_the_first_walk_is_over_nothing_is_missing(shop: Shop, told: _Told):
+    place(shop, told, ("1", -10))
+
+    assert take(shop) is None
+
+    assert told.first == []
+
+
+def test_the_last_days_are_asked_for_and_a_list_that_is_being_made_is_waited_for(
+    shop: Shop, told: _Told, clock: ManualClock
+):
+    place(shop, told, ("1", -10))
+    pulled_to(shop, NOON)
+    told.waits = 1
+
+    assert take(shop) == census.SOON
+    assert recorded(shop) == set()
+    with shop.store.reading():
+        assert shop.run(f"{SHOP}/census").lease.cursor == "waits"
+
+    assert take(shop) is None
+    assert recorded(shop) == {"1"}
+    assert told.first == [NOON - census.WINDOW] * 2
+
+
+def test_an_order_that_is_listed_and_not_shown_is_one_case_until_it_is(
+    shop: Shop, told: _Told, clock: ManualClock
+):
+    place(shop, told, ("1", -10), ("2", -9))
+    hidden = told.shown.pop("1")
+    pulled_to(shop, NOON)
+
+    take(shop)
+    take(shop)
+
+    assert recorded(shop) == {"2"}
+    assert told.asked == ["1", "2"], "asked once, told once"
+    assert {(one["kind"], one["subject"]) for one in open_cases(shop)} == {
+        ("orders_missed", f"channel {SHOP}"), ("order_unseen", f"order {SHOP} 1")
+    }  # fmt: skip
+
+    shop.record(hidden)
+    take(shop)
+    assert {one["kind"] for one in open_cases(shop)} == {"orders_missed"}
+
+
+def test_a_poisoned_order_is_kept_aside_and_blocks_no_other(shop: Shop, told: _Told):
+    place(shop, told, ("1", -10), ("2", -9), ("3", -8))
+    del told.shown["1"]
+    told.rejects["1"] = Reject("order", "1", "an order without lines", "{}")
+    pulled_to(shop, NOON)
+
+    take(shop)
+    take(shop)
+
+    assert recorded(shop) == {"2", "3"}
+    assert told.asked == ["1", "2", "3"]
+    assert {one["kind"] for one in open_cases(shop)} == {"orders_missed", "unreadable_record"}
+
+
+def test_many_missing_orders_come_in_turn(shop: Shop, told: _Told, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(census, "MOST", 2)
+    place(shop, told, *((str(n), -n) for n in range(1, 6)))
+    pulled_to(shop, NOON)
+
+    assert take(shop) == census.SOON
+    assert recorded(shop) == {"5", "4"}, "the oldest first"
+    assert take(shop) == census.SOON
+    assert take(shop) is None
+    assert len(recorded(shop)) == 5
