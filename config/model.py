@@ -104,6 +104,23 @@ class Pace(Part):
     mail: Duration = Field(Duration(minutes=1), description="mails waiting to be sent")
 
 
+class Inbound(Part):
+    """Where the daemon listens for remotes that call when something changed: webhooks."""
+
+    port: int | None = Field(
+        None, ge=1, le=65_535, description="unset: it listens nowhere, everything is pulled"
+    )
+    host: str = Field(
+        "127.0.0.1",
+        description="this machine only, for a proxy that speaks TLS; in a container 0.0.0.0",
+    )
+    public_url: str = Field(
+        "",
+        pattern=r"^(https://[^\s/?#@]+(/[^\s?#@]*)?)?$",
+        description="how it is reached from outside; `lockstep check` shows what to subscribe to there",
+    )
+
+
 class Asking(Part):
     """How often a carrier is asked about a parcel, by where it is; carriers count every question."""
 
@@ -342,6 +359,7 @@ class Config(Part):
     plan: Plan = Plan()
     publishing: Publishing = Publishing()
     pace: Pace = Pace()
+    inbound: Inbound = Inbound()
     asking: Asking = Asking()
     running: Running = Running()
     drift: Drift = Drift()

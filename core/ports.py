@@ -141,6 +141,22 @@ class OrderCensus(Connector):
         """
 
 
+class HintSource(Connector):
+    """A remote that calls when something changed at its end. What it says only hurries a pull."""
+
+    @property
+    @abstractmethod
+    def topics(self) -> tuple[str, ...]:
+        """What to subscribe to at the remote, in its words."""
+
+    @abstractmethod
+    def hinted(self, headers: Mapping[str, str], body: bytes) -> frozenset[str]:
+        """The flows that have work now ("orders", "stock"); none for what nobody follows.
+
+        `headers`: their names in small letters. Raises Unauthorized where the remote did not send it.
+        """
+
+
 class ListingSource(Connector):
     """A remote whose listings we record."""
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from jobs.bootstrap import Application
 from jobs.engine.embedded import Embedded
+from jobs.inbound.hints import Hints
 from jobs.log import get
 from jobs.runner import Runner
 from jobs.signals import stop_on_signals
+
+if TYPE_CHECKING:
+    from jobs.inbound.server import Receiver
 
 #: Real seconds a stopping daemon lets its runs finish.
 DRAIN = 9.0
@@ -29,20 +35,42 @@ def serve(application: Application) -> None:
     if store.database.is_sqlite:
         # Nobody else can hold a lease on this file: what a killed daemon held is free at once.
         store.units.free_all()
+    hints = Hints(store, application.wiring, frozenset(runner.units))
     engine = Embedded(
         run=lambda unit: _run(runner, unit),
-        due=runner.due,
+        due=lambda: _due(runner, hints),
         beat=lambda: beat(store.database.path),
         threads=application.wiring.config.running.threads,
     )
     # Whatever a run that hangs was doing is found again by the next start, as after a crash.
     stop_on_signals(application.stopped, drain=DRAIN)
+    receiver = _receiver(application, hints, log)
     beat(store.database.path)
     log.info("running", units=len(runner.units), store=store.database.url.get_backend_name())
     engine.serve(application.stopped)
+    if receiver is not None:
+        receiver.stop()
     rest(store.database.path)
     application.close()
     log.info("stopped")
+
+
+def _receiver(application: Application, hints: Hints, log: Any) -> Receiver | None:
+    """The server for what comes from outside, listening; None where the configuration names none."""
+    section = application.wiring.config.inbound
+    if section.port is None:
+        return None
+    # Half a second to import, and most shops are behind a firewall.
+    from jobs.inbound.server import Receiver
+
+    made = Receiver(hints, log, host=section.host, port=section.port)
+    made.start()
+    return made
+
+
+def _due(runner: Runner, hints: Hints) -> Sequence[str]:
+    hints.flush()
+    return runner.due()
 
 
 def _run(runner: Runner, unit: str) -> None:

@@ -130,7 +130,8 @@ def test_every_field_of_a_policy_is_in_a_recipe(model: type[BaseModel]):
 GUARDS = [
     "locations.snapshot", "locations.stale", "locations.closing", "locations.feed", "plan",
     "drift.other_writer", "ledger.counts", "locations.dispatch", "routing", "routing.late",
-    "routing.untrusted",
+    "routing.untrusted", "review", "review.billing", "review.velocity", "review.quantity",
+    "review.restrictions", "review.rules",
 ]  # fmt: skip
 
 
@@ -177,4 +178,6 @@ def _said(block: dict[str, Any], path: list[str]) -> set[str]:
     part = block.get(head, {})
     if head == "locations":
         return {key for place in part.values() for key in _said(place, rest)}
+    if isinstance(part, list):
+        return {key for one in part for key in one}
     return _said(part, rest) if rest else set(part)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import shopify
 
 from connectors.http import Http
-from connectors.shopify import census, documents, mapping
+from connectors.shopify import census, documents, mapping, webhooks
 from connectors.shopify.bulk import MOST_LINES, BulkMutations
 from connectors.shopify.client import FIRST_RATE, Client
 from connectors.shopify.offers import Offers
@@ -17,6 +17,7 @@ from connectors.shopify.settings import Settings
 from connectors.shopify.shipments import Shipments
 from connectors.shopify.stock import StockReader
 from connectors.shopify.walks import ListingReader, Margins, OrderReader, Walk
+from core.errors import Unauthorized
 from core.model.catalog import Listing, OfferChange, OfferReading, OfferResult
 from core.model.fulfillment import Shipment
 from core.model.orders import Order
@@ -28,6 +29,7 @@ from core.ports import (
     BulkProgress,
     CheckReport,
     Cursor,
+    HintSource,
     Inside,
     Key,
     Landed,
@@ -63,6 +65,7 @@ SCOPES = (
 class Shopify(
     OrderSource,
     OrderCensus,
+    HintSource,
     ListingSource,
     BulkOfferTarget,
     ShelfSource,
@@ -126,6 +129,25 @@ class Shopify(
         nodes = [data["order"]] if data["order"] is not None else []
         read = self._order_reader.page(data, nodes, frozenset())
         return Batch(read.items, "", read.rejects, read.raw)
+
+    # --- hints
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return tuple(webhooks.TOPICS)
+
+    def hinted(self, headers: Mapping[str, str], body: bytes) -> frozenset[str]:
+        """See ports.HintSource: signed with the app's secret, and about this shop."""
+        known = [*self._settings.webhook_secrets]
+        if self._settings.client_secret is not None:
+            known.append(self._settings.client_secret)
+        signature = headers.get("x-shopify-hmac-sha256", "")
+        signed = webhooks.is_signed(body, signature, [one.get_secret_value() for one in known])
+        if not signed or headers.get("x-shopify-shop-domain", "").lower() != self._settings.shop:
+            raise Unauthorized(
+                "a webhook that this shop did not sign", connector=self.name, operation="webhook"
+            )
+        return webhooks.flows(headers.get("x-shopify-topic", ""))
 
     def list_orders(self, *, since: Cursor | None, first: datetime) -> Iterator[Batch[Listed]]:
         return census.list_orders(

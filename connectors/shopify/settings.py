@@ -42,6 +42,11 @@ class Settings(BaseModel):
         description="Static Admin API token (shpat_…) of an older custom app, by reference, "
         "instead of client_id and client_secret.",
     )
+    webhook_secrets: tuple[SecretStr, ...] = Field(
+        (),
+        description="Further secrets that webhooks may be signed with, by reference: the API secret "
+        "key beside an access_token, or for an hour the old client secret after it was changed.",
+    )
     api_version: str = Field(
         PINNED_VERSION,
         pattern=r"^20\d\d-(01|04|07|10)$",

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 
 from core.errors import ConnectorError, Unauthorized
 from core.model.reasons import Reason
+from core.ports import Connector, HintSource
 from core.rules.holds import KINDS, Role
 from core.rules.sentences import render
 from jobs.bootstrap import Application
@@ -84,6 +85,7 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
                     {"name": right.name, "granted": right.granted, "without_it": right.without_it}
                     for right in report.rights
                 ]
+                entry["hooks"] = _hooks(app, name, connector)
                 if report.secret_expires_at:
                     entry["facts"]["secret expires"] = report.secret_expires_at.isoformat()
             found.append(entry)
@@ -106,12 +108,24 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     raise typer.Exit(0 if well else 1)
 
 
+def _hooks(app: Application, name: str, connector: Connector) -> dict[str, Any]:
+    """Where a remote that calls us should call, and about what."""
+    section = app.wiring.config.inbound
+    if section.port is None or not isinstance(connector, HintSource):
+        return {}
+    base = section.public_url.rstrip("/") or f"http://{section.host}:{section.port}"
+    return {"address": f"{base}/hooks/{name}", "topics": list(connector.topics)}
+
+
 def _print_check(out: Any, entry: dict[str, Any]) -> None:
     missing = [right for right in entry["rights"] if not right["granted"]]
     state = "in order" if not entry["problems"] and not missing else "NOT in order"
     out.print(Text(f"\n{entry['connection']}: {state}  {entry.get('name', '')}"))
     for label, value in entry["facts"].items():
         out.print(Text(f"  {label}: {value}"))
+    if entry.get("hooks"):
+        out.print(Text(f"  webhooks to: {entry['hooks']['address']}"))
+        out.print(Text(f"  topics: {', '.join(entry['hooks']['topics'])}"))
     for right in entry["rights"]:
         if right["granted"]:
             out.print(Text(f"  granted  {right['name']}"))

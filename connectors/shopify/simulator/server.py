@@ -22,6 +22,7 @@ from connectors.shopify.simulator.idempotency import Attempts
 from connectors.shopify.simulator.resolving import SUPPORTED_VERSIONS
 from connectors.shopify.simulator.shop import Shop
 from connectors.shopify.simulator.state import Location, Variant
+from connectors.shopify.simulator.webhooks import Webhooks, told
 from connectors.simulation import (
     HTTP_FAULTS,
     FaultRule,
@@ -99,6 +100,8 @@ class ShopifySimulator(HttpSimulator):
         self.attempts = Attempts()
         self.protected_data = protected_data
         self._executor = Executor()
+        self._client_secret = client_secret
+        self._webhooks: list[Webhooks] = []
         self.shop.bulk = bulk.Bulk(delay=bulk_delay, run_line=self._run_line)
 
     # -- set-up
@@ -161,10 +164,24 @@ class ShopifySimulator(HttpSimulator):
 
     # -- control
 
+    def subscribe(self, address: str, *, twice: bool = False) -> Webhooks:
+        """Call this address when an order changes; see Webhooks."""
+        made = Webhooks(self.shop, secret=self._client_secret, address=address, twice=twice)
+        with self.lock:
+            self.shop.listeners.append(made.changed)
+        self._webhooks.append(made)
+        return made
+
+    def stop(self) -> None:
+        for one in self._webhooks:
+            one.stop()
+        super().stop()
+
     def books(self) -> dict[str, Any]:
         with self.lock:
             self.shop.catch_up()
-            return books.books(self.shop, self.log.entries())
+            found = books.books(self.shop, self.log.entries())
+        return {**found, "webhooks": [one for made in self._webhooks for one in told(made.sent)]}
 
     def place_order(self, order: dict[str, Any]) -> dict[str, Any]:
         """A buyer orders, or one of the other deeds of control.act. Raises ValueError."""

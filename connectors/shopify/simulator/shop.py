@@ -78,6 +78,8 @@ class Shop:
         #: every other record that `node(id:)` may be asked for
         self.others: dict[str, Any] = {}
         self.counts: Counter[str] = Counter()
+        #: told of every order and product that changed
+        self.listeners: list[Callable[[Record], None]] = []
         self.last_order_number = 1000
         self._agenda: list[tuple[datetime, int, Callable[[], None]]] = []
         self._agenda_number = itertools.count()
@@ -96,6 +98,8 @@ class Shop:
         """The record, or a child of it, changed: raise `updatedAt` and tell the search index."""
         record.updated_at = self.now()
         self.reindex(record)
+        for listener in self.listeners:
+            listener(record)
 
     def reindex(self, record: Record) -> None:
         self.index.put(record, at=self.clock.now())

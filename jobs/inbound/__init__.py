@@ -1,0 +1,1 @@
+"""INBOUND: what comes from outside over HTTP. Hints hurry units; nothing they say is believed."""

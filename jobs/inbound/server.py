@@ -1,0 +1,123 @@
+"""The HTTP server of a daemon: loopback unless told otherwise, a proxy in front speaks TLS.
+
+It answers at once and does nothing: remotes count a slow answer as none (Shopify: 5 seconds).
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from core.errors import LockstepError, Unauthorized
+from jobs.inbound.hints import Hints
+
+#: The largest body that is read. An order of 500 lines is some 2 MB.
+MOST_BYTES = 5_000_000
+#: Real seconds to start, and to stop.
+PATIENCE = 5.0
+#: Requests handled at once; more are refused, and sent again by who sent them.
+AT_ONCE = 64
+
+
+class TooLarge(Exception):
+    """More bytes than are read."""
+
+
+def application(hints: Hints, log: Any) -> Starlette:
+    """`POST /hooks/{connection}`: 200 for a hint, 401 for a forged one, 404 for nobody's."""
+    refused = [0]
+
+    async def hook(request: Request) -> Response:
+        try:
+            body = await _body(request)
+        except TooLarge:
+            return PlainTextResponse("too large\n", 413)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        try:
+            await run_in_threadpool(hints.receive, request.path_params["connection"], headers, body)
+        except KeyError:
+            return PlainTextResponse("not found\n", 404)
+        except Unauthorized:
+            refused[0] += 1
+            # Anybody may knock: told at the 1st, 10th, 100th time, and never what was said.
+            if set(str(refused[0])) <= {"1", "0"} and str(refused[0]).count("1") == 1:
+                log.warning(
+                    "hint refused", connection=request.path_params["connection"], times=refused[0]
+                )
+            return PlainTextResponse("not signed by who it should be from\n", 401)
+        return PlainTextResponse("ok\n")
+
+    return Starlette(routes=[Route("/hooks/{connection}", hook, methods=["POST"])])
+
+
+async def _body(request: Request) -> bytes:
+    """The whole body. Raises TooLarge as soon as it is."""
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MOST_BYTES:
+            raise TooLarge
+        parts.append(part)
+    return b"".join(parts)
+
+
+class _Quiet(uvicorn.Server):
+    """In a thread of a daemon that minds its signals itself."""
+
+    def install_signal_handlers(self) -> None:
+        pass
+
+
+class Receiver:
+    """The server in a thread of its own. `port` 0: any free one."""
+
+    def __init__(self, hints: Hints, log: Any, *, host: str, port: int) -> None:
+        config = uvicorn.Config(
+            application(hints, log),
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            limit_concurrency=AT_ONCE,
+            timeout_keep_alive=5,
+            timeout_graceful_shutdown=2,
+        )
+        self._host, self._port = host, port
+        self._server = _Quiet(config)
+        self._thread = threading.Thread(target=self._server.run, name="inbound", daemon=True)
+
+    def start(self) -> None:
+        """Raises LockstepError when it cannot listen there."""
+        self._thread.start()
+        waited = threading.Event()
+        for _ in range(int(PATIENCE / 0.02)):
+            if self._server.started:
+                return
+            if not self._thread.is_alive():
+                break
+            waited.wait(0.02)
+        raise LockstepError(
+            f"cannot listen on {self._host}:{self._port} (inbound): is something else there? "
+            "Name another port under `inbound`, or leave it out"
+        )
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        (listener, *_) = self._server.servers
+        return int(listener.sockets[0].getsockname()[1])
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(PATIENCE)
