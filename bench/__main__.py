@@ -8,6 +8,7 @@ from collections.abc import Callable
 from rich.console import Console
 
 from bench import (
+    completeness,
     drift,
     feeds,
     figures,
@@ -39,6 +40,7 @@ MEASUREMENTS: dict[str, Callable[..., figures.Figures]] = {
     "routing-backlog": joint.measure,
     "routing-backlog-oracle": joint.measure_oracle,
     "silence": silence.measure,
+    "completeness": completeness.measure,
 }
 #: The smallest sizes, to see that everything runs.
 SMALL: dict[str, dict[str, object]] = {
@@ -57,6 +59,7 @@ SMALL: dict[str, dict[str, object]] = {
     "routing-backlog": {"sizes": ((60, 20, 5),)},
     "routing-backlog-oracle": {"backlogs": 2, "orders": 5},
     "silence": {"rates": (20,), "shops": 1},
+    "completeness": {"count": 60, "days": 1, "hide_every": 20},
 }
 
 
