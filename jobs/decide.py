@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from config.expressions import RuleFailed
@@ -16,6 +16,7 @@ from core.rules.allocation import Allocation
 from core.rules.availability import promised_until
 from core.rules.changes import FulfillmentFacts, on_surplus
 from core.rules.effects import request_key
+from core.rules.holds import KINDS, Role
 from core.rules.modes import Mode, Permission, Scope, may_write
 from core.rules.review import Verdict
 from jobs.availability import recompute
@@ -23,7 +24,7 @@ from jobs.claims import ELSEWHERE, Claims, asked_for, needs
 from jobs.reviewing import Reviewed, review_all
 from jobs.run import Run
 from jobs.store.effects import Effects, Intent
-from jobs.store.orders import NewFulfillment, OrderRecord, Orders
+from jobs.store.orders import FulfillmentRow, NewFulfillment, OrderRecord, Orders
 from jobs.store.permissions import Permissions
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
@@ -104,7 +105,9 @@ def _decide_batch(tx: Tx, run: Run, numbers: Sequence[int]) -> None:
         ]
     )
     claims = Claims.open(tx, run.wiring, [*waiting, *records])
-    verdicts = {number: one.verdict for number, one in reviewed.items()}
+    verdicts = {
+        record.id: _after_sending(tx, record, reviewed[record.id].verdict) for record in records
+    }
 
     def routes(record: OrderRecord, allocation: Allocation) -> bool:
         verdict = verdicts.get(record.id)
@@ -141,6 +144,44 @@ def _decide_batch(tx: Tx, run: Run, numbers: Sequence[int]) -> None:
     _free_look_alikes(tx, orders, records)
     if routed.waking:
         tx.wake(*routed.waking)
+
+
+def _after_sending(tx: Tx, record: OrderRecord, verdict: Verdict) -> Verdict:
+    """Nothing is held back any more of an order that is wholly handed over: a person may still stop it.
+
+    Only what the buyer asks for keeps its Hold; doubts about money and fraud are told, once each.
+    """
+    if verdict.stage is not OrderStage.HELD or not _is_sent(record):
+        return verdict
+    kept = tuple(one for one in verdict.holds if one.code == "cancel_requested")
+    for one in verdict.holds:
+        owner = KINDS[one.code].owner
+        if owner in (Role.RISK, Role.FINANCE) and one.code not in record.released_holds:
+            reason = Reason.of(
+                "sent_before_doubt",
+                order=record.order.name,
+                channel=record.order.channel,
+                hold=one.code,
+                location=", ".join(sorted({each.location for each in _live(record)})),
+            )
+            case = Case("sent_before_doubt", f"{record.subject} {one.code}", reason)
+            if tx.open_case(case, once=True):
+                tx.decide(record.subject, one.reason)
+    return replace(verdict, holds=kept, stage=OrderStage.HELD if kept else OrderStage.NEW)
+
+
+def _is_sent(record: OrderRecord) -> bool:
+    """Every unit was asked for, and every request left, or may have."""
+    live = _live(record)
+    return (
+        bool(live)
+        and all(one.effect in _SENT or one.state in _SHIPPED for one in live)
+        and all(units <= 0 for units in needs(record).values())
+    )
+
+
+def _live(record: OrderRecord) -> list[FulfillmentRow]:
+    return [one for one in record.fulfillments if one.state not in _DEAD and not one.shadow]
 
 
 def _free_look_alikes(tx: Tx, orders: Orders, records: Sequence[OrderRecord]) -> None:
@@ -257,7 +298,7 @@ def _in_hand(record: OrderRecord, stage: OrderStage) -> bool:
 
 def _progress(record: OrderRecord) -> OrderStage:
     """How far the parcels of a wholly routed order are."""
-    live = [one for one in record.fulfillments if one.state not in _DEAD and not one.shadow]
+    live = _live(record)
     if not live:
         return OrderStage.CANCELED if record.order.canceled_at else record.stage
     if any(one.state not in _SHIPPED for one in live):

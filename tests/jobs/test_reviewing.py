@@ -345,6 +345,65 @@ def test_a_look_alike_a_person_released_stays_released(make: Make):
     assert stage(shop, "2") == "routed"
 
 
+# --- what is known too late ---------------------------------------------------------------------------
+
+
+def sent(shop: Shop) -> None:
+    """Every request left."""
+    with shop.store.transaction() as tx:
+        tx.connection.execute(update(effect).values(state="done", sent_at=tx.now))
+        tx.connection.execute(update(fulfillment).values(state="requested", requested_at=tx.now))
+
+
+def test_a_doubt_about_an_order_that_was_sent_is_told_once_and_holds_nothing_back(make: Make):
+    shop = make()
+    take(shop, order("1"))
+    sent(shop)
+
+    take(shop, order("1", risk=Risk.HIGH, updated_at=minutes(1)))
+    take(shop, order("1", risk=Risk.HIGH, updated_at=minutes(2), tags=("vip",)))
+
+    assert stage(shop, "1") == "routed"
+    assert holds(shop, "1") == {}
+    (case,) = rows(shop.store, cases)
+    assert case["kind"] == "sent_before_doubt"
+    assert case["args"] == {
+        "order": "#1", "channel": "shopify-us", "hold": "risk_stated", "location": "home"
+    }  # fmt: skip
+
+
+def test_what_is_known_before_it_is_sent_holds_it_though_it_is_routed(make: Make):
+    shop = make()
+    take(shop, order("1"))
+    assert stage(shop, "1") == "routed"
+
+    take(shop, order("1", risk=Risk.HIGH, updated_at=minutes(1)))
+
+    assert stage(shop, "1") == "held"
+    assert rows(shop.store, cases) == []
+
+
+def test_an_address_that_is_found_odd_after_sending_disturbs_nobody(make: Make):
+    shop = make()
+    take(shop, order("1"))
+    sent(shop)
+
+    take(shop, order("1", ship_to=replace(HOME, postal_code="10001"), updated_at=minutes(1)))
+
+    assert stage(shop, "1") == "routed"
+    assert rows(shop.store, cases) == []
+
+
+def test_a_buyer_who_asks_to_cancel_after_sending_is_heard(make: Make):
+    shop = make()
+    take(shop, order("1"))
+    sent(shop)
+
+    take(shop, order("1", line(cancel_requested=True), updated_at=minutes(1)))
+
+    assert set(holds(shop, "1")) == {"cancel_requested"}
+
+
 # --- the window --------------------------------------------------------------------------------------
 
 

@@ -499,6 +499,9 @@ SENTENCES: Final[dict[str, str]] = {
     "{minutes:minute|minutes} ago: {orders}. They are recorded now; see whether they can still ship in time.",
     "group_case_order_unseen": "Orders a channel lists and does not show",
     "group_case_orders_missed": "Orders no pull had brought in",
+    "sent_before_doubt": "{location} was asked to ship order {order} from {channel} before this was known: {hold}. "
+    "Stop it there if you still can.",
+    "group_case_sent_before_doubt": "Orders that were sent before a doubt was known",
     "held_how": "To send it all the same: lockstep release {order} --hold {named} --note WHY",
     "group_held_finance": "Orders held: payment",
     "group_held_support": "Orders held: ask the buyer",

@@ -424,6 +424,8 @@ SENTENCES: Final[dict[str, str]] = {
     "orders_missed": "{channel} 列出的最近几天 {listed} 个订单中，有 {count} 个未随任何拉取到达，最早的下单于 {minutes} 分钟前：{orders}。现已补录，请确认能否按时发货。",
     "group_case_order_unseen": "渠道列出但不显示的订单",
     "group_case_orders_missed": "拉取遗漏的订单",
+    "sent_before_doubt": "订单 {order}（{channel}）已交给 {location} 发货，之后才发现：{hold}。如来得及请拦截。",
+    "group_case_sent_before_doubt": "发货后才发现疑点的订单",
     "held_how": "确认无误后放行：lockstep release {order} --hold {named} --note 原因",
     "group_held_finance": "暂停的订单：付款",
     "group_held_support": "暂停的订单：需联系买家",
