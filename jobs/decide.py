@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
+from sqlalchemy import select
+
 from config.expressions import RuleFailed
 from core.model.cases import Case, Severity
 from core.model.catalog import Sku
 from core.model.fulfillment import FulfillmentState, TrackingStatus
 from core.model.orders import Hold, OrderStage
 from core.model.reasons import Reason
+from core.rules.addresses import label_mark
 from core.rules.allocation import Allocation
 from core.rules.availability import promised_until
 from core.rules.changes import FulfillmentFacts, on_surplus
@@ -28,6 +31,7 @@ from jobs.store.orders import FulfillmentRow, NewFulfillment, OrderRecord, Order
 from jobs.store.permissions import Permissions
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
+from jobs.store.tables import cases
 from jobs.store.types import json_text
 
 #: Orders decided in one transaction: a page of work that holds the write lock for some 100 ms.
@@ -91,6 +95,7 @@ def _decide_batch(tx: Tx, run: Run, numbers: Sequence[int]) -> None:
     stock = Stock(tx)
     for record in records:
         _apply_changes(tx, orders, stock, record)
+    _watch_addresses(tx, records)
     if any(record.fulfillments for record in records):
         records = orders.load(numbers)
     reviewed = review_all(tx, run, records)
@@ -245,6 +250,43 @@ def _apply_changes(tx: Tx, orders: Orders, stock: Stock, record: OrderRecord) ->
         )
         case = Case("shipped_though_canceled", record.subject, reason, Severity.CRITICAL)
         tx.open_case(case, once=True)
+
+
+_MOVED = "address_changed"
+
+
+def _watch_addresses(tx: Tx, records: Sequence[OrderRecord]) -> None:
+    """A place was asked to ship to another address than the order has now: a person tells it."""
+    asked = [
+        (record, one)
+        for record in records
+        for one in record.fulfillments
+        if one.label_mark is not None and not one.shadow
+    ]
+    if not asked:
+        return
+    told = set(
+        tx.connection.execute(
+            select(cases.c.subject).where(cases.c.kind == _MOVED, cases.c.state == "open")
+        ).scalars()
+    )
+    for record, one in asked:
+        mark, subject = label_mark(record.order.ship_to), f"request {one.key}"
+        gone = one.state in _DEAD or one.effect not in _SENT
+        # An address that was erased changed nothing.
+        if gone or mark is None or one.label_mark == mark:
+            if subject in told:
+                tx.close_case(_MOVED, subject)
+            continue
+        reason = Reason.of(
+            "address_changed",
+            order=record.order.name,
+            channel=record.order.channel,
+            location=one.location,
+            key=one.key,
+            label=mark[:8],
+        )
+        tx.open_case(Case(_MOVED, subject, reason, Severity.CRITICAL), once=True)
 
 
 def _may_route(verdict: Verdict, allocation: Allocation) -> bool:

@@ -223,7 +223,8 @@ def push_purchases(run: Run, connection: str) -> None:
         order = Purchases(tx).get(effect.key)
         if order is None or order.state is not PurchaseState.DRAFT:
             return None
-        return target.purchase_document(order.order())
+        # What an earlier attempt made is sent again as it is.
+        return effect.document or target.purchase_document(order.order())
 
     def handed_over(tx: Tx, effect: EffectRow, reference: str) -> None:
         record_sent(tx, effect, reference)

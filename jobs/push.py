@@ -24,6 +24,7 @@ from core.model.fulfillment import FulfillmentLine, ShipRequest
 from core.model.orders import Address
 from core.model.reasons import Reason
 from core.ports import Handover, Key, RemoteRef, RequestTarget, ShipmentTarget
+from core.rules.addresses import label_mark
 from core.rules.effects import EffectFacts, EffectState, EffectStep, confirm_key, next_move
 from core.rules.modes import may_write
 from jobs.claims import needs
@@ -178,6 +179,12 @@ def push_requests(run: Run, connection: str) -> None:
         record = Orders(tx).load([effect.of_order])[0]
         if not _still_wanted(tx, record, effect):
             return None
+        (found,) = (one for one in record.fulfillments if one.number == effect.number)
+        mark = label_mark(record.order.ship_to)
+        if effect.document is not None and found.label_mark == mark:
+            # An earlier attempt made it, and nothing of it landed.
+            return effect.document
+        Orders(tx).label(record.id, found.number, mark)
         return target.request_document(_ship_request(record, effect, at=tx.now))
 
     def handed_over(tx: Tx, effect: EffectRow, reference: RemoteRef) -> None:
@@ -208,10 +215,9 @@ def hand_over(run: Run, connection: str, handing: Handing) -> None:
         if not permitted(run, effect, handing.flow):
             return
         with run.transaction() as tx:
-            made = handing.document(tx, effect)
-            if made is None:
+            document = handing.document(tx, effect)
+            if document is None:
                 return
-            document = effect.document or made
             if not Effects(tx).sending(
                 effect, settle_until=tx.now + CALL, fence=run.lease.fence, document=document
             ):

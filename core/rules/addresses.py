@@ -176,5 +176,16 @@ def buyer_mark(address: Address | None) -> str | None:
     return _mark(f"tel {digits[-10:]}") if len(digits) >= 10 else None
 
 
+def label_mark(address: Address | None) -> str | None:
+    """A mark of everything a label shows: another one means that a parcel goes somewhere else."""
+    if address is None:
+        return None
+    parts = (
+        address.name, address.company, address.line1, address.line2, address.line3, address.city,
+        address.region, address.postal_code, address.country,
+    )  # fmt: skip
+    return _mark("label " + "\n".join(" ".join(part.split()).casefold() for part in parts))
+
+
 def _mark(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]

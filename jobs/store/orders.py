@@ -88,6 +88,8 @@ class FulfillmentRow:
     reference: str = ""
     #: by which service routing wants it shipped; "": as the channel says
     service: str = ""
+    #: of the address its request was made with; None: none was made
+    label_mark: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -540,6 +542,7 @@ class Orders:
                     states.get(key, ""),
                     row.reference,
                     row.service,
+                    row.label_mark,
                 )
             )
         for row in rows(
@@ -717,6 +720,14 @@ class Orders:
                 for one in made
                 for line, sku, quantity, per_unit in one.lines
             ],
+        )
+
+    def label(self, order_id: int, number: int, mark: str | None) -> None:
+        """The request of a fulfillment is made with this address."""
+        self._connection.execute(
+            update(fulfillment)
+            .where(fulfillment.c.order_id == order_id, fulfillment.c.number == number)
+            .values(label_mark=mark)
         )
 
     def cancel_fulfillments(self, which: Iterable[tuple[int, int]]) -> None:

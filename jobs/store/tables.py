@@ -848,6 +848,7 @@ fulfillment = Table(
         comment="what routing chose; empty: as the channel says",
     ),
     Column("ship_on", Date, comment="the place's day it counts on"),
+    Column("label_mark", Text, comment="of the address in its request; null: not made yet"),
     Index("ix_fulfillment_state", "state"),
     Index("ix_fulfillment_ship_on", "location", "ship_on"),
 )

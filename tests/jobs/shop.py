@@ -168,7 +168,9 @@ class Place(RequestTarget, FulfillmentSource, StockSource):
             raise self.trouble.pop(operation)
 
     def request_document(self, request: ShipRequest) -> bytes:
-        return repr((request.key, request.lines)).encode()
+        # When it was asked is part of it, as in a real file: a request made anew is another one.
+        made = (request.key, request.lines, request.ship_to.line1, request.requested_at)
+        return repr(made).encode()
 
     def stage_request(self, key: str, document: bytes) -> None:
         self._fail("stage")

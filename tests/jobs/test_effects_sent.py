@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ from jobs import push
 from jobs.clock import ManualClock
 from jobs.store.permissions import Permissions
 from jobs.store.store import Store
-from jobs.store.tables import effect, fulfillment
-from tests.jobs.builders import line, minutes, order, rows
+from jobs.store.tables import cases, effect, fulfillment
+from tests.jobs.builders import HOME, line, minutes, order, rows
 from tests.jobs.shop import Shop, open_shop
 
 KEY = "shopify-us:1:F1"
@@ -235,3 +236,80 @@ def test_a_rejection_after_an_acceptance_is_routed_again(shop: Shop):
     with shop.store.reading() as tx:
         found = tx.rows(select(fulfillment.c.location, fulfillment.c.state))
     assert [tuple(row) for row in found] == [("home", "rejected"), ("acme", "planned")]
+
+
+# --- addresses that change ---------------------------------------------------------------------------
+
+MOVED = replace(HOME, line1="9 Other St")
+
+
+def address_cases(shop: Shop) -> list[tuple[str, str]]:
+    return [
+        (row["subject"], row["state"])
+        for row in rows(shop.store, cases)
+        if row["kind"] == "address_changed"
+    ]
+
+
+def test_a_request_that_did_not_land_is_made_again_for_the_address_of_now(shop: Shop):
+    # given a request that was made, and the place was not reached
+    shop.record(order("1"))
+    shop.decide()
+    for _ in range(2):
+        shop.places["home-files"].trouble["stage"] = Unavailable(
+            "down", connector="home-files", operation="stage"
+        )
+        with pytest.raises(Unavailable):
+            send(shop)
+        shop.clock.advance(300)
+    (frozen,) = (row["document"] for row in rows(shop.store, effect))
+
+    # when nothing changed, it is the same request
+    with pytest.raises(Unavailable):
+        shop.places["home-files"].trouble["stage"] = Unavailable(
+            "down", connector="home-files", operation="stage"
+        )
+        send(shop)
+    assert [row["document"] for row in rows(shop.store, effect)] == [frozen]
+
+    # when the buyer moves, it goes to the new address, once, and nobody is bothered
+    shop.record(order("1", updated_at=minutes(5), ship_to=MOVED))
+    shop.decide()
+    shop.clock.advance(300)
+    send(shop)
+    shop.decide()
+    assert b"9 Other St" in shop.places["home-files"].received[KEY]
+    assert address_cases(shop) == []
+
+
+def test_an_address_that_changes_after_the_request_is_a_case_until_it_is_right_again(shop: Shop):
+    # given a request that was handed over
+    shop.record(order("1"))
+    shop.decide()
+    send(shop)
+
+    # when the buyer moves, and the channel tells it twice
+    shop.record(order("1", updated_at=minutes(1), ship_to=MOVED))
+    shop.decide()
+    shop.record(order("1", updated_at=minutes(2), ship_to=MOVED, tags=("vip",)))
+    shop.decide()
+
+    # then it is one Case, without the address
+    assert address_cases(shop) == [(f"request {KEY}", "open")]
+    (case,) = (row for row in rows(shop.store, cases) if row["kind"] == "address_changed")
+    assert "Other" not in str(case["args"])
+
+    # when he moves back, it is over; what differs in spelling only was never news
+    shop.record(order("1", updated_at=minutes(3), ship_to=replace(HOME, line1="1  main st")))
+    shop.decide()
+    assert address_cases(shop) == [(f"request {KEY}", "closed")]
+
+    # when he moves again, it is another one
+    shop.record(order("1", updated_at=minutes(4), ship_to=replace(MOVED, line1="10 Other St")))
+    shop.decide()
+    assert [state for _, state in address_cases(shop)] == ["closed", "open"]
+
+    # when the channel shows no address any more, nothing is new
+    shop.record(order("1", updated_at=minutes(5), ship_to=None))
+    shop.decide()
+    assert [state for _, state in address_cases(shop)] == ["closed", "open"]

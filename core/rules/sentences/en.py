@@ -502,6 +502,9 @@ SENTENCES: Final[dict[str, str]] = {
     "sent_before_doubt": "{location} was asked to ship order {order} from {channel} before this was known: {hold}. "
     "Stop it there if you still can.",
     "group_case_sent_before_doubt": "Orders that were sent before a doubt was known",
+    "address_changed": "The address of order {order} on {channel} changed after {location} was asked to ship it ({key}). "
+    "Tell {location}, or have the carrier redirect the parcel.",
+    "group_case_address_changed": "Addresses that changed after the request",
     "held_how": "To send it all the same: lockstep release {order} --hold {named} --note WHY",
     "group_held_finance": "Orders held: payment",
     "group_held_support": "Orders held: ask the buyer",

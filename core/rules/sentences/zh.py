@@ -426,6 +426,8 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_orders_missed": "拉取遗漏的订单",
     "sent_before_doubt": "订单 {order}（{channel}）已交给 {location} 发货，之后才发现：{hold}。如来得及请拦截。",
     "group_case_sent_before_doubt": "发货后才发现疑点的订单",
+    "address_changed": "订单 {order}（{channel}）在交给 {location} 发货（{key}）之后更改了地址。请通知 {location}，或请承运商改派。",
+    "group_case_address_changed": "发货请求之后更改的地址",
     "held_how": "确认无误后放行：lockstep release {order} --hold {named} --note 原因",
     "group_held_finance": "暂停的订单：付款",
     "group_held_support": "暂停的订单：需联系买家",

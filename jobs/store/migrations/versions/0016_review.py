@@ -47,6 +47,15 @@ def upgrade() -> None:
         ),
     )
     op.add_column(
+        "fulfillment",
+        sa.Column(
+            "label_mark",
+            sa.Text(),
+            nullable=True,
+            comment="of the address in its request; null: not made yet",
+        ),
+    )
+    op.add_column(
         "hold",
         sa.Column(
             "until",
