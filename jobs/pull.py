@@ -47,6 +47,7 @@ from jobs.store.store import Tx
 from jobs.store.untrusted import KIND as UNTRUSTED
 from jobs.store.untrusted import refusals, subject_of
 from jobs.terms import record_terms
+from jobs.wiring import Wiring
 
 #: How soon a walk that could not be completed is gone on with.
 UNFINISHED = timedelta(seconds=20)
@@ -304,14 +305,14 @@ def pull_acknowledgments(run: Run, connection: str) -> None:
     for batch in source.pull_acknowledgments(since=run.lease.cursor):
         with run.transaction() as tx:
             for one in batch.items:
-                record_acknowledgment(tx, run, connection, one)
+                record_acknowledgment(tx, run.wiring, connection, one)
             open_rejects(tx, connection, batch.rejects)
             tx.advance(batch.cursor)
 
 
-def _doubt(tx: Tx, run: Run, place: LocationId) -> None:
+def _doubt(tx: Tx, wiring: Wiring, place: LocationId) -> None:
     """A place that refuses again and again does not have what its figures say."""
-    rule = run.wiring.config.routing.untrusted
+    rule = wiring.config.routing.untrusted
     refused, sent = refusals(tx, place, since=tx.now - rule.within)
     if not rule.refusals or refused < rule.refusals or refused * 100 < rule.share * sent:
         return
@@ -323,11 +324,11 @@ def _doubt(tx: Tx, run: Run, place: LocationId) -> None:
         tx.wake("core/dates")
 
 
-def record_acknowledgment(tx: Tx, run: Run, connection: str, answer: Acknowledgment) -> None:
+def record_acknowledgment(tx: Tx, wiring: Wiring, connection: str, answer: Acknowledgment) -> None:
     """Accepted: their figure has taken the units off. Rejected: the units are routed elsewhere."""
     parcels = Parcels(tx)
     found = parcels.requested(answer.key)
-    if found is None or _ships_through(run, found.location) != connection:
+    if found is None or _ships_through(wiring, found.location) != connection:
         _open_unknown(tx, connection, answer.key)
         return
     subject = f"order {found.channel} {found.order}"
@@ -341,7 +342,7 @@ def record_acknowledgment(tx: Tx, run: Run, connection: str, answer: Acknowledgm
     )
     if answer.status is AcknowledgmentStatus.ACCEPTED and found.acknowledged_at is None:
         # Also where its parcel was told first: the figure lacks the units since the earlier one.
-        _absorb(tx, run, found, after=answer.at)
+        _absorb(tx, wiring, found, after=answer.at)
     if not (waiting or taken_back):
         return
     if refused:
@@ -351,6 +352,8 @@ def record_acknowledgment(tx: Tx, run: Run, connection: str, answer: Acknowledgm
             state=str(FulfillmentState.REJECTED),
             reference=answer.reference,
         )
+        for kind in ("request_overdue", "shipment_overdue"):
+            tx.close_case(kind, f"request {answer.key}")
         stock = Stock(tx)
         stock.release([row.id for row in parcels.open_reservations(found.order_id, found.number)])
         tx.decide(
@@ -359,11 +362,11 @@ def record_acknowledgment(tx: Tx, run: Run, connection: str, answer: Acknowledgm
                 "request_rejected", key=answer.key, location=found.location, word=answer.raw_status
             ),
         )
-        _doubt(tx, run, found.location)
+        _doubt(tx, wiring, found.location)
         orders = Orders(tx)
         orders.decide_again([found.order_id])
         # Never without a claim, not even until it is routed again (I3).
-        hold_units(tx, run.wiring, orders.load([found.order_id]))
+        hold_units(tx, wiring, orders.load([found.order_id]))
         tx.wake("core/orders")
     elif answer.status is AcknowledgmentStatus.ACCEPTED:
         parcels.mark(
@@ -388,9 +391,9 @@ def record_acknowledgment(tx: Tx, run: Run, connection: str, answer: Acknowledgm
         tx.open_case(Case("unreadable_record", f"acknowledgment {answer.key}", reason))
 
 
-def _absorb(tx: Tx, run: Run, found: Requested, *, after: datetime) -> None:
+def _absorb(tx: Tx, wiring: Wiring, found: Requested, *, after: datetime) -> None:
     """A place with a net figure took the units of a request off it."""
-    location = run.wiring.location(found.location)
+    location = wiring.location(found.location)
     if location and location.basis is SnapshotBasis.NET and not location.counting_channel:
         Held(tx).absorb(found.order_id, found.number, after=after)
 
@@ -410,7 +413,7 @@ def record_notice(tx: Tx, run: Run, connection: str, notice: ShipmentNotice) -> 
     """A parcel: its units leave the ledger, its confirmation and its tracking become work."""
     parcels = Parcels(tx)
     found = parcels.requested(notice.key)
-    if found is None or _ships_through(run, found.location) != connection:
+    if found is None or _ships_through(run.wiring, found.location) != connection:
         _open_unknown(tx, connection, notice.key)
         return
     if parcels.has_parcel(found.order_id, notice.tracking_number):
@@ -529,8 +532,8 @@ def _consume(
     )
 
 
-def _ships_through(run: Run, location: LocationId) -> str:
-    found = run.wiring.location(location)
+def _ships_through(wiring: Wiring, location: LocationId) -> str:
+    found = wiring.location(location)
     return found.ships_through if found else ""
 
 

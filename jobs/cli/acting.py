@@ -14,14 +14,17 @@ from rich.text import Text
 from sqlalchemy import or_, select, update
 
 from core.errors import ConfigError
+from core.model.fulfillment import Acknowledgment, AcknowledgmentStatus, FulfillmentState
 from core.rules.modes import Mode
 from jobs import adopt as adoption
 from jobs.bootstrap import Application
 from jobs.cli.shared import ByOption, ConfigOption, JsonOption, application, console, person, show
+from jobs.pull import record_acknowledgment
 from jobs.purchase import record_sent
 from jobs.reservations import record_landed
 from jobs.store.effects import Effects
 from jobs.store.orders import Orders
+from jobs.store.parcels import Parcels, Requested
 from jobs.store.permissions import EVERYWHERE, PURCHASES, WRITING_FLOWS, Permissions
 from jobs.store.store import Tx
 from jobs.store.tables import cases, effect, hold, offer, orders
@@ -38,6 +41,7 @@ def register(app: typer.Typer) -> None:
     app.command()(adopt)
     app.command()(release)
     app.command()(settle)
+    app.command()(withdraw)
     case = typer.Typer(help="Settle a Case.", no_args_is_help=True)
     case.command(name="close")(close_case)
     case.command(name="approve")(approve_case)
@@ -334,6 +338,47 @@ def settle(
         flow, owner = _unit_of(parked.kind, connection=parked.connection, scope=parked.scope)
         tx.wake(f"{owner}/{flow}", "core/orders")
     console().print(Text(f"{key}: {'landed' if landed else 'is sent again'}"))
+
+
+def withdraw(
+    key: Annotated[str, typer.Argument(help="the key of a request, as its Case names it")],
+    note: Annotated[
+        str, typer.Option(help="who said at the place that it will not ship, and when")
+    ],
+    config: ConfigOption = None,
+    by: ByOption = None,
+) -> None:
+    """A place confirmed that it will not ship a request: its units are routed elsewhere.
+
+    Ask the place first: what it ships all the same is shipped twice. Exits 1 where the request cannot be
+    withdrawn (any more).
+    """
+    with application(config) as app, app.store.transaction() as tx:
+        found, row = Parcels(tx).requested(key), Effects(tx).request_of(key)
+        why = _why_not_withdrawn(found, row)
+        if found is None or why:
+            console().print(Text(f"{key!r} {why}"))
+            raise typer.Exit(1)
+        answer = Acknowledgment(
+            key, AcknowledgmentStatus.REJECTED, tx.now, raw_status=f"withdrawn by {person(by)}"
+        )
+        through = app.wiring.location(found.location)
+        record_acknowledgment(tx, app.wiring, through.ships_through if through else "", answer)
+        tx.audit(person(by), "withdraw", key, note=note)
+    console().print(Text(f"{key}: {found.location} does not ship it; it is routed again"))
+
+
+def _why_not_withdrawn(found: Requested | None, state: str | None) -> str:
+    """What keeps a request from being withdrawn; "" where nothing does."""
+    if found is None:
+        return "is no request"
+    if any(shipped for _, _, shipped in found.lines.values()):
+        return f"was shipped by {found.location}, in part at least"
+    if found.state not in (FulfillmentState.REQUESTED, FulfillmentState.ACKNOWLEDGED):
+        return f"is {found.state}: nobody was asked to ship it, or it is over"
+    if state != "done":
+        return "is being handed over, or nobody can tell whether it was: see `lockstep settle`"
+    return ""
 
 
 def _unit_of(kind: str, *, connection: str, scope: str) -> tuple[str, str]:

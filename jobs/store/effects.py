@@ -192,6 +192,12 @@ class Effects:
             ).rowcount
         )
 
+    def request_of(self, key: str) -> str | None:
+        """How far the request of this key is; None: there is none."""
+        return self._tx.connection.execute(
+            select(effect.c.state).where(effect.c.key == key, effect.c.kind == "request")
+        ).scalar_one_or_none()
+
     def staged(self, one: EffectRow) -> None:
         """The file lies there whole under its staging name; only now may it be renamed."""
         self._set(one.id, {"state": str(EffectState.STAGED), "settle_until": None})

@@ -260,7 +260,7 @@ class Shop:
         run = self.run(f"{through}/acknowledgments")
         with run.transaction() as tx:
             one = Acknowledgment(key, status, self.clock.now())
-            pull.record_acknowledgment(tx, run, through, one)
+            pull.record_acknowledgment(tx, run.wiring, through, one)
 
     def ship(
         self, key: str, *units: tuple[str, int], number: str = "1Z1", through: str = "home-files"

@@ -113,7 +113,7 @@ class Timeline:
             run = self.shop.run(f"{THROUGH}/acknowledgments")
             with run.transaction() as tx:
                 answer = Acknowledgment(key, AcknowledgmentStatus.ACCEPTED, at)
-                pull.record_acknowledgment(tx, run, THROUGH, answer)
+                pull.record_acknowledgment(tx, run.wiring, THROUGH, answer)
         elif fact == "notice":
             run = self.shop.run(f"{THROUGH}/notices")
             with run.transaction() as tx:

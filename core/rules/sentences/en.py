@@ -110,8 +110,10 @@ SENTENCES: Final[dict[str, str]] = {
     "have what its figures say. It gets no more orders; those that only it can fill wait. Channels still show its units: "
     "have it count, then close this Case.",
     "request_rejected": '{location} rejected request {key} ("{word}"); its units are routed elsewhere.',
-    "request_overdue": "{location} has not answered request {key} in the agreed time.",
-    "shipment_overdue": "{location} has not shipped request {key} in the agreed time.",
+    "request_overdue": "{location} has not answered request {key} in the agreed time. Ask there; if it will not ship: "
+    "lockstep withdraw {key} --note WHO_SAID_SO",
+    "shipment_overdue": "{location} has not shipped request {key} in the agreed time. Ask there; if it will not ship: "
+    "lockstep withdraw {key} --note WHO_SAID_SO",
     "unknown_request": "{source} speaks of request {key}, which is not one of ours.",
     "wrong_units_shipped": "{location} shipped units that request {key} did not ask for: {units}.",
     "shipment_received": "{location} shipped request {key}: {units:unit|units}, {carrier} {number}.",

@@ -100,8 +100,8 @@ SENTENCES: Final[dict[str, str]] = {
     "location_untrusted": "{location} 拒绝了最近 {sent} 个发货请求中的 {refused} 个（{within}）：它的库存数字不可信。不再向它分配订单；"
     "只有它能发的订单会等待。渠道仍显示其库存：请让其盘点，然后关闭此事项。",
     "request_rejected": "{location} 拒绝了发货请求 {key}（“{word}”）；这些商品将改由别处发货。",
-    "request_overdue": "{location} 未在约定时间内答复发货请求 {key}。",
-    "shipment_overdue": "{location} 未在约定时间内发出发货请求 {key} 的商品。",
+    "request_overdue": "{location} 未在约定时间内答复发货请求 {key}。请询问对方；若不再发货：lockstep withdraw {key} --note 谁说的",
+    "shipment_overdue": "{location} 未在约定时间内发出发货请求 {key} 的商品。请询问对方；若不再发货：lockstep withdraw {key} --note 谁说的",
     "unknown_request": "{source} 提到了发货请求 {key}，但这不是我们发出的。",
     "wrong_units_shipped": "{location} 发出了发货请求 {key} 中没有的商品：{units}。",
     "shipment_received": "{location} 已按发货请求 {key} 发出 {units} 件，{carrier} {number}。",
