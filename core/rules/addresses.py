@@ -33,6 +33,8 @@ _PLACEHOLDERS = frozenset(
         "to be announced", "undefined", "unknown", "xx", "xxx",
     }
 )  # fmt: skip
+#: The same where a name belongs: some of the others are names.
+_NO_NAMES = frozenset({"asdf", "asdfg", "n a", "qwerty", "test", "undefined", "unknown", "xxx"})
 #: The spellings that one address comes in most often (USPS Publication 28, appendices B and C).
 _SHORT = {
     "apartment": "apt", "avenue": "ave", "boulevard": "blvd", "building": "bldg", "circle": "cir",
@@ -71,6 +73,7 @@ def undeliverable(address: Address) -> tuple[tuple[str, str], ...]:
     """(part, why) of parts that are there and that no US carrier could deliver by.
 
     `why` is `placeholder`, `no_number`, `mail_or_link` or `script` (no Latin letter or digit in it).
+    Of a name only a stopgap is odd: parcels are delivered by where they go, and "Na" is a name.
     Addresses abroad are judged by whoever ships there.
     """
     if not is_american(address):
@@ -80,7 +83,9 @@ def undeliverable(address: Address) -> tuple[tuple[str, str], ...]:
         text = getattr(address, part).strip()
         if part == "name" and not text:
             text = address.company.strip()
-        why = _unfit(text) if text else None
+        why = _unfit(text, _NO_NAMES if part == "name" else _PLACEHOLDERS) if text else None
+        if part == "name" and why == "script":
+            why = None
         if why is None and part == "line1" and text and not _has_number(address):
             why = "no_number"
         if why:
@@ -88,11 +93,11 @@ def undeliverable(address: Address) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _unfit(text: str) -> str | None:
+def _unfit(text: str, stopgaps: Collection[str]) -> str | None:
     words = " ".join(_WORD.findall(text.casefold()))
     if "@" in text or "://" in text or "www." in text.casefold():
         return "mail_or_link"
-    if words in _PLACEHOLDERS or (len(words) > 2 and len(set(words)) == 1) or not words:
+    if words in stopgaps or (len(words) > 2 and len(set(words)) == 1) or not words:
         return "placeholder"
     if not any(_is_latin(letter) for letter in words):
         return "script"
