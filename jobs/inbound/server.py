@@ -5,6 +5,7 @@ It answers at once and does nothing: remotes count a slow answer as none (Shopif
 
 from __future__ import annotations
 
+import socket
 import threading
 from typing import Any
 
@@ -20,7 +21,7 @@ from jobs.inbound.hints import Hints
 
 #: The largest body that is read. An order of 500 lines is some 2 MB.
 MOST_BYTES = 5_000_000
-#: Real seconds to start, and to stop.
+#: Real seconds to stop.
 PATIENCE = 5.0
 #: Requests handled at once; more are refused, and sent again by who sent them.
 AT_ONCE = 64
@@ -81,8 +82,6 @@ class Receiver:
     def __init__(self, hints: Hints, log: Any, *, host: str, port: int) -> None:
         config = uvicorn.Config(
             application(hints, log),
-            host=host,
-            port=port,
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -95,29 +94,31 @@ class Receiver:
         )
         self._host, self._port = host, port
         self._server = _Quiet(config)
-        self._thread = threading.Thread(target=self._server.run, name="inbound", daemon=True)
+        self._listener: socket.socket | None = None
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Raises LockstepError when it cannot listen there."""
-        self._thread.start()
-        waited = threading.Event()
-        for _ in range(int(PATIENCE / 0.02)):
-            if self._server.started:
-                return
-            if not self._thread.is_alive():
-                break
-            waited.wait(0.02)
-        raise LockstepError(
-            f"cannot listen on {self._host}:{self._port} (inbound): is something else there? "
-            "Name another port under `inbound`, or leave it out"
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        try:
+            self._listener = socket.create_server((self._host, self._port), family=family)
+        except OSError as error:
+            raise LockstepError(
+                f"cannot listen on {self._host}:{self._port} (inbound): {error.strerror}. Name another "
+                "port or host under `inbound`, or leave it out"
+            ) from None
+        self._thread = threading.Thread(
+            target=self._server.run, args=([self._listener],), name="inbound", daemon=True
         )
+        self._thread.start()
 
     @property
     def port(self) -> int:
         """Where it listens."""
-        (listener, *_) = self._server.servers
-        return int(listener.sockets[0].getsockname()[1])
+        assert self._listener is not None, "it was started"
+        return int(self._listener.getsockname()[1])
 
     def stop(self) -> None:
         self._server.should_exit = True
-        self._thread.join(PATIENCE)
+        if self._thread is not None:
+            self._thread.join(PATIENCE)

@@ -123,6 +123,10 @@ class ChannelRig(Rig):
         placed = self.simulator.place_order({"lines": [line]})
         return str(placed.get("name") or placed["id"])
 
+    def call(self) -> tuple[dict[str, str], bytes]:
+        """How the remote calls us when something was sold: headers in small letters, and the body."""
+        raise NotImplementedError("this remote calls nobody")
+
     @abstractmethod
     def tracking_numbers(self, order: Order) -> list[str]:
         """Parcels of the order, as the remote's own books show them."""
@@ -167,6 +171,13 @@ class ShopifyRig(ChannelRig):
     @property
     def places(self) -> tuple[str, ...]:  # type: ignore[override]
         return tuple(self.simulator.shop.locations)
+
+    def call(self) -> tuple[dict[str, str], bytes]:
+        # Nobody listens there: only what is sent is looked at.
+        hooks = self.simulator.subscribe("http://127.0.0.1:9/hooks")
+        self.sell()
+        sent = hooks.settle()[0]
+        return {name.lower(): value for name, value in hooks.headers(sent).items()}, sent.body
 
     def stock_up(self) -> None:
         """It has them already."""

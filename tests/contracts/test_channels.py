@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
+import pytest
+
+from core.errors import Unauthorized
 from core.model.catalog import Listing, OfferChange, OfferKey, OfferOutcome
 from core.model.orders import Order
 from core.ports import (
     Batch,
     BulkOfferTarget,
     BulkStage,
+    HintSource,
+    Listed,
     ListingSource,
     OfferTarget,
+    OrderCensus,
     OrderSource,
     ShelfReport,
     ShelfSource,
@@ -137,6 +144,82 @@ class TestOrderSource:
         # then each page keeps what it was made of
         for batch in batches:
             assert {name for name, _ in batch.raw} >= {one.remote_id for one in batch.items}
+
+
+def census(rig: ChannelRig, *, days: float = 3) -> Batch[Listed]:
+    """What is listed, however many runs the remote needs for it; the last batch with all items."""
+    cursor, found = None, []
+    first = rig.clock.now() - timedelta(days=days)
+    for _ in range(20):
+        for batch in rig.connector.list_orders(since=cursor, first=first):
+            cursor = batch.cursor
+            found += batch.items
+            if batch.complete_to is not None:
+                return replace(batch, items=tuple(found))
+        rig.pass_time(120)
+    raise AssertionError("the list never ended")
+
+
+class TestOrderCensus:
+    capability = OrderCensus
+
+    def test_every_order_is_listed_once_by_the_id_it_is_pulled_by(self, rig: ChannelRig) -> None:
+        # given five orders
+        for _ in range(5):
+            rig.sell()
+        began = rig.clock.now()
+
+        # when they are listed, and pulled
+        found = census(rig)
+
+        # then both name the same, and the list says until when it is whole
+        ids = [one.remote_id for one in found.items]
+        assert len(ids) == len(set(ids)) == 5
+        assert set(ids) == set(orders_of(pull(rig)))
+        assert found.complete_to is not None
+        assert began <= found.complete_to <= rig.clock.now()
+
+    def test_only_what_was_placed_in_that_time_is_listed_with_when_that_was(
+        self, rig: ChannelRig
+    ) -> None:
+        # given an old order and a new one
+        rig.sell()
+        rig.pass_time(2 * 86_400)
+        before = rig.clock.now().replace(microsecond=0)
+        rig.sell()
+
+        # when only a day is asked for
+        (found,) = census(rig, days=1).items
+
+        # then it is the new one
+        assert before <= found.placed_at <= rig.clock.now()
+        assert len(census(rig).items) == 2
+
+    def test_without_orders_the_list_is_whole_and_empty(self, rig: ChannelRig) -> None:
+        assert census(rig).items == ()
+
+
+class TestHintSource:
+    capability = HintSource
+
+    def test_a_call_of_the_remote_s_own_names_flows(self, rig: ChannelRig) -> None:
+        # given a sale of which it calls
+        headers, body = rig.call()
+
+        # then there is work for the flow that pulls orders, as often as it is told
+        assert "orders" in rig.connector.hinted(headers, body)
+        assert rig.connector.hinted(headers, body) == rig.connector.hinted(headers, body)
+        assert rig.connector.topics
+
+    def test_what_somebody_else_sends_is_refused_and_not_repeated(self, rig: ChannelRig) -> None:
+        # given the same call with another body, and without what proves it
+        headers, body = rig.call()
+
+        # then both are refused, in words of ours
+        for forged, sent in ((headers, body + b" forged"), ({}, body), ({}, b"")):
+            with pytest.raises(Unauthorized) as refused:
+                rig.connector.hinted(forged, sent)
+            assert "forged" not in str(refused.value)
 
 
 class TestListingSource:
