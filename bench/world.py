@@ -7,7 +7,7 @@ import random
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -60,6 +60,7 @@ locations:
 policies:
   - {{name: clearance, when: 'sku.id.endsWith("7")', percent: 80, cap: 50}}
 review:
+  {review}
   rules:
     - {{name: large, when: 'order.total > 500000'}}
 """
@@ -112,8 +113,11 @@ def database(kind: str, within: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def shop(url: str, within: Path, *, clock: Clock | None = None) -> Iterator[Shop]:
-    """Build from a configuration file, as the daemon does, with every flow set to act."""
+def shop(
+    url: str, within: Path, *, clock: Clock | None = None, review: Sequence[str] = ()
+) -> Iterator[Shop]:
+    """Build from a configuration file, as the daemon does, with every flow set to act. `review`: lines
+    of that section."""
     log.configure(level="error")
     path = within / "lockstep.yaml"
     text = _CONFIG.format(
@@ -121,6 +125,7 @@ def shop(url: str, within: Path, *, clock: Clock | None = None) -> Iterator[Shop
         folder=within,
         route_from=ROUTE_FROM.isoformat(),
         secret="${env:BENCH_SECRET}",
+        review="\n  ".join(review),
     )
     path.write_text(text)
     application = build(path, environment={"BENCH_STORE": url, "BENCH_SECRET": "none"}, clock=clock)

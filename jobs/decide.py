@@ -52,9 +52,11 @@ def decide_orders(run: Run) -> timedelta | None:
 
     Returns how soon a Hold ends of itself, where one does.
     """
-    with run.transaction() as tx:
-        orders = Orders(tx)
-        orders.decide_again(orders.held_until(tx.now))
+    with run.reading() as tx:
+        ended = Orders(tx).held_until(tx.now)
+    if ended:
+        with run.transaction() as tx:
+            Orders(tx).decide_again(ended)
     while True:
         with run.transaction() as tx:
             numbers = Orders(tx).undecided(limit=ORDERS_AT_ONCE)
