@@ -10,9 +10,9 @@ from sqlalchemy import select
 
 from config.expressions import RuleFailed
 from core.model.cases import Case, Severity
-from core.model.catalog import Sku
+from core.model.catalog import FulfilledBy, Sku
 from core.model.fulfillment import FulfillmentState, TrackingStatus
-from core.model.orders import Hold, OrderStage
+from core.model.orders import Hold, OrderLine, OrderStage
 from core.model.reasons import Reason
 from core.rules.addresses import label_mark
 from core.rules.allocation import Allocation
@@ -180,10 +180,22 @@ def _after_sending(tx: Tx, record: OrderRecord, verdict: Verdict) -> Verdict:
 def _is_sent(record: OrderRecord) -> bool:
     """Every unit was asked for, and every request left, or may have."""
     live = _live(record)
+    if any(_is_unknown(record, line) for line in record.order.lines):
+        return False  # nobody was asked for it, and nobody can be
     return (
         bool(live)
         and all(one.effect in _SENT or one.state in _SHIPPED for one in live)
         and all(units <= 0 for units in needs(record).values())
+    )
+
+
+def _is_unknown(record: OrderRecord, line: OrderLine) -> bool:
+    """A line that is to ship, of a Sku nobody knows."""
+    return (
+        line.fulfilled_by is FulfilledBy.US
+        and line.requires_shipping
+        and line.current > line.fulfilled
+        and record.resolved[line.remote_id].sku is None
     )
 
 

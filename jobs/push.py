@@ -302,7 +302,8 @@ def _ship_request(record: OrderRecord, effect: EffectRow, *, at: datetime) -> Sh
             for (line, sku), (quantity, per_unit, _) in sorted(found.lines.items())
         ),
         ship_to=record.order.ship_to or Address(),
-        service=found.service or record.order.service,
+        # A place of which no services are known is told which the shop's rules want.
+        service=found.service or "/".join(record.asked.services or ()) or record.order.service,
         requested_at=at,
         ship_by=record.order.ship_by,
         note="; ".join(record.asked.notes),

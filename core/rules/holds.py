@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from core.model.reasons import Arg
+
 
 class Role(StrEnum):
     """Who looks after what stopped. Who that is, the shop says."""
@@ -45,6 +47,15 @@ class HoldKind:
     releasable: bool = True
     #: whether somebody is told; what is usual, or ends of itself, is only listed
     told: bool = True
+    #: what it says that a release is about; None: all of it. One that says something else of these
+    #: holds again.
+    evidence: tuple[str, ...] | None = None
+
+    def same(self, said: Mapping[str, Arg], now: Mapping[str, Arg]) -> bool:
+        """Whether a release of what it said then counts for what it says now."""
+        if self.evidence is None:
+            return dict(said) == dict(now)
+        return all(said.get(name) == now.get(name) for name in self.evidence)
 
 
 KINDS: Mapping[str, HoldKind] = {
@@ -65,11 +76,13 @@ KINDS: Mapping[str, HoldKind] = {
     "billing_elsewhere": HoldKind(Role.RISK, Ends.CHANNEL),
     "high_value": HoldKind(Role.RISK, Ends.PERSON),
     "first_order": HoldKind(Role.RISK, Ends.PERSON),
-    "velocity": HoldKind(Role.RISK, Ends.PERSON),
+    # An earlier order that is canceled changes the count and not the doubt.
+    "velocity": HoldKind(Role.RISK, Ends.PERSON, evidence=()),
     "freight_forwarder": HoldKind(Role.RISK, Ends.CHANNEL),
     # goods
     "unknown_sku": HoldKind(Role.CATALOG, Ends.CONFIGURATION),
-    "price_unlike": HoldKind(Role.CATALOG, Ends.PERSON),
+    # What the listing asks later is no news of what was paid.
+    "price_unlike": HoldKind(Role.CATALOG, Ends.PERSON, evidence=("paid",)),
     "quantity_unlike": HoldKind(Role.OPERATIONS, Ends.PERSON),
     "restricted": HoldKind(Role.OPERATIONS, Ends.CHANNEL),
     # the order itself

@@ -112,8 +112,8 @@ def _is_ours(line: OrderLine) -> bool:
 
 
 def _is_released(hold: Hold, released: Mapping[str, Mapping[str, Arg]]) -> bool:
-    said = released.get(hold.code)
-    return said is not None and KINDS[hold.code].releasable and dict(said) == dict(hold.reason.args)
+    said, kind = released.get(hold.code), KINDS[hold.code]
+    return said is not None and kind.releasable and kind.same(said, hold.reason.args)
 
 
 def _holds(

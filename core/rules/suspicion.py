@@ -192,16 +192,19 @@ def _prices(
 ) -> Reason | None:
     if limits.price is None:
         return None
-    found = []
+    found, paid = [], []
     for line in lines:
         asked = beside.asked.get(line.remote_id, 0)
         if line.unit_price is None or asked <= 0:
             continue
-        paid = line.unit_price.amount
-        if abs(paid - asked) * 100 > limits.price * asked:
-            percent = round(Fraction(100 * (paid - asked), asked))
+        price = line.unit_price.amount
+        if abs(price - asked) * 100 > limits.price * asked:
+            percent = round(Fraction(100 * (price - asked), asked))
             found.append(f"{_named(line)} {percent:+d} %")
-    return Reason.of("price_unlike", order=order.name, lines=", ".join(found)) if found else None
+            paid.append(f"{line.remote_id} {line.unit_price}")
+    if not found:
+        return None
+    return Reason.of("price_unlike", order=order.name, lines=", ".join(found), paid=", ".join(paid))
 
 
 def _quantities(

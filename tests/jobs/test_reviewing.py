@@ -219,6 +219,13 @@ def test_many_orders_of_one_buyer_or_to_one_door_wait(make: Make):
     assert [stage(shop, one) for one in "1235"] == ["routed"] * 4
     assert holds(shop, "4") == {"velocity": {"count": 4, "minutes": 60}}
 
+    # a release stands though one of the others is canceled
+    release(shop, "4", "velocity")
+    gone = order("1", ship_to=ADA, placed_at=minutes(0), canceled_at=minutes(40))
+    take(shop, replace(gone, updated_at=minutes(40)))
+    take(shop, order("4", ship_to=ADA, placed_at=minutes(30), updated_at=minutes(41), tags=("x",)))
+    assert stage(shop, "4") == "routed"
+
 
 # --- goods -------------------------------------------------------------------------------------------
 
@@ -243,8 +250,18 @@ def test_a_price_far_from_what_the_listing_asks_waits(make: Make):
     take(shop, order("1", line(unit_price=Money(199, "USD"))), order("2"))
     take(shop, order("3", line(unit_price=Money(199, "EUR"))))
 
-    assert holds(shop, "1") == {"price_unlike": {"lines": "TEA -90 %"}}
+    said = {"lines": "TEA -90 %", "paid": "L1 1.99 USD"}
+    assert holds(shop, "1") == {"price_unlike": said}
     assert (stage(shop, "2"), stage(shop, "3")) == ("routed", "routed")
+
+    # a release is about what was paid: another listing price is no news, another paid price is
+    release(shop, "1", "price_unlike")
+    shop.list("variant-TEA", "TEA", price=Money(9999, "USD"))
+    paid = line(unit_price=Money(199, "USD"))
+    take(shop, order("1", paid, updated_at=minutes(1), tags=("vip",)))
+    assert stage(shop, "1") == "routed"
+    take(shop, order("1", replace(paid, unit_price=Money(99, "USD")), updated_at=minutes(2)))
+    assert set(holds(shop, "1")) == {"price_unlike"}
 
 
 def test_a_quantity_is_measured_by_what_others_took(make: Make):
@@ -392,6 +409,17 @@ def test_an_address_that_is_found_odd_after_sending_disturbs_nobody(make: Make):
 
     assert stage(shop, "1") == "routed"
     assert rows(shop.store, cases) == []
+
+
+def test_a_line_that_joins_after_sending_and_nobody_knows_is_not_lost(make: Make):
+    shop = make(changes={"skus:\n": "skus:\n  accept_channel_skus: false\n"})
+    take(shop, order("1"))
+    sent(shop)
+
+    take(shop, order("1", line(), line("L2", sku="NEW"), updated_at=minutes(1)))
+
+    assert set(holds(shop, "1")) == {"unknown_sku"}
+    assert stage(shop, "1") == "held"
 
 
 def test_a_buyer_who_asks_to_cancel_after_sending_is_heard(make: Make):
