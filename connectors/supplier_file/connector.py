@@ -12,8 +12,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from connectors.supplier_file import mapping, purchases
-from connectors.supplier_file.client import (
+from connectors.folders.cursor import Walk
+from connectors.folders.ftps import FtpsTransport
+from connectors.folders.places import Ftps, LocalFolder, Sftp
+from connectors.folders.sftp import SftpTransport
+from connectors.folders.transport import (
     Deliveries,
     Entry,
     LocalTransport,
@@ -22,13 +25,11 @@ from connectors.supplier_file.client import (
     one_component,
     spooled,
 )
-from connectors.supplier_file.cursor import Walk
+from connectors.supplier_file import mapping, purchases
 from connectors.supplier_file.files import File
-from connectors.supplier_file.ftps import FtpsTransport
 from connectors.supplier_file.https import HttpsDeliveries
 from connectors.supplier_file.imap import ImapDeliveries
-from connectors.supplier_file.settings import Ftps, Https, InFolder, LocalFolder, Settings, Sftp
-from connectors.supplier_file.sftp import SftpTransport
+from connectors.supplier_file.settings import Https, InFolder, Settings
 from connectors.supplier_file.stock import stock_of
 from core.errors import ConnectorError, Rejected, Unauthorized
 from core.model.fulfillment import Acknowledgment, ShipmentNotice, ShipRequest

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from urllib.parse import unquote, urlsplit
 
+from connectors.folders.transport import Arrival, digest_of, spooled
 from connectors.http import Http, retrying
-from connectors.supplier_file.client import Arrival, digest_of, spooled
 from connectors.supplier_file.settings import Https
 from core.errors import Rejected, Unauthorized
 from core.ports import Clock

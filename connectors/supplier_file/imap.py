@@ -29,7 +29,7 @@ from imap_tools.errors import (
     UnexpectedCommandStatusError,
 )
 
-from connectors.supplier_file.client import Arrival, one_component, spooled
+from connectors.folders.transport import Arrival, one_component, spooled
 from connectors.supplier_file.settings import Imap
 from core.errors import Rejected, Unauthorized, Unavailable
 

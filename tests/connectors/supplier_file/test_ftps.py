@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 
 import pytest
 
+from connectors.folders.ftps import FtpsTransport
+from connectors.folders.places import Ftps
 from connectors.supplier_file.connector import SupplierFile, connect
-from connectors.supplier_file.ftps import FtpsTransport
-from connectors.supplier_file.settings import Ftps, Settings
+from connectors.supplier_file.settings import Settings
 from core.errors import Rejected, Unauthorized, Unavailable
 from core.ports import Handover
 from jobs.clock import ManualClock

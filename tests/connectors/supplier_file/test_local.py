@@ -11,9 +11,9 @@ import pytest
 from pydantic import ValidationError
 
 from connectors import registry
-from connectors.supplier_file.client import Entry, LocalTransport
+from connectors.folders.cursor import REMEMBERED, Walk
+from connectors.folders.transport import Entry, LocalTransport
 from connectors.supplier_file.connector import SupplierFile, connect
-from connectors.supplier_file.cursor import REMEMBERED, Walk
 from connectors.supplier_file.settings import Settings
 from core.errors import Rejected
 from core.ports import Handover

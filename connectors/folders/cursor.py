@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from connectors.supplier_file.client import Entry
+from connectors.folders.transport import Entry
 from core.ports import Cursor
 
 #: Files that are gone from the folder are remembered this many long: a mount that shows nothing

@@ -17,9 +17,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import BinaryIO, TypeVar
 
-from connectors.supplier_file.client import Entry
-from connectors.supplier_file.folders import Folders
-from connectors.supplier_file.settings import Ftps
+from connectors.folders.paths import Folders
+from connectors.folders.places import Ftps
+from connectors.folders.transport import Entry
 from core.errors import ConnectorError, Unauthorized, Unavailable
 
 T = TypeVar("T")

@@ -16,9 +16,9 @@ import asyncssh
 from asyncssh.constants import FILEXFER_TYPE_REGULAR
 from asyncssh.public_key import get_default_public_key_algs
 
-from connectors.supplier_file.client import Entry
-from connectors.supplier_file.folders import Folders
-from connectors.supplier_file.settings import Sftp
+from connectors.folders.paths import Folders
+from connectors.folders.places import Sftp
+from connectors.folders.transport import Entry
 from core.errors import ConnectorError, Rejected, Unauthorized, Unavailable
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Callable
 from typing import TypeVar
 
-from connectors.supplier_file.client import one_component
+from connectors.folders.transport import one_component
 from core.errors import Rejected, Unavailable, UnknownOutcome
 
 T = TypeVar("T")
