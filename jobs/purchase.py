@@ -157,10 +157,13 @@ def _needed(lines: Iterable[Line]) -> date | None:
 
 
 def _number(row: Row[Any], lines: Sequence[PurchaseLine], day: date) -> str:
-    """PO-acme-20261126-3F9C2A: the same approval of the same plan is the same number."""
+    """PO-20261126-3F9C2A7B: the same approval of the same plan is the same number.
+
+    20 letters whatever the supplier is called: X12 has room for 22 (data element 324).
+    """
     what = [row.scope, row.created_at.isoformat(), [[one.sku, one.quantity] for one in lines]]
-    digest = hashlib.sha256(json_text(what).encode()).hexdigest()[:6].upper()
-    return f"PO-{row.scope}-{day:%Y%m%d}-{digest}"
+    digest = hashlib.sha256(json_text(what).encode()).hexdigest()[:8].upper()
+    return f"PO-{day:%Y%m%d}-{digest}"
 
 
 def _add(tx: Tx, wiring: Wiring, supplier: Supplier, order: PurchaseOrder, *, by: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from connectors.edi import mapping as edi
 from core.errors import Rejected, Unavailable, UnknownOutcome
 from core.model.money import Money
 from core.model.purchasing import PurchaseAnswer, PurchaseOrder
@@ -86,6 +87,15 @@ def test_an_approved_plan_is_one_order_and_cannot_be_approved_again(market: Mark
     assert [row["number"] for row in rows(market.shop.store, purchase_order)] == [order.number]
     assert level(market) == (20, order.lines[0].quantity)
     assert market.plans() == {}
+
+
+def test_an_order_can_be_written_in_x12_whatever_its_supplier_is_called(market: Market):
+    order = market.approve(plan_of(market), skus=["TEA"])
+
+    body = edi.purchase_order(order, edi.Words())
+
+    assert body[1][:4] == ["BEG", "00", "SA", order.number]
+    assert order.supplier not in order.number
 
 
 def test_of_two_people_who_approve_one_plan_at_once_one_orders(market: Market):
