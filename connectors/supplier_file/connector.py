@@ -6,32 +6,23 @@ cursor. In the folders for what goes out we write `KEY.part` and rename it to `K
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 from typing import BinaryIO, TypeVar
 
 from connectors.folders.cursor import Walk
-from connectors.folders.ftps import FtpsTransport
+from connectors.folders.inbox import Inbox
+from connectors.folders.outbox import Outbox
 from connectors.folders.places import Ftps, LocalFolder, Sftp
-from connectors.folders.sftp import SftpTransport
-from connectors.folders.transport import (
-    Deliveries,
-    Entry,
-    LocalTransport,
-    Transport,
-    digest_of,
-    one_component,
-    spooled,
-)
+from connectors.folders.reach import transport_to
+from connectors.folders.transport import Deliveries, Transport
 from connectors.supplier_file import mapping, purchases
 from connectors.supplier_file.files import File
 from connectors.supplier_file.https import HttpsDeliveries
 from connectors.supplier_file.imap import ImapDeliveries
-from connectors.supplier_file.settings import Https, InFolder, Settings
+from connectors.supplier_file.settings import Https, Imap, InFolder, Settings
 from connectors.supplier_file.stock import stock_of
-from core.errors import ConnectorError, Rejected, Unauthorized
+from core.errors import Rejected, Unauthorized
 from core.model.fulfillment import Acknowledgment, ShipmentNotice, ShipRequest
 from core.model.purchasing import PurchaseAnswer, PurchaseOrder
 from core.model.stock import StockSnapshot
@@ -56,12 +47,6 @@ T = TypeVar("T")
 #: What a reader makes of a file: items, rejects, raw records by key.
 Content = tuple[list[T], list[Reject], list[tuple[str, str]]]
 
-#: Names that uploading programs give to what is not whole yet.
-_UNFINISHED = (".part", ".filepart", ".tmp", ".partial")
-
-#: Bytes: what most file systems allow, less the suffix and the room OpenSSH's link needs.
-_LONGEST_STEM = 240
-
 #: Characters of an unreadable file that its Case keeps.
 _EXCERPT = 20_000
 
@@ -77,7 +62,7 @@ class SupplierFile(
         *,
         settings: Settings,
         transport: Transport | None,
-        deliveries: Deliveries | None = None,
+        deliveries: Deliveries,
         inside: Inside,
     ) -> None:
         self.name = name
@@ -88,9 +73,9 @@ class SupplierFile(
         self._inside = inside
 
     def close(self) -> None:
-        for held in (self._transport, self._deliveries):
-            if held is not None:
-                held.close()
+        self._deliveries.close()
+        if self._transport is not None:
+            self._transport.close()
 
     def check(self) -> CheckReport:
         """Log in and look into every configured folder. A missing one is a problem."""
@@ -120,10 +105,7 @@ class SupplierFile(
         return CheckReport(name=there, facts=tuple(facts), problems=tuple(problems))
 
     def _look(self, folder: str) -> str:
-        if self._deliveries is not None:
-            return self._deliveries.look(folder)
-        count = len(self._folders().entries(folder))
-        return f"{count} file{'s' if count != 1 else ''}"
+        return self._deliveries.look(folder)
 
     def _folders(self) -> Transport:
         """Where files lie in folders. A place that only hands files out was refused before."""
@@ -174,76 +156,18 @@ class SupplierFile(
         """A batch for each new file, and a last one without items that keeps what was seen."""
         if folder is None:
             yield Batch((), Walk.of(since).cursor(), complete_to=self._clock.now())
-        elif self._deliveries is not None:
-            yield from self._delivered(self._deliveries, folder, since, kind, read)
         else:
-            yield from self._walked(self._folders(), folder, since, kind, read)
-
-    def _walked(
-        self,
-        transport: Transport,
-        folder: InFolder,
-        since: Cursor | None,
-        kind: str,
-        read: Callable[[File], Content[T]],
-    ) -> Iterator[Batch[T]]:
-        walk, now = Walk.of(since), self._clock.now()
-        entries = [e for e in transport.entries(folder.path) if _wanted(e, folder)]
-        stable_after = timedelta(seconds=self._settings.stable_after)
-        for entry in walk.look(entries, now=now, stable_after=stable_after):
-            with spooled() as body:
-                batch = self._take(transport, walk, folder, entry, kind, read, body)
-                if batch:
-                    yield batch
-        walk.forget(entry.name for entry in entries)
-        yield Batch((), walk.cursor(), complete_to=now)
-
-    def _take(
-        self,
-        transport: Transport,
-        walk: Walk,
-        folder: InFolder,
-        entry: Entry,
-        kind: str,
-        read: Callable[[File], Content[T]],
-        body: BinaryIO,
-    ) -> Batch[T] | None:
-        name = _shown(entry.name)
-        if not one_component(entry.name):
-            walk.take(entry, digest="")
-            why = "its name leads out of its folder: it is not read"
-            return Batch((), walk.cursor(), rejects=(Reject(kind, name, why, ""),))
-        if entry.size > self._settings.largest_file:
-            walk.take(entry, digest="")
-            why = f"{entry.size} bytes; the largest that is read has {self._settings.largest_file}"
-            return Batch((), walk.cursor(), rejects=(Reject(kind, name, why, ""),))
-        try:
-            transport.fetch(folder.path, entry.name, body)
-        except Rejected as error:
-            if error.code != "no-such-file":
-                raise
-            walk.grew(entry)  # its owner took it away between two looks
-            return None
-        if body.tell() != entry.size:
-            walk.grew(entry)
-            return None
-        digest = digest_of(body)
-        if not walk.take(entry, digest=digest):
-            return None  # touched, not changed
-        changed_at = datetime.fromtimestamp(entry.mtime_ns / 1e9, UTC)
-        file = self._file(name, body, digest, changed_at, folder)
-        return self._batch(file, walk.cursor(), kind, read)
+            yield from self._delivered(folder, since, kind, read)
 
     def _delivered(
         self,
-        deliveries: Deliveries,
         folder: InFolder,
         since: Cursor | None,
         kind: str,
         read: Callable[[File], Content[T]],
     ) -> Iterator[Batch[T]]:
         now = self._clock.now()
-        for one in deliveries.arrivals(folder.path, folder.pattern, since=since, now=now):
+        for one in self._deliveries.arrivals(folder.path, folder.pattern, since=since, now=now):
             since = one.cursor
             if one.body is None:
                 if one.refused:
@@ -289,18 +213,18 @@ class SupplierFile(
 
     def stage_request(self, key: Key, document: bytes) -> None:
         """Upload as `KEY.part`, replacing an earlier attempt. Suppliers ignore that name."""
-        self._stage(self._requests("stage request"), key, document)
+        self._requests("stage request").stage(key, document)
 
     def release_request(self, key: Key) -> RemoteRef:
         """Rename `KEY.part` to `KEY.csv`; returns the final name.
 
         Raises Rejected "exists" or "no-such-file", UnknownOutcome when the answer was lost.
         """
-        return self._release(self._requests("release request"), key)
+        return self._requests("release request").release(key)
 
     def find_request(self, key: Key, document: bytes) -> Handover:
         """Where the request is; ABSENT after `staged` was committed means handed over."""
-        return self._find(self._requests("find request"), key, document)
+        return self._requests("find request").find(key, document)
 
     @staticmethod
     def purchase_document(order: PurchaseOrder) -> bytes:
@@ -309,84 +233,28 @@ class SupplierFile(
 
     def stage_purchase(self, key: Key, document: bytes) -> None:
         """As `stage_request`, in the folder for purchase orders."""
-        self._stage(self._purchases("stage purchase"), key, document)
+        self._purchases("stage purchase").stage(key, document)
 
     def release_purchase(self, key: Key) -> RemoteRef:
         """As `release_request`."""
-        return self._release(self._purchases("release purchase"), key)
+        return self._purchases("release purchase").release(key)
 
     def find_purchase(self, key: Key, document: bytes) -> Handover:
         """As `find_request`."""
-        return self._find(self._purchases("find purchase"), key, document)
+        return self._purchases("find purchase").find(key, document)
 
-    def _stage(self, folder: str, key: Key, document: bytes) -> None:
-        self._folders().write(folder, f"{self._stem(key)}.part", document)
-
-    def _release(self, folder: str, key: Key) -> RemoteRef:
-        stem = self._stem(key)
-        self._folders().rename(folder, f"{stem}.part", f"{stem}.csv")
-        return f"{stem}.csv"
-
-    def _find(self, folder: str, key: Key, document: bytes) -> Handover:
-        stem = self._stem(key)
-        part, final = f"{stem}.part", f"{stem}.csv"
-        # Listed first: a folder that is gone must never look like "handed over".
-        staged = self._content(folder, part) if part in self._names(folder) else None
-        if staged is not None and part not in self._names(folder):
-            staged = None  # renamed while we looked
-        delivered = self._content(folder, final)
-        if delivered is not None:
-            whole = staged is None and delivered == document
-            return Handover.DELIVERED if whole else Handover.DOUBT
-        if staged is None:
-            return Handover.ABSENT
-        return Handover.STAGED if staged == document else Handover.PARTIAL
-
-    def _requests(self, operation: str) -> str:
+    def _requests(self, operation: str) -> Outbox:
         return self._configured(self._settings.folders.requests_out, "requests_out", operation)
 
-    def _purchases(self, operation: str) -> str:
+    def _purchases(self, operation: str) -> Outbox:
         return self._configured(self._settings.folders.purchases_out, "purchases_out", operation)
 
-    def _configured(self, folder: str | None, name: str, operation: str) -> str:
+    def _configured(self, folder: str | None, name: str, operation: str) -> Outbox:
         if folder is None:
             raise Rejected(
                 f"folders.{name} is not configured", connector=self.name, operation=operation
             )
-        return folder
-
-    def _stem(self, key: Key) -> str:
-        stem = mapping.file_name(key)
-        if len(stem) > _LONGEST_STEM or not one_component(stem):
-            raise Rejected(
-                f"{key!r} is too long or empty for a file name",
-                connector=self.name,
-                operation="name request",
-                code="bad-name",
-            )
-        return stem
-
-    def _content(self, folder: str, name: str) -> bytes | None:
-        try:
-            return self._folders().read(folder, name)
-        except ConnectorError as error:
-            if isinstance(error, Rejected) and error.code == "no-such-file":
-                return None
-            raise
-
-    def _names(self, folder: str) -> set[str]:
-        return {entry.name for entry in self._folders().entries(folder)}
-
-
-def _wanted(entry: Entry, folder: InFolder) -> bool:
-    return fnmatch.fnmatchcase(entry.name, folder.pattern) and (
-        not entry.name.lower().endswith(_UNFINISHED)
-    )
-
-
-def _shown(name: str) -> str:
-    """A file name as text that any table or mail can hold (GBK names arrive as odd bytes)."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        return Outbox(self._folders(), folder, suffix=".csv", connector=self.name)
 
 
 def _address(settings: Settings) -> str:
@@ -406,19 +274,20 @@ def connect(name: str, settings: Settings, inside: Inside) -> SupplierFile:
     """Build the connector. Makes no call."""
     where = settings.transport
     transport: Transport | None = None
-    deliveries: Deliveries | None = None
-    if isinstance(where, LocalFolder):
-        transport = LocalTransport(Path(where.root), connector=name)
-    elif isinstance(where, Sftp):
-        transport = SftpTransport(where, connector=name)
-    elif isinstance(where, Ftps):
-        transport = FtpsTransport(where, connector=name)
-    elif isinstance(where, Https):
+    deliveries: Deliveries
+    if isinstance(where, Https):
         deliveries = HttpsDeliveries(
             where, connector=name, clock=inside.clock, largest=settings.largest_file
         )
-    else:
+    elif isinstance(where, Imap):
         deliveries = ImapDeliveries(where, connector=name, largest=settings.largest_file)
+    else:
+        transport = transport_to(where, connector=name)
+        deliveries = Inbox(
+            transport,
+            stable_after=timedelta(seconds=settings.stable_after),
+            largest=settings.largest_file,
+        )
     return SupplierFile(
         name, settings=settings, transport=transport, deliveries=deliveries, inside=inside
     )

@@ -14,7 +14,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import quote, unquote
 
 from connectors.supplier_file.cells import Unreadable, instant_of, quantity_of, required
 from connectors.supplier_file.files import File
@@ -313,14 +312,3 @@ def safe_cell(text: str) -> str:
 
 def _stamp(at: datetime | None) -> str:
     return at.astimezone(UTC).isoformat(timespec="seconds") if at else ""
-
-
-def file_name(key: str) -> str:
-    """A key as the stem of a file name, reversibly: what is not [A-Za-z0-9_-.~] is %XX."""
-    stem = quote(key, safe="")
-    return f"%2E{stem[1:]}" if stem.startswith(".") else stem
-
-
-def key_of(stem: str) -> str:
-    """The key that `file_name` made this stem of."""
-    return unquote(stem)

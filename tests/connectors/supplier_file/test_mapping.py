@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.folders import outbox
 from connectors.supplier_file import mapping
 from connectors.supplier_file.files import File
 from connectors.supplier_file.settings import Format
@@ -329,8 +330,8 @@ def test_no_foreign_text_becomes_a_formula_or_a_line_of_its_own(text: str) -> No
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1))
 def test_a_key_becomes_a_file_name_and_back(key: str) -> None:
-    stem = mapping.file_name(key)
+    stem = outbox.file_name(key)
 
-    assert mapping.key_of(stem) == key
+    assert outbox.key_of(stem) == key
     assert not set('/\\:*?"<>|\0 ') & set(stem)
     assert not stem.startswith(".")
