@@ -14,9 +14,16 @@ from decimal import Decimal
 
 from connectors.x12.envelope import Envelopes
 
+#: Letters of what is told about one fault.
+_LONGEST = 200
+
 
 class Unreadable(ValueError):
-    """A transaction set that lacks what it is for; the words name the element."""
+    """A transaction set that lacks what it is for; the words name the element, and fit into a line."""
+
+    def __init__(self, words: str) -> None:
+        # An element of theirs may be of any length.
+        super().__init__(words if len(words) < _LONGEST else f"{words[: _LONGEST - 2]}…")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +150,7 @@ class Answer:
 
     #: ACK01 as it stands: IA, IP, IQ, IB, IR, ...
     code: str
+    #: ACK02; the whole line where it is left out
     units: int
     #: ACK04 (qualifier) and ACK05
     day_kind: str = ""
@@ -201,7 +209,7 @@ def order_answer(one: TransactionSet) -> OrderAnswer:
                 raise Unreadable(f"855 {one.control}: ACK stands before any PO1")
             answers.append(
                 Answer(
-                    needed(segment, 1), units_of(segment, 2) if at(segment, 2) else 0,
+                    needed(segment, 1), units_of(segment if at(segment, 2) else opened, 2),
                     at(segment, 4), day_of(segment, 5) if at(segment, 5) else None,
                 )
             )  # fmt: skip
@@ -289,11 +297,14 @@ def parcels(one: TransactionSet, *, zone: tzinfo) -> list[SentParcel]:
         order = item.nearest("PRF")
         if order is None or not at(order, 1):
             raise Unreadable(f"856 {one.control}: an item belongs to no order (PRF01)")
+        line = _sent_line(one, item)
+        if not line.units:
+            continue  # told as not sent
         key = at(order, 1), _tracking(one, item)
-        made.setdefault(key, []).append(_sent_line(one, item))
+        made.setdefault(key, []).append(line)
         carriers.setdefault(key, _carrier(item))
     if not made:
-        raise Unreadable(f"856 {one.control} has no item (HL03 I)")
+        raise Unreadable(f"856 {one.control} tells of no units (HL03 I, SN102)")
     return [
         SentParcel(order, tracking, *carriers[order, tracking], shipped_at, tuple(lines))
         for (order, tracking), lines in made.items()
@@ -313,7 +324,8 @@ def _levels(one: TransactionSet) -> list[_Level]:
             current = _Level(needed(segment, 3), by_id.get(above))
             if current.parent is not None:
                 current.parent.below.append(current)
-            by_id[needed(segment, 1)] = current
+            if by_id.setdefault(needed(segment, 1), current) is not current:
+                raise Unreadable(f"856 {one.control}: there are two HL {at(segment, 1)}")
         elif current is not None:
             current.segments.append(segment)
     return list(by_id.values())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings, strategies
 from mockedi import testing as mockedi
 
 from connectors.edi.mapping import Words, purchase_order
@@ -181,6 +183,53 @@ def test_packages_above_and_below_items_tell_which_units_are_in_them() -> None:
     assert [(p.tracking, p.lines[0].units) for p in parcels(below, zone=UTC)] == [("A1", 2)]
 
 
+def test_an_answer_without_a_quantity_is_for_the_whole_line() -> None:
+    told = order_answer(
+        a_set("855", "BAK*00*AC*PO-1*20261124", "PO1*1*12*EA**PE*VP*TEA", "ACK*IA", "ACK*IB*5*EA")
+    )
+
+    assert [(one.code, one.units) for one in told.lines[0].answers] == [("IA", 12), ("IB", 5)]
+
+
+READERS = {
+    "997": verdict, "855": order_answer, "810": invoice, "856": lambda one: parcels(one, zone=UTC),
+}  # fmt: skip
+#: What a program at the other end may leave in an element.
+ODD = ["", "-1", "1E9", "9" * 40, "NaN", "２", "20260230", "2460", ".", "-", "\0", "é" * 300]
+
+
+@recorded
+@pytest.mark.parametrize("kind", sorted(READERS))
+@settings(max_examples=300, deadline=None)
+@given(data=strategies.data())
+def test_whatever_a_partner_garbles_is_read_or_refused_in_words(
+    kind: str, data: strategies.DataObject
+) -> None:
+    # given a real set with some of its segments lost, doubled or garbled
+    (one,) = file(f"mockedi_{kind}.edi")
+    garbled = [list(segment) for segment in one.segments]
+    for _ in range(data.draw(strategies.integers(1, 4))):
+        place = data.draw(strategies.integers(0, len(garbled) - 1))
+        match data.draw(strategies.sampled_from(["lose", "double", "garble"])):
+            case "lose" if len(garbled) > 1:
+                del garbled[place]
+            case "double":
+                garbled.insert(place, list(garbled[place]))
+            case _ if len(garbled[place]) > 1:
+                element = data.draw(strategies.integers(1, len(garbled[place]) - 1))
+                garbled[place][element] = data.draw(strategies.sampled_from(ODD))
+
+    # when it is read
+    refused = ""
+    try:
+        READERS[kind](replace(one, segments=tuple(garbled)))
+    except Unreadable as why:
+        refused = str(why)
+
+    # then it is read, or refused in words that fit into a line; nothing else happens
+    assert len(refused) < 200
+
+
 def test_a_charge_told_by_line_only_counts() -> None:
     read = invoice(
         a_set(
@@ -216,7 +265,9 @@ def test_what_cannot_be_read_says_which_element(read, one, words) -> None:  # ty
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        ((*SHIPMENT,), "has no item"),
+        ((*SHIPMENT,), "tells of no units"),
+        ((*SHIPMENT, "HL*2*1*O", "PRF*P", "HL*3*2*I", "LIN**VP*TEA", "SN1**0*EA"), "no units"),
+        ((*SHIPMENT, "HL*1**S"), "there are two HL 1"),
         ((*SHIPMENT, "HL*2*1*I", "LIN**VP*TEA", "SN1**1*EA"), "belongs to no order"),
         ((*SHIPMENT, "HL*2*7*O"), "HL 2 hangs below no HL 7"),
         ((*SHIPMENT, "HL*2*1*O", "PRF*P", "HL*3*2*I", "LIN**VP*TEA"), "an item has no SN1"),
