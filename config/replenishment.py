@@ -115,6 +115,9 @@ class Supplier(Part):
         description="locations whose units meet the demand; left out: all but the ones this "
         "supplier's own connection counts",
     )
+    price_tolerance: int = Field(
+        0, ge=0, le=100, description="percent that a told price may differ before a person is asked"
+    )
     returns_days: int = Field(
         0, ge=0, description="they take goods back for so long after the receipt; 0: never"
     )

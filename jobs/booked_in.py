@@ -52,8 +52,7 @@ def pull_inbound(run: Run, connection: str) -> None:
                     record_report(tx, run.wiring, connection, place.id, report, watched=watched)
             tx.keep_payloads(connection, "inbound shipment", list(batch.raw))
             tx.close_rejects(connection, "inbound shipment", (one.ref for one in batch.items))
-            for reject in batch.rejects:
-                tx.open_reject(connection, reject)
+            tx.open_rejects(connection, batch.rejects)
             tx.advance(batch.cursor, complete_to=batch.complete_to)
 
 

@@ -16,7 +16,7 @@ from core.model.catalog import ChannelId
 from core.model.orders import Order
 from core.model.reasons import Reason
 from core.ports import Batch, Listed, OrderCensus, OrderSource
-from jobs.pull import open_rejects, record_orders
+from jobs.pull import record_orders
 from jobs.run import Run
 from jobs.store.bulk import chunks
 from jobs.store.lags import Kind, Lags
@@ -127,7 +127,7 @@ def _fetch(run: Run, channel: ChannelId, one: Listed) -> bool:
             reason = Reason.of("order_unseen", order=one.remote_id, channel=channel)
             tx.open_case(Case(_UNSEEN, _subject(channel, one.remote_id), reason))
             return False
-        open_rejects(tx, channel, batch.rejects)
+        tx.open_rejects(channel, batch.rejects)
         if not batch.items:
             return False
         changed = record_orders(tx, run, channel, batch.items, raw=batch.raw)

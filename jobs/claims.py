@@ -253,7 +253,9 @@ class Claims:
     def _allocate(self, record: OrderRecord, *, shared: bool) -> Allocation:
         self.available.give_back(record)
         refused = {
-            one.location for one in record.fulfillments if one.state is FulfillmentState.REJECTED
+            one.location
+            for one in record.fulfillments
+            if one.state is FulfillmentState.REJECTED or one.declined
         }
         locations = [
             one

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from core.model.cases import Case, Severity
-from core.model.catalog import ChannelId, LocationId, Sku
+from core.model.catalog import ChannelId
 from core.model.fulfillment import (
-    Acknowledgment,
-    AcknowledgmentStatus,
-    ConfirmedLine,
-    FulfillmentState,
-    ShipmentNotice,
     TrackingEvent,
 )
 from core.model.orders import Order
 from core.model.reasons import Reason
-from core.model.stock import MovementKind, SnapshotBasis, StockMovement, StockSnapshot
+from core.model.stock import StockSnapshot
 from core.ports import (
-    FulfillmentSource,
     ListingSource,
     OfferTarget,
     OrderSource,
-    Reject,
     StockSource,
     TrackingSource,
 )
@@ -36,18 +28,14 @@ from jobs.claims import hold_units, ship_external
 from jobs.run import Run
 from jobs.store.counted import CountedItems
 from jobs.store.feeds import Feeds
-from jobs.store.held import Held
 from jobs.store.lags import Kind, Lags
 from jobs.store.offers import Offers
 from jobs.store.orders import Orders, Resolved
-from jobs.store.parcels import Parcel, Parcels, Requested
+from jobs.store.parcels import Parcel, Parcels
 from jobs.store.sales import Sales
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
-from jobs.store.untrusted import KIND as UNTRUSTED
-from jobs.store.untrusted import refusals, subject_of
 from jobs.terms import record_terms
-from jobs.wiring import Wiring
 
 #: How soon a walk that could not be completed is gone on with.
 UNFINISHED = timedelta(seconds=20)
@@ -62,7 +50,7 @@ def pull_orders(run: Run, channel: ChannelId) -> None:
         with run.transaction() as tx:
             record_orders(tx, run, channel, batch.items, raw=batch.raw)
             tx.close_rejects(channel, "order", (one.remote_id for one in batch.items))
-            open_rejects(tx, channel, batch.rejects)
+            tx.open_rejects(channel, batch.rejects)
             tx.advance(batch.cursor, complete_to=batch.complete_to)
             if batch.complete_to is not None:
                 # Raising a quantity waits until the orders past its reading are in.
@@ -143,11 +131,6 @@ def _resolve(
     return resolved
 
 
-def open_rejects(tx: Tx, source: str, rejects: Iterable[Reject]) -> None:
-    for reject in rejects:
-        tx.open_reject(source, reject)
-
-
 # --- listings ------------------------------------------------------------------------------------
 
 
@@ -178,7 +161,7 @@ def pull_listings(run: Run, channel: ChannelId) -> timedelta | None:
             )
             Stock(tx).mark_dirty(changed)
             tx.close_rejects(channel, "listing", (one.remote_id for one in items))
-            open_rejects(tx, channel, batch.rejects)
+            tx.open_rejects(channel, batch.rejects)
             tx.advance(batch.cursor, complete_to=batch.complete_to)
             complete = batch.complete_to is not None
     return None if complete else UNFINISHED
@@ -204,7 +187,7 @@ def pull_stock(run: Run, connection: str) -> None:
                 place = run.wiring.counted_place(connection, snapshot.location)
                 if place is not None:
                     record_snapshot(tx, run, replace(snapshot, location=place.id))
-            open_rejects(tx, connection, batch.rejects)
+            tx.open_rejects(connection, batch.rejects)
             tx.advance(batch.cursor)
 
 
@@ -294,252 +277,6 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
             changed=moved,
         ),
     )
-
-
-# --- answers from places that ship ---------------------------------------------------------------
-
-
-def pull_acknowledgments(run: Run, connection: str) -> None:
-    """Take what places say to our requests."""
-    source = run.wiring.connector(connection, FulfillmentSource)
-    for batch in source.pull_acknowledgments(since=run.lease.cursor):
-        with run.transaction() as tx:
-            for one in batch.items:
-                record_acknowledgment(tx, run.wiring, connection, one)
-            open_rejects(tx, connection, batch.rejects)
-            tx.advance(batch.cursor)
-
-
-def _doubt(tx: Tx, wiring: Wiring, place: LocationId) -> None:
-    """A place that refuses again and again does not have what its figures say."""
-    rule = wiring.config.routing.untrusted
-    refused, sent = refusals(tx, place, since=tx.now - rule.within)
-    if not rule.refusals or refused < rule.refusals or refused * 100 < rule.share * sent:
-        return
-    reason = Reason.of(
-        "location_untrusted", location=place, refused=refused, sent=sent, within=str(rule.within)
-    )
-    if tx.open_case(Case(UNTRUSTED, subject_of(place), reason, Severity.CRITICAL)):
-        tx.decide(subject_of(place), reason)
-        tx.wake("core/dates")
-
-
-def record_acknowledgment(tx: Tx, wiring: Wiring, connection: str, answer: Acknowledgment) -> None:
-    """Accepted: their figure has taken the units off. Rejected: the units are routed elsewhere."""
-    parcels = Parcels(tx)
-    found = parcels.requested(answer.key)
-    if found is None or _ships_through(wiring, found.location) != connection:
-        _open_unknown(tx, connection, answer.key)
-        return
-    subject = f"order {found.channel} {found.order}"
-    waiting = found.state in (FulfillmentState.PLANNED, FulfillmentState.REQUESTED)
-    refused = answer.status is AcknowledgmentStatus.REJECTED
-    # A place may accept and find its shelf empty later; a refusal from before is older.
-    taken_back = (
-        refused
-        and found.state is FulfillmentState.ACKNOWLEDGED
-        and (found.acknowledged_at is None or answer.at > found.acknowledged_at)
-    )
-    if answer.status is AcknowledgmentStatus.ACCEPTED and found.acknowledged_at is None:
-        # Also where its parcel was told first: the figure lacks the units since the earlier one.
-        _absorb(tx, wiring, found, after=answer.at)
-    if not (waiting or taken_back):
-        return
-    if refused:
-        parcels.mark(
-            found.order_id,
-            found.number,
-            state=str(FulfillmentState.REJECTED),
-            reference=answer.reference,
-        )
-        for kind in ("request_overdue", "shipment_overdue"):
-            tx.close_case(kind, f"request {answer.key}")
-        stock = Stock(tx)
-        stock.release([row.id for row in parcels.open_reservations(found.order_id, found.number)])
-        tx.decide(
-            subject,
-            Reason.of(
-                "request_rejected", key=answer.key, location=found.location, word=answer.raw_status
-            ),
-        )
-        _doubt(tx, wiring, found.location)
-        orders = Orders(tx)
-        orders.decide_again([found.order_id])
-        # Never without a claim, not even until it is routed again (I3).
-        hold_units(tx, wiring, orders.load([found.order_id]))
-        tx.wake("core/orders")
-    elif answer.status is AcknowledgmentStatus.ACCEPTED:
-        parcels.mark(
-            found.order_id,
-            found.number,
-            state=str(FulfillmentState.ACKNOWLEDGED),
-            acknowledged_at=answer.at,
-            reference=answer.reference,
-        )
-        tx.close_case("request_overdue", f"request {answer.key}")
-        tx.decide(
-            subject, Reason.of("request_acknowledged", key=answer.key, location=found.location)
-        )
-    else:
-        reason = Reason.of(
-            "unreadable_record",
-            source=connection,
-            kind="acknowledgment",
-            record=answer.key,
-            problem=f"unknown status {answer.raw_status!r}",
-        )
-        tx.open_case(Case("unreadable_record", f"acknowledgment {answer.key}", reason))
-
-
-def _absorb(tx: Tx, wiring: Wiring, found: Requested, *, after: datetime) -> None:
-    """A place with a net figure took the units of a request off it."""
-    location = wiring.location(found.location)
-    if location and location.basis is SnapshotBasis.NET and not location.counting_channel:
-        Held(tx).absorb(found.order_id, found.number, after=after)
-
-
-def pull_notices(run: Run, connection: str) -> None:
-    """Take what places say they shipped."""
-    source = run.wiring.connector(connection, FulfillmentSource)
-    for batch in source.pull_shipments(since=run.lease.cursor):
-        with run.transaction() as tx:
-            for one in batch.items:
-                record_notice(tx, run, connection, one)
-            open_rejects(tx, connection, batch.rejects)
-            tx.advance(batch.cursor)
-
-
-def record_notice(tx: Tx, run: Run, connection: str, notice: ShipmentNotice) -> None:
-    """A parcel: its units leave the ledger, its confirmation and its tracking become work."""
-    parcels = Parcels(tx)
-    found = parcels.requested(notice.key)
-    if found is None or _ships_through(run.wiring, found.location) != connection:
-        _open_unknown(tx, connection, notice.key)
-        return
-    if parcels.has_parcel(found.order_id, notice.tracking_number):
-        return
-    subject = f"order {found.channel} {found.order}"
-    taken, left_over = _match(found, notice)
-    if left_over:
-        wrong = ", ".join(f"{sku} x{units}" for sku, units in sorted(left_over.items()))
-        reason = Reason.of(
-            "wrong_units_shipped", key=notice.key, location=found.location, units=wrong
-        )
-        tx.open_case(
-            Case("wrong_units_shipped", f"request {notice.key}", reason, Severity.CRITICAL)
-        )
-    for (line, sku), units in taken.items():
-        parcels.add_shipped(found, line, sku, units)
-    lines = _confirmed_lines(found, taken)
-    number = parcels.add_parcel(
-        found,
-        carrier=notice.carrier,
-        tracking_number=notice.tracking_number,
-        service=notice.service,
-        shipped_at=notice.shipped_at,
-        remote_location=run.wiring.twin(found.channel, found.location),
-        lines=lines,
-        ask_at=tx.now if notice.carrier in run.wiring.carriers else None,
-    )
-    _consume(tx, run, found, taken, at=notice.shipped_at, reference=f"{notice.key}/{number}")
-    whole = all(
-        shipped + taken.get(key, 0) >= quantity
-        for key, (quantity, _, shipped) in found.lines.items()
-    )
-    state = FulfillmentState.SHIPPED if whole else FulfillmentState.PARTIALLY_SHIPPED
-    parcels.mark(found.order_id, found.number, state=str(state), shipped_at=notice.shipped_at)
-    if whole:
-        tx.close_case("shipment_overdue", f"request {notice.key}")
-    tx.close_case("request_overdue", f"request {notice.key}")
-    tx.decide(
-        subject,
-        Reason.of(
-            "shipment_received",
-            key=notice.key,
-            location=found.location,
-            carrier=notice.carrier,
-            number=notice.tracking_number,
-            units=sum(line.quantity for line in lines),
-        ),
-    )
-    Orders(tx).decide_again([found.order_id])
-    tx.wake("core/orders", f"{found.channel}/shipments", *run.wiring.tracking_units)
-
-
-def _match(
-    found: Requested, notice: ShipmentNotice
-) -> tuple[dict[tuple[str, Sku], int], dict[Sku, int]]:
-    """The notice's units on the request's lines; what fits none is left over."""
-    left: dict[Sku, int] = {}
-    for one in notice.lines:
-        left[one.sku] = left.get(one.sku, 0) + one.quantity
-    taken: dict[tuple[str, Sku], int] = {}
-    for (line, sku), (quantity, _, shipped) in sorted(found.lines.items()):
-        units = min(left.get(sku, 0), quantity - shipped)
-        if units > 0:
-            taken[line, sku] = units
-            left[sku] -= units
-    return taken, {sku: units for sku, units in left.items() if units}
-
-
-def _confirmed_lines(found: Requested, taken: dict[tuple[str, Sku], int]) -> list[ConfirmedLine]:
-    """Units of order lines that became whole with this parcel: a Kit counts once all of it is out."""
-    before: dict[str, int] = {}
-    after: dict[str, int] = {}
-    for (line, sku), (_, per_unit, shipped) in found.lines.items():
-        now = shipped + taken.get((line, sku), 0)
-        before[line] = min(before.get(line, shipped // per_unit), shipped // per_unit)
-        after[line] = min(after.get(line, now // per_unit), now // per_unit)
-    return [
-        ConfirmedLine(line, after[line] - before[line])
-        for line in sorted(after)
-        if after[line] > before[line]
-    ]
-
-
-def _consume(
-    tx: Tx,
-    run: Run,
-    found: Requested,
-    taken: dict[tuple[str, Sku], int],
-    *,
-    at: datetime,
-    reference: str,
-) -> None:
-    """Shipped units leave our ledger; at a place a remote counts, they wait for its next figure."""
-    stock, held = Stock(tx), Held(tx)
-    location = run.wiring.location(found.location)
-    if location and location.basis is not None:
-        if location.counting_channel:
-            # Who ships is not who counts: the figure learns of it from us, or knew of the sale.
-            held.ship(found.order_id, found.number, taken, after=None)
-            return
-        if location.basis is SnapshotBasis.NET and found.acknowledged_at is None:
-            held.absorb(found.order_id, found.number, after=at)
-        held.ship(found.order_id, found.number, taken, after=at)
-        return
-    stock.consume(found.order_id, found.number, taken)
-    units: dict[Sku, int] = {}
-    for (_, sku), quantity in taken.items():
-        units[sku] = units.get(sku, 0) + quantity
-    stock.move(
-        [
-            StockMovement(
-                sku, found.location, MovementKind.SHIPMENT, -quantity, reference, at, cause="parcel"
-            )
-            for sku, quantity in sorted(units.items())
-        ]
-    )
-
-
-def _ships_through(wiring: Wiring, location: LocationId) -> str:
-    found = wiring.location(location)
-    return found.ships_through if found else ""
-
-
-def _open_unknown(tx: Tx, connection: str, key: str) -> None:
-    reason = Reason.of("unknown_request", source=connection, key=key)
-    tx.open_case(Case("unknown_request", f"request {connection} {key}", reason))
 
 
 # --- tracking ------------------------------------------------------------------------------------

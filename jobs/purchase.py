@@ -326,8 +326,7 @@ def pull_answers(run: Run, connection: str) -> None:
             tx.keep_payloads(connection, "purchase answer", list(batch.raw))
             for number, answers in sorted(by_order.items()):
                 record_answers(tx, connection, number, answers)
-            for reject in batch.rejects:
-                tx.open_reject(connection, reject)
+            tx.open_rejects(connection, batch.rejects)
             tx.advance(batch.cursor, complete_to=batch.complete_to)
 
 

@@ -24,6 +24,7 @@ from core.ports import (
     TrackingSource,
 )
 from jobs import (
+    answers,
     booked_in,
     bulk,
     census,
@@ -176,14 +177,14 @@ def _connection_units(wiring: Wiring, connection: str) -> list[Unit]:
             Unit(
                 f"{connection}/acknowledgments",
                 pace.responses,
-                lambda run: pull.pull_acknowledgments(run, connection),
+                lambda run: answers.pull_acknowledgments(run, connection),
             )
         )
         made.append(
             Unit(
                 f"{connection}/notices",
                 pace.responses,
-                lambda run: pull.pull_notices(run, connection),
+                lambda run: answers.pull_notices(run, connection),
             )
         )
     if isinstance(connector, InboundSource) and counted:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from core.model.catalog import ChannelId, LocationId, Sku
+from core.model.money import Money
 from core.model.orders import Address
 
 
@@ -71,9 +72,34 @@ class AcknowledgmentStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
+class LineAnswer(StrEnum):
+    """What becomes of units that were asked for."""
+
+    ACCEPTED = "accepted"
+    #: they come, later
+    BACKORDERED = "backordered"
+    #: they will never come on this request
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredLine:
+    """So many units of one thing, and what becomes of them; one thing may have several."""
+
+    #: their word for the thing, ours where they use it
+    item: str
+    answer: LineAnswer
+    #: units
+    quantity: int
+    #: the day they leave; None: not told
+    ready_on: date | None = None
+    #: of one unit, as they reckon it; None: not told
+    price: Money | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Acknowledgment:
-    """A place's answer to a ShipRequest."""
+    """A place's answer to a ShipRequest. With `lines`, those count and `status` is but its word."""
 
     key: str
     status: AcknowledgmentStatus
@@ -84,6 +110,8 @@ class Acknowledgment:
     message: str = ""
     #: its own reference for the request
     reference: str = ""
+    #: line by line; what none speaks of is not answered yet. (): the answer is for all of it
+    lines: tuple[AnsweredLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

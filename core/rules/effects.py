@@ -97,6 +97,21 @@ def request_key(channel: ChannelId, order: str, number: int) -> str:
     return f"{channel}:{order}:F{number}"
 
 
+#: Crockford's base 32: digits and letters that are not taken for one another.
+_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def short_key(key: str) -> str:
+    """A request's key in 14 letters, for those with room for few (X12 has 22): R-7K3M9Q2XPA4F.
+
+    The same key is the same short one for ever, so that a request that is made again out of an older
+    copy of the database is a repeat to whoever got it. 60 bits: among a million requests two are
+    alike once in two million databases.
+    """
+    number = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) >> 4
+    return "R-" + "".join(_LETTERS[number >> shift & 31] for shift in range(55, -1, -5))
+
+
 def confirm_key(channel: ChannelId, order: str, package_number: int) -> str:
     """The name of a shipment confirmation: `confirm:shopify-us:5501:1`."""
     return f"confirm:{channel}:{order}:{package_number}"

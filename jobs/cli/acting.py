@@ -17,9 +17,9 @@ from core.errors import ConfigError
 from core.model.fulfillment import Acknowledgment, AcknowledgmentStatus, FulfillmentState
 from core.rules.modes import Mode
 from jobs import adopt as adoption
+from jobs.answers import record_acknowledgment
 from jobs.bootstrap import Application
 from jobs.cli.shared import ByOption, ConfigOption, JsonOption, application, console, person, show
-from jobs.pull import record_acknowledgment
 from jobs.purchase import record_sent
 from jobs.reservations import record_landed
 from jobs.store.effects import Effects

@@ -27,6 +27,7 @@ from core.model.orders import (
 from core.model.reasons import Arg
 from core.model.stock import HELD, ReservationState
 from core.rules.addresses import buyer_mark, door_mark
+from core.rules.effects import short_key
 from jobs.store.bulk import chunks, upsert
 from jobs.store.store import Tx
 from jobs.store.tables import (
@@ -90,6 +91,8 @@ class FulfillmentRow:
     service: str = ""
     #: of the address its request was made with; None: none was made
     label_mark: str | None = None
+    #: the place said of some units that it will not ship them; they are in `lines` no more
+    declined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -511,12 +514,15 @@ class Orders:
         units: dict[tuple[int, int], dict[tuple[str, Sku], tuple[int, int, int]]] = defaultdict(
             dict
         )
+        declined: set[tuple[int, int]] = set()
         for row in rows(select(fulfillment_line).where(fulfillment_line.c.order_id.in_(chunk))):
             units[row.order_id, row.number][row.line, row.sku] = (
                 row.quantity,
                 row.per_unit,
                 row.shipped,
             )
+            if row.declined:
+                declined.add((row.order_id, row.number))
         states = {
             (row.order_id, row.number): row.state
             for row in rows(
@@ -543,6 +549,7 @@ class Orders:
                     row.reference,
                     row.service,
                     row.label_mark,
+                    key in declined,
                 )
             )
         for row in rows(
@@ -697,6 +704,7 @@ class Orders:
                     "state": str(FulfillmentState.PLANNED),
                     "shadow": one.shadow,
                     "key": one.key,
+                    "short_key": short_key(one.key),
                     "created_at": self._tx.now,
                     "reference": "",
                     "service": one.service,

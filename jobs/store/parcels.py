@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, exists, func, insert, select, update
+from sqlalchemy import Row, and_, exists, func, insert, or_, select, update
 
 from core.model.catalog import ChannelId, LocationId, Sku
 from core.model.fulfillment import (
@@ -45,6 +45,13 @@ class Requested:
     acknowledged_at: datetime | None
     #: (line, sku) -> (quantity, per unit, shipped)
     lines: dict[tuple[str, Sku], tuple[int, int, int]]
+    key: str = ""
+    #: (line, sku) -> units the place said it will not ship, in `lines` no more
+    declined: Mapping[tuple[str, Sku], int] = field(default_factory=dict)
+
+    @property
+    def subject(self) -> str:
+        return f"order {self.channel} {self.order}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +76,25 @@ class Parcels:
         self._connection = tx.connection
 
     def requested(self, key: str) -> Requested | None:
+        """By its key, or by its short one."""
         row = self._connection.execute(
             select(fulfillment, orders.c.channel, orders.c.remote_id)
             .join(orders, orders.c.id == fulfillment.c.order_id)
-            .where(fulfillment.c.key == key)
+            .where(or_(fulfillment.c.key == key, fulfillment.c.short_key == key))
         ).first()
         if row is None:
             return None
-        lines = {
-            (line.line, line.sku): (line.quantity, line.per_unit, line.shipped)
-            for line in self._connection.execute(
-                select(fulfillment_line).where(
-                    fulfillment_line.c.order_id == row.order_id,
-                    fulfillment_line.c.number == row.number,
-                )
+        lines = {}
+        declined = {}
+        for line in self._connection.execute(
+            select(fulfillment_line).where(
+                fulfillment_line.c.order_id == row.order_id,
+                fulfillment_line.c.number == row.number,
             )
-        }
+        ):
+            lines[line.line, line.sku] = (line.quantity, line.per_unit, line.shipped)
+            if line.declined:
+                declined[line.line, line.sku] = line.declined
         return Requested(
             row.order_id,
             row.number,
@@ -94,6 +104,8 @@ class Parcels:
             FulfillmentState(row.state),
             row.acknowledged_at,
             lines,
+            row.key,
+            declined,
         )
 
     def mark(self, order_id: int, number: int, **values: Any) -> None:
@@ -115,6 +127,23 @@ class Parcels:
             )
             .values(shipped=fulfillment_line.c.shipped + quantity)
         )
+
+    def decline(self, one: Requested, units: Mapping[tuple[str, Sku], int]) -> None:
+        """The place will not ship these: they are asked of it no more, and stay in its record."""
+        for (line, sku), count in units.items():
+            self._connection.execute(
+                update(fulfillment_line)
+                .where(
+                    fulfillment_line.c.order_id == one.order_id,
+                    fulfillment_line.c.number == one.number,
+                    fulfillment_line.c.line == line,
+                    fulfillment_line.c.sku == sku,
+                )
+                .values(
+                    quantity=fulfillment_line.c.quantity - count,
+                    declined=fulfillment_line.c.declined + count,
+                )
+            )
 
     def has_parcel(self, order_id: int, tracking_number: str) -> bool:
         return (

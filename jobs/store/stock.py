@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -530,23 +530,32 @@ class Stock:
         ):
             self.release([row.id for row in rows if row.shipped is shipped], state=state)
 
-    def _open_of(self, order_id: int, number: int) -> Sequence[Row[Any]]:
+    def _held_for(self, order_id: int, number: int, states: Collection[str]) -> Sequence[Row[Any]]:
         query = select(reservation).where(
             reservation.c.order_id == order_id,
             reservation.c.fulfillment == number,
-            reservation.c.state == "open",
+            reservation.c.state.in_(states),
         )
         return self._tx.rows(held_back(self._connection, query.order_by(reservation.c.id)))
 
     def consume(self, order_id: int, number: int, taken: Mapping[tuple[str, Sku], int]) -> None:
         """Shipped units (by line and Sku) end their fulfillment's reservations, wholly or in part."""
-        left = dict(taken)
-        for row in self._open_of(order_id, number):
-            units = min(row.quantity, left.get((row.line, row.sku), 0))
-            if units <= 0:
+        self._shorten_all(self._held_for(order_id, number, ("open",)), taken, "consumed")
+
+    def _shorten_all(
+        self, rows: Iterable[Row[Any]], units: Mapping[tuple[str, Sku], int], state: str
+    ) -> None:
+        left = dict(units)
+        for row in rows:
+            some = min(row.quantity, left.get((row.line, row.sku), 0))
+            if some <= 0:
                 continue
-            left[row.line, row.sku] -= units
-            self.shorten(row, units, "consumed")
+            left[row.line, row.sku] -= some
+            self.shorten(row, some, state)
+
+    def let_go(self, order_id: int, number: int, units: Mapping[tuple[str, Sku], int]) -> None:
+        """Units (by line and Sku) of a fulfillment's reservations are held for it no more."""
+        self._shorten_all(self._held_for(order_id, number, HELD), units, "released")
 
     def ship_held(
         self,

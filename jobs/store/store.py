@@ -197,8 +197,12 @@ class Tx:
             is not None
         )
 
-    def open_reject(self, source: str, reject: Reject) -> None:
-        """An unreadable record: kept raw, one Case; the others went through."""
+    def open_rejects(self, source: str, rejects: Iterable[Reject]) -> None:
+        """Unreadable records: kept raw, one Case each; the others went through."""
+        for reject in rejects:
+            self._open_reject(source, reject)
+
+    def _open_reject(self, source: str, reject: Reject) -> None:
         self.keep_payloads(source, reject.kind, [(reject.remote_id, reject.raw)])
         payload_id = self.connection.execute(
             select(payload.c.id).where(

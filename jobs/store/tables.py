@@ -849,6 +849,12 @@ fulfillment = Table(
     ),
     Column("ship_on", Date, comment="the place's day it counts on"),
     Column("label_mark", Text, comment="of the address in its request; null: not made yet"),
+    Column(
+        "short_key",
+        Text,
+        comment="its key for those with room for few letters; null: made before there were any",
+    ),
+    Index("ix_fulfillment_short_key", "short_key", unique=True),
     Index("ix_fulfillment_state", "state"),
     Index("ix_fulfillment_ship_on", "location", "ship_on"),
 )
@@ -863,6 +869,13 @@ fulfillment_line = Table(
     Column("quantity", Integer, nullable=False),
     Column("per_unit", Integer, nullable=False),
     Column("shipped", Integer, nullable=False, default=0),
+    Column(
+        "declined",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="units the place said it will not ship; not in `quantity` any more",
+    ),
     ForeignKeyConstraint(
         ["order_id", "number"], ["fulfillment.order_id", "fulfillment.number"], ondelete="CASCADE"
     ),
@@ -948,8 +961,21 @@ effect = Table(
     Column("response", Text, nullable=False, default=""),
     Column("remote_ref", Text, nullable=False, default=""),
     Column("fence", BigInteger),
+    Column(
+        "serial", BigInteger, comment="of its document, counted by connection; null: it has none"
+    ),
+    Column("told", Text, comment="what it says, where nothing else keeps it"),
+    Column("received_at", Instant, comment="when the other side said that it could read it"),
+    Index("ix_effect_connection_serial", "connection", "serial"),
     Index("ix_effect_connection_kind_state", "connection", "kind", "state"),
     Index("ix_effect_order_id", "order_id"),
+)
+
+serial = Table(
+    "serial",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("last", BigInteger, nullable=False),
 )
 
 # --- people --------------------------------------------------------------------------------------

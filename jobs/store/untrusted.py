@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import case, exists, func, or_, select
 
 from core.model.catalog import LocationId
 from core.model.fulfillment import FulfillmentState
 from jobs.store.store import Tx
-from jobs.store.tables import cases, fulfillment
+from jobs.store.tables import cases, fulfillment, fulfillment_line
 
 #: The Case that is the state: open, the place gets no more orders.
 KIND = "location_untrusted"
@@ -31,21 +31,31 @@ def untrusted(tx: Tx) -> frozenset[LocationId]:
 
 
 def refusals(tx: Tx, place: LocationId, *, since: datetime) -> tuple[int, int]:
-    """(requests refused, requests sent) of those it was sent since then, or since it was trusted again."""
+    """(requests refused, requests sent) of those it was sent since then, or since it was trusted again.
+
+    One that it will ship in part only counts as refused.
+    """
     again = tx.connection.execute(
         select(func.max(cases.c.closed_at)).where(
             cases.c.kind == KIND, cases.c.subject == subject_of(place), cases.c.state == "closed"
         )
     ).scalar()
     begins = max(since, again) if again is not None else since
-    rows = tx.connection.execute(
-        select(fulfillment.c.state, func.count())
+    short = (
+        exists()
         .where(
+            fulfillment_line.c.order_id == fulfillment.c.order_id,
+            fulfillment_line.c.number == fulfillment.c.number,
+            fulfillment_line.c.declined > 0,
+        )
+        .correlate(fulfillment)
+    )
+    refused = or_(fulfillment.c.state == str(FulfillmentState.REJECTED), short)
+    sent, bad = tx.connection.execute(
+        select(func.count(), func.sum(case((refused, 1), else_=0))).where(
             fulfillment.c.location == place,
             fulfillment.c.requested_at > begins,
             fulfillment.c.state.in_(_TOLD),
         )
-        .group_by(fulfillment.c.state)
-    )
-    counts = {state: int(count) for state, count in rows}
-    return counts.get(str(FulfillmentState.REJECTED), 0), sum(counts.values())
+    ).one()
+    return int(bad or 0), int(sent)

@@ -24,6 +24,7 @@ from core.model.catalog import (
 from core.model.fulfillment import (
     Acknowledgment,
     AcknowledgmentStatus,
+    AnsweredLine,
     Shipment,
     ShipmentNotice,
     ShippedLine,
@@ -44,7 +45,7 @@ from core.ports import (
     StockSource,
 )
 from core.rules.modes import Mode
-from jobs import decide, log, pull
+from jobs import answers, decide, log, pull
 from jobs.bootstrap import wire
 from jobs.clock import ManualClock
 from jobs.run import Run
@@ -255,12 +256,16 @@ class Shop:
             pull.record_snapshot(tx, run, taken)
 
     def answer(
-        self, key: str, status: AcknowledgmentStatus, *, through: str = "home-files"
+        self,
+        key: str,
+        status: AcknowledgmentStatus,
+        *lines: AnsweredLine,
+        through: str = "home-files",
     ) -> None:
         run = self.run(f"{through}/acknowledgments")
         with run.transaction() as tx:
-            one = Acknowledgment(key, status, self.clock.now())
-            pull.record_acknowledgment(tx, run.wiring, through, one)
+            one = Acknowledgment(key, status, self.clock.now(), lines=lines)
+            answers.record_acknowledgment(tx, run.wiring, through, one)
 
     def ship(
         self, key: str, *units: tuple[str, int], number: str = "1Z1", through: str = "home-files"
@@ -269,7 +274,7 @@ class Shop:
         lines = tuple(ShippedLine(*one) for one in units)
         with run.transaction() as tx:
             notice = ShipmentNotice(key, "other", number, self.clock.now(), lines)
-            pull.record_notice(tx, run, through, notice)
+            answers.record_notice(tx, run, through, notice)
 
     def list(
         self, remote_id: str, sku: str, *, channel: str = "shopify-us", **changes: Any

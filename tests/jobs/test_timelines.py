@@ -26,7 +26,7 @@ from core.model.fulfillment import (
     ShippedLine,
 )
 from core.model.stock import SnapshotBasis, SnapshotRow, StockSnapshot
-from jobs import decide, pull, push
+from jobs import answers, decide, pull, push
 from jobs.clock import ManualClock
 from jobs.store.stock import Stock
 from jobs.store.store import Store
@@ -113,12 +113,12 @@ class Timeline:
             run = self.shop.run(f"{THROUGH}/acknowledgments")
             with run.transaction() as tx:
                 answer = Acknowledgment(key, AcknowledgmentStatus.ACCEPTED, at)
-                pull.record_acknowledgment(tx, run.wiring, THROUGH, answer)
+                answers.record_acknowledgment(tx, run.wiring, THROUGH, answer)
         elif fact == "notice":
             run = self.shop.run(f"{THROUGH}/notices")
             with run.transaction() as tx:
                 parcel = ShipmentNotice(key, "other", "1Z1", at, (ShippedLine("TEA", SOLD),))
-                pull.record_notice(tx, run, THROUGH, parcel)
+                answers.record_notice(tx, run, THROUGH, parcel)
         else:
             run = self.shop.run(f"{THROUGH}/stock")
             figure = self.shelf.counted[fact]

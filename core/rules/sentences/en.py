@@ -109,6 +109,14 @@ SENTENCES: Final[dict[str, str]] = {
     "location_untrusted": "{location} refused {refused} of the last {sent:request|requests} it was sent ({within}): it does not "
     "have what its figures say. It gets no more orders; those that only it can fill wait. Channels still show its units: "
     "have it count, then close this Case.",
+    "request_declined": "{location} will not ship {units} of request {key}; those units are routed elsewhere, the rest is waited for.",
+    "request_backordered": "{location} ships a part of request {key} later: {units}. The buyer waits for it. If that is too late, ask "
+    "{location} to cancel the request; once it says that it will not ship: lockstep withdraw {key} --note WHO_SAID_SO",
+    "request_breaks_kit": "{location} will ship only some of what makes up a kit in request {key}: {skus}. Ask it to ship nothing of the kit, or "
+    "to send the missing part; the missing units are asked of others.",
+    "request_answer_strange": "{location} answered request {key} with goods that were not asked for, or more of them: {items}. Ask what will be sent; "
+    "what must not come is refused now, not when it is shipped.",
+    "request_repriced": "{location} reckons request {key} at other prices than agreed: {prices} a unit. Agree on the price, or change its terms.",
     "request_rejected": '{location} rejected request {key} ("{word}"); its units are routed elsewhere.',
     "request_overdue": "{location} has not answered request {key} in the agreed time. Ask there; if it will not ship: "
     "lockstep withdraw {key} --note WHO_SAID_SO",
@@ -536,6 +544,10 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_bulk_stuck": "Bulk files that do not end",
     "group_case_bulk_failed": "Bulk files that failed",
     "group_case_offer_refused": "Quantities the channel refused",
+    "group_case_request_backordered": "Requests that are shipped later in part",
+    "group_case_request_breaks_kit": "Kits that would be shipped in part",
+    "group_case_request_answer_strange": "Answers with goods nobody asked for",
+    "group_case_request_repriced": "Requests at other prices than agreed",
     "group_case_request_overdue": "Requests without an answer",
     "group_case_shipment_overdue": "Requests without a shipment",
     "group_case_connection_unauthorized": "Connections that are refused",

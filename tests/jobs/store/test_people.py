@@ -265,7 +265,7 @@ def test_an_unreadable_record_is_kept_raw_and_is_one_case(store: Store) -> None:
 
     for _ in range(2):
         with store.transaction() as tx:
-            tx.open_reject("shop", reject)
+            tx.open_rejects("shop", [reject])
 
     (kept,), (opened,) = rows(store, payload), rows(store, cases)
     assert opened["payload_id"] == kept["id"]

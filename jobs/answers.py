@@ -1,0 +1,422 @@
+"""What places that ship say to our requests: yes, no, in part, later, and what they sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from core.model.cases import Case, Severity
+from core.model.catalog import LocationId, Sku
+from core.model.fulfillment import (
+    Acknowledgment,
+    AcknowledgmentStatus,
+    ConfirmedLine,
+    FulfillmentState,
+    ShipmentNotice,
+)
+from core.model.money import Money
+from core.model.purchasing import SupplierItem
+from core.model.reasons import Reason
+from core.model.stock import MovementKind, SnapshotBasis, StockMovement
+from core.ports import FulfillmentSource
+from core.rules.answers import AskedLine, Judged, judge, repriced
+from core.rules.replenishment import price_of
+from jobs.buying import item_of
+from jobs.claims import hold_units
+from jobs.run import Run
+from jobs.store.held import Held
+from jobs.store.orders import Orders
+from jobs.store.parcels import Parcels, Requested
+from jobs.store.stock import Stock
+from jobs.store.store import Tx
+from jobs.store.untrusted import KIND as UNTRUSTED
+from jobs.store.untrusted import refusals, subject_of
+from jobs.wiring import Wiring
+
+
+def pull_acknowledgments(run: Run, connection: str) -> None:
+    """Take what places say to our requests."""
+    source = run.wiring.connector(connection, FulfillmentSource)
+    for batch in source.pull_acknowledgments(since=run.lease.cursor):
+        with run.transaction() as tx:
+            for one in batch.items:
+                record_acknowledgment(tx, run.wiring, connection, one)
+            tx.open_rejects(connection, batch.rejects)
+            tx.advance(batch.cursor)
+
+
+def _doubt(tx: Tx, wiring: Wiring, place: LocationId) -> None:
+    """A place that refuses again and again does not have what its figures say."""
+    rule = wiring.config.routing.untrusted
+    refused, sent = refusals(tx, place, since=tx.now - rule.within)
+    if not rule.refusals or refused < rule.refusals or refused * 100 < rule.share * sent:
+        return
+    reason = Reason.of(
+        "location_untrusted", location=place, refused=refused, sent=sent, within=str(rule.within)
+    )
+    if tx.open_case(Case(UNTRUSTED, subject_of(place), reason, Severity.CRITICAL)):
+        tx.decide(subject_of(place), reason)
+        tx.wake("core/dates")
+
+
+def record_acknowledgment(tx: Tx, wiring: Wiring, connection: str, answer: Acknowledgment) -> None:
+    """Accepted: their figure has taken the units off. Rejected, wholly or in part: routed elsewhere."""
+    parcels = Parcels(tx)
+    found = parcels.requested(answer.key)
+    if found is None or _ships_through(wiring, found.location) != connection:
+        _open_unknown(tx, connection, answer.key)
+        return
+    status = answer.status
+    judged = None
+    if answer.lines:
+        names = names_of_goods(tx, wiring, found)
+        judged = judge(_asked(found), answer.lines, names=names)
+        _tell_oddities(tx, wiring, found, answer, judged, names)
+        status = (
+            AcknowledgmentStatus.REJECTED if judged.nothing_left else AcknowledgmentStatus.ACCEPTED
+        )
+    waiting = found.state in (FulfillmentState.PLANNED, FulfillmentState.REQUESTED)
+    # A place may accept and find its shelf empty later; a refusal from before is older.
+    newer = found.acknowledged_at is None or answer.at > found.acknowledged_at
+    taken_back = newer and found.state is FulfillmentState.ACKNOWLEDGED
+    in_part = newer and found.state is FulfillmentState.PARTIALLY_SHIPPED
+    if status is AcknowledgmentStatus.ACCEPTED and found.acknowledged_at is None:
+        # Also where its parcel was told first: the figure lacks the units since the earlier one.
+        _absorb(tx, wiring, found, after=answer.at)
+    if status is AcknowledgmentStatus.REJECTED and (waiting or taken_back):
+        _rejected(tx, wiring, found, answer)
+    elif status is AcknowledgmentStatus.UNKNOWN and waiting:
+        reason = Reason.of(
+            "unreadable_record",
+            source=connection,
+            kind="acknowledgment",
+            record=found.key,
+            problem=f"unknown status {answer.raw_status!r}",
+        )
+        tx.open_case(Case("unreadable_record", f"acknowledgment {found.key}", reason))
+    elif status is not AcknowledgmentStatus.UNKNOWN:
+        if waiting:
+            _accepted(tx, found, answer)
+        if judged is not None and judged.declined and (waiting or taken_back or in_part):
+            _declined(tx, wiring, found, judged)
+
+
+def _accepted(tx: Tx, found: Requested, answer: Acknowledgment) -> None:
+    Parcels(tx).mark(
+        found.order_id,
+        found.number,
+        state=str(FulfillmentState.ACKNOWLEDGED),
+        acknowledged_at=answer.at,
+        reference=answer.reference,
+    )
+    tx.close_case("request_overdue", f"request {found.key}")
+    tx.decide(
+        found.subject, Reason.of("request_acknowledged", key=found.key, location=found.location)
+    )
+
+
+def _rejected(tx: Tx, wiring: Wiring, found: Requested, answer: Acknowledgment) -> None:
+    parcels = Parcels(tx)
+    parcels.mark(
+        found.order_id,
+        found.number,
+        state=str(FulfillmentState.REJECTED),
+        reference=answer.reference,
+    )
+    for kind in CASES:
+        tx.close_case(kind, f"request {found.key}")
+    Stock(tx).release([row.id for row in parcels.open_reservations(found.order_id, found.number)])
+    tx.decide(
+        found.subject,
+        Reason.of(
+            "request_rejected", key=found.key, location=found.location, word=answer.raw_status
+        ),
+    )
+    _route_again(tx, wiring, found)
+
+
+def _declined(tx: Tx, wiring: Wiring, found: Requested, judged: Judged) -> None:
+    """A part of it will not come: those units are asked of others, the rest is waited for."""
+    Parcels(tx).decline(found, judged.declined)
+    Stock(tx).let_go(found.order_id, found.number, judged.declined)
+    units: dict[Sku, int] = {}
+    for (_, sku), count in judged.declined.items():
+        units[sku] = units.get(sku, 0) + count
+    reason = Reason.of(
+        "request_declined", key=found.key, location=found.location, units=_listed(units)
+    )
+    tx.decide(found.subject, reason)
+    if judged.broken:
+        # What it still ships of a kit is of no use to the buyer alone.
+        args = {"key": found.key, "location": found.location, "skus": ", ".join(judged.broken)}
+        broken = Reason.of("request_breaks_kit", **args)
+        tx.open_case(Case("request_breaks_kit", f"request {found.key}", broken, Severity.CRITICAL))
+    _route_again(tx, wiring, found)
+
+
+def _route_again(tx: Tx, wiring: Wiring, found: Requested) -> None:
+    _doubt(tx, wiring, found.location)
+    orders = Orders(tx)
+    orders.decide_again([found.order_id])
+    # Never without a claim, not even until it is routed again (I3).
+    hold_units(tx, wiring, orders.load([found.order_id]))
+    tx.wake("core/orders")
+
+
+#: Cases about one request; they end where the place does not ship it after all.
+CASES = (
+    "request_overdue", "shipment_overdue", "request_backordered", "request_breaks_kit",
+    "request_answer_strange", "request_repriced",
+)  # fmt: skip
+
+
+def _tell_oddities(
+    tx: Tx, wiring: Wiring, found: Requested, answer: Acknowledgment, judged: Judged,
+    names: Mapping[str, Sku],
+) -> None:  # fmt: skip
+    """What a person has to know of an answer: strange goods, units that come later, other prices."""
+    subject, where = f"request {found.key}", {"key": found.key, "location": found.location}
+    if judged.strange:
+        reason = Reason.of("request_answer_strange", **where, items=", ".join(judged.strange))
+        tx.open_case(Case("request_answer_strange", subject, reason))
+    if judged.late:
+        told = ", ".join(
+            f"{one.sku} x{one.units} {one.ready_on.isoformat() if one.ready_on else '?'}"
+            for one in judged.late
+        )
+        reason = Reason.of("request_backordered", **where, units=told)
+        if tx.open_case(Case("request_backordered", subject, reason, Severity.WARNING)):
+            tx.decide(found.subject, reason)
+    else:
+        tx.close_case("request_backordered", subject)
+    prices = expected_prices(tx, wiring, found)
+    off = repriced(
+        answer.lines,
+        names=names,
+        expected=prices,
+        tolerance=price_tolerance(wiring, found.location),
+    )
+    if off:
+        told = ", ".join(f"{one.sku}: {one.told} for {one.expected}" for one in off)
+        reason = Reason.of("request_repriced", **where, prices=told)
+        tx.open_case(Case("request_repriced", subject, reason, Severity.WARNING))
+
+
+def _asked(found: Requested) -> dict[tuple[str, Sku], AskedLine]:
+    return {
+        key: AskedLine(
+            quantity + found.declined.get(key, 0), per_unit, shipped, found.declined.get(key, 0)
+        )
+        for key, (quantity, per_unit, shipped) in found.lines.items()
+    }
+
+
+def _listed(units: Mapping[Sku, int]) -> str:
+    return ", ".join(f"{sku} x{count}" for sku, count in sorted(units.items()))
+
+
+def _absorb(tx: Tx, wiring: Wiring, found: Requested, *, after: datetime) -> None:
+    """A place with a net figure took the units of a request off it."""
+    location = wiring.location(found.location)
+    if location and location.basis is SnapshotBasis.NET and not location.counting_channel:
+        Held(tx).absorb(found.order_id, found.number, after=after)
+
+
+def pull_notices(run: Run, connection: str) -> None:
+    """Take what places say they shipped."""
+    source = run.wiring.connector(connection, FulfillmentSource)
+    for batch in source.pull_shipments(since=run.lease.cursor):
+        with run.transaction() as tx:
+            for one in batch.items:
+                record_notice(tx, run, connection, one)
+            tx.open_rejects(connection, batch.rejects)
+            tx.advance(batch.cursor)
+
+
+def record_notice(tx: Tx, run: Run, connection: str, notice: ShipmentNotice) -> None:
+    """A parcel: its units leave the ledger, its confirmation and its tracking become work."""
+    parcels = Parcels(tx)
+    found = parcels.requested(notice.key)
+    if found is None or _ships_through(run.wiring, found.location) != connection:
+        _open_unknown(tx, connection, notice.key)
+        return
+    if parcels.has_parcel(found.order_id, notice.tracking_number):
+        return
+    taken, left_over = _match(found, _in_our_words(tx, run.wiring, found, notice))
+    if left_over:
+        reason = Reason.of(
+            "wrong_units_shipped", key=found.key, location=found.location, units=_listed(left_over)
+        )
+        tx.open_case(Case("wrong_units_shipped", f"request {found.key}", reason, Severity.CRITICAL))
+    for (line, sku), units in taken.items():
+        parcels.add_shipped(found, line, sku, units)
+    lines = _confirmed_lines(found, taken)
+    number = parcels.add_parcel(
+        found,
+        carrier=notice.carrier,
+        tracking_number=notice.tracking_number,
+        service=notice.service,
+        shipped_at=notice.shipped_at,
+        remote_location=run.wiring.twin(found.channel, found.location),
+        lines=lines,
+        ask_at=tx.now if notice.carrier in run.wiring.carriers else None,
+    )
+    _consume(tx, run, found, taken, at=notice.shipped_at, reference=f"{found.key}/{number}")
+    whole = all(
+        shipped + taken.get(key, 0) >= quantity
+        for key, (quantity, _, shipped) in found.lines.items()
+    )
+    state = FulfillmentState.SHIPPED if whole else FulfillmentState.PARTIALLY_SHIPPED
+    parcels.mark(found.order_id, found.number, state=str(state), shipped_at=notice.shipped_at)
+    if whole:
+        for kind in ("shipment_overdue", "request_backordered"):
+            tx.close_case(kind, f"request {found.key}")
+    tx.close_case("request_overdue", f"request {found.key}")
+    tx.decide(
+        found.subject,
+        Reason.of(
+            "shipment_received",
+            key=found.key,
+            location=found.location,
+            carrier=notice.carrier,
+            number=notice.tracking_number,
+            units=sum(line.quantity for line in lines),
+        ),
+    )
+    Orders(tx).decide_again([found.order_id])
+    tx.wake("core/orders", f"{found.channel}/shipments", *run.wiring.tracking_units)
+
+
+def _in_our_words(
+    tx: Tx, wiring: Wiring, found: Requested, notice: ShipmentNotice
+) -> dict[Sku, int]:
+    """Units by Sku; a place may call a thing by its own word, one nobody knows stays as it is."""
+    ours = {sku for _, sku in found.lines}
+    named = all(one.sku in ours for one in notice.lines)
+    names: Mapping[str, Sku] = {} if named else names_of_goods(tx, wiring, found)
+    units: dict[Sku, int] = {}
+    for one in notice.lines:
+        sku = names.get(one.sku, one.sku)
+        units[sku] = units.get(sku, 0) + one.quantity
+    return units
+
+
+def _match(
+    found: Requested, units: Mapping[Sku, int]
+) -> tuple[dict[tuple[str, Sku], int], dict[Sku, int]]:
+    """The parcel's units on the request's lines; what fits none is left over."""
+    left = dict(units)
+    taken: dict[tuple[str, Sku], int] = {}
+    for (line, sku), (quantity, _, shipped) in sorted(found.lines.items()):
+        count = min(left.get(sku, 0), quantity - shipped)
+        if count > 0:
+            taken[line, sku] = count
+            left[sku] -= count
+    return taken, {sku: count for sku, count in left.items() if count}
+
+
+def _confirmed_lines(found: Requested, taken: dict[tuple[str, Sku], int]) -> list[ConfirmedLine]:
+    """Units of order lines that became whole with this parcel: a Kit counts once all of it is out."""
+    before: dict[str, int] = {}
+    after: dict[str, int] = {}
+    for (line, sku), (_, per_unit, shipped) in found.lines.items():
+        now = shipped + taken.get((line, sku), 0)
+        before[line] = min(before.get(line, shipped // per_unit), shipped // per_unit)
+        after[line] = min(after.get(line, now // per_unit), now // per_unit)
+    return [
+        ConfirmedLine(line, after[line] - before[line])
+        for line in sorted(after)
+        if after[line] > before[line]
+    ]
+
+
+def _consume(
+    tx: Tx,
+    run: Run,
+    found: Requested,
+    taken: dict[tuple[str, Sku], int],
+    *,
+    at: datetime,
+    reference: str,
+) -> None:
+    """Shipped units leave our ledger; at a place a remote counts, they wait for its next figure."""
+    stock, held = Stock(tx), Held(tx)
+    location = run.wiring.location(found.location)
+    if location and location.basis is not None:
+        if location.counting_channel:
+            # Who ships is not who counts: the figure learns of it from us, or knew of the sale.
+            held.ship(found.order_id, found.number, taken, after=None)
+            return
+        if location.basis is SnapshotBasis.NET and found.acknowledged_at is None:
+            held.absorb(found.order_id, found.number, after=at)
+        held.ship(found.order_id, found.number, taken, after=at)
+        return
+    stock.consume(found.order_id, found.number, taken)
+    units: dict[Sku, int] = {}
+    for (_, sku), quantity in taken.items():
+        units[sku] = units.get(sku, 0) + quantity
+    stock.move(
+        [
+            StockMovement(
+                sku, found.location, MovementKind.SHIPMENT, -quantity, reference, at, cause="parcel"
+            )
+            for sku, quantity in sorted(units.items())
+        ]
+    )
+
+
+# --- what a place that sells to us calls things, and asks for them -------------------------------
+
+
+def _sellers(wiring: Wiring, location: LocationId) -> list[str]:
+    """The suppliers whose own place this is."""
+    through = _ships_through(wiring, location)
+    return [name for name, one in wiring.config.suppliers.items() if through == one.connection]
+
+
+def goods_of(
+    tx: Tx, wiring: Wiring, location: LocationId, skus: Iterable[Sku]
+) -> dict[Sku, SupplierItem]:
+    """On which terms the place's own supplier sells these Skus; none where it is nobody's."""
+    asked = sorted(set(skus))
+    sellers = _sellers(wiring, location)
+    return {sku: item_of(tx, wiring, name, sku) for name in reversed(sellers) for sku in asked}
+
+
+def names_of_goods(tx: Tx, wiring: Wiring, found: Requested) -> dict[str, Sku]:
+    """Their word for a thing in this request, or ours -> our Sku."""
+    skus = {sku for _, sku in found.lines}
+    theirs = goods_of(tx, wiring, found.location, skus)
+    return {one.item: sku for sku, one in theirs.items()} | {sku: sku for sku in skus}
+
+
+def expected_prices(tx: Tx, wiring: Wiring, found: Requested) -> dict[Sku, Money]:
+    """What a unit of each Sku of this request should cost us; without those nobody told."""
+    units: dict[Sku, int] = {}
+    for (_, sku), (quantity, _, _) in found.lines.items():
+        units[sku] = (
+            units.get(sku, 0)
+            + quantity
+            + sum(count for (_, of), count in found.declined.items() if of == sku)
+        )
+    theirs = goods_of(tx, wiring, found.location, units)
+    prices = {sku: price_of(one, max(1, units[sku])) for sku, one in theirs.items()}
+    return {sku: price for sku, price in prices.items() if price is not None}
+
+
+def price_tolerance(wiring: Wiring, location: LocationId) -> int:
+    """Percent."""
+    return max(
+        (wiring.config.suppliers[one].price_tolerance for one in _sellers(wiring, location)),
+        default=0,
+    )
+
+
+def _ships_through(wiring: Wiring, location: LocationId) -> str:
+    found = wiring.location(location)
+    return found.ships_through if found else ""
+
+
+def _open_unknown(tx: Tx, connection: str, key: str) -> None:
+    reason = Reason.of("unknown_request", source=connection, key=key)
+    tx.open_case(Case("unknown_request", f"request {connection} {key}", reason))
