@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from core.model.cases import Case, Severity
@@ -10,6 +10,7 @@ from core.model.catalog import LocationId, Sku
 from core.model.fulfillment import (
     Acknowledgment,
     AcknowledgmentStatus,
+    AnsweredLine,
     ConfirmedLine,
     FulfillmentState,
     ShipmentNotice,
@@ -68,13 +69,16 @@ def record_acknowledgment(tx: Tx, wiring: Wiring, connection: str, answer: Ackno
         return
     status = answer.status
     judged = None
-    if answer.lines:
+    if lines := _lines_of(found, answer):
         names = names_of_goods(tx, wiring, found)
-        judged = judge(_asked(found), answer.lines, names=names)
-        _tell_oddities(tx, wiring, found, answer, judged, names)
-        status = (
-            AcknowledgmentStatus.REJECTED if judged.nothing_left else AcknowledgmentStatus.ACCEPTED
-        )
+        judged = judge(_asked(found), lines, names=names)
+        _tell_oddities(tx, wiring, found, lines, judged, names)
+        if all(one.status is AcknowledgmentStatus.UNKNOWN for one in lines):
+            status = AcknowledgmentStatus.UNKNOWN
+        elif judged.nothing_left:
+            status = AcknowledgmentStatus.REJECTED
+        else:
+            status = AcknowledgmentStatus.ACCEPTED
     waiting = found.state in (FulfillmentState.PLANNED, FulfillmentState.REQUESTED)
     # A place may accept and find its shelf empty later; a refusal from before is older.
     newer = found.acknowledged_at is None or answer.at > found.acknowledged_at
@@ -171,7 +175,7 @@ CASES = (
 
 
 def _tell_oddities(
-    tx: Tx, wiring: Wiring, found: Requested, answer: Acknowledgment, judged: Judged,
+    tx: Tx, wiring: Wiring, found: Requested, lines: Sequence[AnsweredLine], judged: Judged,
     names: Mapping[str, Sku],
 ) -> None:  # fmt: skip
     """What a person has to know of an answer: strange goods, units that come later, other prices."""
@@ -191,7 +195,7 @@ def _tell_oddities(
         tx.close_case("request_backordered", subject)
     prices = expected_prices(tx, wiring, found)
     off = repriced(
-        answer.lines,
+        lines,
         names=names,
         expected=prices,
         tolerance=price_tolerance(wiring, found.location),
@@ -200,6 +204,16 @@ def _tell_oddities(
         told = ", ".join(f"{one.sku}: {one.told} for {one.expected}" for one in off)
         reason = Reason.of("request_repriced", **where, prices=told)
         tx.open_case(Case("request_repriced", subject, reason, Severity.WARNING))
+
+
+def _lines_of(found: Requested, answer: Acknowledgment) -> Sequence[AnsweredLine]:
+    """Line by line; one word for all of it where that does what a line does. (): yes, no or unknown."""
+    if answer.lines or answer.status is not AcknowledgmentStatus.BACKORDERED:
+        return answer.lines
+    return [
+        AnsweredLine(sku, answer.status, quantity - shipped, answer.ready_on)
+        for (_, sku), (quantity, _, shipped) in found.lines.items()
+    ]
 
 
 def _asked(found: Requested) -> dict[tuple[str, Sku], AskedLine]:

@@ -12,8 +12,9 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 from connectors.supplier_file.cells import Unreadable, instant_of, quantity_of, required
 from connectors.supplier_file.files import File
@@ -22,6 +23,7 @@ from connectors.supplier_file.tables import plain, table_of
 from core.model.fulfillment import (
     Acknowledgment,
     AcknowledgmentStatus,
+    AnsweredLine,
     ShipmentNotice,
     ShippedLine,
     ShipRequest,
@@ -43,6 +45,9 @@ STATUSES: Mapping[str, AcknowledgmentStatus] = {
     "canceled": AcknowledgmentStatus.REJECTED,
     "cancelled": AcknowledgmentStatus.REJECTED,
     "out of stock": AcknowledgmentStatus.REJECTED,
+    "backordered": AcknowledgmentStatus.BACKORDERED,
+    "backorder": AcknowledgmentStatus.BACKORDERED,
+    "back order": AcknowledgmentStatus.BACKORDERED,
 }
 
 #: Usual words for a carrier, lower case, in ours. What is not here stays as they wrote it.
@@ -105,37 +110,72 @@ def required_of(row: Row, column: str) -> str:
 def acknowledgments(
     file: File,
 ) -> tuple[list[Acknowledgment], list[Reject], list[tuple[str, str]]]:
-    """Answers, lines that could not be read, and each answer's raw line as JSON by its key."""
+    """Answers, lines that could not be read, and each answer's raw lines as JSON by its key.
+
+    A line with an item speaks of so many units of it; one without, of the whole request.
+    """
     columns = file.format.acknowledgment
-    words = dict(STATUSES) | {plain(k): v for k, v in file.format.statuses.items()}
-    needed, optional = (
-        (columns.key, columns.status),
-        (columns.reason, columns.reference, columns.at),
-    )
-    items: list[Acknowledgment] = []
+    answers: dict[str, Acknowledgment] = {}
     rejects: list[Reject] = []
-    raw: list[tuple[str, str]] = []
-    for row in rows_of(file, needed=needed, optional=optional):
+    raw: dict[str, list[Mapping[str, str]]] = defaultdict(list)
+    for row in rows_of(
+        file,
+        needed=(columns.key, columns.status),
+        optional=(
+            columns.reason, columns.reference, columns.at, columns.item, columns.quantity,
+            columns.ready_on,
+        ),
+    ):  # fmt: skip
         if not isinstance(row, Row):
             rejects.append(reject_of(file, "acknowledgment", *row))
             continue
         try:
-            key, word = required_of(row, columns.key), required_of(row, columns.status)
-            at = cell_of(row, columns.at)
-            items.append(
-                Acknowledgment(
-                    key=key,
-                    status=words.get(plain(word), AcknowledgmentStatus.UNKNOWN),
-                    at=instant_of(at, file.format) if at else file.changed_at,
-                    raw_status=word,
-                    message=cell_of(row, columns.reason),
-                    reference=cell_of(row, columns.reference),
-                )
-            )
-            raw.append((key, json.dumps(dict(row.cells), ensure_ascii=False)))
+            one = _acknowledgment(row, file)
         except Unreadable as why:
             rejects.append(reject_of(file, "acknowledgment", row.line, row.text, str(why)))
-    return items, rejects, raw
+            continue
+        before = answers.get(one.key)
+        # Lines of one request are one answer; what speaks of all of it counts as it stands last.
+        if before is not None and before.lines and one.lines:
+            one = replace(before, lines=before.lines + one.lines, at=max(before.at, one.at))
+        answers[one.key] = one
+        raw[one.key].append(dict(row.cells))
+    kept = [(key, json.dumps(cells, ensure_ascii=False)) for key, cells in raw.items()]
+    return list(answers.values()), rejects, kept
+
+
+def _acknowledgment(row: Row, file: File) -> Acknowledgment:
+    columns = file.format.acknowledgment
+    words = dict(STATUSES) | {plain(k): v for k, v in file.format.statuses.items()}
+    word, at = required_of(row, columns.status), cell_of(row, columns.at)
+    status = words.get(plain(word), AcknowledgmentStatus.UNKNOWN)
+    ready_on = day_of(cell_of(row, columns.ready_on), file)
+    lines: tuple[AnsweredLine, ...] = ()
+    if item := cell_of(row, columns.item):
+        quantity = quantity_of(required_of(row, columns.quantity))
+        if quantity < 0:
+            raise Unreadable(f"{quantity} units cannot be answered for")
+        lines = (AnsweredLine(item, status, quantity, ready_on),)
+    return Acknowledgment(
+        key=required_of(row, columns.key),
+        status=status,
+        at=instant_of(at, file.format) if at else file.changed_at,
+        raw_status=word,
+        message=cell_of(row, columns.reason),
+        reference=cell_of(row, columns.reference),
+        lines=lines,
+        ready_on=ready_on,
+    )
+
+
+def day_of(text: str, file: File) -> date | None:
+    """2026-12-01, or an instant as the other files write it: then its day as they see it."""
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return instant_of(text, file.format).astimezone(ZoneInfo(file.format.timezone)).date()
 
 
 def reject_of(file: File, kind: str, line: int, text: str, why: str) -> Reject:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import UTC, date
-from zoneinfo import ZoneInfo
+from datetime import UTC
 
 from connectors.supplier_file.cells import Unreadable, instant_of, quantity_of
 from connectors.supplier_file.files import File
 from connectors.supplier_file.mapping import (
     Row,
     cell_of,
+    day_of,
     reject_of,
     required_of,
     rows_of,
@@ -97,16 +97,6 @@ def _answer(row: Row, file: File) -> PurchaseAnswer:
         item=required_of(row, columns.item),
         quantity=quantity,
         at=instant_of(at, file.format) if at else file.changed_at,
-        ready_on=_day(cell_of(row, columns.ready_on), file),
+        ready_on=day_of(cell_of(row, columns.ready_on), file),
         reference=cell_of(row, columns.reference),
     )
-
-
-def _day(text: str, file: File) -> date | None:
-    """2026-12-01, or an instant as the other files write it: then its day as they see it."""
-    if not text:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return instant_of(text, file.format).astimezone(ZoneInfo(file.format.timezone)).date()

@@ -316,6 +316,12 @@ class AcknowledgmentColumns(Model):
     reason: str = "reason"
     reference: str = "reference"
     at: str = "at"
+    #: a line of the request: their word for the thing, or our Sku; empty: it speaks of all of it
+    item: str = "item"
+    #: units that this answer is about
+    quantity: str = "quantity"
+    #: the day they leave, where they come later
+    ready_on: str = "ready_on"
 
 
 class ShipmentColumns(Model):

@@ -67,19 +67,15 @@ class ShipRequest:
 
 
 class AcknowledgmentStatus(StrEnum):
-    ACCEPTED = "accepted"
-    REJECTED = "rejected"
-    UNKNOWN = "unknown"
-
-
-class LineAnswer(StrEnum):
-    """What becomes of units that were asked for."""
+    """What becomes of a request, or of units of it."""
 
     ACCEPTED = "accepted"
     #: they come, later
     BACKORDERED = "backordered"
     #: they will never come on this request
     REJECTED = "rejected"
+    #: a word nobody knows
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +84,7 @@ class AnsweredLine:
 
     #: their word for the thing, ours where they use it
     item: str
-    answer: LineAnswer
+    status: AcknowledgmentStatus
     #: units
     quantity: int
     #: the day they leave; None: not told
@@ -99,7 +95,7 @@ class AnsweredLine:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgment:
-    """A place's answer to a ShipRequest. With `lines`, those count and `status` is but its word."""
+    """A place's answer to a ShipRequest. With `lines` those count, and `status` is only its word."""
 
     key: str
     status: AcknowledgmentStatus
@@ -112,6 +108,8 @@ class Acknowledgment:
     reference: str = ""
     #: line by line; what none speaks of is not answered yet. (): the answer is for all of it
     lines: tuple[AnsweredLine, ...] = ()
+    #: the day all of it leaves, where it comes later; None: not told
+    ready_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from core.model.catalog import Sku
-from core.model.fulfillment import AnsweredLine, LineAnswer
+from core.model.fulfillment import AcknowledgmentStatus, AnsweredLine
 from core.model.money import Money
 
 #: (order line, Sku)
@@ -78,9 +78,9 @@ def judge(
                 strange.append(one.item)
             continue
         told[sku] = told.get(sku, 0) + one.quantity
-        if one.answer is LineAnswer.REJECTED:
+        if one.status is AcknowledgmentStatus.REJECTED:
             rejected[sku] = rejected.get(sku, 0) + one.quantity
-        elif one.answer is LineAnswer.BACKORDERED and one.quantity:
+        elif one.status is AcknowledgmentStatus.BACKORDERED and one.quantity:
             late.append(Late(sku, one.quantity, one.ready_on))
     wanted: dict[Sku, int] = {}
     for (_, sku), line in asked.items():

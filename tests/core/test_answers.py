@@ -7,7 +7,7 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.model.fulfillment import AnsweredLine, LineAnswer
+from core.model.fulfillment import AcknowledgmentStatus, AnsweredLine
 from core.model.money import Money
 from core.rules.answers import AskedLine, Judged, Late, Repriced, judge, repriced
 
@@ -19,11 +19,11 @@ def asked(quantity: int, *, per_unit: int = 1, shipped: int = 0, declined: int =
 
 
 def yes(item: str, units: int) -> AnsweredLine:
-    return AnsweredLine(item, LineAnswer.ACCEPTED, units)
+    return AnsweredLine(item, AcknowledgmentStatus.ACCEPTED, units)
 
 
 def no(item: str, units: int) -> AnsweredLine:
-    return AnsweredLine(item, LineAnswer.REJECTED, units)
+    return AnsweredLine(item, AcknowledgmentStatus.REJECTED, units)
 
 
 def test_what_is_accepted_changes_nothing() -> None:
@@ -60,7 +60,7 @@ def test_what_was_shipped_is_not_declined_any_more() -> None:
 
 
 def test_units_that_come_later_are_told_with_their_day() -> None:
-    later = AnsweredLine("MUG", LineAnswer.BACKORDERED, 2, date(2026, 12, 4))
+    later = AnsweredLine("MUG", AcknowledgmentStatus.BACKORDERED, 2, date(2026, 12, 4))
     made = judge({("1", "MUG"): asked(3)}, [yes("MUG", 1), later], names=NAMES)
     assert made.late == (Late("MUG", 2, date(2026, 12, 4)),)
     assert made.declined == {}
@@ -89,9 +89,9 @@ def test_prices_beyond_the_tolerance_and_in_other_money_are_told() -> None:
     # given what a unit should cost
     expected = {"MUG": Money(1000, "USD"), "TEA": Money(500, "USD")}
     told = [
-        AnsweredLine("V-MUG", LineAnswer.ACCEPTED, 1, price=Money(1020, "USD")),
-        AnsweredLine("TEA", LineAnswer.ACCEPTED, 1, price=Money(500, "CAD")),
-        AnsweredLine("POT", LineAnswer.ACCEPTED, 1, price=Money(1, "USD")),
+        AnsweredLine("V-MUG", AcknowledgmentStatus.ACCEPTED, 1, price=Money(1020, "USD")),
+        AnsweredLine("TEA", AcknowledgmentStatus.ACCEPTED, 1, price=Money(500, "CAD")),
+        AnsweredLine("POT", AcknowledgmentStatus.ACCEPTED, 1, price=Money(1, "USD")),
     ]
 
     # then two percent are a deviation unless they are tolerated, Canadian dollars always
@@ -114,7 +114,7 @@ def test_prices_beyond_the_tolerance_and_in_other_money_are_told() -> None:
         st.builds(
             AnsweredLine,
             st.sampled_from(["MUG", "V-MUG", "TEA"]),
-            st.sampled_from(list(LineAnswer)),
+            st.sampled_from(list(AcknowledgmentStatus)),
             st.integers(0, 9),
         ),
         max_size=4,

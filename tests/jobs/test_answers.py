@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from core.model.fulfillment import AcknowledgmentStatus, AnsweredLine, LineAnswer
+from core.model.fulfillment import AcknowledgmentStatus, AnsweredLine
 from core.model.money import Money
 from core.model.reasons import Reason
 from core.rules.effects import short_key
@@ -51,11 +51,11 @@ def send(shop: Shop) -> None:
 
 
 def no(item: str, units: int) -> AnsweredLine:
-    return AnsweredLine(item, LineAnswer.REJECTED, units)
+    return AnsweredLine(item, AcknowledgmentStatus.REJECTED, units)
 
 
 def yes(item: str, units: int, price: Money | None = None) -> AnsweredLine:
-    return AnsweredLine(item, LineAnswer.ACCEPTED, units, price=price)
+    return AnsweredLine(item, AcknowledgmentStatus.ACCEPTED, units, price=price)
 
 
 def told(shop: Shop, kind: str) -> list[str]:
@@ -151,7 +151,7 @@ def test_an_answer_by_the_short_key_is_for_the_same_request(shop: Shop) -> None:
 def test_units_that_come_later_are_waited_for_and_a_person_is_told(shop: Shop) -> None:
     # given two of three that leave in december
     asked(shop, line(units=3))
-    later = AnsweredLine("V-77", LineAnswer.BACKORDERED, 2, date(2026, 12, 4))
+    later = AnsweredLine("V-77", AcknowledgmentStatus.BACKORDERED, 2, date(2026, 12, 4))
     shop.answer(FIRST, ACCEPTED, yes("TEA", 1), later)
     shop.decide()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from connectors.supplier_file.stock import stock_snapshot
 from core.errors import Rejected
 from core.model.fulfillment import (
     AcknowledgmentStatus,
+    AnsweredLine,
     FulfillmentLine,
     ShippedLine,
     ShipRequest,
@@ -214,6 +215,38 @@ def test_an_unreadable_answer_is_a_reject_and_the_others_go_through() -> None:
         ("theirs.csv line 3", "key is empty"),
         ("theirs.csv line 5", "1 cells under 3 headings"),
     ]
+
+
+def test_lines_of_one_request_are_one_answer() -> None:
+    read = file(
+        "key,status,item,quantity,ready_on,reference\n"
+        "K1,ok,V-1,3,,A-1\n"
+        "K1,rejected,V-1,2,,A-1\n"
+        "K1,backordered,V-2,1,2026-12-04,A-1\n"
+        "K2,backordered,,,2026-12-05,\n"
+        "K3,ok,V-1,,,\n"
+        "K3,ok,V-1,-1,,\n"
+    )
+
+    (first, second), rejects, raw = mapping.acknowledgments(read)
+
+    accepted, later, rejected = (
+        AcknowledgmentStatus.ACCEPTED,
+        AcknowledgmentStatus.BACKORDERED,
+        AcknowledgmentStatus.REJECTED,
+    )
+    assert (first.key, first.reference) == ("K1", "A-1")
+    assert first.lines == (
+        AnsweredLine("V-1", accepted, 3),
+        AnsweredLine("V-1", rejected, 2),
+        AnsweredLine("V-2", later, 1, date(2026, 12, 4)),
+    )
+    assert (second.status, second.lines, second.ready_on) == (later, (), date(2026, 12, 5))
+    assert [one.problem for one in rejects] == [
+        "quantity is empty",
+        "-1 units cannot be answered for",
+    ]
+    assert [key for key, _ in raw] == ["K1", "K2"]
 
 
 # shipments
