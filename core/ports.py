@@ -26,6 +26,7 @@ from core.model.fulfillment import (
 from core.model.inbound import InboundReport
 from core.model.orders import Order
 from core.model.purchasing import PurchaseAnswer, PurchaseOrder
+from core.model.receipts import OwedReceipt, Receipt
 from core.model.reservations import ReservationMove
 from core.model.stock import StockSnapshot
 
@@ -385,8 +386,11 @@ class RequestTarget(Connector):
     """
 
     @abstractmethod
-    def request_document(self, request: ShipRequest) -> bytes:
-        """The request as this place reads it. Pure: the same request, the same bytes."""
+    def request_document(self, request: ShipRequest, *, serial: int) -> bytes:
+        """The request as this place reads it. Pure: the same request and serial, the same bytes.
+
+        `serial` counts the documents of this connection, from 1, for formats that number them.
+        """
 
     @abstractmethod
     def stage_request(self, key: Key, document: bytes) -> None:
@@ -420,8 +424,11 @@ class PurchaseOrderTarget(Connector):
     """
 
     @abstractmethod
-    def purchase_document(self, order: PurchaseOrder) -> bytes:
-        """The order as this supplier reads it. Pure: the same order, the same bytes."""
+    def purchase_document(self, order: PurchaseOrder, *, serial: int) -> bytes:
+        """The order as this supplier reads it. Pure: the same order and serial, the same bytes.
+
+        `serial` counts the documents of this connection, from 1, for formats that number them.
+        """
 
     @abstractmethod
     def stage_purchase(self, key: Key, document: bytes) -> None:
@@ -434,6 +441,41 @@ class PurchaseOrderTarget(Connector):
     @abstractmethod
     def find_purchase(self, key: Key, document: bytes) -> Handover:
         """Where the order is now."""
+
+
+class ReceiptSource(Connector):
+    """A partner that says which of our documents it could read, and wants to be told the same.
+
+    What is told back goes out as a RequestTarget's files do, in the same three steps.
+    """
+
+    @property
+    @abstractmethod
+    def receipts_within(self) -> timedelta | None:
+        """How soon it says so of each document; None: it never does."""
+
+    @abstractmethod
+    def pull_receipts(self, *, since: Cursor | None) -> Iterator[Batch[Receipt | OwedReceipt]]:
+        """What came newer than the cursor: what it says of ours, and what we owe for its own.
+
+        Whatever else is wrong with what came (no document, a kind nobody reads) is a Reject here.
+        """
+
+    @abstractmethod
+    def receipt_document(self, told: str, *, serial: int, at: datetime) -> bytes:
+        """What `OwedReceipt.told` says, as the partner reads it. Pure."""
+
+    @abstractmethod
+    def stage_receipt(self, key: Key, document: bytes) -> None:
+        """Upload under the staging name, replacing what an earlier attempt left there."""
+
+    @abstractmethod
+    def release_receipt(self, key: Key) -> RemoteRef:
+        """Rename to the final name, never over an existing one (Rejected, code "exists")."""
+
+    @abstractmethod
+    def find_receipt(self, key: Key, document: bytes) -> Handover:
+        """Where it is now."""
 
 
 class PurchaseAnswerSource(Connector):
@@ -583,6 +625,7 @@ __all__ = [
     "PurchaseAnswerSource",
     "PurchaseOrderTarget",
     "RateGate",
+    "ReceiptSource",
     "Reject",
     "RemoteRef",
     "RequestTarget",

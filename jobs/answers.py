@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from core.model.cases import Case, Severity
-from core.model.catalog import LocationId, Sku
+from core.model.catalog import Sku
 from core.model.fulfillment import (
     Acknowledgment,
     AcknowledgmentStatus,
@@ -15,23 +15,18 @@ from core.model.fulfillment import (
     FulfillmentState,
     ShipmentNotice,
 )
-from core.model.money import Money
-from core.model.purchasing import SupplierItem
 from core.model.reasons import Reason
 from core.model.stock import MovementKind, SnapshotBasis, StockMovement
 from core.ports import FulfillmentSource
 from core.rules.answers import AskedLine, Judged, judge, repriced
-from core.rules.replenishment import price_of
-from jobs.buying import item_of
-from jobs.claims import hold_units
+from jobs.goods import expected_prices, names_of_goods, price_tolerance, ships_through
+from jobs.rejections import reject, route_again
 from jobs.run import Run
 from jobs.store.held import Held
 from jobs.store.orders import Orders
 from jobs.store.parcels import Parcels, Requested
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
-from jobs.store.untrusted import KIND as UNTRUSTED
-from jobs.store.untrusted import refusals, subject_of
 from jobs.wiring import Wiring
 
 
@@ -46,25 +41,11 @@ def pull_acknowledgments(run: Run, connection: str) -> None:
             tx.advance(batch.cursor)
 
 
-def _doubt(tx: Tx, wiring: Wiring, place: LocationId) -> None:
-    """A place that refuses again and again does not have what its figures say."""
-    rule = wiring.config.routing.untrusted
-    refused, sent = refusals(tx, place, since=tx.now - rule.within)
-    if not rule.refusals or refused < rule.refusals or refused * 100 < rule.share * sent:
-        return
-    reason = Reason.of(
-        "location_untrusted", location=place, refused=refused, sent=sent, within=str(rule.within)
-    )
-    if tx.open_case(Case(UNTRUSTED, subject_of(place), reason, Severity.CRITICAL)):
-        tx.decide(subject_of(place), reason)
-        tx.wake("core/dates")
-
-
 def record_acknowledgment(tx: Tx, wiring: Wiring, connection: str, answer: Acknowledgment) -> None:
     """Accepted: their figure has taken the units off. Rejected, wholly or in part: routed elsewhere."""
     parcels = Parcels(tx)
     found = parcels.requested(answer.key)
-    if found is None or _ships_through(wiring, found.location) != connection:
+    if found is None or ships_through(wiring, found.location) != connection:
         _open_unknown(tx, connection, answer.key)
         return
     status = answer.status
@@ -88,7 +69,7 @@ def record_acknowledgment(tx: Tx, wiring: Wiring, connection: str, answer: Ackno
         # Also where its parcel was told first: the figure lacks the units since the earlier one.
         _absorb(tx, wiring, found, after=answer.at)
     if status is AcknowledgmentStatus.REJECTED and (waiting or taken_back):
-        _rejected(tx, wiring, found, answer)
+        reject(tx, wiring, found, word=answer.raw_status, reference=answer.reference)
     elif status is AcknowledgmentStatus.UNKNOWN and waiting:
         reason = Reason.of(
             "unreadable_record",
@@ -119,26 +100,6 @@ def _accepted(tx: Tx, found: Requested, answer: Acknowledgment) -> None:
     )
 
 
-def _rejected(tx: Tx, wiring: Wiring, found: Requested, answer: Acknowledgment) -> None:
-    parcels = Parcels(tx)
-    parcels.mark(
-        found.order_id,
-        found.number,
-        state=str(FulfillmentState.REJECTED),
-        reference=answer.reference,
-    )
-    for kind in CASES:
-        tx.close_case(kind, f"request {found.key}")
-    Stock(tx).release([row.id for row in parcels.open_reservations(found.order_id, found.number)])
-    tx.decide(
-        found.subject,
-        Reason.of(
-            "request_rejected", key=found.key, location=found.location, word=answer.raw_status
-        ),
-    )
-    _route_again(tx, wiring, found)
-
-
 def _declined(tx: Tx, wiring: Wiring, found: Requested, judged: Judged) -> None:
     """A part of it will not come: those units are asked of others, the rest is waited for."""
     Parcels(tx).decline(found, judged.declined)
@@ -155,23 +116,7 @@ def _declined(tx: Tx, wiring: Wiring, found: Requested, judged: Judged) -> None:
         args = {"key": found.key, "location": found.location, "skus": ", ".join(judged.broken)}
         broken = Reason.of("request_breaks_kit", **args)
         tx.open_case(Case("request_breaks_kit", f"request {found.key}", broken, Severity.CRITICAL))
-    _route_again(tx, wiring, found)
-
-
-def _route_again(tx: Tx, wiring: Wiring, found: Requested) -> None:
-    _doubt(tx, wiring, found.location)
-    orders = Orders(tx)
-    orders.decide_again([found.order_id])
-    # Never without a claim, not even until it is routed again (I3).
-    hold_units(tx, wiring, orders.load([found.order_id]))
-    tx.wake("core/orders")
-
-
-#: Cases about one request; they end where the place does not ship it after all.
-CASES = (
-    "request_overdue", "shipment_overdue", "request_backordered", "request_breaks_kit",
-    "request_answer_strange", "request_repriced",
-)  # fmt: skip
+    route_again(tx, wiring, found)
 
 
 def _tell_oddities(
@@ -251,7 +196,7 @@ def record_notice(tx: Tx, run: Run, connection: str, notice: ShipmentNotice) -> 
     """A parcel: its units leave the ledger, its confirmation and its tracking become work."""
     parcels = Parcels(tx)
     found = parcels.requested(notice.key)
-    if found is None or _ships_through(run.wiring, found.location) != connection:
+    if found is None or ships_through(run.wiring, found.location) != connection:
         _open_unknown(tx, connection, notice.key)
         return
     if parcels.has_parcel(found.order_id, notice.tracking_number):
@@ -377,58 +322,6 @@ def _consume(
             for sku, quantity in sorted(units.items())
         ]
     )
-
-
-# --- what a place that sells to us calls things, and asks for them -------------------------------
-
-
-def _sellers(wiring: Wiring, location: LocationId) -> list[str]:
-    """The suppliers whose own place this is."""
-    through = _ships_through(wiring, location)
-    return [name for name, one in wiring.config.suppliers.items() if through == one.connection]
-
-
-def goods_of(
-    tx: Tx, wiring: Wiring, location: LocationId, skus: Iterable[Sku]
-) -> dict[Sku, SupplierItem]:
-    """On which terms the place's own supplier sells these Skus; none where it is nobody's."""
-    asked = sorted(set(skus))
-    sellers = _sellers(wiring, location)
-    return {sku: item_of(tx, wiring, name, sku) for name in reversed(sellers) for sku in asked}
-
-
-def names_of_goods(tx: Tx, wiring: Wiring, found: Requested) -> dict[str, Sku]:
-    """Their word for a thing in this request, or ours -> our Sku."""
-    skus = {sku for _, sku in found.lines}
-    theirs = goods_of(tx, wiring, found.location, skus)
-    return {one.item: sku for sku, one in theirs.items()} | {sku: sku for sku in skus}
-
-
-def expected_prices(tx: Tx, wiring: Wiring, found: Requested) -> dict[Sku, Money]:
-    """What a unit of each Sku of this request should cost us; without those nobody told."""
-    units: dict[Sku, int] = {}
-    for (_, sku), (quantity, _, _) in found.lines.items():
-        units[sku] = (
-            units.get(sku, 0)
-            + quantity
-            + sum(count for (_, of), count in found.declined.items() if of == sku)
-        )
-    theirs = goods_of(tx, wiring, found.location, units)
-    prices = {sku: price_of(one, max(1, units[sku])) for sku, one in theirs.items()}
-    return {sku: price for sku, price in prices.items() if price is not None}
-
-
-def price_tolerance(wiring: Wiring, location: LocationId) -> int:
-    """Percent."""
-    return max(
-        (wiring.config.suppliers[one].price_tolerance for one in _sellers(wiring, location)),
-        default=0,
-    )
-
-
-def _ships_through(wiring: Wiring, location: LocationId) -> str:
-    found = wiring.location(location)
-    return found.ships_through if found else ""
 
 
 def _open_unknown(tx: Tx, connection: str, key: str) -> None:

@@ -24,7 +24,6 @@ from core.model.purchasing import PurchaseAnswer, PurchaseLine, PurchaseOrder, P
 from core.model.reasons import Reason
 from core.ports import PurchaseAnswerSource, PurchaseOrderTarget
 from core.rules.modes import may_write
-from core.rules.replenishment import price_of
 from jobs.buying import NOT_IN_SIGHT, OPEN_ALWAYS, PLAN, Line, item_of
 from jobs.forecast import arrives, lead_time
 from jobs.push import Handing, hand_over
@@ -134,7 +133,7 @@ def _changed(tx: Tx, wiring: Wiring, line: Line, units: int) -> Line:
         raise CannotBuy(
             f"{line.sku}: {units} is no number of whole packs of {item.pack}; take {down} or {up}"
         )
-    price = price_of(item, units)
+    price = item.price(units)
     return replace(line, quantity=units, price=None if price is None else price.amount)
 
 
@@ -227,7 +226,9 @@ def push_purchases(run: Run, connection: str) -> None:
         if order is None or order.state is not PurchaseState.DRAFT:
             return None
         # What an earlier attempt made is sent again as it is.
-        return effect.document or target.purchase_document(order.order())
+        return effect.document or target.purchase_document(
+            order.order(), serial=Effects(tx).number(effect)
+        )
 
     def handed_over(tx: Tx, effect: EffectRow, reference: str) -> None:
         record_sent(tx, effect, reference)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from core.errors import (
     ConnectorError,
@@ -25,9 +25,18 @@ from core.model.orders import Address
 from core.model.reasons import Reason
 from core.ports import Handover, Key, RemoteRef, RequestTarget, ShipmentTarget
 from core.rules.addresses import label_mark
-from core.rules.effects import EffectFacts, EffectState, EffectStep, confirm_key, next_move
+from core.rules.effects import (
+    EffectFacts,
+    EffectState,
+    EffectStep,
+    confirm_key,
+    next_move,
+    short_key,
+)
 from core.rules.modes import may_write
 from jobs.claims import needs
+from jobs.goods import goods_of
+from jobs.rejections import reject
 from jobs.run import Run, Stopped
 from jobs.store.effects import EffectRow, Effects, Intent
 from jobs.store.orders import OrderRecord, Orders
@@ -35,6 +44,7 @@ from jobs.store.parcels import Parcels
 from jobs.store.permissions import Permissions
 from jobs.store.store import Tx
 from jobs.store.types import json_text
+from jobs.wiring import Wiring
 
 #: Effects read at once.
 EFFECTS_AT_ONCE = 500
@@ -44,6 +54,8 @@ OFFERS_AT_ONCE = 1_000
 OFFERS_PER_CALL = 250
 #: Clock seconds: the longest call plus its retries, before the remote's own settling.
 CALL = timedelta(seconds=60)
+#: What a connector calls it when its format has no way to say a document (core.errors.Rejected).
+UNWRITABLE = "unwritable"
 #: How soon an offer is looked at again that waits for its channel's orders, or for a person.
 WHILE_BEHIND = timedelta(seconds=15)
 WHILE_UNSAFE = timedelta(minutes=5)
@@ -132,11 +144,15 @@ def _refusal(kind: str) -> str:
         "confirmation": "confirmation_refused",
         "purchase": "purchase_refused",
         "reservation": "reservation_refused",
+        "receipt": "receipt_refused",
     }.get(kind, "request_refused")
 
 
 def _open_refused(tx: Tx, effect: EffectRow, error: Rejected) -> None:
     code = _refusal(effect.kind)
+    if error.code == UNWRITABLE:
+        # Nobody refused it: nobody saw it.
+        code = "request_unwritable" if effect.kind == "request" else "document_unwritable"
     reason = Reason.of(code, key=effect.key, words=str(error)[:200])
     tx.decide(effect.subject, reason)
     tx.open_case(Case(code, f"{effect.kind} {effect.key}", reason, Severity.CRITICAL))
@@ -169,6 +185,8 @@ class Handing:
     find: Callable[[Key, bytes], Handover]
     #: what it means that it lies where it is picked up
     handed_over: Callable[[Tx, EffectRow, RemoteRef], None]
+    #: what it means that it cannot be said in a document of this kind; nobody ever saw it
+    unwritable: Callable[[Tx, EffectRow, str], None] | None = None
 
 
 def push_requests(run: Run, connection: str) -> None:
@@ -185,13 +203,19 @@ def push_requests(run: Run, connection: str) -> None:
             # An earlier attempt made it, and nothing of it landed.
             return effect.document
         Orders(tx).label(record.id, found.number, mark)
-        return target.request_document(_ship_request(record, effect, at=tx.now))
+        request = _ship_request(tx, run.wiring, record, effect)
+        return target.request_document(request, serial=Effects(tx).number(effect))
 
     def handed_over(tx: Tx, effect: EffectRow, reference: RemoteRef) -> None:
         Effects(tx).handed_over(effect, remote_ref=reference)
         tx.decide(
             effect.subject, Reason.of("request_handed_over", key=effect.key, location=connection)
         )
+
+    def unwritable(tx: Tx, effect: EffectRow, words: str) -> None:
+        found = Parcels(tx).requested(effect.key)
+        assert found is not None, effect.key
+        reject(tx, run.wiring, found, word=words)
 
     hand_over(
         run,
@@ -204,6 +228,7 @@ def push_requests(run: Run, connection: str) -> None:
             release=target.release_request,
             find=target.find_request,
             handed_over=handed_over,
+            unwritable=unwritable,
         ),
     )
 
@@ -214,14 +239,22 @@ def hand_over(run: Run, connection: str, handing: Handing) -> None:
     def send(effect: EffectRow) -> None:
         if not permitted(run, effect, handing.flow):
             return
-        with run.transaction() as tx:
-            document = handing.document(tx, effect)
-            if document is None:
-                return
-            if not Effects(tx).sending(
-                effect, settle_until=tx.now + CALL, fence=run.lease.fence, document=document
-            ):
-                return
+        try:
+            with run.transaction() as tx:
+                document = handing.document(tx, effect)
+                if document is None:
+                    return
+                if not Effects(tx).sending(
+                    effect, settle_until=tx.now + CALL, fence=run.lease.fence, document=document
+                ):
+                    return
+        except Rejected as error:
+            with run.transaction() as tx:
+                Effects(tx).refused(effect, response=str(error))
+                _open_refused(tx, effect, error)
+                if handing.unwritable is not None:
+                    handing.unwritable(tx, effect, str(error))
+            return
         run.before_write(effect.scope, handing.flow)
         if carry_out(run, effect, lambda: (handing.stage(effect.key, document), "staged")[1]):
             release(effect)
@@ -291,7 +324,7 @@ def _still_wanted(tx: Tx, record: OrderRecord, effect: EffectRow) -> bool:
     return False
 
 
-def _ship_request(record: OrderRecord, effect: EffectRow, *, at: datetime) -> ShipRequest:
+def _ship_request(tx: Tx, wiring: Wiring, record: OrderRecord, effect: EffectRow) -> ShipRequest:
     found = next(one for one in record.fulfillments if one.number == effect.number)
     return ShipRequest(
         key=effect.key,
@@ -304,9 +337,11 @@ def _ship_request(record: OrderRecord, effect: EffectRow, *, at: datetime) -> Sh
         ship_to=record.order.ship_to or Address(),
         # A place of which no services are known is told which the shop's rules want.
         service=found.service or "/".join(record.asked.services or ()) or record.order.service,
-        requested_at=at,
+        requested_at=tx.now,
         ship_by=record.order.ship_by,
         note="; ".join(record.asked.notes),
+        short_key=short_key(effect.key),
+        goods=goods_of(tx, wiring, found.location, (sku for _, sku in found.lines)),
     )
 
 

@@ -28,7 +28,6 @@ from core.rules.allocation import (
 )
 from core.rules.carriage import Buyer, Centroids, ShipDay, Ways, piece, ships_on, ways
 from core.rules.joint import route_together
-from core.rules.replenishment import price_of
 from core.rules.restrictions import barred, holds_for
 from core.rules.risk import Rate
 from core.rules.routing import Routing, route
@@ -527,7 +526,7 @@ def _goods(
                     price.amount
                     for one in asked.get(sku, ())
                     if one.supplier in theirs[name]
-                    and (price := in_shop_money(wiring, price_of(one, one.least), today))
+                    and (price := in_shop_money(wiring, one.price(one.least), today))
                 ]
                 if prices:
                     costs[name] = min(prices)

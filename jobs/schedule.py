@@ -16,6 +16,7 @@ from core.ports import (
     OrderSource,
     PurchaseAnswerSource,
     PurchaseOrderTarget,
+    ReceiptSource,
     RequestTarget,
     ShelfReport,
     ShelfSource,
@@ -36,6 +37,7 @@ from jobs import (
     pull,
     purchase,
     push,
+    receipts,
     replenish,
     reservations,
     shadow,
@@ -44,14 +46,14 @@ from jobs import (
     upkeep,
 )
 from jobs.run import Run
-from jobs.store.permissions import PURCHASES
+from jobs.store.permissions import PURCHASES, RECEIPTS
 from jobs.wiring import Wiring
 
 #: When everything runs once: facts first, then decisions, then writes.
 _TURNS = {
     "listings": 0,
     **dict.fromkeys(("orders", "stock", "inbound", "acknowledgments", "purchase-answers"), 1),
-    **dict.fromkeys(("notices", "tracking", "shelf", "census"), 2),
+    **dict.fromkeys(("notices", "tracking", "shelf", "census", RECEIPTS), 2),
     **dict.fromkeys(("demand", "dates", "silence"), 3),
     **dict.fromkeys(
         ("offers", "requests", "shipments", "replenishment", "purchases", "reservations"), 4
@@ -210,6 +212,14 @@ def _connection_units(wiring: Wiring, connection: str) -> list[Unit]:
                 f"{connection}/purchase-answers",
                 pace.responses,
                 lambda run: purchase.pull_answers(run, connection),
+            )
+        )
+    if isinstance(connector, ReceiptSource):
+        made.append(
+            Unit(
+                f"{connection}/{RECEIPTS}",
+                pace.responses,
+                lambda run: receipts.exchange_receipts(run, connection),
             )
         )
     if isinstance(connector, TrackingSource) and carriers:

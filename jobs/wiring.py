@@ -19,7 +19,8 @@ from core.model.carriage import Dispatch
 from core.model.catalog import ChannelId, LocationId, Sku
 from core.model.orders import OrderLine
 from core.model.stock import CountedBy, SnapshotBasis, StockLocation
-from core.ports import Connector, OfferTarget, ReservationTarget
+from core.ports import Connector, OfferTarget, ReceiptSource, ReservationTarget
+from jobs.store.permissions import PURCHASES, RECEIPTS
 
 C = TypeVar("C", bound=Connector)
 
@@ -118,6 +119,23 @@ class Wiring:
             for connection in sorted(connections)
             if isinstance(self.connectors.get(connection), ReservationTarget)
         )
+
+    @property
+    def own_flows(self) -> dict[str, tuple[str, ...]]:
+        """Connection -> its flows that write and have a mode beside those of the channels."""
+        sellers = {one.connection for one in self.config.suppliers.values()}
+        found = {
+            name: tuple(
+                flow
+                for flow, has in (
+                    (PURCHASES, name in sellers),
+                    (RECEIPTS, isinstance(one, ReceiptSource)),
+                )
+                if has
+            )
+            for name, one in self.connectors.items()
+        }
+        return {name: flows for name, flows in sorted(found.items()) if flows}
 
     def counted_ids(self, connection: str) -> tuple[str, ...]:
         """What a connection calls the places it counts for us, where it counts several."""

@@ -12,7 +12,6 @@ from core.model.catalog import Sku
 from core.model.money import Money
 from core.model.purchasing import SupplierItem
 from core.rules.counting import Worth
-from core.rules.replenishment import price_of
 from jobs.money import in_shop_money
 from jobs.store.bulk import chunks
 from jobs.store.costs import Costs
@@ -45,7 +44,7 @@ def cost_of(tx: Tx, wiring: Wiring, skus: Iterable[Sku]) -> dict[Sku, Worth]:
         costs = [
             (cost.amount, one.supplier, cost)
             for one in items
-            if (cost := in_shop_money(wiring, price_of(one, one.least), today)) is not None
+            if (cost := in_shop_money(wiring, one.price(one.least), today)) is not None
         ]
         if costs:
             _, supplier, cost = min(costs, key=lambda one: one[:2])

@@ -13,7 +13,6 @@ from decimal import Decimal
 from connectors.x12.envelope import Problem
 from core.model.catalog import Sku
 from core.model.fulfillment import ShipRequest
-from core.model.money import Money
 from core.model.orders import Address
 from core.model.purchasing import PurchaseLine, PurchaseOrder
 
@@ -67,28 +66,43 @@ def purchase_order(order: PurchaseOrder, words: Words) -> Body:
     return body
 
 
-def ship_request(request: ShipRequest, words: Words, *, prices: Mapping[Sku, Money]) -> Body:
-    """A drop-ship order: BEG02 is DS, the key is the number, N1*ST is the buyer.
+def ship_request(request: ShipRequest, words: Words) -> Body:
+    """A drop-ship order: BEG02 is DS, the short key is the number, N1*ST is the buyer.
 
-    Raises NotWholePacks, NumberTooLong.
-
-    `prices` are what one unit costs us; many partners refuse a line without one (PO104). The
-    buyer's email is not passed on; the phone is, for the carrier.
+    Raises NotWholePacks, NumberTooLong. A line's price is what a unit costs us there, where that is
+    known: many partners refuse a line without one (PO104). The buyer's email is not passed on; the
+    phone is, for the carrier.
     """
-    _check_number(request.key)
-    body: Body = [["850"], ["BEG", "00", "DS", request.key, "", f"{request.requested_at:%Y%m%d}"]]
+    _check_number(request.short_key)
+    day = f"{request.requested_at:%Y%m%d}"
+    body: Body = [["850"], ["BEG", "00", "DS", request.short_key, "", day]]
     body.append(["REF", "CO", request.order_name])
     if request.ship_by:
         body.append(["DTM", "010", f"{request.ship_by:%Y%m%d}"])
     if request.service:
         body.append(["TD5", "", "", "", "", request.service])
     body += _ship_to(request.ship_to)
-    for number, line in enumerate(request.lines, start=1):
-        body.append(
-            _ordered(number, PurchaseLine(line.sku, "", line.quantity, prices.get(line.sku)), words)
-        )
-    body.append(["CTT", str(len(request.lines))])
+    lines = _by_sku(request)
+    currencies = {line.price.currency for line in lines if line.price}
+    if len(currencies) == 1:
+        body.insert(2, ["CUR", "BY", currencies.pop()])
+    body += [_ordered(number, line, words) for number, line in enumerate(lines, start=1)]
+    body.append(["CTT", str(len(lines))])
     return body
+
+
+def _by_sku(request: ShipRequest) -> list[PurchaseLine]:
+    """One line a Sku: they answer by item, and could not tell two lines of one apart."""
+    units: dict[Sku, int] = {}
+    for line in request.lines:
+        units[line.sku] = units.get(line.sku, 0) + line.quantity
+    made = []
+    for sku, count in units.items():
+        terms = request.goods.get(sku)
+        # Without a word of theirs it is called as we do.
+        item = terms.item if terms and terms.item != sku else ""
+        made.append(PurchaseLine(sku, item, count, terms.price(count) if terms else None))
+    return made
 
 
 def _check_number(number: str) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, tzinfo
 from decimal import Decimal
 
-from connectors.x12.envelope import Envelopes
+from connectors.x12.envelope import Envelopes, Problem
 
 #: Letters of what is told about one fault.
 _LONGEST = 200
@@ -40,6 +40,10 @@ class TransactionSet:
     sender: str
     interchange: str
     segments: tuple[list[str], ...]
+    #: it has its SE
+    ended: bool = True
+    #: ISA08
+    receiver: str = ""
 
     def first(self, name: str) -> list[str]:
         """Raises Unreadable where there is no such segment."""
@@ -59,28 +63,59 @@ def sets_of(reader: Envelopes) -> Iterator[TransactionSet]:
     for _, segment, context in reader.segments():
         if segment[0] == "ST":
             if made is not None:
-                yield _whole(made, body)
+                yield replace(made, segments=tuple(body), ended=False)
             made, body = (
                 TransactionSet(
                     context.kind, at(segment, 2), at(context.gs, 1), at(context.gs, 6),
-                    context.sender, at(context.isa, 13), (),
+                    context.sender, at(context.isa, 13), (), receiver=at(context.isa, 8),
                 ),
                 [],
             )  # fmt: skip
         elif segment[0] == "SE" and made is not None:
-            yield _whole(made, body)
+            yield replace(made, segments=tuple(body))
             made = None
         else:
             body.append(segment)
     if made is not None:
-        yield _whole(made, body)
+        yield replace(made, segments=tuple(body), ended=False)
 
 
-def _whole(made: TransactionSet, body: list[list[str]]) -> TransactionSet:
-    return TransactionSet(
-        made.kind, made.control, made.group, made.group_control, made.sender, made.interchange,
-        tuple(body),
-    )  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A set as it came, and what its envelope says wrong about it (SE01, SE02, open)."""
+
+    set: TransactionSet
+    faults: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """Everything in a file."""
+
+    found: tuple[Found, ...]
+    #: what is wrong around the sets
+    problems: tuple[Problem, ...]
+
+
+#: Faults of one set's own end.
+_OF_A_SET = ("SE01", "SE02")
+
+
+def contents_of(text: str) -> Contents:
+    """Raises NoInterchange."""
+    reader = Envelopes([text])
+    found: list[Found] = []
+    around: list[Problem] = []
+    seen = 0
+    for one in sets_of(reader):
+        new, seen = reader.problems[seen:], len(reader.problems)
+        faults = [problem for problem in new if problem.code in _OF_A_SET]
+        around += [problem for problem in new if problem.code not in _OF_A_SET]
+        if not one.ended:
+            faults.append(Problem(0, "open", "it ends without SE: the rest is missing"))
+        found.append(Found(one, tuple(faults)))
+    around += reader.problems[seen:]
+    return Contents(tuple(found), tuple(around))
 
 
 def at(segment: list[str], place: int) -> str:

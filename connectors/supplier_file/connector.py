@@ -207,7 +207,7 @@ class SupplierFile(
     # what goes out
 
     @staticmethod
-    def request_document(request: ShipRequest) -> bytes:
+    def request_document(request: ShipRequest, *, serial: int) -> bytes:
         """The file for a request; the same request is the same bytes."""
         return mapping.request_document(request)
 
@@ -227,7 +227,7 @@ class SupplierFile(
         return self._requests("find request").find(key, document)
 
     @staticmethod
-    def purchase_document(order: PurchaseOrder) -> bytes:
+    def purchase_document(order: PurchaseOrder, *, serial: int) -> bytes:
         """The file for a purchase order; the same order is the same bytes."""
         return purchases.purchase_document(order)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
 from core.model.catalog import ChannelId, LocationId, Sku
 from core.model.money import Money
 from core.model.orders import Address
+from core.model.purchasing import SupplierItem
 
 
 class FulfillmentState(StrEnum):
@@ -64,6 +66,10 @@ class ShipRequest:
     ship_by: datetime | None = None
     #: what the shop's rules say to who packs it
     note: str = ""
+    #: the key in 14 letters, for those with room for few; it may be echoed instead
+    short_key: str = ""
+    #: on which terms the place sells us these Skus; without those it told nothing of
+    goods: Mapping[Sku, SupplierItem] = field(default_factory=dict)
 
 
 class AcknowledgmentStatus(StrEnum):

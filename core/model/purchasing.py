@@ -30,6 +30,14 @@ class SupplierItem:
     lead_days: int | None = None
     discontinued: bool = False
 
+    def price(self, units: int) -> Money | None:
+        """Of one unit in an order of so many; None: not told."""
+        price = self.cost
+        for least, lower in self.breaks:
+            if units >= least:
+                price = lower
+        return price
+
 
 class PurchaseState(StrEnum):
     """Where a restock purchase order stands."""
@@ -101,6 +109,8 @@ class PurchaseAnswer:
     ready_on: date | None = None
     #: their own reference for the order
     reference: str = ""
+    #: of one unit, as they reckon it; None: not told
+    price: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,13 +154,13 @@ def order_quantity(need: int, item: SupplierItem, *, room: Room | None = None) -
                 days=room.days,
                 room=max(0, room.units),
             )
-            return Quantity(0, 0, price_of(item, item.least), None, (*steps, over))
+            return Quantity(0, 0, item.price(item.least), None, (*steps, over))
         steps.append(Reason.of("replenish_capped", days=room.days, quantity=units))
     better = _cheaper(units, item, room)
     if better is not None:
         units, reason = better
         steps.append(reason)
-    price = price_of(item, units)
+    price = item.price(units)
     cost = None if price is None else price * units
     return Quantity(units, units // item.pack, price, cost, tuple(steps))
 
@@ -169,18 +169,9 @@ def _packs_up(units: int, pack: int) -> int:
     return -(-units // pack) * pack
 
 
-def price_of(item: SupplierItem, units: int) -> Money | None:
-    """Of one unit in an order of so many."""
-    price = item.cost
-    for least, lower in item.breaks:
-        if units >= least:
-            price = lower
-    return price
-
-
 def _cheaper(units: int, item: SupplierItem, room: Room | None) -> tuple[int, Reason] | None:
     """More units for less money, where a price break makes that so."""
-    price = price_of(item, units)
+    price = item.price(units)
     if price is None:
         return None
     found = None

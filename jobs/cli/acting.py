@@ -25,7 +25,7 @@ from jobs.reservations import record_landed
 from jobs.store.effects import Effects
 from jobs.store.orders import Orders
 from jobs.store.parcels import Parcels, Requested
-from jobs.store.permissions import EVERYWHERE, PURCHASES, WRITING_FLOWS, Permissions
+from jobs.store.permissions import EVERYWHERE, WRITING_FLOWS, Permissions
 from jobs.store.store import Tx
 from jobs.store.tables import cases, effect, hold, offer, orders
 
@@ -72,9 +72,9 @@ def mode(
     if connection is not None:
         if channel or flow or sku or share:
             raise ConfigError(
-                "--connection is about purchase orders alone: no channel, flow or share"
+                "--connection is about purchase orders and receipts alone: no channel, flow or share"
             )
-        _mode_of_purchases(connection, to, config, person(by))
+        _mode_of_connection(connection, to, config, person(by))
         return
     with application(config) as app:
         channels = [channel] if channel else list(app.wiring.config.channels)
@@ -88,20 +88,23 @@ def mode(
     console().print(Text(f"{', '.join(channels)}: {flow or 'every flow'} now {to}"))
 
 
-def _mode_of_purchases(connection: str, to: Mode, config: str | None, by: str) -> None:
+def _mode_of_connection(connection: str, to: Mode, config: str | None, by: str) -> None:
     """Orders that a person approved are planned already: they go as soon as the mode lets them."""
     with application(config) as app:
-        if connection not in _buying_from(app):
-            known = ", ".join(sorted(_buying_from(app))) or "none"
-            raise ConfigError(f"no supplier takes orders through {connection!r}; these do: {known}")
+        flows = app.wiring.own_flows.get(connection)
+        if not flows:
+            known = ", ".join(sorted(app.wiring.own_flows)) or "none"
+            raise ConfigError(
+                f"no supplier takes orders through {connection!r}, and it wants no receipts; "
+                f"these do: {known}"
+            )
         with app.store.transaction() as tx:
-            Permissions(tx).set_mode(connection, PURCHASES, to, skus=None, share=None, by=by)
-            tx.wake(f"{connection}/{PURCHASES}")
-    console().print(Text(f"{connection}: {PURCHASES} now {to}"))
-
-
-def _buying_from(app: Application) -> set[str]:
-    return {one.connection for one in app.wiring.config.suppliers.values() if one.connection}
+            for flow in flows:
+                Permissions(tx).set_mode(connection, flow, to, skus=None, share=None, by=by)
+                tx.wake(f"{connection}/{flow}")
+            if to is not Mode.OBSERVE:
+                tx.close_case("receipts_untold", f"connection {connection}", by=by)
+    console().print(Text(f"{connection}: {', '.join(flows)} now {to}"))
 
 
 def _known(app: Application, channels: list[str]) -> None:
@@ -153,7 +156,7 @@ def stop_writes(
 ) -> None:
     """Stop writes to a channel, or everywhere. In force with the next write; kept over restarts."""
     with application(config) as app:
-        if channel and channel not in _buying_from(app):
+        if channel and channel not in app.wiring.own_flows:
             _known(app, [channel])
         with app.store.transaction() as tx:
             Permissions(tx).stop(channel or EVERYWHERE, by=person(by))
@@ -168,7 +171,14 @@ def resume_writes(
     """Let writes go out again. Exits 1 when they were not stopped there."""
     with application(config) as app, app.store.transaction() as tx:
         gone = Permissions(tx).resume(channel or EVERYWHERE, by=person(by))
-        tx.wake(*(f"{one}/{PURCHASES}" for one in _buying_from(app) if channel in (None, one)))
+        tx.wake(
+            *(
+                f"{one}/{flow}"
+                for one, flows in app.wiring.own_flows.items()
+                if channel in (None, one)
+                for flow in flows
+            )
+        )
         channels = app.wiring.config.channels
         for one in channels if channel is None else [channel] if channel in channels else []:
             tx.connection.execute(

@@ -26,7 +26,7 @@ from jobs.horizons import calendars_too_short
 from jobs.store.feeds import Feeds
 from jobs.store.offers import Offers
 from jobs.store.orders import Orders
-from jobs.store.permissions import PURCHASES, WRITING_FLOWS, Permissions
+from jobs.store.permissions import WRITING_FLOWS, Permissions
 from jobs.store.plans import Plans
 from jobs.store.purchases import Purchases
 from jobs.store.stock import Stock, figure_instants
@@ -229,8 +229,9 @@ def _status(app: Application) -> dict[str, Any]:
                 for flow in WRITING_FLOWS
             }
             | {
-                f"{name}/{PURCHASES}": _mode_words(permissions, name, PURCHASES)
-                for name in {one.connection for one in app.wiring.config.suppliers.values()} - {""}
+                f"{name}/{flow}": _mode_words(permissions, name, flow)
+                for name, flows in app.wiring.own_flows.items()
+                for flow in flows
             },
             "stopped": [scope for scope, _ in permissions.stops()],
             "orders": _counts(tx, orders.c.stage),

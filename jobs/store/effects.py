@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Row, case, select, update
+from sqlalchemy import Row, case, select, text, update
 
 from core.model.fulfillment import FulfillmentState
 from core.rules.effects import EffectState
@@ -17,6 +17,11 @@ from jobs.store.tables import effect, fulfillment
 
 #: States in which a write may be under way or in doubt, or has still to be made.
 LIVE = (EffectState.PLANNED, EffectState.SENDING, EffectState.STAGED, EffectState.UNKNOWN)
+
+_NEXT = text(
+    "INSERT INTO serial (connection, last) VALUES (:connection, 1) "
+    "ON CONFLICT (connection) DO UPDATE SET last = serial.last + 1 RETURNING last"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,7 @@ class EffectRow:
     settle_until: datetime | None
     response: str
     remote_ref: str
+    told: str | None
 
     @property
     def of_order(self) -> int:
@@ -61,6 +67,8 @@ class Intent:
     request: str
     sku: str | None = None
     proposed: bool = False
+    #: what it says, where nothing else keeps it
+    told: str | None = None
 
 
 class Effects:
@@ -85,6 +93,7 @@ class Effects:
                     "number": one.number,
                     "sku": one.sku,
                     "key": one.key,
+                    "told": one.told,
                     "request_hash": hashlib.sha256(one.request.encode()).hexdigest(),
                     "state": str(EffectState.PROPOSED if one.proposed else EffectState.PLANNED),
                     "attempts": 0,
@@ -96,7 +105,7 @@ class Effects:
             ],
             key=["key"],
             keep=[
-                "kind", "connection", "scope", "subject", "order_id", "number", "sku", "request_hash",
+                "kind", "connection", "scope", "subject", "order_id", "number", "sku", "told", "request_hash",
                 "state", "attempts", "created_at", "response", "remote_ref",
             ],
             returning=[],
@@ -192,6 +201,46 @@ class Effects:
             ).rowcount
         )
 
+    def number(self, one: EffectRow) -> int:
+        """The next number of this connection's documents, for the one that is made now."""
+        made = int(self._connection.execute(_NEXT, {"connection": one.connection}).scalar_one())
+        self._set(one.id, {"serial": made})
+        return made
+
+    def numbered(self, connection: str, number: int) -> EffectRow | None:
+        """What went out (or may have) under this number."""
+        row = self._connection.execute(
+            select(effect).where(effect.c.connection == connection, effect.c.serial == number)
+        ).first()
+        return None if row is None else _row(row)
+
+    def any_numbered(self, connection: str) -> bool:
+        """Whether a document with a number ever went out through this connection."""
+        query = select(effect.c.id).where(
+            effect.c.connection == connection, effect.c.serial.is_not(None)
+        )
+        return self._connection.execute(query.limit(1)).first() is not None
+
+    def received(self, one: EffectRow, at: datetime) -> None:
+        """The other side said that it could read the document."""
+        self._set(one.id, {"received_at": at})
+
+    def not_received(self, connection: str, *, sent_before: datetime) -> list[EffectRow]:
+        """Documents that went out before then and that the other side has not spoken of."""
+        rows = self._connection.execute(
+            select(effect)
+            .where(
+                effect.c.connection == connection,
+                effect.c.serial.is_not(None),
+                effect.c.kind != "receipt",
+                effect.c.state == str(EffectState.DONE),
+                effect.c.sent_at < sent_before,
+                effect.c.received_at.is_(None),
+            )
+            .order_by(effect.c.id)
+        )
+        return [_row(row) for row in rows]
+
     def request_of(self, key: str) -> str | None:
         """How far the request of this key is; None: there is none."""
         return self._tx.connection.execute(
@@ -254,4 +303,5 @@ def _row(row: Row[tuple[object, ...]]) -> EffectRow:
         settle_until=row.settle_until,
         response=row.response,
         remote_ref=row.remote_ref,
+        told=row.told,
     )

@@ -16,6 +16,8 @@ from jobs.store.tables import mode, write_stop
 WRITING_FLOWS = ("offers", "requests", "reservations", "shipments")
 #: The flow of a supplier's connection that writes to the outside.
 PURCHASES = "purchases"
+#: The flow of a trading partner's connection that tells it which of its documents could be read.
+RECEIPTS = "receipts"
 EVERYWHERE = "*"
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from connectors import registry
 from connectors.amazon.simulator import AmazonSimulator
+from connectors.edi.simulator import EdiSimulator
 from connectors.email.simulator import SmtpSimulator
 from connectors.shopify.simulator import ShopifySimulator
 from connectors.simulation import Simulator
@@ -24,6 +25,7 @@ from connectors.ups.simulator import UpsSimulator
 from core.model.fulfillment import ConfirmedLine, Shipment
 from core.model.orders import Order
 from core.ports import Connector
+from core.rules.effects import short_key
 from jobs.clock import ManualClock
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -259,7 +261,83 @@ class AmazonRig(ChannelRig):
         return [one["tracking_number"] for one in found["packages"]]
 
 
-class SupplierRig(Rig):
+class PartnerRig(Rig):
+    """A place that takes our requests and purchase orders as files."""
+
+    simulator: Any
+
+    def pass_time(self, seconds: float | None = None) -> None:
+        super().pass_time(seconds)
+        self.simulator.live()
+
+    def sftp(self) -> dict[str, Any]:
+        """The way to its folders."""
+        return {
+            "kind": "sftp",
+            "host": "127.0.0.1",
+            "port": self.simulator.port,
+            "username": self.simulator.username,
+            "password": self.simulator.password,
+            "host_key": self.simulator.host_key,
+            "call_timeout": 5,
+        }
+
+    @abstractmethod
+    def received(self, key: str) -> int:
+        """How often it got this request."""
+
+    @abstractmethod
+    def purchased(self, number: str) -> int:
+        """How often it got this purchase order."""
+
+    @abstractmethod
+    def short(self, item: str, units: int) -> None:
+        """It has no more of this item than so many."""
+
+
+class EdiRig(PartnerRig):
+    simulator: EdiSimulator
+    settle = 60.0
+
+    def start(self) -> Simulator:
+        made = EdiSimulator(
+            clock=self.clock,
+            seed=7,
+            autonomous=False,
+            pick_up_every=1.0,
+            answer_after=(60.0, 60.0),
+            ship_after=(600.0, 600.0),
+        )
+        made.start()
+        return made
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "type": "edi",
+            "transport": self.sftp(),
+            "outbox": "orders",
+            "inbox": {"path": "answers"},
+            "us": {"id": "LOCKSTEP"},
+            "them": {"id": "ACME"},
+            "stable_after": 10.0,
+        }
+
+    def received(self, key: str) -> int:
+        return self.purchased(short_key(key))
+
+    def purchased(self, number: str) -> int:
+        found = self.simulator.books()["orders"].get(number)
+        return int(found["count"]) if found else 0
+
+    def short(self, item: str, units: int) -> None:
+        self.simulator.place_order({"set_stock": {item: units}})
+
+    def receipts(self) -> int:
+        """How many of our receipts it read."""
+        return len(self.simulator.books()["receipts"])
+
+
+class SupplierRig(PartnerRig):
     simulator: SupplierSimulator
     #: longer than a file must stand still
     settle = 60.0
@@ -281,15 +359,7 @@ class SupplierRig(Rig):
     def settings(self) -> dict[str, Any]:
         return {
             "type": "supplier_file",
-            "transport": {
-                "kind": "sftp",
-                "host": "127.0.0.1",
-                "port": self.simulator.port,
-                "username": self.simulator.username,
-                "password": self.simulator.password,
-                "host_key": self.simulator.host_key,
-                "call_timeout": 5,
-            },
+            "transport": self.sftp(),
             "folders": {
                 "stock_in": {"path": "stock"},
                 "requests_out": "requests",
@@ -302,10 +372,6 @@ class SupplierRig(Rig):
             "stable_after": 10.0,
         }
 
-    def pass_time(self, seconds: float | None = None) -> None:
-        super().pass_time(seconds)
-        self.simulator.live()
-
     def stock_up(self) -> None:
         self.simulator.live()
 
@@ -314,9 +380,15 @@ class SupplierRig(Rig):
         self.simulator.place_order({"publish": True})
 
     def received(self, key: str) -> int:
-        """How often the supplier got this request."""
         found = self.simulator.books()["requests"].get(key)
         return int(found["count"]) if found else 0
+
+    def purchased(self, number: str) -> int:
+        found = self.simulator.books()["purchases"].get(number)
+        return int(found["count"]) if found else 0
+
+    def short(self, item: str, units: int) -> None:
+        self.simulator.place_order({"short": {item: units}})
 
 
 class UpsRig(Rig):
@@ -365,6 +437,7 @@ class EmailRig(Rig):
 
 RIGS: dict[str, Callable[[str], Rig]] = {
     "amazon": AmazonRig,
+    "edi": EdiRig,
     "email": EmailRig,
     "shopify": ShopifyRig,
     "supplier_file": SupplierRig,

@@ -12,6 +12,7 @@ from core.model.fulfillment import AcknowledgmentStatus, FulfillmentLine, ShipRe
 from core.model.money import Money
 from core.model.orders import Address
 from core.model.purchasing import PurchaseLine, PurchaseOrder
+from core.model.receipts import OwedReceipt, Receipt
 from core.ports import (
     AlertTarget,
     Batch,
@@ -20,15 +21,18 @@ from core.ports import (
     Mail,
     PurchaseAnswerSource,
     PurchaseOrderTarget,
+    ReceiptSource,
     RequestTarget,
     TrackingSource,
 )
-from tests.contracts.rigs import NOON, SKU, EmailRig, SupplierRig, UpsRig
+from core.rules.effects import short_key
+from tests.contracts.rigs import NOON, SKU, EdiRig, EmailRig, PartnerRig, UpsRig
 
 KEY = "shopify-us:5501:F1"
+NAMES = (KEY, short_key(KEY))
 
 
-def document(rig: SupplierRig, *, quantity: int = 2) -> bytes:
+def document(rig: PartnerRig, *, quantity: int = 2) -> bytes:
     request = ShipRequest(
         key=KEY,
         location="acme",
@@ -37,8 +41,9 @@ def document(rig: SupplierRig, *, quantity: int = 2) -> bytes:
         ship_to=Address(name="Ann Buyer", line1="1 Main St", city="Wayne", region="NJ"),
         service="Standard",
         requested_at=NOON,
+        short_key=short_key(KEY),
     )
-    made: bytes = rig.connector.request_document(request)
+    made: bytes = rig.connector.request_document(request, serial=1)
     return made
 
 
@@ -46,7 +51,7 @@ Pull = Callable[[str | None], Iterator[Batch[Any]]]
 
 
 def pull_all(
-    rig: SupplierRig, pull: Callable[..., Iterator[Batch[Any]]], since: str | None = None
+    rig: PartnerRig, pull: Callable[..., Iterator[Batch[Any]]], since: str | None = None
 ) -> tuple[list[Any], str]:
     """Everything new after as many looks as a file needs to be believed, and where that ended."""
     items: list[Any] = []
@@ -62,11 +67,11 @@ def pull_all(
 class TestRequestTarget:
     capability = RequestTarget
 
-    def test_the_same_request_is_the_same_bytes(self, rig: SupplierRig) -> None:
+    def test_the_same_request_is_the_same_bytes(self, rig: PartnerRig) -> None:
         # given one request, when its document is made twice, then nothing differs
         assert document(rig) == document(rig)
 
-    def test_staging_may_be_repeated_and_nobody_picks_it_up(self, rig: SupplierRig) -> None:
+    def test_staging_may_be_repeated_and_nobody_picks_it_up(self, rig: PartnerRig) -> None:
         # given nothing there
         sheet = document(rig)
         assert rig.connector.find_request(KEY, sheet) is Handover.ABSENT
@@ -82,7 +87,7 @@ class TestRequestTarget:
         assert rig.connector.find_request(KEY, sheet) is Handover.STAGED
         assert rig.received(KEY) == 0
 
-    def test_a_release_hands_over_once(self, rig: SupplierRig) -> None:
+    def test_a_release_hands_over_once(self, rig: PartnerRig) -> None:
         # given a staged request
         sheet = document(rig)
         rig.connector.stage_request(KEY, sheet)
@@ -96,7 +101,7 @@ class TestRequestTarget:
         assert rig.received(KEY) == 1
         assert rig.connector.find_request(KEY, sheet) is Handover.ABSENT
 
-    def test_a_release_never_overwrites(self, rig: SupplierRig) -> None:
+    def test_a_release_never_overwrites(self, rig: PartnerRig) -> None:
         # given a request handed over and not taken yet, and another staged under its name
         first, second = document(rig), document(rig, quantity=1)
         rig.connector.stage_request(KEY, first)
@@ -117,14 +122,12 @@ class TestRequestTarget:
 class TestFulfillmentSource:
     capability = FulfillmentSource
 
-    def request(self, rig: SupplierRig) -> None:
+    def request(self, rig: PartnerRig) -> None:
         rig.connector.stage_request(KEY, document(rig))
         rig.connector.release_request(KEY)
         rig.pass_time()
 
-    def test_an_acknowledgment_comes_once_however_often_it_is_pulled(
-        self, rig: SupplierRig
-    ) -> None:
+    def test_an_acknowledgment_comes_once_however_often_it_is_pulled(self, rig: PartnerRig) -> None:
         # given a request the place has taken
         self.request(rig)
         rig.pass_time(120)
@@ -133,12 +136,14 @@ class TestFulfillmentSource:
         items, cursor = pull_all(rig, rig.connector.pull_acknowledgments)
         again, _ = pull_all(rig, rig.connector.pull_acknowledgments, cursor)
 
-        # then it is there once, under our key
-        assert [(one.key, one.status) for one in items] == [(KEY, AcknowledgmentStatus.ACCEPTED)]
+        # then it is there once, under our key or the short one
+        (answer,) = items
+        assert answer.status is AcknowledgmentStatus.ACCEPTED
+        assert answer.key in NAMES
         assert again == []
 
     def test_a_shipment_comes_once_and_from_the_beginning_comes_again(
-        self, rig: SupplierRig
+        self, rig: PartnerRig
     ) -> None:
         # given a request that was shipped
         self.request(rig)
@@ -152,38 +157,34 @@ class TestFulfillmentSource:
 
         # then it is there once, then no more, then the same
         (notice,) = items
-        assert (notice.key, notice.carrier) == (KEY, "ups")
+        assert notice.carrier == "ups"
+        assert notice.key in NAMES
         assert [(one.sku, one.quantity) for one in notice.lines] == [(SKU, 2)]
         assert again == []
         assert anew == items
 
 
-PURCHASE = "PO-acme-20261124-3F9C2A"
+PURCHASE = "PO-20261124-3F9C2A7B"
 
 
-def purchase(rig: SupplierRig, *, quantity: int = 48) -> bytes:
+def purchase(rig: PartnerRig, *, quantity: int = 48) -> bytes:
     line = PurchaseLine(SKU, "AC-1007", quantity, Money(1850, "CNY"), pack=24)
     made: bytes = rig.connector.purchase_document(
-        PurchaseOrder(PURCHASE, "acme", "warehouse", (line,), NOON, NOON.date())
+        PurchaseOrder(PURCHASE, "acme", "warehouse", (line,), NOON, NOON.date()),
+        serial=1,
     )
     return made
-
-
-def purchased(rig: SupplierRig) -> int:
-    """How often the supplier got this order."""
-    found = rig.simulator.books()["purchases"].get(PURCHASE)
-    return int(found["count"]) if found else 0
 
 
 class TestPurchaseOrderTarget:
     capability = PurchaseOrderTarget
 
-    def test_the_same_order_is_the_same_bytes(self, rig: SupplierRig) -> None:
+    def test_the_same_order_is_the_same_bytes(self, rig: PartnerRig) -> None:
         # given one order, when its document is made twice, then nothing differs
         assert purchase(rig) == purchase(rig)
 
     def test_a_staged_order_is_seen_by_nobody_and_a_release_hands_it_over_once(
-        self, rig: SupplierRig
+        self, rig: PartnerRig
     ) -> None:
         # given an order that was staged twice
         sheet = purchase(rig)
@@ -193,7 +194,7 @@ class TestPurchaseOrderTarget:
         rig.connector.stage_purchase(PURCHASE, sheet)
         rig.pass_time()
         assert rig.connector.find_purchase(PURCHASE, sheet) is Handover.STAGED
-        assert purchased(rig) == 0
+        assert rig.purchased(PURCHASE) == 0
 
         # when it is released
         rig.connector.release_purchase(PURCHASE)
@@ -201,10 +202,10 @@ class TestPurchaseOrderTarget:
         rig.pass_time()
 
         # then it was taken once, and is gone
-        assert purchased(rig) == 1
+        assert rig.purchased(PURCHASE) == 1
         assert rig.connector.find_purchase(PURCHASE, sheet) is Handover.ABSENT
 
-    def test_a_release_never_overwrites(self, rig: SupplierRig) -> None:
+    def test_a_release_never_overwrites(self, rig: PartnerRig) -> None:
         # given an order handed over and not taken yet, and another one staged under its name
         first, second = purchase(rig), purchase(rig, quantity=24)
         rig.connector.stage_purchase(PURCHASE, first)
@@ -223,9 +224,9 @@ class TestPurchaseOrderTarget:
 class TestPurchaseAnswerSource:
     capability = PurchaseAnswerSource
 
-    def test_an_answer_comes_once_with_what_will_come_and_when(self, rig: SupplierRig) -> None:
+    def test_an_answer_comes_once_with_what_will_come_and_when(self, rig: PartnerRig) -> None:
         # given an order of which the supplier has not enough
-        rig.simulator.place_order({"short": {"AC-1007": 24}})
+        rig.short("AC-1007", 24)
         rig.connector.stage_purchase(PURCHASE, purchase(rig))
         rig.connector.release_purchase(PURCHASE)
         rig.pass_time()
@@ -241,6 +242,47 @@ class TestPurchaseAnswerSource:
         assert answer.ready_on is not None
         assert answer.ready_on > NOON.date()
         assert again == []
+
+
+class TestReceiptSource:
+    capability = ReceiptSource
+
+    def test_a_document_is_spoken_of_once_by_its_number(self, rig: EdiRig) -> None:
+        # given a document that the partner took
+        rig.connector.stage_request(KEY, document(rig))
+        rig.connector.release_request(KEY)
+        rig.pass_time()
+
+        # when receipts are pulled, and pulled again from where that ended
+        items, cursor = pull_all(rig, rig.connector.pull_receipts)
+        again, _ = pull_all(rig, rig.connector.pull_receipts, cursor)
+
+        # then it is there once
+        assert [(one.serial, one.accepted) for one in items if isinstance(one, Receipt)] == [
+            (1, True)
+        ]
+        assert [one for one in again if isinstance(one, Receipt)] == []
+
+    def test_what_it_sends_is_owed_a_receipt_that_it_can_read(self, rig: EdiRig) -> None:
+        # given its answer
+        rig.connector.stage_request(KEY, document(rig))
+        rig.connector.release_request(KEY)
+        rig.pass_time()
+        rig.pass_time(120)
+        items, _ = pull_all(rig, rig.connector.pull_receipts)
+        (owed,) = (one for one in items if isinstance(one, OwedReceipt))
+
+        # when what is owed is handed over
+        sheet = rig.connector.receipt_document(owed.told, serial=2, at=NOON)
+        assert sheet == rig.connector.receipt_document(owed.told, serial=2, at=NOON)
+        assert rig.connector.find_receipt(owed.key, sheet) is Handover.ABSENT
+        rig.connector.stage_receipt(owed.key, sheet)
+        assert rig.connector.find_receipt(owed.key, sheet) is Handover.STAGED
+        rig.connector.release_receipt(owed.key)
+        rig.pass_time()
+
+        # then it has it, once
+        assert rig.receipts() == 1
 
 
 class TestTrackingSource:

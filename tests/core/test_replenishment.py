@@ -25,7 +25,6 @@ from core.rules.replenishment import (
     cheapest,
     landed_reason,
     order_quantity,
-    price_of,
     runs_out,
     shortage,
     slow_mover,
@@ -105,7 +104,7 @@ def test_no_other_order_that_brings_enough_is_cheaper(need, item):
         enough = order_quantity(need, replace(item, breaks=())).units
         for packs in range(enough // item.pack, enough // item.pack + 60):
             units = packs * item.pack
-            price = price_of(item, units)
+            price = item.price(units)
             assert price is not None
             assert found.cost.amount <= price.amount * units
 

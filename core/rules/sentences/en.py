@@ -109,6 +109,13 @@ SENTENCES: Final[dict[str, str]] = {
     "location_untrusted": "{location} refused {refused} of the last {sent:request|requests} it was sent ({within}): it does not "
     "have what its figures say. It gets no more orders; those that only it can fill wait. Channels still show its units: "
     "have it count, then close this Case.",
+    "receipt_overdue": "{source} has not said whether it could read {key}: it may not have it. Ask there before anything is sent again.",
+    "document_unread": "{source} could not read {key} ({faults}): it knows nothing of it. A request is routed elsewhere; for a purchase order, have the fault mended, close it with `lockstep replenish close` and order again.",
+    "unknown_document": "{source} speaks of document {number}, which never went to it under that number. A copy of the database that is older than its documents, or another sender under our name.",
+    "receipts_untold": "{source} is sent documents and wants to be told which of its own we could read, which nothing is told of: `lockstep mode act --connection {source}`.",
+    "receipt_refused": "{key} could not be told to its partner: {words}",
+    "request_unwritable": "Request {key} cannot be written for its place, which never saw it: {words}. Its units are asked of other places; where there are none, mend what is wrong, or ship it by hand.",
+    "document_unwritable": "{key} cannot be written for who is to get it, and was not sent: {words}",
     "request_declined": "{location} will not ship {units} of request {key}; those units are routed elsewhere, the rest is waited for.",
     "request_backordered": "{location} ships a part of request {key} later: {units}. The buyer waits for it. If that is too late, ask "
     "{location} to cancel the request; once it says that it will not ship: lockstep withdraw {key} --note WHO_SAID_SO",
@@ -548,6 +555,13 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_request_breaks_kit": "Kits that would be shipped in part",
     "group_case_request_answer_strange": "Answers with goods nobody asked for",
     "group_case_request_repriced": "Requests at other prices than agreed",
+    "group_case_receipt_overdue": "Documents a partner has not confirmed",
+    "group_case_document_unread": "Documents a partner could not read",
+    "group_case_unknown_document": "Documents that were never sent",
+    "group_case_receipts_untold": "Partners that are told no receipts",
+    "group_case_receipt_refused": "Receipts that could not be told",
+    "group_case_request_unwritable": "Requests that cannot be written",
+    "group_case_document_unwritable": "Documents that cannot be written",
     "group_case_request_overdue": "Requests without an answer",
     "group_case_shipment_overdue": "Requests without a shipment",
     "group_case_connection_unauthorized": "Connections that are refused",

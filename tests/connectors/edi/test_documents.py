@@ -24,7 +24,7 @@ from connectors.x12.writer import LARGEST_CONTROL, Party, Trade, Unwritable, int
 from core.model.fulfillment import FulfillmentLine, ShipRequest
 from core.model.money import Money
 from core.model.orders import Address
-from core.model.purchasing import PurchaseLine, PurchaseOrder
+from core.model.purchasing import PurchaseLine, PurchaseOrder, SupplierItem
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 TRADE = Trade(Party("ZZ", "ACME", "ACME"), Party("ZZ", "MOCKEDI", "MOCKEDI"))
@@ -50,9 +50,9 @@ REQUEST = ShipRequest(
     ),
     service="",
     requested_at=NOON,
+    short_key="R-7K3M9Q2XPA4F",
+    goods={"WIDGET-001": SupplierItem("acme", "WIDGET-001", "WIDGET-001", cost=Money(1250, "USD"))},
 )  # fmt: skip
-
-PRICES = {"WIDGET-001": Money(1250, "USD")}
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_a_restock_order_is_accepted_without_a_finding(partner: mockedi.Mock, ve
 def test_a_request_to_ship_is_accepted_whatever_letters_the_buyer_uses(
     partner: mockedi.Mock,
 ) -> None:
-    text = sent(ship_request(REQUEST, Words(our_item=""), prices=PRICES))
+    text = sent(ship_request(REQUEST, Words(our_item="")))
 
     told = partner.send(text)
 
@@ -115,9 +115,7 @@ def test_a_request_to_ship_is_accepted_whatever_letters_the_buyer_uses(
 
 def test_other_separators_are_written_and_never_stand_in_a_value(partner: mockedi.Mock) -> None:
     trade = replace(TRADE, delimiters=Delimiters("|", ":", "!"))
-    text = sent(
-        ship_request(replace(REQUEST, order_name="a|b!c:d"), Words(), prices=PRICES), trade=trade
-    )
+    text = sent(ship_request(replace(REQUEST, order_name="a|b!c:d"), Words()), trade=trade)
 
     told = partner.send(text)
 
@@ -187,7 +185,7 @@ def test_a_number_that_x12_has_no_room_for_is_told() -> None:
 
 
 def test_a_partner_that_wants_a_price_refuses_a_request_without_one(partner: mockedi.Mock) -> None:
-    told = partner.send(sent(ship_request(REQUEST, Words(), prices={})))
+    told = partner.send(sent(ship_request(replace(REQUEST, goods={}), Words())))
 
     assert not told["accepted"]
     assert "PO104" in findings(told)[0]
@@ -195,7 +193,7 @@ def test_a_partner_that_wants_a_price_refuses_a_request_without_one(partner: moc
 
 def test_an_address_in_letters_x12_does_not_have_is_refused_and_not_shown():
     to = replace(REQUEST.ship_to, line1="东方路12号")
-    body = ship_request(replace(REQUEST, ship_to=to), Words(), prices=PRICES)
+    body = ship_request(replace(REQUEST, ship_to=to), Words())
 
     with pytest.raises(Unwritable, match=r"^N301 holds letters") as refused:
         interchange(TRADE, group="PO", sets=[body], control=1, at=NOON)

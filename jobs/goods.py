@@ -1,0 +1,63 @@
+"""What a place that sells to us calls the goods of a request, and what it should ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from core.model.catalog import LocationId, Sku
+from core.model.money import Money
+from core.model.purchasing import SupplierItem
+from jobs.buying import item_of
+from jobs.store.parcels import Requested
+from jobs.store.store import Tx
+from jobs.wiring import Wiring
+
+
+def _sellers(wiring: Wiring, location: LocationId) -> list[str]:
+    """The suppliers whose own place this is."""
+    through = ships_through(wiring, location)
+    return [name for name, one in wiring.config.suppliers.items() if through == one.connection]
+
+
+def goods_of(
+    tx: Tx, wiring: Wiring, location: LocationId, skus: Iterable[Sku]
+) -> dict[Sku, SupplierItem]:
+    """On which terms the place's own supplier sells these Skus; none where it is nobody's."""
+    asked = sorted(set(skus))
+    sellers = _sellers(wiring, location)
+    return {sku: item_of(tx, wiring, name, sku) for name in reversed(sellers) for sku in asked}
+
+
+def names_of_goods(tx: Tx, wiring: Wiring, found: Requested) -> dict[str, Sku]:
+    """Their word for a thing in this request, or ours -> our Sku."""
+    skus = {sku for _, sku in found.lines}
+    theirs = goods_of(tx, wiring, found.location, skus)
+    return {one.item: sku for sku, one in theirs.items()} | {sku: sku for sku in skus}
+
+
+def expected_prices(tx: Tx, wiring: Wiring, found: Requested) -> dict[Sku, Money]:
+    """What a unit of each Sku of this request should cost us; without those nobody told."""
+    units: dict[Sku, int] = {}
+    for (_, sku), (quantity, _, _) in found.lines.items():
+        units[sku] = (
+            units.get(sku, 0)
+            + quantity
+            + sum(count for (_, of), count in found.declined.items() if of == sku)
+        )
+    theirs = goods_of(tx, wiring, found.location, units)
+    prices = {sku: one.price(max(1, units[sku])) for sku, one in theirs.items()}
+    return {sku: price for sku, price in prices.items() if price is not None}
+
+
+def price_tolerance(wiring: Wiring, location: LocationId) -> int:
+    """Percent."""
+    return max(
+        (wiring.config.suppliers[one].price_tolerance for one in _sellers(wiring, location)),
+        default=0,
+    )
+
+
+def ships_through(wiring: Wiring, location: LocationId) -> str:
+    """The connection that takes the place's requests; "": none."""
+    found = wiring.location(location)
+    return found.ships_through if found else ""

@@ -1,0 +1,65 @@
+"""A place will not ship what it was asked for: its units go to others, and its figures are doubted."""
+
+from __future__ import annotations
+
+from core.model.cases import Case, Severity
+from core.model.catalog import LocationId
+from core.model.fulfillment import FulfillmentState
+from core.model.reasons import Reason
+from jobs.claims import hold_units
+from jobs.store.orders import Orders
+from jobs.store.parcels import Parcels, Requested
+from jobs.store.stock import Stock
+from jobs.store.store import Tx
+from jobs.store.untrusted import KIND as UNTRUSTED
+from jobs.store.untrusted import refusals, subject_of
+from jobs.wiring import Wiring
+
+#: Cases about one request; they end where the place does not ship it after all.
+CASES = (
+    "request_overdue", "shipment_overdue", "request_backordered", "request_breaks_kit",
+    "request_answer_strange", "request_repriced",
+)  # fmt: skip
+
+
+def reject(tx: Tx, wiring: Wiring, found: Requested, *, word: str, reference: str = "") -> None:
+    """All of a request: it was never sent, or the place said no."""
+    parcels = Parcels(tx)
+    parcels.mark(
+        found.order_id,
+        found.number,
+        state=str(FulfillmentState.REJECTED),
+        reference=reference,
+    )
+    for kind in CASES:
+        tx.close_case(kind, f"request {found.key}")
+    Stock(tx).release([row.id for row in parcels.open_reservations(found.order_id, found.number)])
+    tx.decide(
+        found.subject,
+        Reason.of("request_rejected", key=found.key, location=found.location, word=word),
+    )
+    route_again(tx, wiring, found)
+
+
+def route_again(tx: Tx, wiring: Wiring, found: Requested) -> None:
+    """Units of this request are to come from elsewhere."""
+    _doubt(tx, wiring, found.location)
+    orders = Orders(tx)
+    orders.decide_again([found.order_id])
+    # Never without a claim, not even until it is routed again (I3).
+    hold_units(tx, wiring, orders.load([found.order_id]))
+    tx.wake("core/orders")
+
+
+def _doubt(tx: Tx, wiring: Wiring, place: LocationId) -> None:
+    """A place that refuses again and again does not have what its figures say."""
+    rule = wiring.config.routing.untrusted
+    refused, sent = refusals(tx, place, since=tx.now - rule.within)
+    if not rule.refusals or refused < rule.refusals or refused * 100 < rule.share * sent:
+        return
+    reason = Reason.of(
+        "location_untrusted", location=place, refused=refused, sent=sent, within=str(rule.within)
+    )
+    if tx.open_case(Case(UNTRUSTED, subject_of(place), reason, Severity.CRITICAL)):
+        tx.decide(subject_of(place), reason)
+        tx.wake("core/dates")
