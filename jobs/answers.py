@@ -20,7 +20,7 @@ from core.model.stock import MovementKind, SnapshotBasis, StockMovement
 from core.ports import FulfillmentSource
 from core.rules.answers import AskedLine, Judged, judge, repriced
 from jobs.goods import expected_prices, names_of_goods, price_tolerance, ships_through
-from jobs.rejections import reject, route_again
+from jobs.rejections import CASES, reject, route_again
 from jobs.run import Run
 from jobs.store.held import Held
 from jobs.store.orders import Orders
@@ -104,6 +104,14 @@ def _declined(tx: Tx, wiring: Wiring, found: Requested, judged: Judged) -> None:
     """A part of it will not come: those units are asked of others, the rest is waited for."""
     Parcels(tx).decline(found, judged.declined)
     Stock(tx).let_go(found.order_id, found.number, judged.declined)
+    if found.state is FulfillmentState.PARTIALLY_SHIPPED and all(
+        quantity - judged.declined.get(key, 0) <= shipped
+        for key, (quantity, _, shipped) in found.lines.items()
+    ):
+        # What was sent is all there will be.
+        Parcels(tx).mark(found.order_id, found.number, state=str(FulfillmentState.SHIPPED))
+        for kind in CASES:
+            tx.close_case(kind, f"request {found.key}")
     units: dict[Sku, int] = {}
     for (_, sku), count in judged.declined.items():
         units[sku] = units.get(sku, 0) + count

@@ -131,7 +131,11 @@ def _overdue(tx: Tx, run: Run) -> None:
             select(fulfillment.c.key).where(
                 fulfillment.c.location == name,
                 fulfillment.c.state.in_(
-                    [str(FulfillmentState.REQUESTED), str(FulfillmentState.ACKNOWLEDGED)]
+                    [
+                        str(FulfillmentState.REQUESTED),
+                        str(FulfillmentState.ACKNOWLEDGED),
+                        str(FulfillmentState.PARTIALLY_SHIPPED),
+                    ]
                 ),
                 fulfillment.c.requested_at < tx.now - described.ship_within,
             )

@@ -106,10 +106,14 @@ def _answered(
     if not line.answers:
         yield fulfillment.AnsweredLine(item, whole, line.ordered * size, price=price)
     words = {**ANSWERS, **settings.answers}
+    told = sum(one.units for one in line.answers)
     for one in line.answers:
         status = words.get(one.code, AcknowledgmentStatus.UNKNOWN)
-        yield fulfillment.AnsweredLine(item, status, one.units * size, _leaves(one), price)
-    told = sum(one.units for one in line.answers)
+        units = one.units
+        if status is AcknowledgmentStatus.REJECTED and not units:
+            # Some tell with a refusal how many will come: none. It is about the rest of the line.
+            units, told = max(0, line.ordered - told), max(told, line.ordered)
+        yield fulfillment.AnsweredLine(item, status, units * size, _leaves(one), price)
     # "Partial shipment, balance backordered": the balance is the rest of the line.
     if told < line.ordered and any(one.code == "BP" for one in line.answers):
         later = AcknowledgmentStatus.BACKORDERED

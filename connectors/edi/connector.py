@@ -361,6 +361,7 @@ def words_of(settings: Settings) -> Words:
         unit=settings.unit,
         packs={item: (one.unit, one.units) for item, one in settings.packs.items()},
         places=settings.places,
+        services=settings.services,
     )
 
 

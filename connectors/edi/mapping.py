@@ -34,6 +34,8 @@ class Words:
     packs: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     #: place -> what they call it in N104; what is not here is sent as we call it
     places: Mapping[str, str] = field(default_factory=dict)
+    #: service -> what they call it; "": it is not sent; what is not here is sent as we call it
+    services: Mapping[str, str] = field(default_factory=dict)
 
 
 #: Letters of a purchase order's number (data element 324).
@@ -79,8 +81,8 @@ def ship_request(request: ShipRequest, words: Words) -> Body:
     body.append(["REF", "CO", request.order_name])
     if request.ship_by:
         body.append(["DTM", "010", f"{request.ship_by:%Y%m%d}"])
-    if request.service:
-        body.append(["TD5", "", "", "", "", request.service])
+    if service := words.services.get(request.service, request.service):
+        body.append(["TD5", "", "", "", "", service])
     body += _ship_to(request.ship_to)
     lines = _by_sku(request)
     currencies = {line.price.currency for line in lines if line.price}

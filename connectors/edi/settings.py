@@ -72,7 +72,7 @@ class InFolder(Model):
 #: ACK01 -> what becomes of the units (X12 data element 668). What is not here stays unknown.
 ANSWERS: Mapping[str, AcknowledgmentStatus] = {
     **dict.fromkeys(
-        ("IA", "IC", "IE", "IP", "IQ", "IS", "AA", "AC", "AR", "DR", "SP"),
+        ("IA", "IC", "IE", "IP", "IQ", "IS", "AA", "AC", "AR", "BP", "DR", "SP"),
         AcknowledgmentStatus.ACCEPTED,
     ),
     **dict.fromkeys(("IB", "IF", "IH", "IW"), AcknowledgmentStatus.BACKORDERED),
@@ -115,6 +115,9 @@ class Settings(Model):
     packs: dict[str, Pack] = {}
     #: our place -> what they call it (N104)
     places: dict[str, str] = {}
+    #: our word for a service -> theirs (TD505), "" where it is theirs anyway and is not sent; what is
+    #: not here is sent as we call it
+    services: dict[str, Annotated[str, Field(max_length=35)]] = {}
     #: ACK01 -> what becomes of the units, beside the usual ones
     answers: dict[str, AcknowledgmentStatus] = {}
     #: SCAC, or the first word of TD505 -> our word for the carrier, beside the usual ones

@@ -5,6 +5,7 @@ They work beside a running daemon: its next transaction sees what they wrote.
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,13 @@ from rich.text import Text
 from sqlalchemy import or_, select, update
 
 from core.errors import ConfigError
-from core.model.fulfillment import Acknowledgment, AcknowledgmentStatus, FulfillmentState
+from core.model.catalog import Sku
+from core.model.fulfillment import (
+    Acknowledgment,
+    AcknowledgmentStatus,
+    AnsweredLine,
+    FulfillmentState,
+)
 from core.rules.modes import Mode
 from jobs import adopt as adoption
 from jobs.answers import record_acknowledgment
@@ -358,7 +365,7 @@ def withdraw(
     config: ConfigOption = None,
     by: ByOption = None,
 ) -> None:
-    """A place confirmed that it will not ship a request: its units are routed elsewhere.
+    """A place confirmed that it will not ship a request, or the rest of it: it is routed elsewhere.
 
     Ask the place first: what it ships all the same is shipped twice. Exits 1 where the request cannot be
     withdrawn (any more).
@@ -370,7 +377,11 @@ def withdraw(
             console().print(Text(f"{key!r} {why}"))
             raise typer.Exit(1)
         answer = Acknowledgment(
-            key, AcknowledgmentStatus.REJECTED, tx.now, raw_status=f"withdrawn by {person(by)}"
+            key,
+            AcknowledgmentStatus.REJECTED,
+            tx.now,
+            raw_status=f"withdrawn by {person(by)}",
+            lines=_rest_of(found),
         )
         through = app.wiring.location(found.location)
         record_acknowledgment(tx, app.wiring, through.ships_through if through else "", answer)
@@ -378,13 +389,26 @@ def withdraw(
     console().print(Text(f"{key}: {found.location} does not ship it; it is routed again"))
 
 
+def _rest_of(found: Requested) -> tuple[AnsweredLine, ...]:
+    """Of a request that was shipped in part, all that was not; an answer counts earlier ones in."""
+    if not any(shipped for _, _, shipped in found.lines.values()):
+        return ()
+    left = Counter[Sku]()
+    for (line, sku), (quantity, _, shipped) in found.lines.items():
+        left[sku] += quantity - shipped + found.declined.get((line, sku), 0)
+    rejected = AcknowledgmentStatus.REJECTED
+    return tuple(AnsweredLine(sku, rejected, units) for sku, units in left.items() if units)
+
+
 def _why_not_withdrawn(found: Requested | None, state: str | None) -> str:
     """What keeps a request from being withdrawn; "" where nothing does."""
     if found is None:
         return "is no request"
-    if any(shipped for _, _, shipped in found.lines.values()):
-        return f"was shipped by {found.location}, in part at least"
-    if found.state not in (FulfillmentState.REQUESTED, FulfillmentState.ACKNOWLEDGED):
+    if found.state not in (
+        FulfillmentState.REQUESTED,
+        FulfillmentState.ACKNOWLEDGED,
+        FulfillmentState.PARTIALLY_SHIPPED,
+    ):
         return f"is {found.state}: nobody was asked to ship it, or it is over"
     if state != "done":
         return "is being handed over, or nobody can tell whether it was: see `lockstep settle`"

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from connectors.edi.answers import acknowledgment_of
 from connectors.edi.connector import Edi, connect
+from connectors.edi.reading import TransactionSet, order_answer
 from connectors.edi.settings import Settings
 from connectors.edi.simulator import ANSWERS, ORDERS, EdiSimulator
 from core.errors import Rejected
@@ -76,6 +78,7 @@ class Desk:
     clock: ManualClock
     partner: EdiSimulator
     connector: Edi
+    settings: Settings
     serial: int = 0
     cursors: dict[str, Cursor] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
@@ -145,9 +148,10 @@ def desk(stock: dict[str, int] | None = None, **changes: Any) -> Iterator[Desk]:
         autonomous=False,
     )
     partner.start()
-    connector = connect("acme-edi", settings(partner, **changes), Inside(clock))
+    known = settings(partner, **changes)
+    connector = connect("acme-edi", known, Inside(clock))
     try:
-        yield Desk(clock, partner, connector)
+        yield Desk(clock, partner, connector, known)
     finally:
         connector.close()
         partner.stop()
@@ -384,3 +388,22 @@ def test_settings_that_cannot_work_say_what_is_wrong() -> None:
                 settings(partner, **changes)
     finally:
         partner.stop()
+
+
+def test_a_refusal_that_tells_none_to_come_is_about_the_rest_of_its_line() -> None:
+    # given what another partner's program writes: how many will come, not how many will not
+    answer = (
+        "BAK*00*AC*R-1*20261124~PO1*1*4*EA*12.50**VP*V-77~ACK*IA*1*EA~ACK*IR*0*EA~"
+        "PO1*2*2*EA***VP*V-88~ACK*R2*0*EA~PO1*3*5*EA***VP*V-99~ACK*BP*2*EA~"
+    )
+    segments = tuple(one.split("*") for one in answer.split("~") if one)
+    one = TransactionSet("855", "0001", "PR", "1", "ACME", "1", segments)
+    with desk() as both:
+        made = acknowledgment_of(order_answer(one), both.settings, at=NOON)
+    assert [(each.item, each.status, each.quantity) for each in made.lines] == [
+        ("V-77", ACCEPTED, 1),
+        ("V-77", REJECTED, 3),
+        ("V-88", REJECTED, 2),
+        ("V-99", ACCEPTED, 2),
+        ("V-99", LATER, 3),
+    ]
