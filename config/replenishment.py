@@ -118,6 +118,16 @@ class Supplier(Part):
     price_tolerance: int = Field(
         0, ge=0, le=100, description="percent that a told price may differ before a person is asked"
     )
+    extra_charges: int = Field(
+        15,
+        ge=0,
+        le=1_000,
+        description="percent of the goods that an invoice may add for freight "
+        "and the like before a person is asked",
+    )
+    goods_within: Duration = Field(
+        Duration(days=14), description="an invoice may come so long before its goods"
+    )
     returns_days: int = Field(
         0, ge=0, description="they take goods back for so long after the receipt; 0: never"
     )

@@ -24,6 +24,7 @@ from core.model.fulfillment import (
     TrackingEvent,
 )
 from core.model.inbound import InboundReport
+from core.model.invoices import Invoice
 from core.model.orders import Order
 from core.model.purchasing import PurchaseAnswer, PurchaseOrder
 from core.model.receipts import OwedReceipt, Receipt
@@ -486,6 +487,14 @@ class PurchaseAnswerSource(Connector):
         """Answers newer than the cursor."""
 
 
+class InvoiceSource(Connector):
+    """A supplier that bills what it sold us."""
+
+    @abstractmethod
+    def pull_invoices(self, *, since: Cursor | None) -> Iterator[Batch[Invoice]]:
+        """Invoices and credits newer than the cursor."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrackingReport:
     """What a carrier knows of one number. No events: the number is not known (yet)."""
@@ -611,6 +620,7 @@ __all__ = [
     "Halt",
     "Handover",
     "Inside",
+    "InvoiceSource",
     "Key",
     "Landed",
     "Listing",

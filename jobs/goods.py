@@ -13,10 +13,16 @@ from jobs.store.store import Tx
 from jobs.wiring import Wiring
 
 
+def sellers_through(wiring: Wiring, connection: str) -> list[str]:
+    """The suppliers that this connection speaks with."""
+    return [
+        name for name, one in wiring.config.suppliers.items() if connection == one.connection != ""
+    ]
+
+
 def _sellers(wiring: Wiring, location: LocationId) -> list[str]:
     """The suppliers whose own place this is."""
-    through = ships_through(wiring, location)
-    return [name for name, one in wiring.config.suppliers.items() if through == one.connection]
+    return sellers_through(wiring, ships_through(wiring, location))
 
 
 def goods_of(

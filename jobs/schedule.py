@@ -10,6 +10,7 @@ from core.ports import (
     BulkOfferTarget,
     FulfillmentSource,
     InboundSource,
+    InvoiceSource,
     ListingSource,
     OfferTarget,
     OrderCensus,
@@ -33,6 +34,7 @@ from jobs import (
     decide,
     demand,
     drift,
+    invoices,
     publish,
     pull,
     purchase,
@@ -53,7 +55,7 @@ from jobs.wiring import Wiring
 _TURNS = {
     "listings": 0,
     **dict.fromkeys(("orders", "stock", "inbound", "acknowledgments", "purchase-answers"), 1),
-    **dict.fromkeys(("notices", "tracking", "shelf", "census", RECEIPTS), 2),
+    **dict.fromkeys(("notices", "tracking", "shelf", "census", "invoices", RECEIPTS), 2),
     **dict.fromkeys(("demand", "dates", "silence"), 3),
     **dict.fromkeys(
         ("offers", "requests", "shipments", "replenishment", "purchases", "reservations"), 4
@@ -212,6 +214,14 @@ def _connection_units(wiring: Wiring, connection: str) -> list[Unit]:
                 f"{connection}/purchase-answers",
                 pace.responses,
                 lambda run: purchase.pull_answers(run, connection),
+            )
+        )
+    if isinstance(connector, InvoiceSource) and (sells_to_us or asked):
+        made.append(
+            Unit(
+                f"{connection}/invoices",
+                pace.responses,
+                lambda run: invoices.pull_invoices(run, connection),
             )
         )
     if isinstance(connector, ReceiptSource):

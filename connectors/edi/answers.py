@@ -15,6 +15,7 @@ from connectors.edi.reading import (
     SentParcel,
     TransactionSet,
     Unreadable,
+    invoice,
     order_answer,
     parcels,
     verdict,
@@ -22,11 +23,19 @@ from connectors.edi.reading import (
 from connectors.edi.settings import ANSWERS, CARRIERS, Settings
 from core.model import fulfillment
 from core.model.fulfillment import Acknowledgment, AcknowledgmentStatus, ShipmentNotice, ShippedLine
+from core.model.invoices import Invoice, InvoicedLine
 from core.model.money import Money
 from core.model.purchasing import PurchaseAnswer
 from core.model.receipts import Receipt
 
-__all__ = ["acknowledgment_of", "notices_of", "order_answer", "purchase_answers_of", "receipts_of"]
+__all__ = [
+    "acknowledgment_of",
+    "invoice_of",
+    "notices_of",
+    "order_answer",
+    "purchase_answers_of",
+    "receipts_of",
+]
 
 #: Numbers that our purchase orders have (jobs.purchase); all others are requests to ship.
 OUR_NUMBERS = re.compile(r"PO-.+")
@@ -102,7 +111,7 @@ def _answered(
 ) -> Iterator[fulfillment.AnsweredLine]:
     item = item_of(line.names, settings)
     size = size_of(item, line.names, line.unit, settings)
-    price = _unit_price(line.price, size, made.currency)
+    price = _unit_price(line.price, size, made.currency or settings.currency)
     if not line.answers:
         yield fulfillment.AnsweredLine(item, whole, line.ordered * size, price=price)
     words = {**ANSWERS, **settings.answers}
@@ -154,7 +163,7 @@ def _unit_price(price: Decimal | None, size: int, currency: str) -> Money | None
         return None
     exact = price / size
     try:
-        return Money.parse(format(exact.normalize(), "f"), currency or "USD")
+        return Money.parse(format(exact.normalize(), "f"), currency)
     except ValueError:
         return None
 
@@ -175,6 +184,21 @@ def notices_of(one: TransactionSet, settings: Settings) -> Iterator[ShipmentNoti
             lines=tuple(_shipped(parcel, settings)),
             service=parcel.routing,
         )
+
+
+def invoice_of(one: TransactionSet, settings: Settings) -> Invoice:
+    """An 810, in whole cents. Raises Unreadable."""
+    told = invoice(one)
+    currency = told.currency or settings.currency
+    lines = []
+    for line in told.lines:
+        item = item_of(line.names, settings)
+        units = line.units * size_of(item, line.names, line.unit, settings)
+        lines.append(InvoicedLine(item, units, Money.rounded(line.price * line.units, currency)))
+    extras, total = Money.rounded(told.extras, currency), Money.rounded(told.total, currency)
+    return Invoice(
+        told.number, told.order, told.on, currency, tuple(lines), extras, total, told.credit
+    )
 
 
 def _shipped(parcel: SentParcel, settings: Settings) -> Iterable[ShippedLine]:

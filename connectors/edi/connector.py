@@ -37,6 +37,7 @@ from connectors.x12.envelope import Delimiters, NoInterchange, Problem
 from connectors.x12.writer import LARGEST_CONTROL, Party, Trade, Unwritable, interchange
 from core.errors import Rejected
 from core.model.fulfillment import Acknowledgment, ShipmentNotice, ShipRequest
+from core.model.invoices import Invoice
 from core.model.purchasing import PurchaseAnswer, PurchaseOrder
 from core.model.receipts import OwedReceipt, Receipt
 from core.ports import (
@@ -46,6 +47,7 @@ from core.ports import (
     FulfillmentSource,
     Handover,
     Inside,
+    InvoiceSource,
     Key,
     PurchaseAnswerSource,
     PurchaseOrderTarget,
@@ -77,8 +79,9 @@ class _File:
 
 
 class Edi(
-    RequestTarget, FulfillmentSource, PurchaseOrderTarget, PurchaseAnswerSource, ReceiptSource
-):
+    RequestTarget, FulfillmentSource, PurchaseOrderTarget, PurchaseAnswerSource, ReceiptSource,
+    InvoiceSource,
+):  # fmt: skip
     """One partner. Makes no call until a method is used."""
 
     def __init__(
@@ -180,6 +183,13 @@ class Edi(
     def pull_purchase_answers(self, *, since: Cursor | None) -> Iterator[Batch[PurchaseAnswer]]:
         """855s that are about purchase orders."""
         return self._pull(since, "855", self._purchase_answers)
+
+    def pull_invoices(self, *, since: Cursor | None) -> Iterator[Batch[Invoice]]:
+        """810s."""
+        return self._pull(since, "810", self._invoices)
+
+    def _invoices(self, one: TransactionSet, _: _File) -> Iterable[Invoice]:
+        yield answers.invoice_of(one, self._settings)
 
     def _acknowledgments(self, one: TransactionSet, file: _File) -> Iterable[Acknowledgment]:
         made = answers.order_answer(one)

@@ -118,6 +118,8 @@ class Settings(Model):
     #: our word for a service -> theirs (TD505), "" where it is theirs anyway and is not sent; what is
     #: not here is sent as we call it
     services: dict[str, Annotated[str, Field(max_length=35)]] = {}
+    #: of their prices, where they tell none, ISO 4217
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "USD"
     #: ACK01 -> what becomes of the units, beside the usual ones
     answers: dict[str, AcknowledgmentStatus] = {}
     #: SCAC, or the first word of TD505 -> our word for the carrier, beside the usual ones

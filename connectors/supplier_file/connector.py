@@ -16,7 +16,7 @@ from connectors.folders.outbox import Outbox
 from connectors.folders.places import Ftps, LocalFolder, Sftp
 from connectors.folders.reach import transport_to
 from connectors.folders.transport import Deliveries, Transport
-from connectors.supplier_file import mapping, purchases
+from connectors.supplier_file import invoices, mapping, purchases
 from connectors.supplier_file.files import File
 from connectors.supplier_file.https import HttpsDeliveries
 from connectors.supplier_file.imap import ImapDeliveries
@@ -24,6 +24,7 @@ from connectors.supplier_file.settings import Https, Imap, InFolder, Settings
 from connectors.supplier_file.stock import stock_of
 from core.errors import Rejected, Unauthorized
 from core.model.fulfillment import Acknowledgment, ShipmentNotice, ShipRequest
+from core.model.invoices import Invoice
 from core.model.purchasing import PurchaseAnswer, PurchaseOrder
 from core.model.stock import StockSnapshot
 from core.ports import (
@@ -33,6 +34,7 @@ from core.ports import (
     FulfillmentSource,
     Handover,
     Inside,
+    InvoiceSource,
     Key,
     PurchaseAnswerSource,
     PurchaseOrderTarget,
@@ -52,8 +54,9 @@ _EXCERPT = 20_000
 
 
 class SupplierFile(
-    StockSource, RequestTarget, FulfillmentSource, PurchaseOrderTarget, PurchaseAnswerSource
-):
+    StockSource, RequestTarget, FulfillmentSource, PurchaseOrderTarget, PurchaseAnswerSource,
+    InvoiceSource,
+):  # fmt: skip
     """One supplier or warehouse. Makes no call until a method is used."""
 
     def __init__(
@@ -91,6 +94,7 @@ class SupplierFile(
                 "answers to purchase orders",
                 folders.purchase_answers_in and folders.purchase_answers_in.path,
             ),
+            ("invoices", folders.invoices_in and folders.invoices_in.path),
         ):
             if not folder:
                 continue
@@ -145,6 +149,11 @@ class SupplierFile(
         """One file a batch, oldest first."""
         folder = self._settings.folders.purchase_answers_in
         return self._pull(folder, since, "purchase answer file", purchases.answers)
+
+    def pull_invoices(self, *, since: Cursor | None) -> Iterator[Batch[Invoice]]:
+        """One file a batch, oldest first."""
+        folder = self._settings.folders.invoices_in
+        return self._pull(folder, since, "invoice file", invoices.invoices)
 
     def _pull(
         self,

@@ -270,6 +270,7 @@ class Folders(Model):
     #: purchase orders that restock us, and the answers to them
     purchases_out: Folder | None = None
     purchase_answers_in: InFolder | None = None
+    invoices_in: InFolder | None = None
 
 
 class PriceBreak(Model):
@@ -348,6 +349,29 @@ class PurchaseAnswerColumns(Model):
     at: str = "at"
 
 
+class InvoiceColumns(Model):
+    """One line for each thing; what is about the whole invoice stands on each of its lines."""
+
+    invoice: str = "invoice"
+    #: the purchase order's number, or the key of our request
+    order: str = "order"
+    date: str = "date"
+    #: what they call the thing, or our Sku
+    item: str = "item"
+    quantity: str = "quantity"
+    #: of all units of the line; where the file has it, unit_price is not looked at
+    amount: str = "amount"
+    #: optional in the file, as those below
+    unit_price: str = "unit_price"
+    currency: str = "currency"
+    #: freight and other charges less allowances, of the whole invoice
+    charges: str = "charges"
+    #: of the whole invoice; left out: what its parts come to
+    total: str = "total"
+    #: "credit" on what gives money back
+    kind: str = "kind"
+
+
 class Format(Model):
     """How their files are written."""
 
@@ -362,6 +386,7 @@ class Format(Model):
     acknowledgment: AcknowledgmentColumns = AcknowledgmentColumns()
     shipment: ShipmentColumns = ShipmentColumns()
     purchase_answer: PurchaseAnswerColumns = PurchaseAnswerColumns()
+    invoice: InvoiceColumns = InvoiceColumns()
     #: their words for an answer, beside the usual ones; compared without case
     statuses: dict[str, AcknowledgmentStatus] = {}
     #: their words for a carrier, beside the usual ones: {"brown": ups}

@@ -28,6 +28,7 @@ from connectors.supplier_file.sales_desk import SalesDesk
 STOCK, REQUESTS = "stock", "requests"
 ACKNOWLEDGMENTS, SHIPMENTS = "acknowledgments", "shipments"
 PURCHASES, ANSWERS = "purchases", "purchase-answers"
+INVOICES = "invoices"
 
 FAULTS = {
     "half-file": "operation stock-file: half of the rows are missing",
@@ -120,7 +121,7 @@ class SupplierSimulator(Keeper):
         self._temporary = root is None
         self.root = self._base / "sftp"
         self.processed = self._base / "processed"
-        for folder in (STOCK, REQUESTS, ACKNOWLEDGMENTS, SHIPMENTS, PURCHASES, ANSWERS):
+        for folder in (STOCK, REQUESTS, ACKNOWLEDGMENTS, SHIPMENTS, PURCHASES, ANSWERS, INVOICES):
             (self.root / folder).mkdir(parents=True, exist_ok=True)
         self.processed.mkdir(exist_ok=True)
         self.random = random.Random(f"{seed} {name}")
@@ -312,6 +313,18 @@ class SupplierSimulator(Keeper):
         ]
         self._write("stock-file", STOCK, "stock", rows)
 
+    def _bill(self, number: str, item: str, units: int, price: str) -> None:
+        now = self.clock.now()
+        row = {
+            "invoice": f"{self.name.upper()}-INV-{self._files + 1:05d}",
+            "order": number,
+            "date": f"{now:%Y-%m-%d}",
+            "item": item,
+            "quantity": units,
+            "unit_price": price,
+        }
+        self._write("invoice-file", INVOICES, "invoice", [row])
+
     def _delay(self, span: tuple[float, float]) -> timedelta:
         return timedelta(seconds=self.random.uniform(*span))
 
@@ -383,7 +396,8 @@ class SupplierSimulator(Keeper):
     def place_order(self, order: dict[str, Any]) -> dict[str, Any]:
         """What a person in the warehouse does: {"set_stock": {sku: n}}, {"hold": key} (accepted,
         not shipped), {"release": key}, {"reject": key, "reason": ...}, {"publish": true},
-        {"short": {item: n}} (no more of it than that comes on a purchase order)."""
+        {"short": {item: n}} (no more of it than that comes on a purchase order), {"bill": order,
+        "item": ..., "units": n, "price": "2.50"} (an invoice)."""
         match order:
             case {"set_stock": dict() as levels}:
                 self._on_hand = dict(self._on_hand or {}) | {s: int(n) for s, n in levels.items()}
@@ -397,8 +411,12 @@ class SupplierSimulator(Keeper):
                 self._publish(self.clock.now())
             case {"short": dict() as most}:
                 self.desk.short |= {item: int(units) for item, units in most.items()}
+            case {"bill": str() as number, "item": str() as item}:
+                self._bill(number, item, int(order["units"]), str(order["price"]))
             case _:
-                raise ValueError("set_stock, hold, release, reject, publish or short is expected")
+                raise ValueError(
+                    "set_stock, hold, release, reject, publish, short or bill is expected"
+                )
         return {"done": order}
 
     def books(self) -> dict[str, Any]:

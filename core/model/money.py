@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 #: ISO 4217 currencies whose minor unit is not a hundredth.
 _EXPONENT = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "BHD": 3, "KWD": 3, "OMR": 3}
@@ -34,6 +34,12 @@ class Money:
         minor = value.scaleb(exponent(currency))
         if minor != minor.to_integral_value():
             raise ValueError(f"{text} has more decimals than {currency} has")
+        return cls(int(minor), currency)
+
+    @classmethod
+    def rounded(cls, amount: Decimal, currency: str) -> Money:
+        """In whole minor units, half up, as bills are."""
+        minor = amount.scaleb(exponent(currency)).to_integral_value(ROUND_HALF_UP)
         return cls(int(minor), currency)
 
     def __add__(self, other: Money) -> Money:

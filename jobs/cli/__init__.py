@@ -16,6 +16,7 @@ from jobs.cli import (
     consignments,
     demand,
     drift,
+    invoices,
     looking,
     rollback,
     running,
@@ -33,7 +34,8 @@ app = typer.Typer(
 )
 
 for module in (
-    running, looking, demand, acting, buying, consignments, drift, stock, rollback, shadow
+    running, looking, demand, acting, buying, consignments, invoices, drift, stock, rollback,
+    shadow,
 ):  # fmt: skip
     module.register(app)
 

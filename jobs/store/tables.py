@@ -563,6 +563,42 @@ purchase_order_line = Table(
     Index("ix_purchase_order_line_sku", "sku"),
 )
 
+invoice = Table(
+    "invoice",
+    metadata,
+    Column("connection", Text, primary_key=True, comment="who sent it"),
+    Column("number", Text, primary_key=True, comment="theirs"),
+    Column("names", Text, nullable=False, comment="the order it names, in its own words"),
+    Column("key", Text, nullable=False, comment="ours; empty: we know no such order"),
+    Column("on_day", Date, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("extras", BigInteger, nullable=False, comment="minor units"),
+    Column("total", BigInteger, nullable=False, comment="minor units, as it stands"),
+    Column("credit", Boolean, nullable=False),
+    Column("digest", Text, nullable=False, comment="of what it says"),
+    Column("state", Text, nullable=False, comment="matched, waiting, differs, accepted, rejected"),
+    Column("received_at", Instant, nullable=False),
+    Column("settled_at", Instant),
+    Column("settled_by", Text, comment="a person; null: it matched"),
+    Column("note", Text),
+    Index("ix_invoice_key", "key"),
+    Index("ix_invoice_state", "state"),
+)
+
+invoice_line = Table(
+    "invoice_line",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("number", Text, primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("item", Text, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("amount", BigInteger, nullable=False, comment="of all of them, minor units"),
+    ForeignKeyConstraint(
+        ["connection", "number"], ["invoice.connection", "invoice.number"], ondelete="CASCADE"
+    ),
+)
+
 consignment = Table(
     "consignment",
     metadata,

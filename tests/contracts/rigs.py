@@ -23,7 +23,9 @@ from connectors.simulation import Simulator
 from connectors.supplier_file.simulator import SupplierSimulator
 from connectors.ups.simulator import UpsSimulator
 from core.model.fulfillment import ConfirmedLine, Shipment
+from core.model.money import Money
 from core.model.orders import Order
+from core.model.purchasing import PurchaseLine, PurchaseOrder
 from core.ports import Connector
 from core.rules.effects import short_key
 from jobs.clock import ManualClock
@@ -294,6 +296,10 @@ class PartnerRig(Rig):
     def short(self, item: str, units: int) -> None:
         """It has no more of this item than so many."""
 
+    @abstractmethod
+    def bill(self, item: str, units: int) -> str:
+        """It bills so many units at 2.50 USD; the number of our order."""
+
 
 class EdiRig(PartnerRig):
     simulator: EdiSimulator
@@ -332,6 +338,17 @@ class EdiRig(PartnerRig):
     def short(self, item: str, units: int) -> None:
         self.simulator.place_order({"set_stock": {item: units}})
 
+    def bill(self, item: str, units: int) -> str:
+        line = PurchaseLine(item, item, units, Money(250, "USD"))
+        order = PurchaseOrder("PO-20261124-0A0A0A0A", "acme", "warehouse", (line,), NOON)
+        self.connector.stage_purchase(
+            order.number, self.connector.purchase_document(order, serial=1)
+        )
+        self.connector.release_purchase(order.number)
+        for _ in range(3):
+            self.pass_time(600)
+        return order.number
+
     def receipts(self) -> int:
         """How many of our receipts it read."""
         return len(self.simulator.books()["receipts"])
@@ -367,6 +384,7 @@ class SupplierRig(PartnerRig):
                 "shipments_in": {"path": "shipments"},
                 "purchases_out": "purchases",
                 "purchase_answers_in": {"path": "purchase-answers"},
+                "invoices_in": {"path": "invoices"},
             },
             "location": "acme",
             "stable_after": 10.0,
@@ -389,6 +407,11 @@ class SupplierRig(PartnerRig):
 
     def short(self, item: str, units: int) -> None:
         self.simulator.place_order({"short": {item: units}})
+
+    def bill(self, item: str, units: int) -> str:
+        number = "PO-20261124-0A0A0A0A"
+        self.simulator.place_order({"bill": number, "item": item, "units": units, "price": "2.50"})
+        return number
 
 
 class UpsRig(Rig):

@@ -18,6 +18,7 @@ from core.ports import (
     Batch,
     FulfillmentSource,
     Handover,
+    InvoiceSource,
     Mail,
     PurchaseAnswerSource,
     PurchaseOrderTarget,
@@ -283,6 +284,26 @@ class TestReceiptSource:
 
         # then it has it, once
         assert rig.receipts() == 1
+
+
+class TestInvoiceSource:
+    capability = InvoiceSource
+
+    def test_an_invoice_comes_once_and_names_our_order(self, rig: PartnerRig) -> None:
+        # given goods that were ordered, sent and billed
+        number = rig.bill(SKU, 48)
+
+        # when invoices are pulled, and pulled again from where that ended
+        items, cursor = pull_all(rig, rig.connector.pull_invoices)
+        again, _ = pull_all(rig, rig.connector.pull_invoices, cursor)
+
+        # then it is there once, its parts come to its total
+        (bill,) = items
+        assert bill.order == number
+        assert [(one.item, one.quantity) for one in bill.lines] == [(SKU, 48)]
+        assert bill.total == bill.reckoned == Money(48 * 250, "USD")
+        assert not bill.credit
+        assert again == []
 
 
 class TestTrackingSource:

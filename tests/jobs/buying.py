@@ -62,7 +62,7 @@ class Mill(PurchaseOrderTarget, PurchaseAnswerSource):
     def check(self) -> CheckReport:
         return CheckReport(self.name)
 
-    def purchase_document(self, order: PurchaseOrder) -> bytes:
+    def purchase_document(self, order: PurchaseOrder, *, serial: int) -> bytes:
         lines = [[one.item, one.quantity] for one in order.lines]
         return json_text([order.number, lines]).encode()
 

@@ -168,7 +168,7 @@ class Place(RequestTarget, FulfillmentSource, StockSource):
         if operation in self.trouble:
             raise self.trouble.pop(operation)
 
-    def request_document(self, request: ShipRequest) -> bytes:
+    def request_document(self, request: ShipRequest, *, serial: int) -> bytes:
         # When it was asked is part of it, as in a real file: a request made anew is another one.
         made = (request.key, request.lines, request.ship_to.line1, request.requested_at)
         return repr(made).encode()

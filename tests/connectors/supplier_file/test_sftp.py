@@ -39,7 +39,7 @@ def request(key: str = KEY, *, sku: str = "MUG-1", quantity: int = 2) -> ShipReq
 
 
 def document(key: str = KEY, **kwargs: Any) -> bytes:
-    return SupplierFile.request_document(request(key, **kwargs))
+    return SupplierFile.request_document(request(key, **kwargs), serial=1)
 
 
 def hand_over(acme: SupplierFile, key: str = KEY, **kwargs: Any) -> None:
