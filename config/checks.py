@@ -24,6 +24,8 @@ _ROLES: Mapping[str, frozenset[str]] = {
     #: "receives": tells what it books in of our goods (core.ports.InboundSource)
     "amazon": frozenset({"sells", "counts", "receives"}),
     "supplier_file": frozenset({"counts", "ships", "sells to us"}),
+    "edi": frozenset({"ships", "sells to us"}),
+    "fulfiller": frozenset({"ships"}),
     "ups": frozenset({"tracks"}),
     "email": frozenset({"mails"}),
 }

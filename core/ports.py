@@ -406,6 +406,66 @@ class RequestTarget(Connector):
         """Where the request is now."""
 
 
+@dataclass(frozen=True, slots=True)
+class AskedFor:
+    """A request as a RequestService is asked about it."""
+
+    key: str
+    short_key: str
+    #: their own id, as they told it when it was submitted; "": none was told
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestStatus:
+    """What became of a request so far. `acknowledgment` None: they have not answered yet."""
+
+    acknowledgment: Acknowledgment | None
+    #: every parcel, those told before too
+    notices: tuple[ShipmentNotice, ...] = ()
+    raw: str = field(default="", repr=False)
+
+
+class RequestService(Connector):
+    """A place that ships for us and takes requests by a call, each under our key."""
+
+    @abstractmethod
+    def request_document(self, request: ShipRequest, *, serial: int) -> bytes:
+        """The request as this place reads it. Pure. Rejected (unwritable)."""
+
+    @abstractmethod
+    def submit_request(self, key: Key, document: bytes) -> RemoteRef:
+        """Make the call. Their own id for it, or "". Rejected: they will not have it."""
+
+    @property
+    @abstractmethod
+    def request_settle(self) -> timedelta:
+        """How long after a call it may still be missing from what is found."""
+
+    @property
+    @abstractmethod
+    def request_repeat_is_same(self) -> bool:
+        """The same request twice under one key is one, however long after."""
+
+    @property
+    @abstractmethod
+    def can_find_requests(self) -> bool:
+        """Whether `find_submitted` can be asked."""
+
+    @abstractmethod
+    def find_submitted(self, asked: AskedFor) -> RemoteRef | None:
+        """Their id of the request with this key (or our key where they have none); None: not there."""
+
+    @property
+    @abstractmethod
+    def ask_every(self) -> timedelta | None:
+        """How often to ask about one request; None: it cannot be asked about."""
+
+    @abstractmethod
+    def request_status(self, asked: AskedFor) -> RequestStatus:
+        """What became of it. Rejected, code "unknown": they know none of this name."""
+
+
 class FulfillmentSource(Connector):
     """Answers from a place that ships for us."""
 
@@ -607,6 +667,7 @@ class Inside(Protocol):
 __all__ = [
     "Acknowledgment",
     "AlertTarget",
+    "AskedFor",
     "Batch",
     "BulkOfferTarget",
     "BulkProgress",
@@ -638,6 +699,8 @@ __all__ = [
     "ReceiptSource",
     "Reject",
     "RemoteRef",
+    "RequestService",
+    "RequestStatus",
     "RequestTarget",
     "ReservationMove",
     "ReservationTarget",

@@ -258,6 +258,11 @@ def _in_our_words(
     tx: Tx, wiring: Wiring, found: Requested, notice: ShipmentNotice
 ) -> dict[Sku, int]:
     """Units by Sku; a place may call a thing by its own word, one nobody knows stays as it is."""
+    if notice.whole:
+        left: dict[Sku, int] = {}
+        for (_, sku), (quantity, _, shipped) in found.lines.items():
+            left[sku] = left.get(sku, 0) + quantity - shipped
+        return left
     ours = {sku for _, sku in found.lines}
     named = all(one.sku in ours for one in notice.lines)
     names: Mapping[str, Sku] = {} if named else names_of_goods(tx, wiring, found)

@@ -66,7 +66,7 @@ WHILE_UNSAFE = timedelta(minutes=5)
 
 def each_effect(
     run: Run, connection: str, kind: str, *, repeat_is_edit: bool, staged: bool,
-    steps: dict[EffectStep, Callable[[EffectRow], None]],
+    can_ask: bool = True, steps: dict[EffectStep, Callable[[EffectRow], None]],
 ) -> None:  # fmt: skip
     """Carry every live effect one step on; one that fails does not stop the others."""
     for effect in _live(run, connection, kind):
@@ -76,7 +76,7 @@ def each_effect(
                 attempts=effect.attempts,
                 settle_until=effect.settle_until,
                 repeat_is_edit=repeat_is_edit,
-                can_ask=True,
+                can_ask=can_ask,
                 staged_kind=staged,
             ),
             now=run.clock.now(),
@@ -189,11 +189,14 @@ class Handing:
     unwritable: Callable[[Tx, EffectRow, str], None] | None = None
 
 
-def push_requests(run: Run, connection: str) -> None:
-    """Hand requests to a place that ships."""
-    target = run.wiring.connector(connection, RequestTarget)
+class Requests:
+    """What requests of one place are made of, and what it means that one is there."""
 
-    def document(tx: Tx, effect: EffectRow) -> bytes | None:
+    def __init__(self, run: Run, connection: str, write: Callable[..., bytes]) -> None:
+        self._run, self._connection, self._write = run, connection, write
+
+    def document(self, tx: Tx, effect: EffectRow) -> bytes | None:
+        """Of what is known now; None: it is not wanted any more."""
         record = Orders(tx).load([effect.of_order])[0]
         if not _still_wanted(tx, record, effect):
             return None
@@ -203,34 +206,53 @@ def push_requests(run: Run, connection: str) -> None:
             # An earlier attempt made it, and nothing of it landed.
             return effect.document
         Orders(tx).label(record.id, found.number, mark)
-        request = _ship_request(tx, run.wiring, record, effect)
-        return target.request_document(request, serial=Effects(tx).number(effect))
+        request = _ship_request(tx, self._run.wiring, record, effect)
+        return self._write(request, serial=Effects(tx).number(effect))
 
-    def handed_over(tx: Tx, effect: EffectRow, reference: RemoteRef) -> None:
+    def handed_over(self, tx: Tx, effect: EffectRow, reference: RemoteRef) -> None:
         Effects(tx).handed_over(effect, remote_ref=reference)
         tx.decide(
-            effect.subject, Reason.of("request_handed_over", key=effect.key, location=connection)
+            effect.subject,
+            Reason.of("request_handed_over", key=effect.key, location=self._connection),
         )
 
-    def unwritable(tx: Tx, effect: EffectRow, words: str) -> None:
+    def unwritable(self, tx: Tx, effect: EffectRow, words: str) -> None:
+        """Nobody saw it, so nobody ships it: others are asked."""
         found = Parcels(tx).requested(effect.key)
         assert found is not None, effect.key
-        reject(tx, run.wiring, found, word=words)
+        reject(tx, self._run.wiring, found, word=words)
 
+
+def push_requests(run: Run, connection: str) -> None:
+    """Hand requests to a place that ships."""
+    target = run.wiring.connector(connection, RequestTarget)
+    requests = Requests(run, connection, target.request_document)
     hand_over(
         run,
         connection,
         Handing(
             kind="request",
             flow="requests",
-            document=document,
+            document=requests.document,
             stage=target.stage_request,
             release=target.release_request,
             find=target.find_request,
-            handed_over=handed_over,
-            unwritable=unwritable,
+            handed_over=requests.handed_over,
+            unwritable=requests.unwritable,
         ),
     )
+
+
+def refuse(
+    run: Run, effect: EffectRow, error: Rejected,
+    unwritable: Callable[[Tx, EffectRow, str], None] | None,
+) -> None:  # fmt: skip
+    """Its document cannot be made: it never goes out."""
+    with run.transaction() as tx:
+        Effects(tx).refused(effect, response=str(error))
+        _open_refused(tx, effect, error)
+        if unwritable is not None:
+            unwritable(tx, effect, str(error))
 
 
 def hand_over(run: Run, connection: str, handing: Handing) -> None:
@@ -249,11 +271,7 @@ def hand_over(run: Run, connection: str, handing: Handing) -> None:
                 ):
                     return
         except Rejected as error:
-            with run.transaction() as tx:
-                Effects(tx).refused(effect, response=str(error))
-                _open_refused(tx, effect, error)
-                if handing.unwritable is not None:
-                    handing.unwritable(tx, effect, str(error))
+            refuse(run, effect, error, handing.unwritable)
             return
         run.before_write(effect.scope, handing.flow)
         if carry_out(run, effect, lambda: (handing.stage(effect.key, document), "staged")[1]):

@@ -18,7 +18,7 @@ from jobs.wiring import Wiring
 #: Cases about one request; they end where the place does not ship it after all.
 CASES = (
     "request_overdue", "shipment_overdue", "request_backordered", "request_breaks_kit",
-    "request_answer_strange", "request_repriced",
+    "request_answer_strange", "request_repriced", "request_status_unreadable",
 )  # fmt: skip
 
 

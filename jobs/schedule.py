@@ -18,6 +18,7 @@ from core.ports import (
     PurchaseAnswerSource,
     PurchaseOrderTarget,
     ReceiptSource,
+    RequestService,
     RequestTarget,
     ShelfReport,
     ShelfSource,
@@ -41,6 +42,7 @@ from jobs import (
     push,
     receipts,
     replenish,
+    requests,
     reservations,
     shadow,
     silence,
@@ -55,7 +57,9 @@ from jobs.wiring import Wiring
 _TURNS = {
     "listings": 0,
     **dict.fromkeys(("orders", "stock", "inbound", "acknowledgments", "purchase-answers"), 1),
-    **dict.fromkeys(("notices", "tracking", "shelf", "census", "invoices", RECEIPTS), 2),
+    **dict.fromkeys(
+        ("notices", "statuses", "tracking", "shelf", "census", "invoices", RECEIPTS), 2
+    ),
     **dict.fromkeys(("demand", "dates", "silence"), 3),
     **dict.fromkeys(
         ("offers", "requests", "shipments", "replenishment", "purchases", "reservations"), 4
@@ -176,6 +180,22 @@ def _connection_units(wiring: Wiring, connection: str) -> list[Unit]:
                 lambda run: push.push_requests(run, connection),
             )
         )
+    if isinstance(connector, RequestService) and asked:
+        made.append(
+            Unit(
+                f"{connection}/requests",
+                pace.requests,
+                lambda run: requests.submit_requests(run, connection),
+            )
+        )
+        if connector.ask_every is not None:
+            made.append(
+                Unit(
+                    f"{connection}/statuses",
+                    pace.responses,
+                    lambda run: requests.ask_about_requests(run, connection),
+                )
+            )
     if isinstance(connector, FulfillmentSource) and asked:
         made.append(
             Unit(

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from connectors.x12.envelope import Problem
-from core.model.catalog import Sku
 from core.model.fulfillment import ShipRequest
 from core.model.orders import Address
 from core.model.purchasing import PurchaseLine, PurchaseOrder
@@ -84,27 +83,13 @@ def ship_request(request: ShipRequest, words: Words) -> Body:
     if service := words.services.get(request.service, request.service):
         body.append(["TD5", "", "", "", "", service])
     body += _ship_to(request.ship_to)
-    lines = _by_sku(request)
+    lines = request.by_sku()
     currencies = {line.price.currency for line in lines if line.price}
     if len(currencies) == 1:
         body.insert(2, ["CUR", "BY", currencies.pop()])
     body += [_ordered(number, line, words) for number, line in enumerate(lines, start=1)]
     body.append(["CTT", str(len(lines))])
     return body
-
-
-def _by_sku(request: ShipRequest) -> list[PurchaseLine]:
-    """One line a Sku: they answer by item, and could not tell two lines of one apart."""
-    units: dict[Sku, int] = {}
-    for line in request.lines:
-        units[line.sku] = units.get(line.sku, 0) + line.quantity
-    made = []
-    for sku, count in units.items():
-        terms = request.goods.get(sku)
-        # Without a word of theirs it is called as we do.
-        item = terms.item if terms and terms.item != sku else ""
-        made.append(PurchaseLine(sku, item, count, terms.price(count) if terms else None))
-    return made
 
 
 def _check_number(number: str) -> None:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from core.model.catalog import ChannelId, LocationId, Sku
 from core.model.money import Money
 from core.model.orders import Address
-from core.model.purchasing import SupplierItem
+from core.model.purchasing import PurchaseLine, SupplierItem
 
 
 class FulfillmentState(StrEnum):
@@ -70,6 +70,19 @@ class ShipRequest:
     short_key: str = ""
     #: on which terms the place sells us these Skus; without those it told nothing of
     goods: Mapping[Sku, SupplierItem] = field(default_factory=dict)
+
+    def by_sku(self) -> list[PurchaseLine]:
+        """One line a Sku, for those who answer by item and could not tell two lines of one apart."""
+        units: dict[Sku, int] = {}
+        for line in self.lines:
+            units[line.sku] = units.get(line.sku, 0) + line.quantity
+        made = []
+        for sku, count in units.items():
+            terms = self.goods.get(sku)
+            # Without a word of theirs it is called as we do.
+            item = terms.item if terms and terms.item != sku else ""
+            made.append(PurchaseLine(sku, item, count, terms.price(count) if terms else None))
+        return made
 
 
 class AcknowledgmentStatus(StrEnum):
@@ -134,6 +147,8 @@ class ShipmentNotice:
     shipped_at: datetime
     lines: tuple[ShippedLine, ...]
     service: str = ""
+    #: all that is left of the request is in it; `lines` is empty then
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

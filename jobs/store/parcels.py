@@ -55,6 +55,17 @@ class Requested:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestToAsk:
+    """A request whose place is asked what became of it."""
+
+    order_id: int
+    number: int
+    key: str
+    #: the place's own id for it
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
 class Parcel:
     """A parcel as tracking looks at it."""
 
@@ -127,6 +138,37 @@ class Parcels:
             )
             .values(shipped=fulfillment_line.c.shipped + quantity)
         )
+
+    def to_ask_about(
+        self, places: Sequence[LocationId], *, before: datetime, limit: int
+    ) -> list[RequestToAsk]:
+        """Requests at these places that are not over and were not asked about since."""
+        under_way = [
+            str(one)
+            for one in (
+                FulfillmentState.REQUESTED,
+                FulfillmentState.ACKNOWLEDGED,
+                FulfillmentState.PARTIALLY_SHIPPED,
+            )
+        ]
+        rows = self._tx.rows(
+            select(fulfillment, effect.c.remote_ref)
+            .join(effect, and_(effect.c.key == fulfillment.c.key, effect.c.kind == "request"))
+            .where(
+                fulfillment.c.location.in_(places),
+                fulfillment.c.state.in_(under_way),
+                effect.c.state == "done",
+                or_(fulfillment.c.asked_at.is_(None), fulfillment.c.asked_at <= before),
+            )
+            .order_by(
+                fulfillment.c.asked_at.is_not(None), fulfillment.c.asked_at, fulfillment.c.key
+            )
+            .limit(limit)
+        )
+        return [RequestToAsk(row.order_id, row.number, row.key, row.remote_ref) for row in rows]
+
+    def asked_about(self, one: RequestToAsk) -> None:
+        self.mark(one.order_id, one.number, asked_at=self._tx.now)
 
     def decline(self, one: Requested, units: Mapping[tuple[str, Sku], int]) -> None:
         """The place will not ship these: they are asked of it no more, and stay in its record."""

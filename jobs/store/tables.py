@@ -885,6 +885,7 @@ fulfillment = Table(
     ),
     Column("ship_on", Date, comment="the place's day it counts on"),
     Column("label_mark", Text, comment="of the address in its request; null: not made yet"),
+    Column("asked_at", Instant, comment="when its place was last asked what became of it"),
     Column(
         "short_key",
         Text,

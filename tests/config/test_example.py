@@ -30,6 +30,8 @@ ENVIRONMENT = {
     "AMAZON_CLIENT_SECRET": "x",
     "AMAZON_REFRESH_TOKEN": "Atzr|x",
     "ACME_PASSWORD": "x",
+    "CEDAR_TOKEN": "x",
+    "CEDAR_SIGNING_KEY": "x",
     "BOLT_PASSWORD": "x",
     "ORION_TOKEN": "x",
     "ORION_KEY": "x",

@@ -12,12 +12,16 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from connectors import registry
 from connectors.amazon.simulator import AmazonSimulator
 from connectors.edi.simulator import EdiSimulator
 from connectors.email.simulator import SmtpSimulator
+from connectors.fulfiller.simulator import TOKEN, FulfillerSimulator
 from connectors.shopify.simulator import ShopifySimulator
 from connectors.simulation import Simulator
 from connectors.supplier_file.simulator import SupplierSimulator
@@ -30,6 +34,7 @@ from core.ports import Connector
 from core.rules.effects import short_key
 from jobs.clock import ManualClock
 
+ROOT = Path(__file__).parents[2]
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 TRACKING = "1Z999AA10123456784"
 SKU = "MUG-BLUE"
@@ -354,6 +359,34 @@ class EdiRig(PartnerRig):
         return len(self.simulator.books()["receipts"])
 
 
+class FulfillerRig(Rig):
+    simulator: FulfillerSimulator
+    #: longer than its search lags
+    settle = 60.0
+
+    def start(self) -> Simulator:
+        made = FulfillerSimulator(
+            clock=self.clock, seed=7, accept_after=(120.0, 120.0), ship_after=(600.0, 600.0)
+        )
+        made.start()
+        return made
+
+    def settings(self) -> dict[str, Any]:
+        return cedar(self.simulator.url)
+
+    def received(self, key: str) -> int:
+        """How often it took an order under this key."""
+        return sum(one["reference"] == key for one in self.simulator.books()["orders"])
+
+
+def cedar(url: str, token: str = TOKEN) -> dict[str, Any]:
+    """The worked example of config/example.yaml, spoken to on loopback."""
+    tree = yaml.safe_load((ROOT / "config" / "example.yaml").read_text())["connections"]["cedar"]
+    for name in ("signature", "ca_file"):
+        del tree[name]
+    return {**tree, "base_url": url, "headers": {"Authorization": f"Bearer {token}"}}
+
+
 class SupplierRig(PartnerRig):
     simulator: SupplierSimulator
     #: longer than a file must stand still
@@ -462,6 +495,7 @@ RIGS: dict[str, Callable[[str], Rig]] = {
     "amazon": AmazonRig,
     "edi": EdiRig,
     "email": EmailRig,
+    "fulfiller": FulfillerRig,
     "shopify": ShopifyRig,
     "supplier_file": SupplierRig,
     "ups": UpsRig,

@@ -15,6 +15,7 @@ from core.model.purchasing import PurchaseLine, PurchaseOrder
 from core.model.receipts import OwedReceipt, Receipt
 from core.ports import (
     AlertTarget,
+    AskedFor,
     Batch,
     FulfillmentSource,
     Handover,
@@ -23,23 +24,26 @@ from core.ports import (
     PurchaseAnswerSource,
     PurchaseOrderTarget,
     ReceiptSource,
+    RequestService,
     RequestTarget,
     TrackingSource,
 )
 from core.rules.effects import short_key
-from tests.contracts.rigs import NOON, SKU, EdiRig, EmailRig, PartnerRig, UpsRig
+from tests.contracts.rigs import NOON, SKU, EdiRig, EmailRig, FulfillerRig, PartnerRig, UpsRig
 
 KEY = "shopify-us:5501:F1"
 NAMES = (KEY, short_key(KEY))
 
 
-def document(rig: PartnerRig, *, quantity: int = 2) -> bytes:
+def document(rig: PartnerRig | FulfillerRig, *, quantity: int = 2) -> bytes:
     request = ShipRequest(
         key=KEY,
         location="acme",
         order_name="#1001",
         lines=(FulfillmentLine("11", SKU, quantity),),
-        ship_to=Address(name="Ann Buyer", line1="1 Main St", city="Wayne", region="NJ"),
+        ship_to=Address(
+            name="Ann Buyer", line1="1 Main St", city="Wayne", region="NJ", postal_code="07470"
+        ),
         service="Standard",
         requested_at=NOON,
         short_key=short_key(KEY),
@@ -118,6 +122,68 @@ class TestRequestTarget:
         assert rig.connector.find_request(KEY, first) is Handover.DOUBT
         rig.pass_time()
         assert rig.received(KEY) == 1
+
+
+class TestRequestService:
+    capability = RequestService
+
+    def submit(self, rig: FulfillerRig) -> AskedFor:
+        reference = rig.connector.submit_request(KEY, document(rig))
+        rig.pass_time()
+        return AskedFor(KEY, short_key(KEY), reference)
+
+    def test_the_same_request_is_the_same_bytes(self, rig: FulfillerRig) -> None:
+        # given one request, when its document is made twice, then nothing differs
+        assert document(rig) == document(rig)
+
+    def test_what_was_submitted_is_there_once_and_is_found_by_our_key(
+        self, rig: FulfillerRig
+    ) -> None:
+        # given a place that is asked before and after
+        assert rig.connector.can_find_requests
+        assert rig.connector.find_submitted(AskedFor(KEY, short_key(KEY))) is None
+        asked = self.submit(rig)
+
+        # then it is there under our key, with the id that was told at first
+        assert rig.received(KEY) == 1
+        assert rig.connector.find_submitted(AskedFor(KEY, short_key(KEY))) == asked.reference
+
+    def test_a_lost_answer_is_an_unknown_outcome_and_it_is_found_after_settling(
+        self, rig: FulfillerRig
+    ) -> None:
+        # given a request that lands while its answer is lost
+        rig.simulator.faults.set([{"operation": "create*", "kind": "lost-answer", "nth": 1}])
+        with pytest.raises(UnknownOutcome):
+            rig.connector.submit_request(KEY, document(rig))
+
+        # when the place had time to show it
+        rig.pass_time(rig.connector.request_settle.total_seconds())
+
+        # then it is found
+        assert rig.connector.find_submitted(AskedFor(KEY, short_key(KEY))) is not None
+        assert rig.received(KEY) == 1
+
+    def test_it_says_what_became_of_a_request(self, rig: FulfillerRig) -> None:
+        # given one that was taken
+        asked = self.submit(rig)
+        assert rig.connector.request_status(asked).acknowledgment is None
+
+        # when it is accepted, and shipped
+        rig.pass_time(120)
+        accepted = rig.connector.request_status(asked)
+        assert accepted.acknowledgment.status is AcknowledgmentStatus.ACCEPTED
+        assert accepted.notices == ()
+        rig.pass_time(1200)
+        (notice,) = rig.connector.request_status(asked).notices
+
+        # then its parcel names our request and what is in it
+        assert (notice.key, notice.carrier) == (KEY, "ups")
+        assert [(one.sku, one.quantity) for one in notice.lines] == [(SKU, 2)]
+
+    def test_one_that_it_does_not_know_is_told_as_that(self, rig: FulfillerRig) -> None:
+        with pytest.raises(Rejected) as refused:
+            rig.connector.request_status(AskedFor("shopify-us:0:F9", "R-0", "C999999"))
+        assert refused.value.code == "unknown"
 
 
 class TestFulfillmentSource:

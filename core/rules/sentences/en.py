@@ -128,6 +128,7 @@ SENTENCES: Final[dict[str, str]] = {
     "invoice_price": "{units} of {sku} cost {told}, agreed were {expected}.",
     "invoice_currency": "{units} of {sku} are billed as {told}, agreed were {expected}.",
     "invoice_extras": "it adds {extras} to goods of {goods}.",
+    "request_status_unreadable": "{source} was asked about request {key}, and its answer could not be used: {words}. It is asked again; look there for the order until then.",
     "request_declined": "{location} will not ship {units} of request {key}; those units are routed elsewhere, the rest is waited for.",
     "request_backordered": "{location} ships a part of request {key} later: {units}. The buyer waits for it. If that is too late, ask "
     "{location} to cancel the request; once it says that it will not ship: lockstep withdraw {key} --note WHO_SAID_SO",
@@ -576,6 +577,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_document_unwritable": "Documents that cannot be written",
     "group_case_invoice_differs": "Invoices that do not fit",
     "group_case_invoice_twice": "Invoices with a number that was used",
+    "group_case_request_status_unreadable": "Requests whose status could not be read",
     "group_case_request_overdue": "Requests without an answer",
     "group_case_shipment_overdue": "Requests without a shipment",
     "group_case_connection_unauthorized": "Connections that are refused",

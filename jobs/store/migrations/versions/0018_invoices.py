@@ -1,4 +1,4 @@
-"""Invoices of suppliers, matched with what was ordered and what came."""
+"""Invoices of suppliers, matched with what was ordered and what came; when places were asked."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,6 +10,15 @@ down_revision = "0017"
 
 
 def upgrade() -> None:
+    op.add_column(
+        "fulfillment",
+        sa.Column(
+            "asked_at",
+            types.Instant(),
+            nullable=True,
+            comment="when its place was last asked what became of it",
+        ),
+    )
     op.create_table(
         "invoice",
         sa.Column("connection", sa.Text(), nullable=False, comment="who sent it"),
