@@ -215,6 +215,14 @@ class Location(Part):
     ship_within: Duration = Field(
         Duration(days=3), description="a request without a shipment becomes a Case"
     )
+    escalate_after: Duration = Field(
+        Duration(days=1), description="so long after that, the Case becomes critical"
+    )
+    reroute_after: Duration | None = Field(
+        None,
+        description="a request without a shipment is called off after so long and asked of others, "
+        "once the place confirmed that it will not ship; unset: a person decides",
+    )
     dispatch: Dispatching = Field(
         Dispatching(), description="how it ships: cut-off, capacity, services, what its work costs"
     )

@@ -458,6 +458,18 @@ class RequestService(Connector):
 
     @property
     @abstractmethod
+    def can_cancel_requests(self) -> bool:
+        """Whether `cancel_request` can be asked."""
+
+    @abstractmethod
+    def cancel_request(self, asked: AskedFor) -> bool:
+        """Tell it not to ship. True: it confirmed that it will not; False: it is too late.
+
+        May be repeated freely: what is canceled stays canceled.
+        """
+
+    @property
+    @abstractmethod
     def ask_every(self) -> timedelta | None:
         """How often to ask about one request; None: it cannot be asked about."""
 

@@ -20,7 +20,7 @@ from core.model.stock import MovementKind, SnapshotBasis, StockMovement
 from core.ports import FulfillmentSource
 from core.rules.answers import AskedLine, Judged, judge, repriced
 from jobs.goods import expected_prices, names_of_goods, price_tolerance, ships_through
-from jobs.rejections import CASES, reject, route_again
+from jobs.rejections import CASES, doubt, reject, route_again, take_back
 from jobs.run import Run
 from jobs.store.held import Held
 from jobs.store.orders import Orders
@@ -68,7 +68,10 @@ def record_acknowledgment(tx: Tx, wiring: Wiring, connection: str, answer: Ackno
     if status is AcknowledgmentStatus.ACCEPTED and found.acknowledged_at is None:
         # Also where its parcel was told first: the figure lacks the units since the earlier one.
         _absorb(tx, wiring, found, after=answer.at)
-    if status is AcknowledgmentStatus.REJECTED and (waiting or taken_back):
+    if status is AcknowledgmentStatus.REJECTED and (waiting or taken_back) and found.called_off:
+        # The answer to our telling it not to ship got lost; this is that answer.
+        take_back(tx, wiring, found, elsewhere=found.called_off == "overdue")
+    elif status is AcknowledgmentStatus.REJECTED and (waiting or taken_back):
         reject(tx, wiring, found, word=answer.raw_status, reference=answer.reference)
     elif status is AcknowledgmentStatus.UNKNOWN and waiting:
         reason = Reason.of(
@@ -124,6 +127,7 @@ def _declined(tx: Tx, wiring: Wiring, found: Requested, judged: Judged) -> None:
         args = {"key": found.key, "location": found.location, "skus": ", ".join(judged.broken)}
         broken = Reason.of("request_breaks_kit", **args)
         tx.open_case(Case("request_breaks_kit", f"request {found.key}", broken, Severity.CRITICAL))
+    doubt(tx, wiring, found.location)
     route_again(tx, wiring, found)
 
 

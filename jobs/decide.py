@@ -24,15 +24,18 @@ from core.rules.modes import Mode, Permission, Scope, may_write
 from core.rules.review import Verdict
 from jobs.availability import recompute
 from jobs.claims import ELSEWHERE, Claims, asked_for, needs
+from jobs.goods import can_call_off, ships_through
 from jobs.reviewing import Reviewed, review_all
 from jobs.run import Run
 from jobs.store.effects import Effects, Intent
 from jobs.store.orders import FulfillmentRow, NewFulfillment, OrderRecord, Orders
+from jobs.store.parcels import Parcels
 from jobs.store.permissions import Permissions
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
 from jobs.store.tables import cases
 from jobs.store.types import json_text
+from jobs.wiring import Wiring
 
 #: Orders decided in one transaction: a page of work that holds the write lock for some 100 ms.
 ORDERS_AT_ONCE = 200
@@ -42,6 +45,8 @@ SKUS_AT_ONCE = 5_000
 _SENT = ("sending", "staged", "done", "unknown", "parked")
 _SHIPPED = (FulfillmentState.SHIPPED, FulfillmentState.DELIVERED)
 _DEAD = (FulfillmentState.CANCELED, FulfillmentState.REJECTED)
+#: States in which a place may still be told not to ship.
+_CALLED_OFF = (FulfillmentState.REQUESTED, FulfillmentState.ACKNOWLEDGED)
 
 
 # --- orders --------------------------------------------------------------------------------------
@@ -96,7 +101,7 @@ def _decide_batch(tx: Tx, run: Run, numbers: Sequence[int]) -> None:
     }
     stock = Stock(tx)
     for record in records:
-        _apply_changes(tx, orders, stock, record)
+        _apply_changes(tx, run.wiring, orders, stock, record)
     _watch_addresses(tx, records)
     if any(record.fulfillments for record in records):
         records = orders.load(numbers)
@@ -231,7 +236,9 @@ def _ask_again(tx: Tx, records: Sequence[OrderRecord], reviewed: Mapping[int, Re
     Orders(tx).ask_again([record.id for record in back])
 
 
-def _apply_changes(tx: Tx, orders: Orders, stock: Stock, record: OrderRecord) -> None:
+def _apply_changes(
+    tx: Tx, wiring: Wiring, orders: Orders, stock: Stock, record: OrderRecord
+) -> None:
     """The buyer (or somebody else's parcel) took units away: undo what is not sent, ask about what is."""
     left = needs(record)
     if all(units >= 0 for units in left.values()):
@@ -245,6 +252,12 @@ def _apply_changes(tx: Tx, orders: Orders, stock: Stock, record: OrderRecord) ->
                 line: -(-quantity // per_unit)
                 for (line, _), (quantity, per_unit, _) in one.lines.items()
             },
+            may_call_off=(
+                one.state in _CALLED_OFF
+                and one.effect == "done"
+                and one.call_off in ("", "wanted")
+                and can_call_off(wiring, one.location)
+            ),
         )
         for one in record.fulfillments
         if one.state not in _DEAD and not one.shadow
@@ -255,6 +268,11 @@ def _apply_changes(tx: Tx, orders: Orders, stock: Stock, record: OrderRecord) ->
         orders.cancel_fulfillments((record.id, number) for number in plan.cancel)
         stock.release([one.id for one in record.reservations if one.fulfillment in plan.cancel])
         tx.decide(record.subject, plan.reason)
+    for number in plan.call_off:
+        if Parcels(tx).call_off(record.id, number, why="change"):
+            tx.decide(record.subject, plan.reason)
+            (found,) = (one for one in record.fulfillments if one.number == number)
+            tx.wake(f"{ships_through(wiring, found.location)}/requests")
     if plan.case:
         tx.open_case(plan.case, once=True)
     elif record.order.canceled_at and any(one.state in _SHIPPED for one in facts):

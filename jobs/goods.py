@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from core.model.catalog import LocationId, Sku
 from core.model.money import Money
 from core.model.purchasing import SupplierItem
+from core.ports import RequestService
 from jobs.buying import item_of
 from jobs.store.parcels import Requested
 from jobs.store.store import Tx
@@ -67,3 +68,9 @@ def ships_through(wiring: Wiring, location: LocationId) -> str:
     """The connection that takes the place's requests; "": none."""
     found = wiring.location(location)
     return found.ships_through if found else ""
+
+
+def can_call_off(wiring: Wiring, location: LocationId) -> bool:
+    """Whether the place can be told not to ship what it was asked for."""
+    found = wiring.connectors.get(ships_through(wiring, location))
+    return isinstance(found, RequestService) and found.can_cancel_requests

@@ -17,6 +17,7 @@ from jobs.wiring import Wiring
 
 #: Cases about one request; they end where the place does not ship it after all.
 CASES = (
+    "call_off_refused",
     "request_overdue", "shipment_overdue", "request_backordered", "request_breaks_kit",
     "request_answer_strange", "request_repriced", "request_status_unreadable",
 )  # fmt: skip
@@ -24,26 +25,39 @@ CASES = (
 
 def reject(tx: Tx, wiring: Wiring, found: Requested, *, word: str, reference: str = "") -> None:
     """All of a request: it was never sent, or the place said no."""
-    parcels = Parcels(tx)
-    parcels.mark(
-        found.order_id,
-        found.number,
-        state=str(FulfillmentState.REJECTED),
-        reference=reference,
-    )
-    for kind in CASES:
-        tx.close_case(kind, f"request {found.key}")
-    Stock(tx).release([row.id for row in parcels.open_reservations(found.order_id, found.number)])
+    _end(tx, found, FulfillmentState.REJECTED, reference=reference)
     tx.decide(
         found.subject,
         Reason.of("request_rejected", key=found.key, location=found.location, word=word),
     )
+    doubt(tx, wiring, found.location)
     route_again(tx, wiring, found)
 
 
+def take_back(tx: Tx, wiring: Wiring, found: Requested, *, elsewhere: bool) -> None:
+    """All of a request: the place confirmed that it will not ship what we called off.
+
+    `elsewhere`: it took too long, so that others are asked for the same.
+    """
+    state = FulfillmentState.REJECTED if elsewhere else FulfillmentState.CANCELED
+    _end(tx, found, state, call_off="confirmed")
+    tx.decide(
+        found.subject,
+        Reason.of("request_called_off", key=found.key, location=found.location),
+    )
+    route_again(tx, wiring, found)
+
+
+def _end(tx: Tx, found: Requested, state: FulfillmentState, **values: str) -> None:
+    parcels = Parcels(tx)
+    parcels.mark(found.order_id, found.number, state=str(state), **values)
+    for kind in CASES:
+        tx.close_case(kind, f"request {found.key}")
+    Stock(tx).release([row.id for row in parcels.open_reservations(found.order_id, found.number)])
+
+
 def route_again(tx: Tx, wiring: Wiring, found: Requested) -> None:
-    """Units of this request are to come from elsewhere."""
-    _doubt(tx, wiring, found.location)
+    """Units of this request are the order's again."""
     orders = Orders(tx)
     orders.decide_again([found.order_id])
     # Never without a claim, not even until it is routed again (I3).
@@ -51,7 +65,7 @@ def route_again(tx: Tx, wiring: Wiring, found: Requested) -> None:
     tx.wake("core/orders")
 
 
-def _doubt(tx: Tx, wiring: Wiring, place: LocationId) -> None:
+def doubt(tx: Tx, wiring: Wiring, place: LocationId) -> None:
     """A place that refuses again and again does not have what its figures say."""
     rule = wiring.config.routing.untrusted
     refused, sent = refusals(tx, place, since=tx.now - rule.within)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from core.errors import Rejected
+from core.errors import Rejected, UnknownOutcome
 from core.model.cases import Case, Severity
+from core.model.fulfillment import FulfillmentState
 from core.model.reasons import Reason
 from core.ports import AskedFor, RequestService
 from core.rules.effects import EffectStep, short_key
+from core.rules.modes import may_write
 from jobs.answers import record_acknowledgment, record_notice
 from jobs.push import CALL, Requests, carry_out, each_effect, permitted, refuse
-from jobs.run import Run
+from jobs.rejections import take_back
+from jobs.run import Run, Stopped
 from jobs.store.effects import EffectRow, Effects
-from jobs.store.parcels import Parcels
+from jobs.store.orders import Orders
+from jobs.store.parcels import Parcels, RequestToAsk
+from jobs.store.permissions import Permissions
+from jobs.store.store import Tx
 
 #: Requests asked about in one run.
 ASKED_AT_ONCE = 200
@@ -64,6 +70,54 @@ def submit_requests(run: Run, connection: str) -> None:
         can_ask=target.can_find_requests,
         steps={EffectStep.SEND: send, EffectStep.ASK: ask},
     )
+    if target.can_cancel_requests:
+        call_off_requests(run, connection)
+
+
+def call_off_requests(run: Run, connection: str) -> None:
+    """Tell places not to ship what is wanted no more, or takes too long; only a yes frees its units."""
+    target = run.wiring.connector(connection, RequestService)
+    places = [one.id for one in run.wiring.locations if one.ships_through == connection]
+    with run.reading() as tx:
+        due = Parcels(tx).to_call_off(places)
+    for one in due:
+        with run.reading() as tx:
+            permission = may_write(Permissions(tx).scope(one.scope, "requests"), sku=None)
+        if not permission.allowed and permission.reason.code != "mode_propose":
+            continue
+        try:
+            run.before_write(one.scope, "requests")
+            confirmed = target.cancel_request(asked_for(one.key, one.reference))
+        except Stopped:
+            continue
+        except UnknownOutcome as error:
+            # Said again with the next run: what is canceled stays canceled.
+            run.log.info("call-off in doubt", key=one.key, problem=str(error))
+            continue
+        except Rejected as error:
+            run.log.info("call-off refused", key=one.key, problem=str(error))
+            confirmed = False
+        with run.transaction() as tx:
+            _called_off(tx, run, one, confirmed=confirmed)
+
+
+def _called_off(tx: Tx, run: Run, one: RequestToAsk, *, confirmed: bool) -> None:
+    parcels = Parcels(tx)
+    found = parcels.requested(one.key)
+    assert found is not None, one.key
+    if found.state not in (FulfillmentState.REQUESTED, FulfillmentState.ACKNOWLEDGED):
+        return
+    if confirmed:
+        take_back(tx, run.wiring, found, elsewhere=one.why == "overdue")
+        return
+    parcels.mark(one.order_id, one.number, call_off="refused")
+    reason = Reason.of("call_off_refused", key=one.key, location=found.location)
+    tx.decide(found.subject, reason)
+    if one.why == "overdue":
+        # What the buyer took back is told when the order is decided again.
+        tx.open_case(Case("call_off_refused", f"request {one.key}", reason, Severity.CRITICAL))
+    Orders(tx).decide_again([one.order_id])
+    tx.wake("core/orders")
 
 
 def asked_for(key: str, reference: str) -> AskedFor:

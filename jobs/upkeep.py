@@ -6,19 +6,17 @@ from datetime import date
 
 from sqlalchemy import and_, delete, select, update
 
-from core.model.cases import Case, Severity
 from core.model.catalog import ChannelId, Sku
-from core.model.fulfillment import FulfillmentState
 from core.model.orders import OrderStage
-from core.model.reasons import Reason
 from jobs.exposure import reckon_again
+from jobs.overdue import watch_requests
 from jobs.run import Run
 from jobs.store.offers import Offers
 from jobs.store.orders import Orders
 from jobs.store.sales import Sales
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
-from jobs.store.tables import effect, fulfillment, listing, order_line, orders, party, payload
+from jobs.store.tables import effect, listing, order_line, orders, party, payload
 from jobs.watch import expire_units, finish_rollbacks, watch_feeds
 
 _SETTLED = (str(OrderStage.DELIVERED), str(OrderStage.CANCELED), str(OrderStage.RECORDED))
@@ -36,7 +34,7 @@ def look_after(run: Run) -> None:
     with run.transaction() as tx:
         reckon_again(tx, run.wiring)
     with run.transaction() as tx:
-        _overdue(tx, run)
+        watch_requests(tx, run)
     with run.transaction() as tx:
         _ship_parts(tx, run)
     with run.transaction() as tx:
@@ -113,37 +111,6 @@ def _name_lines_again(tx: Tx, run: Run) -> None:
         Sales(tx).mark(sold)
         Orders(tx).decide_again(named)
         tx.wake("core/orders")
-
-
-def _overdue(tx: Tx, run: Run) -> None:
-    for name, described in run.wiring.config.locations.items():
-        waiting = tx.rows(
-            select(fulfillment.c.key, fulfillment.c.state).where(
-                fulfillment.c.location == name,
-                fulfillment.c.state == str(FulfillmentState.REQUESTED),
-                fulfillment.c.requested_at < tx.now - described.acknowledge_within,
-            )
-        )
-        for row in waiting:
-            reason = Reason.of("request_overdue", key=row.key, location=name)
-            tx.open_case(Case("request_overdue", f"request {row.key}", reason), once=True)
-        late = tx.rows(
-            select(fulfillment.c.key).where(
-                fulfillment.c.location == name,
-                fulfillment.c.state.in_(
-                    [
-                        str(FulfillmentState.REQUESTED),
-                        str(FulfillmentState.ACKNOWLEDGED),
-                        str(FulfillmentState.PARTIALLY_SHIPPED),
-                    ]
-                ),
-                fulfillment.c.requested_at < tx.now - described.ship_within,
-            )
-        )
-        for row in late:
-            reason = Reason.of("shipment_overdue", key=row.key, location=name)
-            case = Case("shipment_overdue", f"request {row.key}", reason, Severity.CRITICAL)
-            tx.open_case(case, once=True)
 
 
 def _ship_parts(tx: Tx, run: Run) -> None:

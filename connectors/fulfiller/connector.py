@@ -139,6 +139,29 @@ class Fulfiller(RequestService):
         whole = text_at(tree, find.reference)
         return whole or text_at(found, find.reference) or asked.key
 
+    @property
+    def can_cancel_requests(self) -> bool:
+        return self._settings.cancel is not None
+
+    def cancel_request(self, asked: AskedFor) -> bool:
+        """Raises Rejected where they say neither yes nor that it is too late."""
+        cancel = self._settings.cancel
+        assert cancel is not None, "asked only where it can be"
+        content = json.dumps(cancel.body).encode() if cancel.body else None
+        headers = {"Content-Type": "application/json"} if cancel.body else {}
+        if self._settings.signature is not None:
+            headers |= signed(self._settings.signature, content or b"")
+        try:
+            self._call(
+                cancel.method, cancel.path, asked, operation="cancel request", write=True,
+                expect_json=False, content=content, headers=headers,
+            )  # fmt: skip
+        except Rejected as refused:
+            if refused.code.isdigit() and int(refused.code) in cancel.too_late:
+                return False
+            raise
+        return True
+
     # what comes back
 
     @property

@@ -97,6 +97,16 @@ class Find(Model):
     reference: At | None = None
 
 
+class Cancel(Model):
+    """Telling them not to ship. An answer of 2xx means that they will not."""
+
+    method: Literal["POST", "PUT", "PATCH", "DELETE"] = "POST"
+    path: Path
+    body: dict[str, Any] = {}
+    #: statuses that say that it is too late
+    too_late: tuple[Annotated[int, Field(ge=400, le=499)], ...] = (409, 422)
+
+
 class ParcelPaths(Model):
     """Where things stand in one parcel."""
 
@@ -155,6 +165,7 @@ class Settings(Model):
     ca_file: str | None = None
     submit: Submit
     find: Find | None = None
+    cancel: Cancel | None = None
     status: Status | None = None
     #: seconds after which what was sent shows in what is asked for
     settle: float = Field(default=60.0, ge=0)

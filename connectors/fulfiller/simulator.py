@@ -72,7 +72,7 @@ class FulfillerSimulator(HttpSimulator):
 
     def operation(self, request: Request) -> str:
         if request.method == "POST":
-            return "createOrder"
+            return "cancelOrder" if request.path.endswith("/cancel") else "createOrder"
         return "searchOrders" if request.query else "getOrder"
 
     def answer(self, request: Request, operation: str) -> Response:
@@ -84,9 +84,17 @@ class FulfillerSimulator(HttpSimulator):
             return self._create(request.json())
         if operation == "searchOrders":
             return self._search(request.query.get("reference", [""])[0])
-        found = self._orders.get(request.path.rsplit("/", 1)[-1])
+        name = request.path.removesuffix("/cancel").rsplit("/", 1)[-1]
+        found = self._orders.get(name)
         if found is None:
             return Response.json({"error": "no such order"}, status=404)
+        if operation == "cancelOrder":
+            if found.state == "shipped":
+                return Response.json({"error": "it is on its way"}, status=409)
+            found.state, found.reason = "cancelled", "on request"
+            return Response.json(
+                {"order": self._told(found)}, took_effect=True, subject=found.reference
+            )
         return Response.json({"order": self._told(found)})
 
     def _create(self, body: dict[str, Any]) -> Response:

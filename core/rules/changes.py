@@ -26,6 +26,8 @@ class FulfillmentFacts:
     sent: bool
     #: order line's remote id -> units of the line (not of components)
     units: Mapping[str, int]
+    #: its place can be told not to ship it, and has not said yet that it is too late
+    may_call_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class ChangePlan:
     #: units are left (or new) that need a place
     reroute: bool
     reason: Reason
+    #: numbers of fulfillments whose places are told not to ship: nothing else is known to be undone
+    call_off: tuple[int, ...] = ()
 
 
 def on_change(
@@ -70,7 +74,7 @@ def on_change(
     reason = plan.reason
     if not surplus:
         reason = Reason.of("change_more_units", order=order.name)
-    return ChangePlan(plan.cancel, plan.case, True, reason)
+    return ChangePlan(plan.cancel, plan.case, True, reason, plan.call_off)
 
 
 def on_surplus(
@@ -103,6 +107,8 @@ def on_surplus(
     doubtful = [
         one for one in newest_first if one.sent and one.state not in _OUT and _overlap(one, left)
     ]
+    called_off = tuple(sorted(one.number for one in doubtful if one.may_call_off))
+    doubtful = [one for one in doubtful if not one.may_call_off]
     may_ship = sum((Counter(one.units) for one in doubtful), Counter[str]()) & left
     case = _case(doubtful, may_ship, subject=subject, order=order) if may_ship else None
     if cancel:
@@ -110,9 +116,11 @@ def on_surplus(
         reason = Reason.of("canceled_before_request", order=order, quantity=count)
     elif case:
         reason = case.reason
+    elif called_off:
+        reason = Reason.of("called_off", order=order, quantity=total)
     else:
         reason = Reason.of("changed_after_shipping", order=order, quantity=total)
-    return ChangePlan(tuple(sorted(cancel)), case, reroute, reason)
+    return ChangePlan(tuple(sorted(cancel)), case, reroute, reason, called_off)
 
 
 def _overlap(one: FulfillmentFacts, left: Mapping[str, int]) -> bool:

@@ -93,6 +93,8 @@ class FulfillmentRow:
     label_mark: str | None = None
     #: the place said of some units that it will not ship them; they are in `lines` no more
     declined: bool = False
+    #: whether its place is to be told not to ship: wanted, confirmed, refused; "": it is not
+    call_off: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -550,6 +552,7 @@ class Orders:
                     row.service,
                     row.label_mark,
                     key in declined,
+                    row.call_off or "",
                 )
             )
         for row in rows(

@@ -48,6 +48,8 @@ class Requested:
     key: str = ""
     #: (line, sku) -> units the place said it will not ship, in `lines` no more
     declined: Mapping[tuple[str, Sku], int] = field(default_factory=dict)
+    #: why we are telling its place not to ship it; "": we are not
+    called_off: str = ""
 
     @property
     def subject(self) -> str:
@@ -63,6 +65,10 @@ class RequestToAsk:
     key: str
     #: the place's own id for it
     reference: str
+    #: the channel whose modes rule what is written about it
+    scope: str = ""
+    #: why its place is to be told not to ship it
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +123,7 @@ class Parcels:
             lines,
             row.key,
             declined,
+            row.call_off_why if row.call_off == "wanted" else "",
         )
 
     def mark(self, order_id: int, number: int, **values: Any) -> None:
@@ -166,6 +173,42 @@ class Parcels:
             .limit(limit)
         )
         return [RequestToAsk(row.order_id, row.number, row.key, row.remote_ref) for row in rows]
+
+    def call_off(self, order_id: int, number: int, *, why: str) -> bool:
+        """Its place is to be told not to ship it. False: it was told, or is being told, before."""
+        return bool(
+            self._connection.execute(
+                update(fulfillment)
+                .where(
+                    fulfillment.c.order_id == order_id,
+                    fulfillment.c.number == number,
+                    fulfillment.c.call_off.is_(None),
+                )
+                .values(call_off="wanted", call_off_why=why)
+            ).rowcount
+        )
+
+    def to_call_off(self, places: Sequence[LocationId]) -> list[RequestToAsk]:
+        """Requests whose places are to be told not to ship, and that are not over."""
+        rows = self._tx.rows(
+            select(fulfillment, effect.c.remote_ref, effect.c.scope)
+            .join(effect, and_(effect.c.key == fulfillment.c.key, effect.c.kind == "request"))
+            .where(
+                fulfillment.c.location.in_(places),
+                fulfillment.c.call_off == "wanted",
+                fulfillment.c.state.in_(
+                    [str(FulfillmentState.REQUESTED), str(FulfillmentState.ACKNOWLEDGED)]
+                ),
+                effect.c.state == "done",
+            )
+            .order_by(fulfillment.c.key)
+        )
+        return [
+            RequestToAsk(
+                row.order_id, row.number, row.key, row.remote_ref, row.scope, row.call_off_why
+            )
+            for row in rows
+        ]
 
     def asked_about(self, one: RequestToAsk) -> None:
         self.mark(one.order_id, one.number, asked_at=self._tx.now)

@@ -887,6 +887,14 @@ fulfillment = Table(
     Column("label_mark", Text, comment="of the address in its request; null: not made yet"),
     Column("asked_at", Instant, comment="when its place was last asked what became of it"),
     Column(
+        "call_off",
+        Text,
+        comment="its place is to be told not to ship: wanted, confirmed, refused; null: it is not",
+    ),
+    Column(
+        "call_off_why", Text, comment="change: it is wanted no more; overdue: it takes too long"
+    ),
+    Column(
         "short_key",
         Text,
         comment="its key for those with room for few letters; null: made before there were any",

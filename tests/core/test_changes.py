@@ -55,6 +55,23 @@ def test_the_rest_of_a_canceled_fulfillment_is_routed_again():
     assert plan.reroute
 
 
+def test_a_sent_request_is_called_off_where_its_place_can_be_told():
+    # given two requests, of which only one place can be told
+    sent = [
+        FulfillmentFacts(1, REQUESTED, True, {"1": 2}, may_call_off=True),
+        facts(2, sent=True, state=REQUESTED, name="2"),
+    ]
+
+    both = on_surplus(sent, surplus={"1": 1, "2": 2}, subject="order x", order="#1")
+    assert both.call_off == (1,)
+    assert both.case is not None
+    assert both.case.reason.args["units"] == "2 x2"
+
+    alone = on_surplus(sent[:1], surplus={"1": 1}, subject="order x", order="#1")
+    assert (alone.call_off, alone.case, alone.cancel) == ((1,), None, ())
+    assert alone.reason.code == "called_off"
+
+
 def test_a_sent_request_that_may_ship_too_much_becomes_a_case():
     sent = facts(sent=True, state=REQUESTED)
 

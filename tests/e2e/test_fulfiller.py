@@ -17,22 +17,26 @@ from connectors.fulfiller.simulator import TOKEN, FulfillerSimulator
 from jobs.demo.world import World
 from jobs.store.tables import effect
 from tests.contracts.rigs import cedar
-from tests.e2e.house import House, house
+from tests.e2e.house import Edit, House, house
 from tests.e2e.test_modes_and_stops import sell
 from tests.e2e.test_trading import QUICK, by_place, is_over, proved, requests
 
 
 @contextmanager
 def with_cedar(
-    folder: Path, *, connection: dict[str, Any] | None = None, **simulated: Any
+    folder: Path,
+    *,
+    connection: dict[str, Any] | None = None,
+    also: Edit | None = None,
+    **simulated: Any,
 ) -> Iterator[tuple[House, FulfillerSimulator]]:
     made: list[FulfillerSimulator] = []
 
     def prepare(world: World) -> None:
+        pace = {"accept_after": (60.0, 60.0), "ship_after": (300.0, 300.0)}
         cedars = FulfillerSimulator(
-            clock=world.clock, seed=3, accept_after=(60.0, 60.0), ship_after=(300.0, 300.0),
-            on_ship=world.ups.register, **simulated,
-        )  # fmt: skip
+            clock=world.clock, seed=3, on_ship=world.ups.register, **{**pace, **simulated}
+        )
         cedars.start()
         made.append(cedars)
 
@@ -42,6 +46,8 @@ def with_cedar(
         known["headers"] = {"Authorization": f"${{file:{folder / 'cedar-token'}}}"}
         tree["connections"]["cedar"] = {**known, "ask_every": 1, **(connection or {})}
         tree["locations"]["acme"] |= {"ships_through": "cedar", "priority": 1}
+        if also:
+            also(tree)
 
     try:
         with house(folder, pace=QUICK, prepare=prepare, edit=edit) as shop:
@@ -133,3 +139,108 @@ def test_one_status_that_cannot_be_read_stops_no_other(tmp_path: Path) -> None:
         shop.until(lambda: is_over(shop, first) or is_over(shop, second))
         (words,) = shop.cases("request_status_unreadable")
         assert "units are expected" in words
+
+
+# --- telling it not to ship ----------------------------------------------------------------------
+
+#: Time enough to change one's mind.
+SLOW = (3600.0, 3600.0)
+
+
+def asked(shop: House, cedars: FulfillerSimulator) -> dict[str, int]:
+    """What it was asked for and has not canceled: units by Sku."""
+    units: dict[str, int] = {}
+    for order in cedars.books()["orders"]:
+        if order["status"] != "cancelled":
+            for sku, count in order["items"].items():
+                units[sku] = units.get(sku, 0) + count
+    return units
+
+
+def test_an_order_that_its_buyer_cancels_is_called_off(tmp_path: Path) -> None:
+    with with_cedar(tmp_path, ship_after=SLOW) as (shop, cedars):
+        # given an order that the place accepted
+        name = sell(shop, "MUG-BLUE", 2)
+        shop.until(lambda: "acknowledged" in requests(shop).values())
+
+        # when it is canceled on the channel
+        shop.world.shopify.place_order({"cancel": name})
+        shop.live(600)
+
+        # then the place confirmed that it will not ship it, and nobody is bothered
+        (order,) = cedars.books()["orders"]
+        assert (order["status"], order["reason"]) == ("cancelled", "on request")
+        assert list(requests(shop).values()) == ["canceled"]
+        assert shop.cases() == []
+        assert proved(shop)
+        assert "confirmed that it will not ship" in shop.cli("explain", "order", name).stdout
+        shop.live(7200, step=600)
+        assert shipped(cedars) == 0
+
+
+def test_what_is_left_of_an_order_is_asked_for_again_once_all_of_it_is_called_off(
+    tmp_path: Path,
+) -> None:
+    with with_cedar(tmp_path, ship_after=SLOW) as (shop, cedars):
+        name = sell(shop, "MUG-BLUE", 3)
+        shop.until(lambda: "acknowledged" in requests(shop).values())
+        shop.world.shopify.place_order(
+            {"edit": name, "lines": [{"sku": "MUG-BLUE", "quantity": 2}]}
+        )
+        shop.until(lambda: is_over(shop, name))
+        assert shipped(cedars) == 2
+        assert sorted(requests(shop).values()) == ["canceled", "shipped"]
+        assert shop.cases() == []
+        assert proved(shop)
+
+
+def test_where_it_is_too_late_a_person_is_told(tmp_path: Path) -> None:
+    with with_cedar(tmp_path, connection={"ask_every": 600}) as (shop, cedars):
+        # given an order that left before we asked again
+        name = sell(shop, "MUG-BLUE", 2)
+        shop.until(lambda: shipped(cedars) or cedars.live(), step=60)
+        shop.world.shopify.place_order({"cancel": name})
+        shop.live(600)
+        (words,) = shop.cases("canceled_after_request")
+        assert name in words
+        assert shipped(cedars) == 2
+
+
+@pytest.mark.parametrize("fault", ["lost-answer", "lost-request", "503-html"])
+def test_a_lost_answer_to_a_call_off_is_asked_again(tmp_path: Path, fault: str) -> None:
+    with with_cedar(tmp_path, ship_after=SLOW) as (shop, cedars):
+        name = sell(shop, "MUG-BLUE", 2)
+        shop.until(lambda: "acknowledged" in requests(shop).values())
+        cedars.faults.set([{"operation": "cancelOrder", "kind": fault, "nth": [1, 2]}])
+        shop.world.shopify.place_order({"cancel": name})
+        shop.until(lambda: "canceled" in requests(shop).values())
+        assert asked(shop, cedars) == {}
+        assert proved(shop)
+
+
+def test_one_that_takes_too_long_is_called_off_and_only_then_asked_of_others(
+    tmp_path: Path,
+) -> None:
+    def patient(tree: dict[str, Any]) -> None:
+        tree["locations"]["acme"] |= {"ship_within": "1h", "reroute_after": "2h"}
+
+    with with_cedar(tmp_path, also=patient) as (shop, cedars):
+        # given a place that stands still, and cannot be reached when its time is up
+        cedars.place_order({"hold": True})
+        name = sell(shop, "MUG-BLUE", 2)
+        shop.live(5400, step=300)
+        assert shop.cases("shipment_overdue")
+        cedars.faults.set([{"operation": "cancelOrder", "kind": "503-html", "probability": 1.0}])
+        shop.live(7200, step=300)
+
+        # then nobody else is asked
+        assert by_place(shop) == {"newark": {}}
+        assert asked(shop, cedars) == {"MUG-BLUE": 2}
+
+        # until it confirms
+        cedars.faults.set([])
+        shop.until(lambda: is_over(shop, name))
+        assert asked(shop, cedars) == {}
+        assert by_place(shop) == {"newark": {"MUG-BLUE": 2}}
+        assert shop.cases("shipment_overdue") == []
+        assert proved(shop)

@@ -19,6 +19,24 @@ def upgrade() -> None:
             comment="when its place was last asked what became of it",
         ),
     )
+    op.add_column(
+        "fulfillment",
+        sa.Column(
+            "call_off",
+            sa.Text(),
+            nullable=True,
+            comment="its place is to be told not to ship: wanted, confirmed, refused; null: it is not",
+        ),
+    )
+    op.add_column(
+        "fulfillment",
+        sa.Column(
+            "call_off_why",
+            sa.Text(),
+            nullable=True,
+            comment="change: it is wanted no more; overdue: it takes too long",
+        ),
+    )
     op.create_table(
         "invoice",
         sa.Column("connection", sa.Text(), nullable=False, comment="who sent it"),
