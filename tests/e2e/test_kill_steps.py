@@ -1,0 +1,210 @@
+"""kill -9 at every step of a request, for each way a request can go out: one supply, told once.
+
+What was supplied is read from the places' own books, what was told from the channel's.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from jobs.store.tables import lease
+from tests.e2e.house import ROOT, House, environment, house
+from tests.e2e.test_fulfiller import with_cedar
+from tests.e2e.test_modes_and_stops import sell
+from tests.e2e.test_trading import QUICK, is_over, proved, with_partner
+
+#: Fewer steps than these and the drill looks at nothing.
+LEAST = 10
+
+
+class Mortal:
+    """Runs units in a process of its own, to be killed at a step. See tests/e2e/dying.py."""
+
+    def __init__(self, shop: House) -> None:
+        self._shop = shop
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.e2e.dying"],
+            cwd=ROOT,
+            env=environment(None),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def run(self, at: int, units: list[str]) -> bool:
+        """False: it came to the end before that step."""
+        assert self._process.stdin
+        assert self._process.stdout
+        words = [str(self._shop.path), str(self._shop.clock.scale), str(at), *units]
+        self._process.stdin.write(" ".join(words) + "\n")
+        self._process.stdin.flush()
+        answer = ""
+        # Units may print log lines to the same pipe.
+        while not answer.startswith(("killed", "done")):
+            answer = self._process.stdout.readline()
+            assert answer, "the drill's process died itself"
+        assert answer.strip() != "done ?"
+        # Leases run out by the machine's clock, which no test waits for.
+        with self._shop.app.store.database.write() as connection:
+            connection.execute(update(lease).values(owner=None, until=None))
+        return answer.startswith("killed")
+
+    def close(self) -> None:
+        assert self._process.stdin
+        self._process.stdin.close()
+        self._process.wait(10)
+
+
+@dataclass
+class Way:
+    """One way a request goes out and its answers come in."""
+
+    shop: House
+    connection: str
+    #: key or short key -> how often the place got it
+    taken: Callable[[], Counter[str]]
+    #: units it sent
+    sent: Callable[[], int]
+    answers: tuple[str, ...]
+
+    def asking(self) -> list[str]:
+        return ["shopify-us/orders", "core/orders", f"{self.connection}/requests"]
+
+    def hearing(self) -> list[str]:
+        heard = [f"{self.connection}/{flow}" for flow in self.answers]
+        return [*heard, "core/orders", "shopify-us/shipments"]
+
+
+@contextmanager
+def by_file(folder: Path) -> Iterator[Way]:
+    def first(tree: dict[str, Any]) -> None:
+        tree["locations"]["acme"] |= {"priority": 1}
+
+    with house(folder, pace=QUICK, edit=first) as shop:
+        shop.go_live()
+        acme = shop.world.acme
+
+        def taken() -> Counter[str]:
+            return Counter({k: one["count"] for k, one in acme.books()["requests"].items()})
+
+        def sent() -> int:
+            return sum(
+                line["quantity"] for one in acme.books()["shipments"] for line in one["lines"]
+            )
+
+        yield Way(shop, "acme", taken, sent, ("acknowledgments", "notices"))
+
+
+@contextmanager
+def by_x12(folder: Path) -> Iterator[Way]:
+    with with_partner(folder) as (shop, partner):
+        shop.go_live()
+        shop.cli("mode", "act", "--connection", "acme-edi")
+
+        def taken() -> Counter[str]:
+            return Counter({k: one["count"] for k, one in partner.books()["orders"].items()})
+
+        def sent() -> int:
+            return sum(sum(one["lines"].values()) for one in partner.books()["parcels"])
+
+        flows = ("receipts", "acknowledgments", "notices", "invoices")
+        yield Way(shop, "acme-edi", taken, sent, flows)
+
+
+@contextmanager
+def by_api(folder: Path) -> Iterator[Way]:
+    with with_cedar(folder) as (shop, cedars):
+
+        def taken() -> Counter[str]:
+            return Counter(one["reference"] for one in cedars.books()["orders"])
+
+        def sent() -> int:
+            cedars.live()
+            return sum(
+                line["quantity"]
+                for one in cedars.books()["orders"]
+                for parcel in one["parcels"]
+                for line in parcel["items"]
+            )
+
+        yield Way(shop, "cedar", taken, sent, ("statuses",))
+
+
+WAYS = {"file": by_file, "x12": by_x12, "api": by_api}
+
+
+def fulfillments(shop: House) -> list[int]:
+    """How many fulfillments the channel has of each order."""
+    return [len(one["fulfillments"]) for one in shop.world.shopify.books()["orders"]]
+
+
+def bought(shop: House, number: int) -> str:
+    """One unit of something only that place has, by somebody who never bought before."""
+    if number % 20 == 0:
+        shop.world.restock()
+        shop.world.acme.place_order({"publish": True})
+        shop.live(300)
+    stocked = [one.sku for one in shop.world.goods if one.supplier and not one.warehouse]
+    return sell(
+        shop,
+        stocked[number % len(stocked)],
+        email=f"buyer{number}@buyers.example",
+        address={"address1": f"{number} Main Street", "phone": f"+1212555{number:04d}"},
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", ["asking", "hearing"])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_request_is_supplied_once_wherever_it_is_killed(
+    tmp_path: Path, way: str, phase: str
+) -> None:
+    with WAYS[way](tmp_path) as one:
+        shop = one.shop
+        shop.live(300)
+        mortal = Mortal(shop)
+        try:
+            at, killed = 0, True
+            while killed:
+                at += 1
+                before = one.sent()
+                name = bought(shop, at)
+                # given an order that the channel shows, or a parcel whose files were seen once
+                shop.clock.advance(60)
+                if phase == "hearing":
+                    shop.run(*one.asking())
+                    deadline = shop.clock.now() + timedelta(hours=2)
+                    while one.sent() == before and shop.clock.now() < deadline:
+                        shop.clock.advance(60)
+                    shop.run(*one.hearing())
+                    shop.clock.advance(90)
+                units = one.asking() if phase == "asking" else one.hearing()
+
+                # when the process dies at its nth step, and the next one goes on
+                killed = mortal.run(at, units)
+                shop.until(
+                    lambda: is_over(shop, name) and min(fulfillments(shop)),  # noqa: B023  # called at once
+                    step=60,
+                )
+
+                # then one parcel was sent, and the channel was told once
+                assert set(one.taken().values()) == {1}, (at, one.taken())
+                assert one.sent() == before + 1
+                assert set(fulfillments(shop)) == {1}, at
+        finally:
+            mortal.close()
+        assert at > LEAST
+        assert len(one.taken()) == at
+        assert proved(shop)
