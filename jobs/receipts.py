@@ -18,6 +18,8 @@ from jobs.store.permissions import RECEIPTS, Permissions
 from jobs.store.store import Tx
 
 KIND = "receipt"
+#: What was missed for so long is missed no more: its Case was opened, or its answer came without it.
+MISSED_FOR = timedelta(days=14)
 
 
 def exchange_receipts(run: Run, connection: str) -> None:
@@ -72,6 +74,10 @@ def _owe(tx: Tx, connection: str, owed: list[OwedReceipt]) -> None:
             reason = Reason.of("receipts_untold", source=connection)
             tx.open_case(Case("receipts_untold", f"connection {connection}", reason), once=True)
         return
+    for one in owed:
+        if others := Effects(tx).others(KIND, connection, begins=one.number, key=one.key):
+            reason = Reason.of("document_number_twice", source=connection, number=one.number)
+            tx.open_case(Case("document_number_twice", f"document {others[0]}", reason))
     Effects(tx).plan(
         [
             Intent(
@@ -93,7 +99,10 @@ def _owe(tx: Tx, connection: str, owed: list[OwedReceipt]) -> None:
 
 def _miss(run: Run, connection: str, *, within: timedelta) -> None:
     with run.transaction() as tx:
-        for effect in Effects(tx).not_received(connection, sent_before=tx.now - within):
+        late = tx.now - within
+        for effect in Effects(tx).not_received(
+            connection, sent_after=late - MISSED_FOR, sent_before=late
+        ):
             reason = Reason.of("receipt_overdue", key=effect.key, source=connection)
             tx.open_case(Case("receipt_overdue", _subject(effect), reason), once=True)
 

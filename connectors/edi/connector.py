@@ -298,8 +298,10 @@ class Edi(
                 told = groups.setdefault((one.set.group, one.set.group_control), [])
                 told.append([one.set.kind, one.set.control, codes])
             text = "".join(_text(one.set) for one in sets)
+            named = f"{self.name}:997:{number}:"
             yield OwedReceipt(
-                f"{self.name}:997:{number}:{_digest(text)}",
+                f"{named}{_digest(text)}",
+                named,
                 json.dumps(
                     [[*group, told] for group, told in groups.items()], separators=(",", ":")
                 ),

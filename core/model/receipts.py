@@ -22,7 +22,9 @@ class Receipt:
 class OwedReceipt:
     """What a partner is to be told about a document of its own."""
 
-    #: made of the document's own numbers and content: the same for a document that came twice
+    #: made of the document's own number and content: the same for a document that came twice
     key: str
+    #: the beginning of `key` that is made of its number alone; another content under it is an incident
+    number: str
     #: what it says, for ReceiptSource.receipt_document
     told: str

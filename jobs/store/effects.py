@@ -214,6 +214,16 @@ class Effects:
         ).first()
         return None if row is None else _row(row)
 
+    def others(self, kind: str, connection: str, *, begins: str, key: str) -> list[str]:
+        """Keys of this kind that begin so, but for this one."""
+        query = select(effect.c.key).where(
+            effect.c.kind == kind,
+            effect.c.connection == connection,
+            effect.c.key.startswith(begins, autoescape=True),
+            effect.c.key != key,
+        )
+        return sorted(self._connection.execute(query).scalars())
+
     def any_numbered(self, connection: str) -> bool:
         """Whether a document with a number ever went out through this connection."""
         query = select(effect.c.id).where(
@@ -225,8 +235,10 @@ class Effects:
         """The other side said that it could read the document."""
         self._set(one.id, {"received_at": at})
 
-    def not_received(self, connection: str, *, sent_before: datetime) -> list[EffectRow]:
-        """Documents that went out before then and that the other side has not spoken of."""
+    def not_received(
+        self, connection: str, *, sent_after: datetime, sent_before: datetime
+    ) -> list[EffectRow]:
+        """Documents that went out between these and that the other side has not spoken of."""
         rows = self._connection.execute(
             select(effect)
             .where(
@@ -234,6 +246,7 @@ class Effects:
                 effect.c.serial.is_not(None),
                 effect.c.kind != "receipt",
                 effect.c.state == str(EffectState.DONE),
+                effect.c.sent_at > sent_after,
                 effect.c.sent_at < sent_before,
                 effect.c.received_at.is_(None),
             )
