@@ -161,6 +161,8 @@ def _tell_oddities(
         told = ", ".join(f"{one.sku}: {one.told} for {one.expected}" for one in off)
         reason = Reason.of("request_repriced", **where, prices=told)
         tx.open_case(Case("request_repriced", subject, reason, Severity.WARNING))
+    elif any(one.price for one in lines):
+        tx.close_case("request_repriced", subject)
 
 
 def _lines_of(found: Requested, answer: Acknowledgment) -> Sequence[AnsweredLine]:

@@ -23,6 +23,7 @@ from core.model.money import Money
 from core.model.purchasing import PurchaseAnswer, PurchaseLine, PurchaseOrder, PurchaseState
 from core.model.reasons import Reason
 from core.ports import PurchaseAnswerSource, PurchaseOrderTarget
+from core.rules.answers import deviates
 from core.rules.modes import may_write
 from jobs.buying import NOT_IN_SIGHT, OPEN_ALWAYS, PLAN, Line, item_of
 from jobs.forecast import arrives, lead_time
@@ -310,7 +311,9 @@ def close(tx: Tx, number: str, *, note: str | None, by: str) -> PurchaseState:
 
 
 #: Cases that are about one purchase order; they end with it.
-CASES = ("purchase_short", "receipt_short", "purchase_late", "purchase_refused")
+CASES = (
+    "purchase_short", "purchase_repriced", "receipt_short", "purchase_late", "purchase_refused",
+)  # fmt: skip
 
 
 # --- answers -------------------------------------------------------------------------------------
@@ -326,13 +329,15 @@ def pull_answers(run: Run, connection: str) -> None:
                 by_order[one.number].append(one)
             tx.keep_payloads(connection, "purchase answer", list(batch.raw))
             for number, answers in sorted(by_order.items()):
-                record_answers(tx, connection, number, answers)
+                record_answers(tx, run.wiring, connection, number, answers)
             tx.open_rejects(connection, batch.rejects)
             tx.advance(batch.cursor, complete_to=batch.complete_to)
 
 
-def record_answers(tx: Tx, connection: str, number: str, answers: Sequence[PurchaseAnswer]) -> None:
-    """A supplier's answer to one purchase order; fewer than ordered becomes a Case."""
+def record_answers(
+    tx: Tx, wiring: Wiring, connection: str, number: str, answers: Sequence[PurchaseAnswer]
+) -> None:
+    """A supplier's answer to one purchase order; fewer than ordered or another price is a Case."""
     purchases = Purchases(tx)
     order = purchases.get(number, lock=True)
     if order is None or order.connection != connection:
@@ -374,4 +379,33 @@ def record_answers(tx: Tx, connection: str, number: str, answers: Sequence[Purch
         words = ", ".join(f"{sku} {got}/{of}" for sku, (got, of) in sorted(short.items()))
         reason = Reason.of("purchase_short", number=number, supplier=order.supplier, lines=words)
         tx.open_case(Case("purchase_short", f"purchase {number}", reason, Severity.WARNING))
+    _tell_prices(tx, wiring, order, told)
     tx.wake("core/replenishment")
+
+
+def _tell_prices(
+    tx: Tx, wiring: Wiring, order: PurchaseRecord, told: Mapping[Sku, PurchaseAnswer]
+) -> None:
+    supplier = wiring.config.suppliers.get(order.supplier)
+    tolerance = supplier.price_tolerance if supplier else 0
+    off = [
+        f"{line.sku}: {price} for {line.price}"
+        for line in order.lines
+        if line.price is not None
+        and line.sku in told
+        and (price := told[line.sku].price) is not None
+        and deviates(line.price, price, tolerance=tolerance)
+    ]
+    if not off:
+        if any(one.price for one in told.values()):
+            tx.close_case("purchase_repriced", f"purchase {order.number}")
+    else:
+        reason = Reason.of(
+            "purchase_repriced",
+            number=order.number,
+            supplier=order.supplier,
+            prices=", ".join(sorted(off)),
+        )
+        tx.open_case(
+            Case("purchase_repriced", f"purchase {order.number}", reason, Severity.WARNING)
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -280,6 +281,25 @@ def test_a_short_answer_is_a_case_and_only_what_will_come_is_reckoned_with(marke
         (coming,) = Purchases(tx).incoming(["TEA"])["TEA", "home"]
     assert coming == (NOON.date().replace(month=12, day=30), 12)
     assert market.plans()["mill"][1]["TEA"].incoming == 12
+
+
+def test_another_price_than_was_ordered_at_is_a_case_and_the_order_stands(market: Market):
+    # given a sent order at an agreed price
+    order = ordered(market)
+    (line,) = order.lines
+    assert line.price is not None
+
+    # when the supplier confirms it all, a tenth dearer
+    dearer = Money(line.price.amount * 11 // 10, line.price.currency)
+    market.answer(replace(answer(order.number, 48), price=dearer))
+
+    # then a person is told
+    assert open_cases(market) == {"purchase_repriced"}
+    assert state(market) == "acknowledged"
+
+    # until it confirms the agreed one
+    market.answer(replace(answer(order.number, 48), price=line.price))
+    assert open_cases(market) == set()
 
 
 def test_an_answer_to_no_order_of_ours_or_about_other_things_is_a_case(market: Market):

@@ -363,6 +363,7 @@ SENTENCES: Final[dict[str, str]] = {
     "purchase_answered": "{supplier} confirmed {units:unit|units} of {number}, ready on: {ready}.",
     "purchase_short": "{supplier} will send less of {number} than ordered ({lines}). Order the rest elsewhere or wait; "
     "`lockstep replenish close {number}` if nothing more shall come.",
+    "purchase_repriced": "{supplier} reckons {number} at other prices than ordered: {prices} a unit. Agree on the price, or change its terms; `lockstep replenish close {number}` if nothing shall come.",
     "purchase_late": "{supplier} is late with {number}: {units:unit was|units were} expected on {expected}. Ask them; "
     "`lockstep replenish close {number}` if it will not come.",
     "purchase_answer_strange": "{source} speaks of things that purchase order {number} does not hold: {items}.",
@@ -513,6 +514,7 @@ SENTENCES: Final[dict[str, str]] = {
     "the whole sum: lockstep replenish plan --supplier {supplier}",
     "group_case_buying_rule_failed": "Buying rules that could not be evaluated",
     "group_case_purchase_short": "Purchase orders that will come short",
+    "group_case_purchase_repriced": "Purchase orders at other prices than ordered",
     "group_case_purchase_late": "Purchase orders that are late",
     "group_case_consignment_short": "Units that were sent and did not arrive",
     "group_case_refill_due": "Places that should be filled up",
