@@ -95,12 +95,12 @@ def look(tx: Tx, wiring: Wiring, record: InvoiceRecord) -> None:
     if key != record.key:
         invoices.name(record, key)
     if found.state is InvoiceState.DIFFERS:
-        words = "; ".join(render(one, wiring.config.shop.language) for one in found.differences)
+        words = " ".join(render(one, wiring.config.shop.language) for one in found.differences)
         reason = Reason.of(
             DIFFERS, source=record.connection, number=record.invoice.number,
             order=key or record.invoice.order, total=str(record.invoice.total), words=words,
         )  # fmt: skip
-        tx.open_case(Case(DIFFERS, record.subject, reason, Severity.WARNING))
+        tx.renew_case(Case(DIFFERS, record.subject, reason, Severity.WARNING))
     else:
         tx.close_case(DIFFERS, record.subject)
     if found.state is not record.state:

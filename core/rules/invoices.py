@@ -77,7 +77,8 @@ def match(
             Reason.of("invoice_extras", extras=str(invoice.extras), goods=str(invoice.goods))
         )
     if found or (waits and overdue):
-        return Match(InvoiceState.DIFFERS, (*found, *waits))
+        # What may still come is no quarrel yet.
+        return Match(InvoiceState.DIFFERS, (*found, *(waits if overdue else ())))
     return Match(InvoiceState.WAITING if waits else InvoiceState.MATCHED, tuple(waits))
 
 

@@ -50,6 +50,12 @@ def test_goods_that_have_not_come_are_waited_for_until_that_is_too_long() -> Non
     assert told(some, mugs(came=6), overdue=True) == (DIFFERS, ["invoice_ahead"])
 
 
+def test_what_may_still_come_is_not_told_beside_what_is_wrong() -> None:
+    some = bill(("V-77", 10, 5000))
+    assert told(some, mugs(came=6)) == (DIFFERS, ["invoice_price"])
+    assert told(some, mugs(came=6), overdue=True)[1] == ["invoice_price", "invoice_ahead"]
+
+
 @pytest.mark.parametrize(
     ("invoice", "code"),
     [

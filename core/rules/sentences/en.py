@@ -117,7 +117,7 @@ SENTENCES: Final[dict[str, str]] = {
     "receipt_refused": "{key} could not be told to its partner: {words}",
     "request_unwritable": "Request {key} cannot be written for its place, which never saw it: {words}. Its units are asked of other places; where there are none, mend what is wrong, or ship it by hand.",
     "document_unwritable": "{key} cannot be written for who is to get it, and was not sent: {words}",
-    "invoice_differs": "Invoice {number} of {source} over {total} for {order} does not fit: {words} Settle it with them; to take it as it is: lockstep invoices accept {source} {number} --note WHY; to pay nothing of it: lockstep invoices reject {source} {number} --note WHY",
+    "invoice_differs": "Invoice {number} of {source} over {total} for {order} does not fit: {words} Settle it with them. To take it as it is: lockstep invoices accept {source} {number} --note WHY; to pay nothing of it: lockstep invoices reject {source} {number} --note WHY",
     "invoice_twice": "{source} sent two invoices with the number {number}: the first over {first}, this one over {second}. The first one counts; ask which is right.",
     "invoice_matched": "Invoice {number} of {source} over {total} fits what was ordered with {order} and what came.",
     "invoice_no_order": "it names the order {order}, which we never placed with them.",
