@@ -25,7 +25,7 @@ from core.model.fulfillment import (
 )
 from core.model.inbound import InboundReport
 from core.model.invoices import Invoice
-from core.model.orders import Order
+from core.model.orders import CancelReason, Order
 from core.model.purchasing import PurchaseAnswer, PurchaseOrder
 from core.model.receipts import OwedReceipt, Receipt
 from core.model.reservations import ReservationMove
@@ -490,6 +490,21 @@ class FulfillmentSource(Connector):
         """Shipment notices newer than the cursor."""
 
 
+class CancellationTarget(Connector):
+    """A channel that lets us cancel an order of its buyer's."""
+
+    @abstractmethod
+    def push_cancellation(self, order: str, reason: CancelReason) -> RemoteRef:
+        """Cancel all of an order and pay the buyer back; `order` is its remote id.
+
+        Canceled before is canceled. Rejected: the channel will not (it was fulfilled, ...).
+        """
+
+    @abstractmethod
+    def find_cancellation(self, order: str) -> bool:
+        """Whether the order is canceled there."""
+
+
 class PurchaseOrderTarget(Connector):
     """A supplier that takes purchase orders as files: staged, then handed over by a rename.
 
@@ -684,6 +699,7 @@ __all__ = [
     "BulkOfferTarget",
     "BulkProgress",
     "BulkStage",
+    "CancellationTarget",
     "CheckReport",
     "Clock",
     "Connector",

@@ -145,6 +145,7 @@ def _refusal(kind: str) -> str:
         "purchase": "purchase_refused",
         "reservation": "reservation_refused",
         "receipt": "receipt_refused",
+        "cancellation": "cancellation_refused",
     }.get(kind, "request_refused")
 
 
@@ -329,7 +330,7 @@ def hand_over(run: Run, connection: str, handing: Handing) -> None:
 
 def _still_wanted(tx: Tx, record: OrderRecord, effect: EffectRow) -> bool:
     """Nothing was canceled, held or taken away since the request was planned, or proved not sent."""
-    if record.open_holds:
+    if record.open_holds or record.canceling:
         return False
     lines = {
         line for one in record.fulfillments if one.number == effect.number for line, _ in one.lines

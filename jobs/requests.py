@@ -113,7 +113,7 @@ def _called_off(tx: Tx, run: Run, one: RequestToAsk, *, confirmed: bool) -> None
     parcels.mark(one.order_id, one.number, call_off="refused")
     reason = Reason.of("call_off_refused", key=one.key, location=found.location)
     tx.decide(found.subject, reason)
-    if one.why == "overdue":
+    if one.why != "change":
         # What the buyer took back is told when the order is decided again.
         tx.open_case(Case("call_off_refused", f"request {one.key}", reason, Severity.CRITICAL))
     Orders(tx).decide_again([one.order_id])

@@ -129,6 +129,7 @@ class _Beside:
             },
             near=self._near(record),
             restricted=self._restricted(record),
+            canceling=record.canceling,
         )
 
     def _alike(self, record: OrderRecord) -> list[Alike]:

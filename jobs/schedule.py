@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from core.ports import (
     BulkOfferTarget,
+    CancellationTarget,
     FulfillmentSource,
     InboundSource,
     InvoiceSource,
@@ -30,6 +31,7 @@ from jobs import (
     answers,
     booked_in,
     bulk,
+    cancel,
     census,
     dates,
     decide,
@@ -62,7 +64,16 @@ _TURNS = {
     ),
     **dict.fromkeys(("demand", "dates", "silence"), 3),
     **dict.fromkeys(
-        ("offers", "requests", "shipments", "replenishment", "purchases", "reservations"), 4
+        (
+            "offers",
+            "requests",
+            "shipments",
+            "cancellations",
+            "replenishment",
+            "purchases",
+            "reservations",
+        ),
+        4,
     ),
     **dict.fromkeys(("alerts", "bulk"), 5),
     **dict.fromkeys(("mail", "drift"), 6),
@@ -140,6 +151,14 @@ def _channel_units(wiring: Wiring, channel: str) -> list[Unit]:
     if isinstance(connector, ShelfReport):
         whole = wiring.config.drift.whole
         made.append(Unit(f"{channel}/shelf", whole, lambda run: drift.read_report(run, channel)))
+    if isinstance(connector, CancellationTarget):
+        made.append(
+            Unit(
+                f"{channel}/cancellations",
+                pace.shipments,
+                lambda run: cancel.push_cancellations(run, channel),
+            )
+        )
     if isinstance(connector, ShipmentTarget):
         made.append(
             Unit(

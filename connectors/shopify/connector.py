@@ -10,6 +10,7 @@ import shopify
 from connectors.http import Http
 from connectors.shopify import census, documents, mapping, webhooks
 from connectors.shopify.bulk import MOST_LINES, BulkMutations
+from connectors.shopify.cancellations import Cancellations
 from connectors.shopify.client import FIRST_RATE, Client
 from connectors.shopify.offers import Offers
 from connectors.shopify.reservations import REPLAY, Reservations
@@ -20,13 +21,14 @@ from connectors.shopify.walks import ListingReader, Margins, OrderReader, Walk
 from core.errors import Unauthorized
 from core.model.catalog import Listing, OfferChange, OfferReading, OfferResult
 from core.model.fulfillment import Shipment
-from core.model.orders import Order
+from core.model.orders import CancelReason, Order
 from core.model.reservations import ReservationMove
 from core.model.stock import StockSnapshot
 from core.ports import (
     Batch,
     BulkOfferTarget,
     BulkProgress,
+    CancellationTarget,
     CheckReport,
     Cursor,
     HintSource,
@@ -48,6 +50,7 @@ from core.ports import (
 #: Scopes, and what stops without each.
 SCOPES = (
     ("read_orders", "orders cannot be read"),
+    ("write_orders", "orders cannot be canceled"),
     ("read_all_orders", "orders older than 60 days cannot be seen"),
     ("read_products", "listings cannot be read"),
     ("read_inventory", "quantities shown cannot be read"),
@@ -72,6 +75,7 @@ class Shopify(
     ShipmentTarget,
     StockSource,
     ReservationTarget,
+    CancellationTarget,
 ):
     """The capabilities of one shop. Makes no call before a method is used."""
 
@@ -110,6 +114,7 @@ class Shopify(
         self._reservations = Reservations(self._client, name=name)
         self._http = Http(connector=name, clock=inside.clock)
         self._bulk = BulkMutations(name, self._client, self._http)
+        self._cancellations = Cancellations(name, self._client)
         self._shipments = Shipments(
             self._client, name=name, notify_customer=settings.notify_customer
         )
@@ -252,6 +257,14 @@ class Shopify(
     @property
     def shipment_repeat_is_edit(self) -> bool:
         return False
+
+    # --- cancellations
+
+    def push_cancellation(self, order: str, reason: CancelReason) -> RemoteRef:
+        return self._cancellations.push(order, reason)
+
+    def find_cancellation(self, order: str) -> bool:
+        return self._cancellations.find(order)
 
     # --- check
 

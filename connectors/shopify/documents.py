@@ -385,6 +385,29 @@ FULFILLMENT_ORDER_LINES = Document(
     cost=25,
 )
 
+ORDER_CANCELED = Document(
+    "OrderCanceled",
+    """query OrderCanceled($id: ID!) {
+  order(id: $id) { id cancelledAt }
+}""",
+    cost=1,
+)
+
+ORDER_CANCEL = Document(
+    "OrderCancel",
+    """mutation OrderCancel($id: ID!, $reason: OrderCancelReason!, $restock: Boolean!) {
+  orderCancel(
+    orderId: $id, reason: $reason, restock: $restock, notifyCustomer: true,
+    refundMethod: {originalPaymentMethodsRefund: true}
+  ) {
+    job { id }
+    orderCancelUserErrors { code field message }
+  }
+}""",
+    cost=10,
+    write=True,
+)
+
 FULFILLMENT_CREATE = Document(
     "FulfillmentCreate",
     """mutation FulfillmentCreate($fulfillment: FulfillmentInput!) {
@@ -438,4 +461,6 @@ ALL = (
     FULFILLMENT_ORDER_LINES,
     FULFILLMENT_CREATE,
     FULFILLMENT_ORDER_MOVE,
+    ORDER_CANCEL,
+    ORDER_CANCELED,
 )

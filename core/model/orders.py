@@ -12,6 +12,18 @@ from core.model.money import Money
 from core.model.reasons import Reason
 
 
+class CancelReason(StrEnum):
+    """Why we end an order at its channel. Each channel has words of its own for it."""
+
+    OUT_OF_STOCK = "out_of_stock"
+    #: the buyer asked for it
+    BUYER = "buyer"
+    FRAUD = "fraud"
+    #: the money did not come
+    PAYMENT = "payment"
+    OTHER = "other"
+
+
 class PaymentStatus(StrEnum):
     PENDING = "pending"
     AUTHORIZED = "authorized"

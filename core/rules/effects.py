@@ -117,6 +117,11 @@ def confirm_key(channel: ChannelId, order: str, package_number: int) -> str:
     return f"confirm:{channel}:{order}:{package_number}"
 
 
+def cancel_key(channel: ChannelId, order: str) -> str:
+    """The name of a cancellation at a channel: `cancel:shopify-us:5501`."""
+    return f"cancel:{channel}:{order}"
+
+
 def message_id(incident: str, sequence: int, recipient: str, domain: str) -> str:
     """The fixed Message-ID of one mail, in angle brackets (RFC 5322); no address in clear (I8)."""
     # Lengths keep ("a", "bc") and ("ab", "c") apart.

@@ -59,6 +59,7 @@ class HoldKind:
 
 
 KINDS: Mapping[str, HoldKind] = {
+    "canceling": HoldKind(Role.NOBODY, Ends.CHANNEL, releasable=False, told=False),
     "pending": HoldKind(Role.NOBODY, Ends.CHANNEL, releasable=False, told=False),
     "release_window": HoldKind(Role.NOBODY, Ends.TIME, told=False),
     # payment

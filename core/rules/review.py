@@ -140,6 +140,8 @@ def _holds(
     asked = [line.remote_id for line in to_ship if line.cancel_requested]
     if asked:
         found.append(Reason.of("cancel_requested", order=order.name, lines=", ".join(asked)))
+    if beside.canceling:
+        found.append(Reason.of("canceling", order=order.name, why=beside.canceling))
     if rule_hits:
         rules = ", ".join(sorted(set(rule_hits)))
         found.append(Reason.of("rule_hit", order=order.name, rules=rules))

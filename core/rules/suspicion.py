@@ -90,6 +90,8 @@ class Beside:
     near: Mapping[str, Sku] = field(default_factory=dict)
     #: (restriction, line) of what must not go where this order goes
     restricted: Sequence[tuple[str, str]] = ()
+    #: why we are ending it at its channel; "": we are not
+    canceling: str = ""
 
 
 def doubts(

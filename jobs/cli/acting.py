@@ -22,8 +22,10 @@ from core.model.fulfillment import (
     AnsweredLine,
     FulfillmentState,
 )
+from core.model.orders import CancelReason
 from core.rules.modes import Mode
 from jobs import adopt as adoption
+from jobs import cancel as canceling
 from jobs.answers import record_acknowledgment
 from jobs.bootstrap import Application
 from jobs.cli.shared import ByOption, ConfigOption, JsonOption, application, console, person, show
@@ -49,6 +51,8 @@ def register(app: typer.Typer) -> None:
     app.command()(release)
     app.command()(settle)
     app.command()(withdraw)
+    app.command()(cancel)
+    app.command()(keep)
     case = typer.Typer(help="Settle a Case.", no_args_is_help=True)
     case.command(name="close")(close_case)
     case.command(name="approve")(approve_case)
@@ -387,6 +391,35 @@ def withdraw(
         record_acknowledgment(tx, app.wiring, through.ships_through if through else "", answer)
         tx.audit(person(by), "withdraw", key, note=note)
     console().print(Text(f"{key}: {found.location} does not ship it; it is routed again"))
+
+
+def cancel(
+    order: Annotated[str, typer.Argument(help="its name, like '#1001', or its id on the channel")],
+    reason: Annotated[CancelReason, typer.Option(help="what the channel is told")],
+    note: Annotated[str, typer.Option(help="why, and who decided it")],
+    config: ConfigOption = None,
+    by: ByOption = None,
+) -> None:
+    """Cancel an order at its channel, all of it; the buyer is paid back. Nothing of it ships any more.
+
+    Where a place was asked to ship it, it must say first that it will not. Exits 2 where it cannot be
+    canceled (any more).
+    """
+    with application(config) as app, app.store.transaction() as tx:
+        channel = canceling.cancel(tx, app.wiring, order, reason, by=person(by), note=note)
+    console().print(Text(f"{order} is canceled at {channel} as soon as nobody is asked to ship it"))
+
+
+def keep(
+    order: Annotated[str, typer.Argument(help="its name, like '#1001', or its id on the channel")],
+    note: Annotated[str, typer.Option(help="why it is not canceled after all")],
+    config: ConfigOption = None,
+    by: ByOption = None,
+) -> None:
+    """Take back a `cancel` that the channel was not told of yet."""
+    with application(config) as app, app.store.transaction() as tx:
+        canceling.keep(tx, order, by=person(by), note=note)
+    console().print(Text(f"{order} is not canceled"))
 
 
 def _rest_of(found: Requested) -> tuple[AnsweredLine, ...]:

@@ -214,6 +214,15 @@ class Effects:
         ).first()
         return None if row is None else _row(row)
 
+    def wish_again(self, key: str) -> None:
+        """What was refused, or taken back before it was sent, is planned anew."""
+        over = (EffectState.REFUSED, EffectState.CANCELED)
+        self._connection.execute(
+            update(effect)
+            .where(effect.c.key == key, effect.c.state.in_([str(one) for one in over]))
+            .values(state=str(EffectState.PLANNED), settle_until=None, response="")
+        )
+
     def others(self, kind: str, connection: str, *, begins: str, key: str) -> list[str]:
         """Keys of this kind that begin so, but for this one."""
         query = select(effect.c.key).where(

@@ -142,6 +142,8 @@ class OrderRecord:
     #: what all orders to this address, and all orders of this buyer, share; None: not known
     door_mark: str | None = None
     buyer_mark: str | None = None
+    #: why we are ending it at its channel; "": we are not
+    canceling: str = ""
     #: a policy let its units go: it asks for none until it is no longer held
     expired_at: datetime | None = None
 
@@ -475,6 +477,7 @@ class Orders:
                 external=external[row.id],
                 expired_at=row.expired_at,
                 asked=_asked(row),
+                canceling=row.canceling or "",
             )
             for row in rows(select(orders).where(orders.c.id.in_(chunk)))
         }
@@ -731,6 +734,12 @@ class Orders:
                 for one in made
                 for line, sku, quantity, per_unit in one.lines
             ],
+        )
+
+    def end_at_channel(self, order_id: int, reason: str | None) -> None:
+        """We are ending it at its channel, and why; None: we are not any more."""
+        self._connection.execute(
+            update(orders).where(orders.c.id == order_id).values(canceling=reason)
         )
 
     def label(self, order_id: int, number: int, mark: str | None) -> None:

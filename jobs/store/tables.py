@@ -804,6 +804,7 @@ orders = Table(
     ),
     Column("expired_at", Instant, comment="a policy let its units go; null: they are held"),
     Column("priority", Integer, nullable=False, server_default="0", comment="higher: served first"),
+    Column("canceling", Text, comment="why we are ending it at its channel; null: we are not"),
     Column("asked", Json, comment="what rules ask of it: tags, notes, services; null: nothing"),
     UniqueConstraint("channel", "remote_id"),
     Index("ix_orders_decide", "id", sqlite_where=text("decide"), postgresql_where=text("decide")),
@@ -892,7 +893,9 @@ fulfillment = Table(
         comment="its place is to be told not to ship: wanted, confirmed, refused; null: it is not",
     ),
     Column(
-        "call_off_why", Text, comment="change: it is wanted no more; overdue: it takes too long"
+        "call_off_why",
+        Text,
+        comment="change: the channel wants it no more; canceling: we end it there; overdue: it takes too long",
     ),
     Column(
         "short_key",

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from core.errors import Unauthorized
+from core.errors import Rejected, Unauthorized, UnknownOutcome
 from core.model.catalog import Listing, OfferChange, OfferKey, OfferOutcome
-from core.model.orders import Order
+from core.model.orders import CancelReason, Order
 from core.ports import (
     Batch,
     BulkOfferTarget,
     BulkStage,
+    CancellationTarget,
     HintSource,
     Listed,
     ListingSource,
@@ -341,6 +342,43 @@ class TestOfferTarget:
 
         # then the one is told, and the other shows nothing
         assert readings == {change.key: UNITS, lost.key: None}
+
+
+class TestCancellationTarget:
+    capability = CancellationTarget
+
+    def test_an_order_is_canceled_once_and_found_canceled(self, rig: ChannelRig) -> None:
+        # given an order that nobody canceled
+        rig.sell(quantity=2)
+        (order,) = orders_of(pull(rig)).values()
+        assert not rig.connector.find_cancellation(order.remote_id)
+
+        # when it is canceled, and once more
+        rig.connector.push_cancellation(order.remote_id, CancelReason.OUT_OF_STOCK)
+        rig.connector.push_cancellation(order.remote_id, CancelReason.OUT_OF_STOCK)
+        rig.pass_time()
+
+        # then it is canceled, and a pull says so
+        assert rig.connector.find_cancellation(order.remote_id)
+        rig.connector.push_cancellation(order.remote_id, CancelReason.OUT_OF_STOCK)
+        (again,) = orders_of(pull(rig)).values()
+        assert again.canceled_at is not None
+
+    def test_one_that_was_shipped_is_refused(self, rig: ChannelRig) -> None:
+        rig.sell(quantity=2)
+        (order,) = orders_of(pull(rig)).values()
+        rig.connector.push_shipment(rig.parcel(order), key="confirm:1")
+        rig.pass_time()
+        with pytest.raises(Rejected):
+            rig.connector.push_cancellation(order.remote_id, CancelReason.BUYER)
+
+    @pytest.mark.parametrize("fault", ["lost-answer", "503-html"])
+    def test_a_lost_answer_is_an_unknown_outcome(self, rig: ChannelRig, fault: str) -> None:
+        rig.sell(quantity=2)
+        (order,) = orders_of(pull(rig)).values()
+        rig.simulator.faults.set([{"operation": "*ancel*", "kind": fault, "nth": 1}])
+        with pytest.raises(UnknownOutcome):
+            rig.connector.push_cancellation(order.remote_id, CancelReason.BUYER)
 
 
 class TestShipmentTarget:

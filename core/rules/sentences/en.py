@@ -136,6 +136,11 @@ SENTENCES: Final[dict[str, str]] = {
     "call_off_refused": "{location} was told not to ship request {key} and says that it is too late: it ships, or has shipped. Have it stopped there or by the carrier, or take it back as a return.",
     "request_overdue_long": "{location} has not answered request {key} for much too long. Ask there now, by phone; if it will not ship: lockstep withdraw {key} --note WHO_SAID_SO",
     "shipment_overdue_long": "{location} has not shipped request {key}, much too late for the buyer. Ask there now, by phone; if it will not ship: lockstep withdraw {key} --note WHO_SAID_SO",
+    "canceling": "Order {order} is being canceled at its channel ({why}): nothing of it ships.",
+    "cancellation_wanted": "Order {order} is to be canceled at its channel ({why}), as {by} said.",
+    "cancellation_made": "{channel} canceled the order.",
+    "cancellation_too_late": "Order {order} was to be canceled at {channel}, and was shipped before: the buyer gets it. Tell whoever promised something else; what comes back is a return.",
+    "cancellation_refused": "The channel refused {key}: {words}. The order goes on; cancel it there, or see what stands against it.",
     "request_declined": "{location} will not ship {units} of request {key}; those units are routed elsewhere, the rest is waited for.",
     "request_backordered": "{location} ships a part of request {key} later: {units}. The buyer waits for it. If that is too late, ask "
     "{location} to cancel the request; once it says that it will not ship: lockstep withdraw {key} --note WHO_SAID_SO",
@@ -589,6 +594,8 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_invoice_twice": "Invoices with a number that was used",
     "group_case_request_status_unreadable": "Requests whose status could not be read",
     "group_case_call_off_refused": "Requests that could not be called off",
+    "group_case_cancellation_too_late": "Orders shipped before they were canceled",
+    "group_case_cancellation_refused": "Cancellations that a channel refused",
     "group_case_request_overdue": "Requests without an answer",
     "group_case_shipment_overdue": "Requests without a shipment",
     "group_case_connection_unauthorized": "Connections that are refused",
@@ -633,6 +640,7 @@ WORDS: Final[dict[str, str]] = {
     "duplicate": "look-alike",
     "unknown_sku": "unknown Sku",
     "address_incomplete": "incomplete address",
+    "canceling": "being canceled",
     "cancel_requested": "buyer asked to cancel",
     "rule_hit": "your rule",
     # parts of an address

@@ -11,6 +11,15 @@ down_revision = "0017"
 
 def upgrade() -> None:
     op.add_column(
+        "orders",
+        sa.Column(
+            "canceling",
+            sa.Text(),
+            nullable=True,
+            comment="why we are ending it at its channel; null: we are not",
+        ),
+    )
+    op.add_column(
         "fulfillment",
         sa.Column(
             "asked_at",
@@ -34,7 +43,7 @@ def upgrade() -> None:
             "call_off_why",
             sa.Text(),
             nullable=True,
-            comment="change: it is wanted no more; overdue: it takes too long",
+            comment="change: the channel wants it no more; canceling: we end it there; overdue: it takes too long",
         ),
     )
     op.create_table(

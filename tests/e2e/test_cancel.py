@@ -1,0 +1,142 @@
+"""A person ends an order at its channel: nothing ships, the buyer is paid back, once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from jobs.store.tables import effect
+from tests.e2e.house import House, house
+from tests.e2e.test_fulfiller import SLOW, asked, with_cedar
+from tests.e2e.test_modes_and_stops import QUIET, committed, handed_over, sell, stage
+from tests.e2e.test_trading import proved, requests
+
+WHY = ("--reason", "out_of_stock", "--note", "none left", "--by", "ann")
+
+
+def at_channel(shop: House, name: str) -> dict[str, Any]:
+    (found,) = (one for one in shop.world.shopify.books()["orders"] if one["name"] == name)
+    return dict(found)
+
+
+def canceled(shop: House, name: str) -> bool:
+    return stage(shop, name) == "canceled"
+
+
+def made(shop: House) -> str:
+    (row,) = shop.rows(select(effect).where(effect.c.kind == "cancellation"))
+    return str(row.state)
+
+
+def cancellations(shop: House) -> int:
+    """How many cancellations the channel carried out for us."""
+    entries = shop.world.shopify.log.entries()
+    return sum(one.operation == "OrderCancel" and one.took_effect for one in entries)
+
+
+def test_an_order_nobody_was_asked_for_is_canceled_at_its_channel(tmp_path: Path) -> None:
+    with house(tmp_path, pace=QUIET) as shop:
+        # given a paid order of which no request has left
+        shop.go_live()
+        shop.cli("stop", "writes", "warehouse", check=None)
+        name = sell(shop, "MUG-BLUE", 2)
+        shop.clock.advance(60)
+        shop.run("shopify-us/orders", "core/orders")
+
+        # when a person cancels it
+        shop.cli("cancel", name, *WHY)
+        shop.until(lambda: canceled(shop, name), seconds=900)
+
+        # then the channel has it canceled for want of stock, its units are free, and nobody ships
+        told = at_channel(shop, name)
+        assert told["canceled"]
+        with shop.world.shopify.lock:
+            (order,) = shop.world.shopify.shop.orders.values()
+            assert order.cancel_reason == "INVENTORY"
+        assert cancellations(shop) == 1
+        assert committed(shop) == 0
+        assert handed_over(shop) == {}
+        assert shop.cases() == []
+        assert proved(shop)
+        words = shop.cli("explain", "order", name).stdout
+        assert "as ann said" in words
+        shop.cli("cancel", name, *WHY, check=2)
+
+
+def test_one_that_a_place_was_asked_for_waits_for_its_word(tmp_path: Path) -> None:
+    with house(tmp_path, pace=QUIET) as shop:
+        # given an order that a warehouse was asked to ship, which cannot be called off by machine
+        shop.go_live()
+        name = sell(shop, "MUG-BLUE", 2)
+        shop.until(lambda: handed_over(shop))
+
+        # then the person is sent there first
+        refused = shop.cli("cancel", name, *WHY, check=2)
+        (key,) = handed_over(shop)
+        assert f"lockstep withdraw {key}" in refused.stderr
+        shop.cli("withdraw", key, "--note", "Bob took it off the pile")
+        shop.cli("cancel", name, *WHY)
+        shop.until(lambda: canceled(shop, name), seconds=900)
+        assert cancellations(shop) == 1
+        assert len(handed_over(shop)) == 1
+        assert proved(shop)
+
+
+def test_a_place_that_can_be_told_is_told_first(tmp_path: Path) -> None:
+    with with_cedar(tmp_path, ship_after=SLOW) as (shop, cedars):
+        name = sell(shop, "MUG-BLUE", 2)
+        shop.until(lambda: "acknowledged" in requests(shop).values())
+        shop.cli("cancel", name, *WHY)
+        shop.until(lambda: canceled(shop, name), seconds=900)
+        assert asked(shop, cedars) == {}
+        assert cancellations(shop) == 1
+        assert shop.cases() == []
+        assert proved(shop)
+
+
+def test_where_it_ships_all_the_same_the_order_goes_on_and_a_person_is_told(tmp_path: Path) -> None:
+    with with_cedar(tmp_path, connection={"ask_every": 2}) as (shop, cedars):
+        # given a place that shipped a moment ago
+        name = sell(shop, "MUG-BLUE", 2)
+        shop.until(lambda: "acknowledged" in requests(shop).values())
+        shop.clock.advance(600)
+        cedars.live()
+        shop.cli("cancel", name, *WHY)
+        shop.live(1800)
+        assert cancellations(shop) == 0
+        assert stage(shop, name) in ("shipped", "delivered")
+        assert shop.cases("cancellation_too_late")
+        assert proved(shop)
+
+
+@pytest.mark.parametrize("fault", ["lost-answer", "lost-request", "503-html", "502-applied"])
+def test_through_a_lost_answer_it_is_canceled_once(tmp_path: Path, fault: str) -> None:
+    with house(tmp_path, pace=QUIET) as shop:
+        shop.go_live()
+        name = sell(shop, "MUG-BLUE", 2)
+        shop.clock.advance(60)
+        shop.run("shopify-us/orders", "core/orders")
+        shop.world.shopify.faults.set([{"operation": "OrderCancel", "kind": fault, "nth": [1]}])
+        shop.cli("cancel", name, *WHY)
+        shop.until(lambda: canceled(shop, name) and made(shop) == "done", seconds=7200, step=120)
+        assert cancellations(shop) == 1
+        assert handed_over(shop) == {}
+        assert proved(shop)
+
+
+def test_it_is_taken_back_before_the_channel_was_told(tmp_path: Path) -> None:
+    with house(tmp_path, pace=QUIET) as shop:
+        shop.go_live()
+        name = sell(shop, "MUG-BLUE", 2)
+        shop.clock.advance(60)
+        shop.run("shopify-us/orders", "core/orders")
+        shop.cli("cancel", name, *WHY)
+        shop.cli("keep", name, "--note", "found a box")
+        shop.until(lambda: handed_over(shop), seconds=900)
+        assert cancellations(shop) == 0
+
+        # and what nobody wants canceled cannot be kept
+        shop.cli("keep", name, "--note", "again", check=2)
