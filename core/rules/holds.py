@@ -59,7 +59,6 @@ class HoldKind:
 
 
 KINDS: Mapping[str, HoldKind] = {
-    "canceling": HoldKind(Role.NOBODY, Ends.CHANNEL, releasable=False, told=False),
     "pending": HoldKind(Role.NOBODY, Ends.CHANNEL, releasable=False, told=False),
     "release_window": HoldKind(Role.NOBODY, Ends.TIME, told=False),
     # payment
@@ -90,5 +89,6 @@ KINDS: Mapping[str, HoldKind] = {
     "duplicate": HoldKind(Role.SUPPORT, Ends.CHANNEL),
     "test_order": HoldKind(Role.OPERATIONS, Ends.PERSON, told=False),
     "cancel_requested": HoldKind(Role.SUPPORT, Ends.CHANNEL),
+    "canceling": HoldKind(Role.NOBODY, Ends.CHANNEL, releasable=False, told=False),
     "rule_hit": HoldKind(Role.OPERATIONS, Ends.CONFIGURATION),
 }
