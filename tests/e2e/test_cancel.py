@@ -41,7 +41,6 @@ def test_an_order_nobody_was_asked_for_is_canceled_at_its_channel(tmp_path: Path
     with house(tmp_path, pace=QUIET) as shop:
         # given a paid order of which no request has left
         shop.go_live()
-        shop.cli("stop", "writes", "warehouse", check=None)
         name = sell(shop, "MUG-BLUE", 2)
         shop.clock.advance(60)
         shop.run("shopify-us/orders", "core/orders")
