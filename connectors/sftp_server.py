@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
+import tempfile
 import threading
+from abc import abstractmethod
 from pathlib import Path
 
 import asyncssh
 
-from connectors.simulation import LOOPBACK, Simulator
+from connectors.simulation import LOOPBACK, Simulator, SimulatorClock
 
 #: SFTP version 3 status codes (draft-ietf-secsh-filexfer-02, section 7), as the log shows them.
 OK, FAILURE = 0, 4
@@ -25,12 +28,69 @@ FAULTS = {
 
 
 class Keeper(Simulator):
-    """A simulator whose folder others may write into."""
+    """A simulator whose folder others may write into, and who looks after it in a life of its own.
 
-    #: the folder that is shown
-    root: Path
-    username: str
-    password: str
+    It lives on the clock: `live` does whatever is due at its instant; a thread calls it, unless it is
+    not `autonomous`, and a test may call it itself.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: SimulatorClock,
+        seed: int,
+        name: str,
+        base: Path | None = None,
+        username: str = "lockstep",
+        password: str = "simulated",
+        client_key: str = "",
+        autonomous: bool = True,
+    ) -> None:
+        """`base` holds what is shown and what is not; None: a folder that goes with it."""
+        super().__init__(clock=clock, seed=seed)
+        self.name = name
+        self.username, self.password = username, password
+        #: the server's own public key, OpenSSH text, to be pinned
+        self.host_key = ""
+        self._temporary = base is None
+        self._base = Path(tempfile.mkdtemp(prefix=f"partner-{name}-")) if base is None else base
+        #: the folder that is shown, and the one that is out of everybody's reach
+        self.root, self.processed = self._base / "sftp", self._base / "processed"
+        self.processed.mkdir(parents=True, exist_ok=True)
+        self._client_key = client_key
+        self._autonomous = autonomous
+        self._server = SftpServer(self)
+        self._stopped = threading.Event()
+        self._life: threading.Thread | None = None
+
+    @abstractmethod
+    def live(self) -> None:
+        """Do everything that is due at the clock's instant."""
+
+    def start(self, port: int = 0) -> None:
+        self.host_key = self._server.start(port, authorized_key=self._client_key)
+        self._stopped.clear()
+        if self._autonomous:
+            self._life = threading.Thread(target=self._run, name=self.name, daemon=True)
+            self._life.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        if self._life:
+            self._life.join(5)
+        self._server.stop()
+        self.stop_control()
+        if self._temporary:
+            shutil.rmtree(self._base, ignore_errors=True)
+
+    @property
+    def port(self) -> int:
+        return self._server.port
+
+    def _run(self) -> None:
+        # Real time between two looks at the clock; what is due is decided by the clock alone.
+        while not self._stopped.wait(0.05):
+            self.live()
 
 
 class SftpServer:

@@ -18,7 +18,7 @@ from core.rules.effects import EffectState, EffectStep, cancel_key
 from core.rules.modes import may_write
 from jobs.claims import hold_units
 from jobs.goods import can_call_off, ships_through
-from jobs.push import CALL, carry_out, each_effect, permitted
+from jobs.push import CALL, carry_out, each_effect, permitted, planned_again
 from jobs.run import Run
 from jobs.store.effects import EffectRow, Effects, Intent
 from jobs.store.orders import FulfillmentRow, OrderRecord, Orders
@@ -193,10 +193,7 @@ def push_cancellations(run: Run, channel: str) -> None:
         if target.find_cancellation(record.order.remote_id):
             canceled(effect, "found")
             return
-        with run.transaction() as tx:
-            Effects(tx).planned_again(effect)
-            effect = Effects(tx).get(effect.id)
-        send(effect)
+        send(planned_again(run, effect))
 
     def canceled(effect: EffectRow, reference: str) -> None:
         with run.transaction() as tx:

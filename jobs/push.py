@@ -110,6 +110,13 @@ def _live(run: Run, connection: str, kind: str) -> Iterator[EffectRow]:
         last = page[-1].id
 
 
+def planned_again(run: Run, effect: EffectRow) -> EffectRow:
+    """It is proved not to have landed: as before its first call."""
+    with run.transaction() as tx:
+        Effects(tx).planned_again(effect)
+        return Effects(tx).get(effect.id)
+
+
 def permitted(run: Run, effect: EffectRow, flow: str) -> bool:
     """An effect that is planned in the mode `propose` was released by a person."""
     with run.reading() as tx:
@@ -309,10 +316,7 @@ def hand_over(run: Run, connection: str, handing: Handing) -> None:
                 park(run, effect)
         elif where in (Handover.ABSENT, Handover.PARTIAL):
             # A staging name is picked up by nobody, and it was never renamed: start over.
-            with run.transaction() as tx:
-                Effects(tx).planned_again(effect)
-                effect = Effects(tx).get(effect.id)
-            send(effect)
+            send(planned_again(run, effect))
         elif where is Handover.STAGED:
             release(effect)
         else:
@@ -395,10 +399,7 @@ def push_confirmations(run: Run, channel: ChannelId) -> None:
         if reference is not None:
             confirmed(effect, reference, found=True)
             return
-        with run.transaction() as tx:
-            Effects(tx).planned_again(effect)
-            effect = Effects(tx).get(effect.id)
-        send(effect)
+        send(planned_again(run, effect))
 
     def confirmed(effect: EffectRow, reference: str, *, found: bool) -> None:
         with run.transaction() as tx:

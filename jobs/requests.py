@@ -10,7 +10,7 @@ from core.ports import AskedFor, RequestService
 from core.rules.effects import EffectStep, short_key
 from core.rules.modes import may_write
 from jobs.answers import record_acknowledgment, record_notice
-from jobs.push import CALL, Requests, carry_out, each_effect, permitted, refuse
+from jobs.push import CALL, Requests, carry_out, each_effect, permitted, planned_again, refuse
 from jobs.rejections import take_back
 from jobs.run import Run, Stopped
 from jobs.store.effects import EffectRow, Effects
@@ -52,10 +52,7 @@ def submit_requests(run: Run, connection: str) -> None:
         if found is not None:
             landed(effect, found)
             return
-        with run.transaction() as tx:
-            Effects(tx).planned_again(effect)
-            effect = Effects(tx).get(effect.id)
-        send(effect)
+        send(planned_again(run, effect))
 
     def landed(effect: EffectRow, reference: str) -> None:
         with run.transaction() as tx:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from connectors.folders.places import Folder, Ftps, LocalFolder, Pattern, Sftp
+from connectors.values import Currency, TimeZone
 from core.model.fulfillment import AcknowledgmentStatus
 
 
@@ -119,7 +119,7 @@ class Settings(Model):
     #: not here is sent as we call it
     services: dict[str, Annotated[str, Field(max_length=35)]] = {}
     #: of their prices, where they tell none, ISO 4217
-    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "USD"
+    currency: Currency = "USD"
     #: ACK01 -> what becomes of the units, beside the usual ones
     answers: dict[str, AcknowledgmentStatus] = {}
     #: SCAC, or the first word of TD505 -> our word for the carrier, beside the usual ones
@@ -128,20 +128,11 @@ class Settings(Model):
     #: faults of their envelopes that are known and accepted, like SE01: not told, not refused
     tolerated: tuple[str, ...] = ()
     #: of their times, which have no offset
-    timezone: str = "America/New_York"
+    timezone: TimeZone = "America/New_York"
     #: seconds between two looks that must find a file unchanged before it is read
     stable_after: float = Field(default=30.0, ge=0)
     #: bytes; a larger file is not read
     largest_file: int = Field(default=16 * 1024 * 1024, gt=0)
-
-    @field_validator("timezone")
-    @classmethod
-    def _exists(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError("no time zone; America/New_York, Asia/Shanghai, UTC, ...") from None
-        return value
 
     @model_validator(mode="after")
     def _two_sides(self) -> Settings:

@@ -10,17 +10,14 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import tempfile
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, ClassVar
 
 from connectors.sftp_server import FAULTS as SERVER_FAULTS
-from connectors.sftp_server import OK, Keeper, SftpServer
+from connectors.sftp_server import OK, Keeper
 from connectors.simulation import SimulatorClock
 from connectors.x12.envelope import Envelopes
 from connectors.x12.writer import Party, Trade, interchange
@@ -80,21 +77,15 @@ class EdiSimulator(Keeper):
         on_ship: Callable[[str, datetime], None] | None = None,
         autonomous: bool = True,
     ) -> None:
-        super().__init__(clock=clock, seed=seed)
-        self.name, self.customer = name, customer
-        self.username, self.password = "lockstep", "simulated"
-        #: the server's own public key, OpenSSH text, to be pinned
-        self.host_key = ""
-        self._base = Path(tempfile.mkdtemp(prefix=f"partner-{name}-"))
-        self.root, self.processed = self._base / "sftp", self._base / "processed"
-        for folder in (self.root / ORDERS, self.root / ANSWERS, self.processed):
-            folder.mkdir(parents=True)
+        super().__init__(clock=clock, seed=seed, name=name, autonomous=autonomous)
+        self.customer = customer
+        for folder in (ORDERS, ANSWERS):
+            (self.root / folder).mkdir(parents=True)
         self.random = random.Random(f"{seed} {name}")
         self._stock = None if stock is None else dict(stock)
         self._pick_up_every, self._pick_up_at = pick_up_every, clock.now()
         self._answer_after, self._ship_after = answer_after, ship_after
         self._on_ship = on_ship
-        self._autonomous = autonomous
         self._trade = Trade(Party("ZZ", name, name), Party("ZZ", customer, customer))
         self._written = self._files = self._invoices = 0
         self._parcels = self.random.randrange(1_000_000)
@@ -109,35 +100,8 @@ class EdiSimulator(Keeper):
         self._invoiced: list[dict[str, Any]] = []
         #: (their control number, A or R) of our 997s
         self._receipts: list[tuple[str, str]] = []
-        self._server = SftpServer(self)
-        self._stopped = threading.Event()
-        self._life: threading.Thread | None = None
 
     # life
-
-    def start(self, port: int = 0) -> None:
-        self.host_key = self._server.start(port, authorized_key="")
-        self._stopped.clear()
-        if self._autonomous:
-            self._life = threading.Thread(target=self._run, name=self.name, daemon=True)
-            self._life.start()
-
-    def stop(self) -> None:
-        self._stopped.set()
-        if self._life:
-            self._life.join(5)
-        self._server.stop()
-        self.stop_control()
-        shutil.rmtree(self._base, ignore_errors=True)
-
-    @property
-    def port(self) -> int:
-        return self._server.port
-
-    def _run(self) -> None:
-        # Real time between two looks at the clock; what is due is decided by the clock alone.
-        while not self._stopped.wait(0.05):
-            self.live()
 
     def live(self) -> None:
         """Do everything that is due at the clock's instant."""

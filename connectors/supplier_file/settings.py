@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 from collections.abc import Mapping
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
@@ -20,6 +19,7 @@ from pydantic import (
 )
 
 from connectors.folders.places import Folder, Ftps, LocalFolder, Pattern, Sftp
+from connectors.values import Currency, SecretHeaders, TimeZone
 from core.model.catalog import LocationId
 from core.model.fulfillment import AcknowledgmentStatus
 
@@ -49,7 +49,7 @@ class Https(Model):
     #: sent as `Authorization: Bearer ...`
     bearer: SecretStr | None = None
     #: headers with secrets of their own: {X-Api-Key: ...}
-    headers: dict[str, SecretStr] = {}
+    headers: SecretHeaders = {}
     ca_file: str | None = None
     call_timeout: float = Field(default=60.0, gt=0)
 
@@ -60,14 +60,6 @@ class Https(Model):
         if not value.startswith("https://") or not host or "@" in host:
             raise ValueError("no address; https://host/folder/, without a name or password in it")
         return value if value.endswith("/") else f"{value}/"
-
-    @field_validator("headers")
-    @classmethod
-    def _are_headers(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
-        for name in value:
-            if not name.replace("-", "").isalnum() or not name.isascii():
-                raise ValueError(f"{name!r} is no name of a header; letters, digits and - only")
-        return value
 
     @model_validator(mode="after")
     def _one_way_in(self) -> Https:
@@ -379,7 +371,7 @@ class Format(Model):
     encoding: Encoding = "utf-8"
     delimiter: Literal[",", ";", "\t", "|"] = ","
     #: for instants written without an offset
-    timezone: str = "UTC"
+    timezone: TimeZone = "UTC"
     #: strptime patterns tried after ISO 8601: "%m/%d/%Y %H:%M"
     instants: tuple[str, ...] = ()
     stock: StockColumns = StockColumns()
@@ -394,18 +386,9 @@ class Format(Model):
     #: their words for what is counted, beside the usual ones: {"ctn24": 24}
     units: dict[str, Annotated[int, Field(gt=0, le=100_000)]] = {}
     #: of costs, where the file tells none
-    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "USD"
+    currency: Currency = "USD"
     #: their words for "discontinued" and for "not", beside the usual ones
     discontinued: dict[str, bool] = {}
-
-    @field_validator("timezone")
-    @classmethod
-    def _exists(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError("no time zone; America/New_York, Asia/Shanghai, UTC, ...") from None
-        return value
 
 
 #: Transports that nothing can be written over.

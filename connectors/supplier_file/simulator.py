@@ -12,8 +12,6 @@ import io
 import os
 import random
 import shutil
-import tempfile
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,7 +19,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from connectors.sftp_server import FAULTS as SERVER_FAULTS
-from connectors.sftp_server import OK, Keeper, SftpServer
+from connectors.sftp_server import OK, Keeper
 from connectors.simulation import SimulatorClock
 from connectors.supplier_file.sales_desk import SalesDesk
 
@@ -110,20 +108,16 @@ class SupplierSimulator(Keeper):
         client_key: str = "",
         autonomous: bool = True,
     ) -> None:
-        super().__init__(clock=clock, seed=seed)
         if basis not in ("net", "gross"):
             raise ValueError("basis is net or gross")
-        self.name = name
-        self.username, self.password = username, password
-        #: the server's own public key, OpenSSH text, to be pinned
-        self.host_key = ""
-        self._base = Path(tempfile.mkdtemp(prefix=f"supplier-{name}-")) if root is None else root
-        self._temporary = root is None
-        self.root = self._base / "sftp"
-        self.processed = self._base / "processed"
-        for folder in (STOCK, REQUESTS, ACKNOWLEDGMENTS, SHIPMENTS, PURCHASES, ANSWERS, INVOICES):
+        super().__init__(
+            clock=clock, seed=seed, name=name, base=root, username=username, password=password,
+            client_key=client_key, autonomous=autonomous,
+        )  # fmt: skip
+        for folder in (
+            STOCK, REQUESTS, ACKNOWLEDGMENTS, SHIPMENTS, PURCHASES, ANSWERS, INVOICES,
+        ):  # fmt: skip
             (self.root / folder).mkdir(parents=True, exist_ok=True)
-        self.processed.mkdir(exist_ok=True)
         self.random = random.Random(f"{seed} {name}")
         self._shipper = "".join(self.random.choices("ABCEFHRVWXY0123456789", k=6))
         self._parcels = self.random.randrange(1_000_000)
@@ -134,8 +128,6 @@ class SupplierSimulator(Keeper):
         self._pick_up_every = pick_up_every
         self._acknowledge_after, self._ship_after = acknowledge_after, ship_after
         self._on_ship = on_ship
-        self._client_key = client_key
-        self._autonomous = autonomous
         self._publish_at = self._pick_up_at = clock.now()
         self._held: set[str] = set()
         self._refused: dict[str, str] = {}
@@ -146,36 +138,8 @@ class SupplierSimulator(Keeper):
         self._acknowledgments: list[dict[str, Any]] = []
         self._shipments: list[dict[str, Any]] = []
         self._published: list[dict[str, Any]] = []
-        self._server = SftpServer(self)
-        self._stopped = threading.Event()
-        self._life: threading.Thread | None = None
 
     # life
-
-    def start(self, port: int = 0) -> None:
-        self.host_key = self._server.start(port, authorized_key=self._client_key)
-        self._stopped.clear()
-        if self._autonomous:
-            self._life = threading.Thread(target=self._run, name=f"{self.name}", daemon=True)
-            self._life.start()
-
-    def stop(self) -> None:
-        self._stopped.set()
-        if self._life:
-            self._life.join(5)
-        self._server.stop()
-        self.stop_control()
-        if self._temporary:
-            shutil.rmtree(self._base, ignore_errors=True)
-
-    @property
-    def port(self) -> int:
-        return self._server.port
-
-    def _run(self) -> None:
-        # Real time between two looks at the clock; what is due is decided by the clock alone.
-        while not self._stopped.wait(0.05):
-            self.live()
 
     def live(self) -> None:
         """Do everything that is due at the clock's instant."""

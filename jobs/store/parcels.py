@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, or_, select, update
 
 from core.model.catalog import ChannelId, LocationId, Sku
 from core.model.fulfillment import (
@@ -85,6 +85,15 @@ class Parcel:
     status: TrackingStatus
 
 
+def _of_line(one: Requested, line: str, sku: Sku) -> tuple[ColumnElement[bool], ...]:
+    return (
+        fulfillment_line.c.order_id == one.order_id,
+        fulfillment_line.c.number == one.number,
+        fulfillment_line.c.line == line,
+        fulfillment_line.c.sku == sku,
+    )
+
+
 class Parcels:
     """Statements about fulfillments under way, within one transaction."""
 
@@ -137,12 +146,7 @@ class Parcels:
     def add_shipped(self, one: Requested, line: str, sku: Sku, quantity: int) -> None:
         self._connection.execute(
             update(fulfillment_line)
-            .where(
-                fulfillment_line.c.order_id == one.order_id,
-                fulfillment_line.c.number == one.number,
-                fulfillment_line.c.line == line,
-                fulfillment_line.c.sku == sku,
-            )
+            .where(*_of_line(one, line, sku))
             .values(shipped=fulfillment_line.c.shipped + quantity)
         )
 
@@ -218,12 +222,7 @@ class Parcels:
         for (line, sku), count in units.items():
             self._connection.execute(
                 update(fulfillment_line)
-                .where(
-                    fulfillment_line.c.order_id == one.order_id,
-                    fulfillment_line.c.number == one.number,
-                    fulfillment_line.c.line == line,
-                    fulfillment_line.c.sku == sku,
-                )
+                .where(*_of_line(one, line, sku))
                 .values(
                     quantity=fulfillment_line.c.quantity - count,
                     declined=fulfillment_line.c.declined + count,

@@ -1,0 +1,32 @@
+"""Kinds of values that the settings of several connectors have. Imports no client."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field, SecretStr
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError("no time zone; America/New_York, Asia/Shanghai, UTC, ...") from None
+    return value
+
+
+def header_name(value: str) -> str:
+    """Of an HTTP request, as it may be written anywhere."""
+    if not value.replace("-", "").isalnum() or not value.isascii():
+        raise ValueError(f"{value!r} is no name of a header; letters, digits and - only")
+    return value
+
+
+#: an IANA name: America/New_York
+TimeZone = Annotated[str, AfterValidator(_zone)]
+#: ISO 4217, upper case
+Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
+HeaderName = Annotated[str, AfterValidator(header_name)]
+#: headers with secrets in them: {X-Api-Key: ...}
+SecretHeaders = dict[HeaderName, SecretStr]
