@@ -282,6 +282,20 @@ def _apply_changes(
         )
         case = Case("shipped_though_canceled", record.subject, reason, Severity.CRITICAL)
         tx.open_case(case, once=True)
+    elif plan.reason.code == "changed_after_shipping" and _shipped_by_us(record):
+        # As above, for a part of it.
+        reason = Reason.of(
+            "shipped_though_reduced",
+            order=record.order.name,
+            channel=record.order.channel,
+            units=sum(-units for units in left.values() if units < 0),
+        )
+        case = Case("shipped_though_reduced", record.subject, reason, Severity.WARNING)
+        tx.open_case(case, once=True)
+
+
+def _shipped_by_us(record: OrderRecord) -> bool:
+    return any(one.state in _SHIPPED and one.reference != ELSEWHERE for one in record.fulfillments)
 
 
 _MOVED = "address_changed"

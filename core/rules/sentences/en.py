@@ -141,6 +141,7 @@ SENTENCES: Final[dict[str, str]] = {
     "cancellation_made": "{channel} canceled the order.",
     "cancellation_too_late": "Order {order} was to be canceled at {channel}, and was shipped before: the buyer gets it. Tell whoever promised something else; what comes back is a return.",
     "cancellation_refused": "The channel refused {key}: {words}. The order goes on; cancel it there, or see what stands against it.",
+    "shipped_though_reduced": "Order {order} was made smaller on {channel} after it had left: {units:unit|units} too many are on their way. Agree with the buyer: it is paid for after all, or comes back as a return.",
     "request_declined": "{location} will not ship {units} of request {key}; those units are routed elsewhere, the rest is waited for.",
     "request_backordered": "{location} ships a part of request {key} later: {units}. The buyer waits for it. If that is too late, ask "
     "{location} to cancel the request; once it says that it will not ship: lockstep withdraw {key} --note WHO_SAID_SO",
@@ -596,6 +597,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_call_off_refused": "Requests that could not be called off",
     "group_case_cancellation_too_late": "Orders shipped before they were canceled",
     "group_case_cancellation_refused": "Cancellations that a channel refused",
+    "group_case_shipped_though_reduced": "Orders made smaller after they left",
     "group_case_request_overdue": "Requests without an answer",
     "group_case_shipment_overdue": "Requests without a shipment",
     "group_case_connection_unauthorized": "Connections that are refused",
