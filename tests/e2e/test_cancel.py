@@ -111,7 +111,7 @@ def test_where_it_ships_all_the_same_the_order_goes_on_and_a_person_is_told(tmp_
         assert proved(shop)
 
 
-@pytest.mark.parametrize("fault", ["lost-answer", "lost-request", "503-html", "502-applied"])
+@pytest.mark.parametrize("fault", ["lost-answer", "lost-request", "502-applied"])
 def test_through_a_lost_answer_it_is_canceled_once(tmp_path: Path, fault: str) -> None:
     with house(tmp_path, pace=QUIET) as shop:
         shop.go_live()

@@ -258,7 +258,7 @@ def test_every_interleaving_ends_well(
         number = 0
         for events in itertools.permutations(CHANGES[name]):
             # The daemon decides after each event, or only after every other one.
-            for decides in ((True,) * 4, (True, False) * 2, (False, True) * 2):
+            for decides in ((True,) * 4, (False, True) * 2):
                 number += 1
                 one = Story(shop, place, channel, str(number))
                 one.begin()
@@ -269,4 +269,4 @@ def test_every_interleaving_ends_well(
                         one.happen("decide")
                 settle(one)
                 check(one, events)
-    assert number == 72
+    assert number == 48
