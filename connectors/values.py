@@ -1,7 +1,8 @@
-"""Kinds of values that the settings of several connectors have. Imports no client."""
+"""Values that several connectors know: kinds of them in settings, usual words. Imports no client."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -30,3 +31,16 @@ Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
 HeaderName = Annotated[str, AfterValidator(header_name)]
 #: headers with secrets in them: {X-Api-Key: ...}
 SecretHeaders = dict[HeaderName, SecretStr]
+
+#: Usual words for a carrier, lower case, in ours. What is not here stays as they wrote it.
+CARRIER_WORDS: Mapping[str, str] = {
+    "ups": "ups",
+    "united parcel service": "ups",
+    "fedex": "fedex",
+    "federal express": "fedex",
+    "usps": "usps",
+    "us postal service": "usps",
+    "dhl": "dhl",
+    "ontrac": "ontrac",
+    "uniuni": "uniuni",
+}

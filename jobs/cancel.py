@@ -56,7 +56,7 @@ def cancel(tx: Tx, wiring: Wiring, name: str, reason: CancelReason, *, by: str, 
         )
     if record.order.canceled_at is not None:
         raise CannotCancel(f"{name} is canceled already")
-    asked = [one for one in _live(record) if _is_asked(one)]
+    asked = [one for one in _live(record) if one.sent]
     if any(one.state in _LEFT for one in asked) or any(
         line.fulfilled for line in record.order.lines
     ):
@@ -72,7 +72,7 @@ def cancel(tx: Tx, wiring: Wiring, name: str, reason: CancelReason, *, by: str, 
     for one in asked:
         Parcels(tx).call_off(record.id, one.number, why="canceling")
         tx.wake(f"{ships_through(wiring, one.location)}/requests")
-    _take_back_unsent(tx, wiring, record, [one for one in _live(record) if not _is_asked(one)])
+    _take_back_unsent(tx, wiring, record, [one for one in _live(record) if not one.sent])
     orders.end_at_channel(record.id, str(reason))
     effects.plan(
         [
@@ -142,10 +142,6 @@ def _live(record: OrderRecord) -> list[FulfillmentRow]:
     return [one for one in record.fulfillments if one.state not in _OVER and not one.shadow]
 
 
-def _is_asked(one: FulfillmentRow) -> bool:
-    return one.effect not in ("", "planned", "proposed", "refused", "canceled")
-
-
 def _let_live(tx: Tx, record: OrderRecord) -> None:
     Orders(tx).end_at_channel(record.id, None)
     Orders(tx).decide_again([record.id])
@@ -166,7 +162,7 @@ def push_cancellations(run: Run, channel: str) -> None:
             if record.order.canceled_at is not None:
                 Effects(tx).done(effect, remote_ref="canceled before")
                 return
-            asked = [one for one in _live(record) if _is_asked(one)]
+            asked = [one for one in _live(record) if one.sent]
             if any(one.state in _LEFT for one in asked):
                 _too_late(tx, effect, record)
                 return

@@ -42,7 +42,6 @@ ORDERS_AT_ONCE = 200
 #: Skus decided in one transaction.
 SKUS_AT_ONCE = 5_000
 
-_SENT = ("sending", "staged", "done", "unknown", "parked")
 _SHIPPED = (FulfillmentState.SHIPPED, FulfillmentState.DELIVERED)
 _DEAD = (FulfillmentState.CANCELED, FulfillmentState.REJECTED)
 #: States in which a place may still be told not to ship.
@@ -189,7 +188,7 @@ def _is_sent(record: OrderRecord) -> bool:
         return False  # nobody was asked for it, and nobody can be
     return (
         bool(live)
-        and all(one.effect in _SENT or one.state in _SHIPPED for one in live)
+        and all(one.sent or one.state in _SHIPPED for one in live)
         and all(units <= 0 for units in needs(record).values())
     )
 
@@ -247,7 +246,7 @@ def _apply_changes(
         FulfillmentFacts(
             number=one.number,
             state=one.state,
-            sent=one.effect in _SENT or one.reference == ELSEWHERE,
+            sent=one.sent or one.reference == ELSEWHERE,
             units={
                 line: -(-quantity // per_unit)
                 for (line, _), (quantity, per_unit, _) in one.lines.items()
@@ -318,7 +317,7 @@ def _watch_addresses(tx: Tx, records: Sequence[OrderRecord]) -> None:
     )
     for record, one in asked:
         mark, subject = label_mark(record.order.ship_to), f"request {one.key}"
-        gone = one.state in _DEAD or one.effect not in _SENT
+        gone = one.state in _DEAD or not one.sent
         # An address that was erased changed nothing.
         if gone or mark is None or one.label_mark == mark:
             if subject in told:
@@ -377,9 +376,11 @@ def _decide_one(
 
 def _in_hand(record: OrderRecord, stage: OrderStage) -> bool:
     """Somebody shipped, or (unless it is canceled) may yet: the parcels tell the rest."""
-    asked = _SENT if stage is not OrderStage.CANCELED else ()
+    may_ship = stage is not OrderStage.CANCELED
     return any(
-        one.state not in _DEAD and not one.shadow and (one.effect in asked or one.state in _SHIPPED)
+        one.state not in _DEAD
+        and not one.shadow
+        and ((may_ship and one.sent) or one.state in _SHIPPED)
         for one in record.fulfillments
     )
 

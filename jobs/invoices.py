@@ -16,7 +16,7 @@ from core.rules.invoices import Match, Supplied, Terms, match
 from core.rules.sentences import render
 from jobs.goods import expected_prices, names_of_goods, sellers_through, ships_through
 from jobs.run import Run
-from jobs.store.invoices import InvoiceRecord, Invoices, digest_of
+from jobs.store.invoices import InvoiceRecord, Invoices
 from jobs.store.parcels import Parcels, Requested
 from jobs.store.purchases import PurchaseRecord, Purchases
 from jobs.store.store import Tx
@@ -49,7 +49,7 @@ def record_invoice(tx: Tx, wiring: Wiring, connection: str, one: Invoice) -> Non
     invoices = Invoices(tx)
     known = invoices.get(connection, one.number)
     if known is not None:
-        if digest_of(known.invoice) != digest_of(one):
+        if known.invoice != one:
             reason = Reason.of(
                 TWICE, source=connection, number=one.number, first=str(known.invoice.total),
                 second=str(one.total),

@@ -16,7 +16,6 @@ from connectors.edi.reading import (
     TransactionSet,
     Unreadable,
     invoice,
-    order_answer,
     parcels,
     verdict,
 )
@@ -27,15 +26,6 @@ from core.model.invoices import Invoice, InvoicedLine
 from core.model.money import Money
 from core.model.purchasing import PurchaseAnswer
 from core.model.receipts import Receipt
-
-__all__ = [
-    "acknowledgment_of",
-    "invoice_of",
-    "notices_of",
-    "order_answer",
-    "purchase_answers_of",
-    "receipts_of",
-]
 
 #: Numbers that our purchase orders have (jobs.purchase); all others are requests to ship.
 OUR_NUMBERS = re.compile(r"PO-.+")

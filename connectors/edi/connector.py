@@ -27,7 +27,14 @@ from connectors.edi.mapping import (
     purchase_order,
     ship_request,
 )
-from connectors.edi.reading import Contents, Found, TransactionSet, Unreadable, contents_of
+from connectors.edi.reading import (
+    Contents,
+    Found,
+    TransactionSet,
+    Unreadable,
+    contents_of,
+    order_answer,
+)
 from connectors.edi.settings import Settings, Side
 from connectors.folders.inbox import Inbox
 from connectors.folders.outbox import Outbox
@@ -71,7 +78,6 @@ class _File:
 
     name: str
     at: datetime
-    digest: str
     contents: Contents | None
     #: what is wrong with all of it
     refused: str
@@ -192,12 +198,12 @@ class Edi(
         yield answers.invoice_of(one, self._settings)
 
     def _acknowledgments(self, one: TransactionSet, file: _File) -> Iterable[Acknowledgment]:
-        made = answers.order_answer(one)
+        made = order_answer(one)
         if not OUR_NUMBERS.fullmatch(made.number):
             yield answers.acknowledgment_of(made, self._settings, at=file.at)
 
     def _purchase_answers(self, one: TransactionSet, file: _File) -> Iterable[PurchaseAnswer]:
-        made = answers.order_answer(one)
+        made = order_answer(one)
         if OUR_NUMBERS.fullmatch(made.number):
             yield from answers.purchase_answers_of(made, self._settings, at=file.at)
 
@@ -330,16 +336,16 @@ def _read(one: Arrival) -> _File | None:
     if one.body is None:
         if not one.refused:
             return None
-        return _File(one.name, one.changed_at, one.digest, None, one.refused, "")
+        return _File(one.name, one.changed_at, None, one.refused, "")
     with one.body as body:
         body.seek(0)
         content = body.read()
     # X12 is ASCII; what is not still says more than nothing.
     text = content.decode("utf-8", "replace")
     try:
-        return _File(one.name, one.changed_at, one.digest, contents_of(text), "", text)
+        return _File(one.name, one.changed_at, contents_of(text), "", text)
     except NoInterchange as why:
-        return _File(one.name, one.changed_at, one.digest, None, f"it is no X12: {why}", text)
+        return _File(one.name, one.changed_at, None, f"it is no X12: {why}", text)
 
 
 def _receipts(told: str) -> list[Body]:

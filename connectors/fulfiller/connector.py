@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from connectors.fulfiller.settings import LinePaths, ParcelPaths, Settings, Signature
 from connectors.fulfiller.template import at, filled, list_at, path_of, text_at
 from connectors.http import Answer, Http, retrying
+from connectors.values import CARRIER_WORDS
 from core.errors import Rejected, Unavailable
 from core.model.fulfillment import (
     Acknowledgment,
@@ -33,17 +34,6 @@ from core.ports import (
     RequestService,
     RequestStatus,
 )
-
-#: Usual words for a carrier, lower case, in ours.
-CARRIERS = {
-    "ups": "ups",
-    "united parcel service": "ups",
-    "fedex": "fedex",
-    "usps": "usps",
-    "us postal service": "usps",
-    "dhl": "dhl",
-    "ontrac": "ontrac",
-}
 
 
 class Fulfiller(RequestService):
@@ -221,7 +211,9 @@ class Fulfiller(RequestService):
         if not tracking:
             return []
         carrier = text_at(one, paths.carrier)
-        words = CARRIERS | {text.casefold(): ours for text, ours in self._settings.carriers.items()}
+        words = {**CARRIER_WORDS} | {
+            text.casefold(): ours for text, ours in self._settings.carriers.items()
+        }
         shipped_at = self._instant(text_at(one, paths.shipped_at))
         lines = tuple(
             ShippedLine(text_at(line, paths.item), self._units(line, paths.quantity))

@@ -20,6 +20,7 @@ from connectors.supplier_file.cells import Unreadable, instant_of, quantity_of, 
 from connectors.supplier_file.files import File
 from connectors.supplier_file.settings import Format
 from connectors.supplier_file.tables import plain, table_of
+from connectors.values import CARRIER_WORDS
 from core.model.fulfillment import (
     Acknowledgment,
     AcknowledgmentStatus,
@@ -48,19 +49,6 @@ STATUSES: Mapping[str, AcknowledgmentStatus] = {
     "backordered": AcknowledgmentStatus.BACKORDERED,
     "backorder": AcknowledgmentStatus.BACKORDERED,
     "back order": AcknowledgmentStatus.BACKORDERED,
-}
-
-#: Usual words for a carrier, lower case, in ours. What is not here stays as they wrote it.
-CARRIERS: Mapping[str, str] = {
-    "ups": "ups",
-    "united parcel service": "ups",
-    "fedex": "fedex",
-    "federal express": "fedex",
-    "usps": "usps",
-    "us postal service": "usps",
-    "dhl": "dhl",
-    "ontrac": "ontrac",
-    "uniuni": "uniuni",
 }
 
 
@@ -267,7 +255,7 @@ def _notice(parts: Sequence[_Part]) -> ShipmentNotice:
 
 def _parcel(row: Row, file: File) -> _Parcel:
     columns = file.format.shipment
-    words = dict(CARRIERS) | {plain(k): v for k, v in file.format.carriers.items()}
+    words = dict(CARRIER_WORDS) | {plain(k): v for k, v in file.format.carriers.items()}
     word = required_of(row, columns.carrier)
     tracking = _number(required_of(row, columns.tracking))
     if re.fullmatch(r"\d(\.\d+)?E\+\d+", tracking, re.IGNORECASE | re.ASCII):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ from core.model.invoices import OPEN_INVOICES, Invoice, InvoicedLine, InvoiceSta
 from core.model.money import Money
 from jobs.store.store import Tx
 from jobs.store.tables import invoice, invoice_line
-from jobs.store.types import json_text
 
 _OPEN = [str(one) for one in OPEN_INVOICES]
 
@@ -56,7 +54,6 @@ class Invoices:
                 extras=one.extras.amount,
                 total=one.total.amount,
                 credit=one.credit,
-                digest=digest_of(one),
                 state=str(InvoiceState.WAITING),
                 received_at=self._tx.now,
             )
@@ -167,12 +164,3 @@ class Invoices:
             )
             for row in rows
         ]
-
-
-def digest_of(one: Invoice) -> str:
-    """The same for an invoice that comes again as it was."""
-    said = [
-        one.order, one.on.isoformat(), one.currency, one.credit, one.total.amount, one.extras.amount,
-        [[line.item, line.quantity, line.amount.amount] for line in one.lines],
-    ]  # fmt: skip
-    return hashlib.sha256(json_text(said).encode()).hexdigest()[:16]

@@ -96,6 +96,11 @@ class FulfillmentRow:
     #: whether its place is to be told not to ship: wanted, confirmed, refused; "": it is not
     call_off: str = ""
 
+    @property
+    def sent(self) -> bool:
+        """Its request left, or may have."""
+        return self.effect in ("sending", "staged", "done", "unknown", "parked")
+
 
 @dataclass(frozen=True, slots=True)
 class NewFulfillment:

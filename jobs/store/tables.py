@@ -575,7 +575,6 @@ invoice = Table(
     Column("extras", BigInteger, nullable=False, comment="minor units"),
     Column("total", BigInteger, nullable=False, comment="minor units, as it stands"),
     Column("credit", Boolean, nullable=False),
-    Column("digest", Text, nullable=False, comment="of what it says"),
     Column("state", Text, nullable=False, comment="matched, waiting, differs, accepted, rejected"),
     Column("received_at", Instant, nullable=False),
     Column("settled_at", Instant),

@@ -59,7 +59,6 @@ def upgrade() -> None:
         sa.Column("extras", sa.BigInteger(), nullable=False, comment="minor units"),
         sa.Column("total", sa.BigInteger(), nullable=False, comment="minor units, as it stands"),
         sa.Column("credit", sa.Boolean(), nullable=False),
-        sa.Column("digest", sa.Text(), nullable=False, comment="of what it says"),
         sa.Column(
             "state",
             sa.Text(),
