@@ -24,8 +24,16 @@ def test_a_request_nobody_answers_is_withdrawn_by_a_person_and_routed_elsewhere(
         name = sell(shop, "TEAPOT")
         shop.live(300, step=60)
         (first,) = handed_over(shop)
-        shop.live(3 * 86_400, step=21_600)
-        assert any(first in one for one in shop.cases("request_overdue"))
+        shop.live(86_400 + 21_600, step=21_600)
+        (told,) = shop.cases("request_overdue")
+        assert "in the agreed time" in told
+        assert first in told
+
+        # and which is told of louder when that goes on
+        shop.live(2 * 86_400, step=21_600)
+        (told,) = shop.cases("request_overdue")
+        assert "much too long" in told
+        assert first in told
 
         # when somebody asked the place, and says what it said
         shop.cli("withdraw", "shopify-us:0:F9", "--note", "nobody", check=1)
