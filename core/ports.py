@@ -29,6 +29,7 @@ from core.model.orders import CancelReason, Order
 from core.model.purchasing import PurchaseAnswer, PurchaseOrder
 from core.model.receipts import OwedReceipt, Receipt
 from core.model.reservations import ReservationMove
+from core.model.returns import Refund, RefundQuote, RefundRequest, Return
 from core.model.stock import StockSnapshot
 
 #: Where a walk stands: opaque JSON text the connector made. None: from the beginning.
@@ -503,6 +504,35 @@ class CancellationTarget(Connector):
     @abstractmethod
     def find_cancellation(self, order: str) -> bool:
         """Whether the order is canceled there."""
+
+
+class ReturnSource(Connector):
+    """A remote that tells what comes back and what was paid back. Pulls may be repeated safely."""
+
+    @abstractmethod
+    def pull_returns(self, *, since: Cursor | None) -> Iterator[Batch[Return | Refund]]:
+        """Everything new or changed since the cursor; a return is told whole each time."""
+
+
+class RefundTarget(Connector):
+    """A remote that pays buyers back. The same key is the same refund."""
+
+    @abstractmethod
+    def quote_refund(
+        self, order: str, units: Mapping[str, int], *, return_remote_id: str
+    ) -> RefundQuote:
+        """What it would pay back for units of these lines now. Changes nothing.
+
+        Raises Rejected where these units cannot be paid back (any more).
+        """
+
+    @abstractmethod
+    def push_refund(self, refund: RefundRequest, *, key: Key) -> RemoteRef:
+        """Have it paid. Raises UnknownOutcome unless the money is known to have moved or not."""
+
+    @abstractmethod
+    def find_refund(self, refund: RefundRequest, *, key: Key) -> RemoteRef | None:
+        """The refund that was made under this key; None: there is none. Asked before a repeat."""
 
 
 class PurchaseOrderTarget(Connector):

@@ -122,6 +122,11 @@ def cancel_key(channel: ChannelId, order: str) -> str:
     return f"cancel:{channel}:{order}"
 
 
+def refund_key(channel: ChannelId, order: str, number: int) -> str:
+    """The name of one payment back to a buyer: `refund:shopify-us:5501:1`."""
+    return f"refund:{channel}:{order}:{number}"
+
+
 def message_id(incident: str, sequence: int, recipient: str, domain: str) -> str:
     """The fixed Message-ID of one mail, in angle brackets (RFC 5322); no address in clear (I8)."""
     # Lengths keep ("a", "bc") and ("ab", "c") apart.
