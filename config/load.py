@@ -26,6 +26,7 @@ from config.policies import Policies
 from config.problems import ConfigProblems, Path, Position, Problem
 from config.rates import read_rates
 from config.reading import Tree
+from config.returning import ReturnPolicies
 from config.reviewing import OrderRules, Restrictions
 from config.secrets import masked, suspicious_masked, without, without_logins
 from config.shipping import Rates, service_of
@@ -52,6 +53,8 @@ class Loaded:
     states: Mapping[str, tuple[str, ...]]
     #: when and how much to buy, per Sku
     buying: BuyingPolicies
+    #: what holds for goods that come back, per Sku and channel
+    returns: ReturnPolicies
     uplifts: Uplifts
     #: name -> the days a place is open
     calendars: Mapping[str, Calendar]
@@ -153,6 +156,7 @@ class _Reading:
         holds = self._conditions(("review", "rules"), order_predicate)
         restricted = self._conditions(("review", "restrictions"), sku_predicate)
         buys = self._conditions(("replenishment", "rules"), sku_predicate)
+        back = self._conditions(("returns", "rules"), sku_predicate)
         lifts = self._season_conditions()
         problems = self._problems(table)
         if problems or config is None:
@@ -174,6 +178,7 @@ class _Reading:
             restrictions=Restrictions(config.review.restrictions, restricted, catalog),
             states=states() if config.review.hold_undeliverable else {},
             buying=BuyingPolicies(config.replenishment, catalog, buys),
+            returns=ReturnPolicies(config.returns, catalog, back, config.shop.currency),
             uplifts=Uplifts(config.seasons, lifts, catalog),
             calendars=calendars,
             services=services,

@@ -20,6 +20,7 @@ from config.part import Instant, Part, TimeZone, Units
 from config.places import Closing, LocationGroups, Stale
 from config.publishing import Publishing
 from config.replenishment import Currencies, Duties, Hours, Replenishment, Suppliers
+from config.returns import Returns
 from config.review import Review
 from config.seasons import Season
 from config.shipping import NO_PARCEL, Dispatching, Parcel, Routing, Services
@@ -94,6 +95,9 @@ class Pace(Part):
     requests: Duration = Field(Duration(minutes=1), description="requests to ship")
     responses: Duration = Field(
         Duration(minutes=2), description="acknowledgments and shipment notices"
+    )
+    returns: Duration = Field(
+        Duration(minutes=10), description="pull of what comes back and what was paid back"
     )
     inbound: Duration = Field(
         Duration(hours=1), description="shipments to those who receive for us (FBA)"
@@ -363,6 +367,7 @@ class Config(Part):
         (), description="days on which other policies win; later seasons win over earlier ones"
     )
     review: Review = Review()
+    returns: Returns = Field(Returns(), description="goods that come back, and what is paid back")
     alerts: Alerts = Alerts()
     plan: Plan = Plan()
     publishing: Publishing = Publishing()

@@ -45,6 +45,11 @@ def cancel(tx: Tx, wiring: Wiring, name: str, reason: CancelReason, *, by: str, 
     """Have an order canceled at its channel, all of it. Its channel. Raises CannotCancel."""
     record = _the_one(tx, name)
     channel = record.order.channel
+    if record.replaces is not None:
+        raise CannotCancel(
+            f"{name} replaces what came back, and {channel} knows nothing of it: end its return, "
+            "`lockstep returns cancel`"
+        )
     if not isinstance(wiring.connectors[wiring.connection_of[channel]], CancellationTarget):
         raise CannotCancel(f"{channel} takes no cancellations from us: cancel {name} there")
     if may_write(Permissions(tx).scope(channel, CANCELLATIONS), sku=None).reason.code == (
@@ -52,7 +57,7 @@ def cancel(tx: Tx, wiring: Wiring, name: str, reason: CancelReason, *, by: str, 
     ):
         raise CannotCancel(
             f"{CANCELLATIONS} on {channel!r} are only observed: nothing would be canceled; "
-            f"`lockstep mode act {channel} --flow {CANCELLATIONS}` switches"
+            f"`lockstep mode act --channel {channel} --flow {CANCELLATIONS}` switches"
         )
     if record.order.canceled_at is not None:
         raise CannotCancel(f"{name} is canceled already")

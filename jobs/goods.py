@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sqlalchemy import select
+
 from core.model.catalog import LocationId, Sku
 from core.model.money import Money
 from core.model.purchasing import SupplierItem
 from core.ports import RequestService
 from jobs.buying import item_of
+from jobs.store.orders import OrderRecord
 from jobs.store.parcels import Requested
 from jobs.store.store import Tx
+from jobs.store.tables import purchase_order, purchase_order_line
 from jobs.wiring import Wiring
 
 
@@ -74,3 +78,25 @@ def can_call_off(wiring: Wiring, location: LocationId) -> bool:
     """Whether the place can be told not to ship what it was asked for."""
     found = wiring.connectors.get(ships_through(wiring, location))
     return isinstance(found, RequestService) and found.can_cancel_requests
+
+
+def supplied_by(
+    tx: Tx, wiring: Wiring, record: OrderRecord, line: str, sku: Sku
+) -> tuple[str, Money | None]:
+    """(who supplied the units of an order line, what one cost): the place's own supplier where it
+    ships for us, else whoever sent us the Sku last. ("", None): nobody knows."""
+    for one in record.fulfillments:
+        if (line, sku) not in one.lines:
+            continue
+        for name in _sellers(wiring, one.location):
+            return name, item_of(tx, wiring, name, sku).price(1)
+    row = tx.connection.execute(
+        select(purchase_order.c.supplier, purchase_order.c.currency, purchase_order_line.c.price)
+        .join(purchase_order_line, purchase_order_line.c.purchase == purchase_order.c.number)
+        .where(purchase_order_line.c.sku == sku, purchase_order_line.c.received > 0)
+        .order_by(purchase_order.c.created_at.desc(), purchase_order.c.number)
+        .limit(1)
+    ).first()
+    if row is None:
+        return "", None
+    return row.supplier, None if row.price is None else Money(row.price, row.currency)

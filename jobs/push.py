@@ -153,6 +153,7 @@ def _refusal(kind: str) -> str:
         "reservation": "reservation_refused",
         "receipt": "receipt_refused",
         "cancellation": "cancellation_refused",
+        "refund": "refund_refused",
     }.get(kind, "request_refused")
 
 

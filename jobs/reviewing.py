@@ -11,14 +11,17 @@ from sqlalchemy import Row, or_, select
 
 from core.model.catalog import FulfilledBy, Sku
 from core.model.orders import Address, OrderLine
+from core.model.reasons import Reason
 from core.rules.restrictions import holds_for
 from core.rules.review import ReviewSettings, Verdict, goods_of, review
 from core.rules.suspicion import Alike, Beside, Limits
+from jobs import exchanges
 from jobs.money import in_shop_money
 from jobs.run import Run
 from jobs.spelling import same_place
 from jobs.store.bulk import chunks
 from jobs.store.orders import OrderRecord
+from jobs.store.refunds import Refunds
 from jobs.store.store import Tx
 from jobs.store.tables import listing, order_line, orders, party
 
@@ -95,6 +98,9 @@ class _Beside:
         self._firsts: Mapping[str, tuple[object, int]] = {}
         self._prices: Mapping[tuple[str, str, str], int] = {}
         self._usual: Mapping[tuple[int, str], int] = {}
+        #: order -> (minor units paid back elsewhere, whether a bank took them)
+        self._paid: Mapping[int, tuple[int, bool]] = {}
+        self._replacing: Mapping[int, Sequence[Reason]] = {}
 
     @classmethod
     def of(cls, tx: Tx, run: Run, records: Sequence[OrderRecord], limits: Limits) -> _Beside:
@@ -107,6 +113,12 @@ class _Beside:
             made._firsts = _firsts(tx, records)
         if limits.price is not None:
             made._prices = _prices(tx, records)
+        made._paid = Refunds(tx).elsewhere([record.id for record in records])
+        made._replacing = {
+            record.id: exchanges.waits(tx, run.wiring, record)
+            for record in records
+            if record.replaces is not None
+        }
         if limits.many:
             made._usual = _usual(tx, records, limits.many)
         return made
@@ -130,6 +142,9 @@ class _Beside:
             near=self._near(record),
             restricted=self._restricted(record),
             canceling=record.canceling,
+            paid_back=self._paid[record.id][0] if record.id in self._paid else 0,
+            charged_back=record.id in self._paid and self._paid[record.id][1],
+            replacing=self._replacing.get(record.id),
         )
 
     def _alike(self, record: OrderRecord) -> list[Alike]:

@@ -19,8 +19,10 @@ from core.ports import (
     PurchaseAnswerSource,
     PurchaseOrderTarget,
     ReceiptSource,
+    RefundTarget,
     RequestService,
     RequestTarget,
+    ReturnSource,
     ShelfReport,
     ShelfSource,
     ShipmentTarget,
@@ -43,16 +45,18 @@ from jobs import (
     purchase,
     push,
     receipts,
+    repay,
     replenish,
     requests,
     reservations,
+    returns,
     shadow,
     silence,
     tell,
     upkeep,
 )
 from jobs.run import Run
-from jobs.store.permissions import PURCHASES, RECEIPTS
+from jobs.store.permissions import PURCHASES, RECEIPTS, REFUNDS
 from jobs.wiring import Wiring
 
 #: When everything runs once: facts first, then decisions, then writes.
@@ -60,7 +64,7 @@ _TURNS = {
     "listings": 0,
     **dict.fromkeys(("orders", "stock", "inbound", "acknowledgments", "purchase-answers"), 1),
     **dict.fromkeys(
-        ("notices", "statuses", "tracking", "shelf", "census", "invoices", RECEIPTS), 2
+        ("returns", "notices", "statuses", "tracking", "shelf", "census", "invoices", RECEIPTS), 2
     ),
     **dict.fromkeys(("demand", "dates", "silence"), 3),
     **dict.fromkeys(
@@ -69,6 +73,7 @@ _TURNS = {
             "requests",
             "shipments",
             "cancellations",
+            REFUNDS,
             "replenishment",
             "purchases",
             "reservations",
@@ -157,6 +162,22 @@ def _channel_units(wiring: Wiring, channel: str) -> list[Unit]:
                 f"{channel}/cancellations",
                 pace.shipments,
                 lambda run: cancel.push_cancellations(run, channel),
+            )
+        )
+    if isinstance(connector, ReturnSource):
+        made.append(
+            Unit(
+                f"{channel}/returns",
+                pace.returns,
+                lambda run: returns.pull_returns(run, channel),
+            )
+        )
+    if isinstance(connector, RefundTarget):
+        made.append(
+            Unit(
+                f"{channel}/{REFUNDS}",
+                pace.shipments,
+                lambda run: repay.push_refunds(run, channel),
             )
         )
     if isinstance(connector, ShipmentTarget):

@@ -184,9 +184,21 @@ class RefundState(StrEnum):
     APPROVED = "approved"
     #: the channel paid it
     MADE = "made"
+    #: the channel said no
     REFUSED = "refused"
-    #: a person said no, or its return was settled otherwise
+    #: a person said no: its units are settled by that
+    DECLINED = "declined"
+    #: its units are settled otherwise
     WITHDRAWN = "withdrawn"
+
+
+#: Refunds that were paid, or may be.
+LIVE_REFUNDS = (
+    RefundState.WANTED,
+    RefundState.PROPOSED,
+    RefundState.APPROVED,
+    RefundState.MADE,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,8 +108,13 @@ def short_key(key: str) -> str:
     copy of the database is a repeat to whoever got it. 60 bits: among a million requests two are
     alike once in two million databases.
     """
-    number = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) >> 4
-    return "R-" + "".join(_LETTERS[number >> shift & 31] for shift in range(55, -1, -5))
+    return "R-" + letters(key, 12)
+
+
+def letters(text: str, count: int) -> str:
+    """So many letters (at most 12, five bits each) that are the same for the same text for ever."""
+    number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 4
+    return "".join(_LETTERS[number >> shift & 31] for shift in range(55, 55 - 5 * count, -5))
 
 
 def confirm_key(channel: ChannelId, order: str, package_number: int) -> str:

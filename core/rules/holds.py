@@ -35,6 +35,8 @@ class Ends(StrEnum):
     TIME = "time"
     #: the configuration says otherwise: a Sku, a rule
     CONFIGURATION = "configuration"
+    #: units that are waited for are here
+    GOODS = "goods"
     #: only a person
     PERSON = "person"
 
@@ -89,6 +91,13 @@ KINDS: Mapping[str, HoldKind] = {
     "duplicate": HoldKind(Role.SUPPORT, Ends.CHANNEL),
     "test_order": HoldKind(Role.OPERATIONS, Ends.PERSON, told=False),
     "cancel_requested": HoldKind(Role.SUPPORT, Ends.CHANNEL),
+    "paid_back": HoldKind(Role.FINANCE, Ends.CHANNEL),
+    "charged_back": HoldKind(Role.FINANCE, Ends.PERSON, evidence=()),
+    # what replaces returned goods
+    "exchange_open": HoldKind(Role.SUPPORT, Ends.CHANNEL, releasable=False, told=False),
+    # Fewer that are still to come are no news.
+    "return_awaited": HoldKind(Role.NOBODY, Ends.GOODS, told=False, evidence=()),
+    "difference_due": HoldKind(Role.FINANCE, Ends.PERSON),
     "canceling": HoldKind(Role.NOBODY, Ends.CHANNEL, releasable=False, told=False),
     "rule_hit": HoldKind(Role.OPERATIONS, Ends.CONFIGURATION),
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from core.model.catalog import FulfilledBy, Sku
+from core.model.money import Money
 from core.model.orders import Hold, Order, OrderLine, OrderStage, PaymentStatus
 from core.model.reasons import Arg, Reason
 from core.rules.addresses import States, incomplete, states_of, undeliverable
@@ -133,7 +134,12 @@ def _holds(
     else:
         found += _payment(order, settings)
         found += _address(order, settings)
-        found += doubts(order, to_ship, goods_of(to_ship, skus), beside, settings.limits)
+        if beside.replacing is None:
+            found += doubts(order, to_ship, goods_of(to_ship, skus), beside, settings.limits)
+        else:
+            # It is like its order on purpose, and nobody pays for it.
+            found += beside.replacing
+    found += _paid_back(order, beside)
     if settings.hold_test and order.test:
         found.append(Reason.of("test_order", order=order.name))
     found += _unknown(order, to_ship, skus, beside)
@@ -145,7 +151,8 @@ def _holds(
     if rule_hits:
         rules = ", ".join(sorted(set(rule_hits)))
         found.append(Reason.of("rule_hit", order=order.name, rules=rules))
-    return [*(Hold(reason) for reason in found), *_window(order, settings, now)]
+    window = _window(order, settings, now) if beside.replacing is None else []
+    return [*(Hold(reason) for reason in found), *window]
 
 
 def goods_of(lines: Sequence[OrderLine], skus: Mapping[str, Sku | None]) -> dict[Sku, int]:
@@ -165,6 +172,18 @@ def _payment(order: Order, settings: ReviewSettings) -> list[Reason]:
     if code:
         return [Reason.of(code, order=order.name)]
     return [Reason.of("unpaid", order=order.name, payment=str(order.payment))]
+
+
+def _paid_back(order: Order, beside: Beside) -> list[Reason]:
+    """Money that went back: what it was for is not sent without a person's word."""
+    found = []
+    if beside.charged_back:
+        found.append(Reason.of("charged_back", order=order.name, amount=""))
+    whole = order.total.amount if order.total is not None else 0
+    if 0 < whole <= beside.paid_back:
+        paid = str(Money(beside.paid_back, order.currency))
+        found.append(Reason.of("paid_back", order=order.name, amount=paid))
+    return found
 
 
 def _address(order: Order, settings: ReviewSettings) -> list[Reason]:

@@ -92,6 +92,12 @@ class Beside:
     restricted: Sequence[tuple[str, str]] = ()
     #: why we are ending it at its channel; "": we are not
     canceling: str = ""
+    #: minor units of the order's currency that were paid back, or may be
+    paid_back: int = 0
+    #: the bank took money back from us
+    charged_back: bool = False
+    #: why it may not leave in place of what comes back; None: a buyer placed it
+    replacing: Sequence[Reason] | None = None
 
 
 def doubts(

@@ -18,6 +18,7 @@ from jobs.cli import (
     drift,
     invoices,
     looking,
+    returns,
     rollback,
     running,
     shadow,
@@ -34,7 +35,7 @@ app = typer.Typer(
 )
 
 for module in (
-    running, looking, demand, acting, buying, consignments, invoices, drift, stock, rollback,
+    running, looking, demand, acting, buying, consignments, invoices, returns, drift, stock, rollback,
     shadow,
 ):  # fmt: skip
     module.register(app)

@@ -36,6 +36,7 @@ from core.model.catalog import (
     OfferReading,
     Sku,
 )
+from core.model.money import Money
 from core.rules.publishing import OfferState, Repair
 from jobs.store.bulk import chunks, upsert
 from jobs.store.store import Tx
@@ -188,6 +189,16 @@ class Offers:
             ):
                 found[row.channel, row.remote_id] = (row.sku, row.units_per_sale)
         return found
+
+    def price(self, channel: ChannelId, sku: Sku) -> Money | None:
+        """What the channel asks for one sale of the Sku; None where it is not listed, or at several
+        prices."""
+        rows = self._connection.execute(
+            select(listing.c.price, listing.c.currency)
+            .where(listing.c.channel == channel, listing.c.sku == sku, listing.c.price > 0)
+            .distinct()
+        ).all()
+        return Money(rows[0].price, rows[0].currency) if len(rows) == 1 else None
 
     def listings_of(self, skus: Iterable[Sku]) -> list[ListingRow]:
         """Listings of these Skus that we fulfill; others never get a quantity from us."""

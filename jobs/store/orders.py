@@ -149,6 +149,8 @@ class OrderRecord:
     buyer_mark: str | None = None
     #: why we are ending it at its channel; "": we are not
     canceling: str = ""
+    #: the return whose units it replaces: an order of ours; None: a buyer placed it
+    replaces: int | None = None
     #: a policy let its units go: it asks for none until it is no longer held
     expired_at: datetime | None = None
 
@@ -483,6 +485,7 @@ class Orders:
                 expired_at=row.expired_at,
                 asked=_asked(row),
                 canceling=row.canceling or "",
+                replaces=row.replaces,
             )
             for row in rows(select(orders).where(orders.c.id.in_(chunk)))
         }
@@ -745,6 +748,12 @@ class Orders:
         """We are ending it at its channel, and why; None: we are not any more."""
         self._connection.execute(
             update(orders).where(orders.c.id == order_id).values(canceling=reason)
+        )
+
+    def replace(self, order_id: int, return_id: int) -> None:
+        """It is one of ours, in place of what came back."""
+        self._connection.execute(
+            update(orders).where(orders.c.id == order_id).values(replaces=return_id)
         )
 
     def label(self, order_id: int, number: int, mark: str | None) -> None:

@@ -321,6 +321,8 @@ class Parcels:
             )
             .where(
                 orders.c.channel == channel,
+                # The channel knows nothing of an order that replaces what came back.
+                orders.c.replaces.is_(None),
                 # A canceled order takes no confirmation; its parcel is a Case.
                 orders.c.canceled_at.is_(None),
                 effect.c.id.is_(None),

@@ -13,13 +13,22 @@ from jobs.store.store import Tx
 from jobs.store.tables import mode, write_stop
 
 #: The flows of a channel that write to the outside, each with a mode of its own.
-WRITING_FLOWS = ("offers", "requests", "reservations", "shipments", "cancellations")
+WRITING_FLOWS = (
+    "offers",
+    "requests",
+    "reservations",
+    "shipments",
+    "cancellations",
+    "refunds",
+)
 #: The flow of a supplier's connection that writes to the outside.
 PURCHASES = "purchases"
 #: The flow of a trading partner's connection that tells it which of its documents could be read.
 RECEIPTS = "receipts"
 #: The flow of a channel that ends orders there.
 CANCELLATIONS = "cancellations"
+#: The flow of a channel that pays buyers back there.
+REFUNDS = "refunds"
 EVERYWHERE = "*"
 
 

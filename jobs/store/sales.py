@@ -254,6 +254,8 @@ class Sales:
                 orders.c.placed_at >= begin,
                 orders.c.placed_at < end,
                 orders.c.test.is_(False),
+                # A replacement sells nothing a second time.
+                orders.c.replaces.is_(None),
                 order_line.c.sku.is_not(None),
                 order_line.c.requires_shipping,
             )

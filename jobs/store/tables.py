@@ -805,6 +805,11 @@ orders = Table(
     Column("priority", Integer, nullable=False, server_default="0", comment="higher: served first"),
     Column("canceling", Text, comment="why we are ending it at its channel; null: we are not"),
     Column("asked", Json, comment="what rules ask of it: tags, notes, services; null: nothing"),
+    Column(
+        "replaces",
+        Number,
+        comment="the return whose units it replaces: ours, no buyer placed it; null: a buyer did",
+    ),
     UniqueConstraint("channel", "remote_id"),
     Index("ix_orders_decide", "id", sqlite_where=text("decide"), postgresql_where=text("decide")),
     Index("ix_orders_stage", "stage"),
@@ -982,6 +987,154 @@ tracking_event = Table(
         ["shipment.order_id", "shipment.package_number"],
         ondelete="CASCADE",
     ),
+)
+
+# --- what comes back ------------------------------------------------------------------------------
+
+returns = Table(
+    "returns",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("remote_id", Text, comment="the channel's; null: it knows of no return"),
+    Column("rma", Text, nullable=False, unique=True, comment="our number, written on the parcel"),
+    Column("name", Text, nullable=False, comment="what people call it"),
+    Column("order_remote_id", Text, nullable=False),
+    Column("order_id", Number, ForeignKey("orders.id"), comment="null: we know no such order"),
+    Column("status", Text, nullable=False, comment="as the channel states it"),
+    Column("state", Text, nullable=False, comment="how far we are with it"),
+    Column("handled_there", Boolean, nullable=False, comment="the channel takes it back itself"),
+    Column("carrier", Text, nullable=False, server_default=""),
+    Column("tracking_number", Text, nullable=False, server_default=""),
+    Column("label", Text, nullable=False, server_default="", comment="who made it calls it so"),
+    Column("our_label", Boolean, nullable=False, comment="the shop paid for its label"),
+    Column("created_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("received_at", Instant),
+    Column("closed_at", Instant),
+    Column("person", Text, comment="who opened it; null: it was pulled"),
+    Column("note", Text),
+    UniqueConstraint("channel", "remote_id"),
+    Index("ix_returns_order_id", "order_id"),
+    Index("ix_returns_state", "state"),
+)
+
+return_line = Table(
+    "return_line",
+    metadata,
+    Column("return_id", Number, ForeignKey("returns.id", ondelete="CASCADE"), primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("remote_id", Text, nullable=False, comment="the channel's; empty: ours alone"),
+    Column("line", Text, nullable=False, comment="of the order; empty: not known"),
+    Column("remote_sku", Text, nullable=False),
+    Column("quantity", Integer, nullable=False, comment="units of the order line"),
+    Column("received", Integer, nullable=False, server_default="0"),
+    Column("reason", Text, nullable=False),
+    Column("raw_reason", Text, nullable=False),
+    Column("resolution", Text, nullable=False, comment="refund, replacement, nothing"),
+    Column("late_days", Integer, nullable=False, server_default="0", comment="after its window"),
+    CheckConstraint("quantity > 0", name="quantity"),
+    CheckConstraint("received >= 0", name="received"),
+)
+
+inspection = Table(
+    "inspection",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("return_id", Number, nullable=False),
+    Column("place", Integer, nullable=False),
+    Column("disposition", Text, nullable=False, comment="restock, damaged, to_supplier, destroy"),
+    Column("quantity", Integer, nullable=False, comment="units of the order line"),
+    Column("location", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("person", Text, comment="null: the channel says so"),
+    Column("note", Text),
+    CheckConstraint("quantity > 0", name="quantity"),
+    ForeignKeyConstraint(
+        ["return_id", "place"], ["return_line.return_id", "return_line.place"], ondelete="CASCADE"
+    ),
+    Index("ix_inspection_return_id", "return_id"),
+)
+
+refund = Table(
+    "refund",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("order_remote_id", Text, nullable=False),
+    Column("order_id", Number, ForeignKey("orders.id"), comment="null: we know no such order"),
+    Column("number", Integer, nullable=False, comment="counted within the order"),
+    Column("remote_id", Text, comment="the channel's; null: not paid yet"),
+    Column("key", Text, unique=True, comment="of its effect; null: it was made elsewhere"),
+    Column("return_id", Number, ForeignKey("returns.id"), comment="what it settles; null: none"),
+    Column(
+        "state",
+        Text,
+        nullable=False,
+        comment="wanted, proposed, approved, made, refused, declined, withdrawn",
+    ),
+    Column("cause", Text, nullable=False, comment="return, difference, cancellation, elsewhere"),
+    Column("currency", String(3), nullable=False),
+    Column("shipping", BigInteger, nullable=False, comment="minor units"),
+    Column("total", BigInteger, nullable=False, comment="minor units; with shipping"),
+    Column(
+        "why", Json, nullable=False, comment="[[code, args], ...]: what was kept, what is asked"
+    ),
+    Column("chargeback", Boolean, nullable=False, server_default=false()),
+    Column("created_at", Instant, nullable=False),
+    Column("made_at", Instant),
+    Column("decided_by", Text, comment="a person; null: the rules"),
+    Column("note", Text),
+    UniqueConstraint("channel", "remote_id"),
+    Index("ix_refund_order_id", "order_id"),
+    Index("ix_refund_state", "channel", "state"),
+    Index("ix_refund_return_id", "return_id"),
+)
+
+refund_line = Table(
+    "refund_line",
+    metadata,
+    Column("refund_id", Number, ForeignKey("refund.id", ondelete="CASCADE"), primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("line", Text, nullable=False, comment="of the order"),
+    Column("return_place", Integer, comment="the line of the return it settles; null: none"),
+    Column("disposition", Text, comment="what was found; null: nobody looked"),
+    Column("quantity", Integer, nullable=False),
+    Column("amount", BigInteger, nullable=False, comment="minor units, tax included"),
+)
+
+exchange_line = Table(
+    "exchange_line",
+    metadata,
+    Column("return_id", Number, ForeignKey("returns.id", ondelete="CASCADE"), primary_key=True),
+    Column("remote_id", Text, primary_key=True, comment="the channel's, or counted by us"),
+    Column("remote_sku", Text, nullable=False),
+    Column("listing_remote_id", Text, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("price", BigInteger, comment="of one, minor units"),
+    Column("currency", Text),
+    Column("there", Boolean, nullable=False, comment="the channel made it a line of its order"),
+)
+
+supplier_claim = Table(
+    "supplier_claim",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("return_id", Number, ForeignKey("returns.id"), nullable=False),
+    Column("place", Integer, nullable=False),
+    Column("supplier", Text, nullable=False, comment="empty: nobody knows who"),
+    Column("sku", Text, nullable=False),
+    Column("quantity", Integer, nullable=False, comment="units of the Sku"),
+    Column("cost", BigInteger, comment="of one, minor units; null: not known"),
+    Column("currency", Text),
+    Column("reason", Text, nullable=False),
+    Column("state", Text, nullable=False, comment="open, credited, refused"),
+    Column("opened_at", Instant, nullable=False),
+    Column("closed_at", Instant),
+    Column("person", Text),
+    Column("note", Text),
+    UniqueConstraint("return_id", "place", "sku"),
+    Index("ix_supplier_claim_state", "state", "supplier"),
 )
 
 # --- writes to the outside -----------------------------------------------------------------------

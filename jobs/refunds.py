@@ -1,0 +1,374 @@
+"""REFUNDS: what buyers are to be paid back, decided once; and what was paid back elsewhere."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from core.errors import ConfigError
+from core.model.cases import Case, Severity
+from core.model.money import Money
+from core.model.reasons import Reason
+from core.model.returns import (
+    Disposition,
+    Refund,
+    RefundedLine,
+    RefundRequest,
+    RefundState,
+    Resolution,
+)
+from core.rules.effects import refund_key
+from core.rules.modes import Permission, may_write
+from core.rules.returns import Moment, ReturnTerms, reduced
+from jobs.store.effects import Effects, Intent
+from jobs.store.orders import OrderRecord, Orders
+from jobs.store.permissions import REFUNDS, Permissions
+from jobs.store.refunds import RefundLineRow, RefundRow, Refunds
+from jobs.store.returns import ReturnLineRow, ReturnRecord, Returns
+from jobs.store.store import Tx
+from jobs.store.types import json_text
+from jobs.wiring import Wiring
+
+KIND = "refund"
+TO_APPROVE = "refund_to_approve"
+
+
+class NoRefund(ConfigError):
+    """What a person asked for cannot be done with a refund."""
+
+
+def terms_of(wiring: Wiring, record: OrderRecord | None, line: str) -> ReturnTerms:
+    """What holds for the goods of an order line that come back."""
+    resolved = record.resolved.get(line) if record else None
+    channel = record.order.channel if record else ""
+    return wiring.loaded.returns.of(resolved.sku if resolved else None, channel)
+
+
+# --- what is due ---------------------------------------------------------------------------------
+
+
+def want(tx: Tx, wiring: Wiring, one: ReturnRecord, record: OrderRecord) -> None:
+    """What is due for a return now and not on its way yet."""
+    lines = [
+        RefundLineRow(row.line, units, Money(0, record.order.currency), row.place, found)
+        for row in one.lines
+        if row.resolution is Resolution.REFUND and row.line
+        for found, units in _due(row, terms_of(wiring, record, row.line).refund_when)
+    ]
+    if lines:
+        _add(tx, record, "return", lines, return_id=one.id)
+
+
+def _due(row: ReturnLineRow, when: Moment) -> list[tuple[Disposition | None, int]]:
+    """(what was found, units) that money is due for; never more than what comes back."""
+    left = row.quantity - sum(row.refunding.values())
+    if when is not Moment.INSPECTION:
+        units = row.quantity if when is Moment.APPROVAL else row.received
+        due = min(left, units - sum(row.refunding.values()))
+        return [(None, due)] if due > 0 else []
+    found: list[tuple[Disposition | None, int]] = []
+    for what, units in row.found.items():
+        due = min(left, units - row.refunding.get(what, 0))
+        if due > 0:
+            found.append((what, due))
+            left -= due
+    return found
+
+
+def want_difference(tx: Tx, one: ReturnRecord, record: OrderRecord, amount: Money) -> None:
+    """What the buyer gets instead is cheaper by so much."""
+    if any(
+        row.cause == "difference" and row.state is not RefundState.WITHDRAWN
+        for row in Refunds(tx).of_return(one.id)
+    ):
+        return
+    line = next(row.line for row in one.lines if row.resolution is Resolution.REPLACEMENT)
+    _add(tx, record, "difference", [RefundLineRow(line, 0, amount)], return_id=one.id)
+
+
+def want_money(
+    tx: Tx, record: OrderRecord, line: str, amount: Money, *, by: str, note: str
+) -> RefundRow:
+    """A person wants money paid back without goods coming: it waits as any refund. Raises NoRefund."""
+    _permission(tx, record.order.channel)
+    if amount.amount <= 0 or amount.currency != record.order.currency:
+        raise NoRefund(f"say how much, in {record.order.currency}: --amount 10.00")
+    if record.replaces is not None:
+        raise NoRefund(f"{record.order.name} replaces what came back: nobody paid for it")
+    lines = {one.remote_id: one.remote_sku for one in record.order.lines}
+    named = [name for name, sku in lines.items() if line in (name, sku)] or list(lines)[:1]
+    if (line and line not in (*lines, *lines.values())) or len(named) != 1:
+        raise NoRefund(f"{line!r} is no one line of {record.order.name}; it has {', '.join(lines)}")
+    (line,) = named
+    made = _add(tx, record, "goodwill", [RefundLineRow(line, 0, amount)], by=by, note=note)
+    tx.audit(by, "want refund", record.subject, after={"amount": str(amount)}, note=note)
+    return made
+
+
+def _add(
+    tx: Tx, record: OrderRecord, cause: str, lines: Sequence[RefundLineRow], *,
+    return_id: int | None = None, by: str | None = None, note: str = "",
+) -> RefundRow:  # fmt: skip
+    channel, order = record.order.channel, record.order.remote_id
+    nothing = Money(0, record.order.currency)
+    refunds = Refunds(tx)
+    number = refunds.next_number(channel, order)
+    made = refunds.add(
+        channel=channel, order=order, order_id=record.id, number=number, state=RefundState.WANTED,
+        cause=cause, lines=lines, shipping=nothing,
+        total=sum((one.amount for one in lines), nothing),
+        key=refund_key(channel, order, number), return_id=return_id, by=by, note=note,
+    )  # fmt: skip
+    tx.wake(f"{channel}/refunds")
+    return made
+
+
+def withdraw(tx: Tx, one: ReturnRecord, *, places: Sequence[int] | None = None) -> bool:
+    """Its refunds (those of these lines) are not to be paid. False: one is on its way already."""
+    gone = True
+    for row in Refunds(tx).of_return(one.id):
+        touched = places is None or any(line.return_place in places for line in row.lines)
+        if touched and row.state in (
+            RefundState.WANTED,
+            RefundState.PROPOSED,
+            RefundState.APPROVED,
+        ):
+            gone &= _withdraw(tx, row)
+    return gone
+
+
+def _withdraw(tx: Tx, row: RefundRow) -> bool:
+    if row.state is RefundState.APPROVED and not Effects(tx).cancel_unsent(row.key or ""):
+        return False
+    Refunds(tx).mark(row, state=str(RefundState.WITHDRAWN))
+    tx.close_case(TO_APPROVE, row.subject)
+    return True
+
+
+# --- approved ------------------------------------------------------------------------------------
+
+
+def _permission(tx: Tx, channel: str) -> Permission:
+    """Raises NoRefund where nothing would be paid."""
+    permission = may_write(Permissions(tx).scope(channel, REFUNDS), sku=None)
+    if permission.reason.code == "mode_observe":
+        raise NoRefund(
+            f"{REFUNDS} on {channel!r} are only observed: nothing would be paid back; "
+            f"`lockstep mode act --channel {channel} --flow {REFUNDS}` switches"
+        )
+    return permission
+
+
+def approve(
+    tx: Tx, wiring: Wiring, number: int, *, by: str, note: str, amount: Money | None = None
+) -> RefundRow:
+    """A person says that it is to be paid, or that so much of it is. Raises NoRefund."""
+    row = _waiting(tx, number, RefundState.PROPOSED)
+    _permission(tx, row.channel)
+    if amount is not None:
+        if not Money(0, row.total.currency) < amount <= row.total:
+            raise NoRefund(f"refund {number} is {row.total}: approve that, or less of it")
+        lines = [RefundedLine(one.line, one.quantity, one.amount) for one in row.lines]
+        cut, shipping = reduced(lines, row.shipping, to=amount)
+        row = Refunds(tx).decide(
+            row, RefundState.PROPOSED, shipping=shipping, total=amount, why=row.why,
+            lines=[
+                RefundLineRow(one.line, one.quantity, less.amount, one.return_place, one.found)
+                for one, less in zip(row.lines, cut, strict=True)
+            ],
+        )  # fmt: skip
+    tx.close_case(TO_APPROVE, row.subject, by=by, note=note)
+    tx.audit(by, "approve refund", row.subject, after={"amount": str(row.total)}, note=note)
+    return carry_on(tx, wiring, row, by=by)
+
+
+def refuse(tx: Tx, number: int, *, by: str, note: str) -> RefundRow:
+    """A person says that it is not to be paid. Its units are settled by that. Raises NoRefund."""
+    row = _waiting(tx, number, RefundState.PROPOSED, RefundState.WANTED)
+    tx.close_case(TO_APPROVE, row.subject, by=by, note=note)
+    tx.audit(by, "refuse refund", row.subject, note=note)
+    return Refunds(tx).mark(row, state=str(RefundState.DECLINED), decided_by=by, note=note)
+
+
+def again(tx: Tx, number: int, *, by: str, note: str) -> RefundRow:
+    """What the channel refused is to be wanted afresh. Raises NoRefund."""
+    row = _waiting(tx, number, RefundState.REFUSED)
+    tx.close_case("refund_refused", row.subject, by=by, note=note)
+    tx.audit(by, "want refund again", row.subject, note=note)
+    return Refunds(tx).mark(row, state=str(RefundState.WITHDRAWN), decided_by=by, note=note)
+
+
+def _waiting(tx: Tx, number: int, *states: RefundState) -> RefundRow:
+    row = Refunds(tx).get(number)
+    if row is None:
+        raise NoRefund(f"there is no refund {number}; `lockstep refunds list` shows all")
+    if row.state not in states:
+        raise NoRefund(f"refund {number} is {row.state}: nothing is to be decided")
+    return row
+
+
+def carry_on(tx: Tx, wiring: Wiring, row: RefundRow, *, by: str | None) -> RefundRow:
+    """It is decided: from here on it is paid once."""
+    assert row.key is not None, row.subject
+    permission = may_write(Permissions(tx).scope(row.channel, REFUNDS), sku=None)
+    text = told(request_of(tx, row))
+    Effects(tx).plan(
+        [
+            Intent(
+                kind=KIND,
+                connection=wiring.connection_of[row.channel],
+                scope=row.channel,
+                subject=f"order {row.channel} {row.order}",
+                order_id=row.order_id,
+                number=row.number,
+                key=row.key,
+                request=text,
+                told=text,
+                proposed=permission.reason.code == "mode_propose",
+            )
+        ]
+    )
+    tx.decide(
+        f"order {row.channel} {row.order}",
+        Reason.of("refund_approved", number=row.id, amount=str(row.total), by=by or "rules"),
+    )
+    tx.wake(f"{row.channel}/refunds")
+    return Refunds(tx).mark(row, state=str(RefundState.APPROVED), decided_by=by)
+
+
+def request_of(tx: Tx, row: RefundRow) -> RefundRequest:
+    """What the channel is asked for; lines of the same order line are one."""
+    units, money = Counter[str](), dict[str, Money]()
+    for one in row.lines:
+        units[one.line] += one.quantity
+        money[one.line] = money.get(one.line, Money(0, one.amount.currency)) + one.amount
+    settled = Returns(tx).get(row.return_id) if row.return_id is not None else None
+    return RefundRequest(
+        order=row.order,
+        lines=tuple(RefundedLine(line, units[line], amount) for line, amount in money.items()),
+        shipping=row.shipping,
+        total=row.total,
+        return_remote_id=(settled.remote_id or "") if settled else "",
+        note=settled.rma if settled else row.note,
+        cancels=row.cause == "cancellation",
+    )
+
+
+def told(one: RefundRequest) -> str:
+    """A request in a stable text: what is sent is what was decided, whatever happens in between."""
+    return json_text(
+        {
+            "order": one.order,
+            "lines": [[line.line, line.quantity, line.amount.amount] for line in one.lines],
+            "shipping": one.shipping.amount,
+            "total": one.total.amount,
+            "currency": one.total.currency,
+            "return": one.return_remote_id,
+            "note": one.note,
+            "cancels": one.cancels,
+        }
+    )
+
+
+# --- paid ----------------------------------------------------------------------------------------
+
+
+def paid(tx: Tx, row: RefundRow, reference: str) -> None:
+    """The channel paid it."""
+    refunds = Refunds(tx)
+    twin = refunds.known(row.channel, reference)
+    if twin is not None and twin.id != row.id:
+        # It was pulled before the answer to our call came.
+        refunds.drop(twin)
+    refunds.mark(row, state=str(RefundState.MADE), remote_id=reference, made_at=tx.now)
+    tx.decide(
+        f"order {row.channel} {row.order}",
+        Reason.of("refund_made", channel=row.channel, amount=str(row.total), number=row.id),
+    )
+
+
+def record_refund(tx: Tx, wiring: Wiring, one: Refund) -> list[int]:
+    """What the channel says it paid; the returns it changes something for."""
+    refunds = Refunds(tx)
+    ours = refunds.keyed(one.key) if one.key else None
+    if ours is not None:
+        if ours.state is not RefundState.MADE:
+            paid(tx, ours, one.remote_id)
+        if one.total != ours.total:
+            reason = Reason.of(
+                "refund_differs", number=ours.id, wanted=str(ours.total), made=str(one.total)
+            )
+            tx.open_case(Case("refund_differs", ours.subject, reason, Severity.WARNING), once=True)
+        return [ours.return_id] if ours.return_id is not None else []
+    if refunds.known(one.channel, one.remote_id) is not None:
+        return []
+    order_id = Orders(tx).find(one.channel, one.order)
+    settled = _settled_return(tx, order_id, one)
+    lines, touched = _against(tx, settled, one)
+    made = refunds.add(
+        channel=one.channel, order=one.order, order_id=order_id,
+        number=refunds.next_number(one.channel, one.order), state=RefundState.MADE,
+        cause="elsewhere", lines=lines, shipping=_rest(one), total=one.total,
+        remote_id=one.remote_id, return_id=settled.id if settled else None, made_at=one.made_at,
+        chargeback=one.chargeback,
+    )  # fmt: skip
+    subject = f"order {one.channel} {one.order}"
+    if one.chargeback:
+        reason = Reason.of("charged_back", order=one.order, amount=str(one.total))
+        tx.open_case(Case("charged_back", subject, reason, Severity.CRITICAL))
+    else:
+        reason = Reason.of("refund_elsewhere", channel=one.channel, amount=str(one.total))
+    tx.decide(subject, reason)
+    if order_id is not None:
+        # What is paid back is not to be sent any more.
+        Orders(tx).decide_again([order_id])
+        tx.wake("core/orders")
+    if settled is not None and touched and not withdraw(tx, settled, places=touched):
+        twice = Reason.of("refunded_twice", rma=settled.rma, order=one.order, amount=str(one.total))
+        tx.open_case(Case("refunded_twice", made.subject, twice, Severity.CRITICAL))
+    return [settled.id] if settled is not None else []
+
+
+def _rest(one: Refund) -> Money:
+    """What of it was for no line: shipping, and whatever else."""
+    lines = sum(line.amount.amount for line in one.lines)
+    return Money(max(0, one.total.amount - lines), one.total.currency)
+
+
+def _settled_return(tx: Tx, order_id: int | None, one: Refund) -> ReturnRecord | None:
+    """The return that a payment made elsewhere is for, as far as it can be told."""
+    if order_id is None:
+        return None
+    found = Returns(tx).of_order(order_id)
+    for record in found:
+        if one.return_remote_id and record.remote_id == one.return_remote_id:
+            return record
+    named = {line.line for line in one.lines if line.quantity}
+    for record in found:
+        if any(row.line in named and row.refunded < row.quantity for row in record.lines):
+            return record
+    return None
+
+
+def _against(
+    tx: Tx, settled: ReturnRecord | None, one: Refund
+) -> tuple[list[RefundLineRow], list[int]]:
+    """Its lines, each with the line of the return it settles; the lines of the return it touches."""
+    made, touched = [], []
+    left = {row.place: row.quantity - row.refunded for row in settled.lines} if settled else {}
+    for line in one.lines:
+        units = line.quantity
+        for row in settled.lines if settled and units else ():
+            if row.line != line.line or not left[row.place]:
+                continue
+            taken = min(units, left[row.place])
+            left[row.place] -= taken
+            touched.append(row.place)
+            part = Money(line.amount.amount * taken // line.quantity, line.amount.currency)
+            made.append(RefundLineRow(line.line, taken, part, row.place))
+            units -= taken
+        if units or not line.quantity:
+            so_far = sum(one.amount.amount for one in made if one.line == line.line)
+            rest = Money(line.amount.amount - so_far, line.amount.currency)
+            made.append(RefundLineRow(line.line, units, rest))
+    return made, touched

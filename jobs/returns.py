@@ -1,0 +1,600 @@
+"""RETURNS: what comes back is expected, received, looked at and put away; what is due follows.
+
+What the channel states is recorded; a person may open a return the channel knows nothing of. After
+each change `look` brings what is due in line with where the return stands: money, a replacement, a
+claim on the supplier.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from core.errors import ConfigError
+from core.model.cases import Case, Severity
+from core.model.catalog import ChannelId, LocationId, Sku
+from core.model.money import Money
+from core.model.reasons import Reason
+from core.model.returns import (
+    QUALITY,
+    Disposition,
+    ExchangedLine,
+    Refund,
+    Resolution,
+    Return,
+    ReturnedLine,
+    ReturnReason,
+    ReturnState,
+    ReturnStatus,
+)
+from core.model.stock import MovementKind, StockMovement
+from core.ports import ReturnSource
+from core.rules.effects import letters
+from core.rules.returns import Sold, doubts, late_by
+from core.rules.sentences import render
+from jobs import exchanges, refunds
+from jobs.goods import supplied_by
+from jobs.refunds import terms_of
+from jobs.run import Run
+from jobs.store.offers import Offers
+from jobs.store.orders import OrderRecord, Orders
+from jobs.store.returns import ReturnLineRow, ReturnRecord, Returns
+from jobs.store.stock import Stock
+from jobs.store.store import Tx
+from jobs.wiring import Wiring
+
+DISPUTED, LATE = "return_disputed", "return_late"
+_OURS_TO_JUDGE = (ReturnState.REQUESTED, ReturnState.EXPECTED, ReturnState.DISPUTED)
+
+
+class NoReturn(ConfigError):
+    """What a person asked for cannot be done with a return."""
+
+
+def pull_returns(run: Run, channel: ChannelId) -> None:
+    """Take what comes back and what was paid back; a page and its place are saved together."""
+    source = run.wiring.channel(channel, ReturnSource)
+    for batch in source.pull_returns(since=run.lease.cursor):
+        with run.transaction() as tx:
+            for one in batch.items:
+                one = replace(one, channel=channel)
+                if isinstance(one, Refund):
+                    for number in refunds.record_refund(tx, run.wiring, one):
+                        look(tx, run.wiring, Returns(tx).get(number))
+                else:
+                    record_return(tx, run.wiring, one)
+            tx.close_rejects(channel, "return", (one.remote_id for one in batch.items))
+            tx.keep_payloads(channel, "return", list(batch.raw))
+            tx.open_rejects(channel, batch.rejects)
+            tx.advance(batch.cursor, complete_to=batch.complete_to)
+
+
+# --- what the channel states ---------------------------------------------------------------------
+
+
+def record_return(tx: Tx, wiring: Wiring, one: Return) -> ReturnRecord | None:
+    """Keep it, judge whether it can be ours, and see what is due. None: it has no line that counts."""
+    returns = Returns(tx)
+    known = returns.known(one.channel, one.remote_id)
+    if known is not None:
+        return _changed(tx, wiring, known, one)
+    lines = tuple(line for line in one.lines if line.quantity > 0)
+    if not lines:
+        return None
+    one = replace(one, lines=lines)
+    record = _order_of(tx, one.channel, one.order)
+    names, problems = _judge(tx, record, one)
+    state = ReturnState.DISPUTED if problems else _state_of(one)
+    resolution = Resolution.REPLACEMENT if one.exchanged else Resolution.REFUND
+    if one.handled_there:
+        # Whoever takes it back pays it back; we only look on.
+        resolution = Resolution.NOTHING
+    made = returns.add(
+        one,
+        rma=_number(one.channel, one.remote_id),
+        order_id=record.id if record else None,
+        state=state,
+        lines=names,
+        resolutions=[resolution] * len(lines),
+        late=_late(tx, wiring, record, names, one),
+        remote=True,
+    )
+    tx.decide(made.subject, Reason.of("return_recorded", **_named(made)))
+    if record is not None:
+        tx.decide(record.subject, Reason.of("return_recorded", **_named(made)))
+    if problems:
+        _dispute(tx, wiring, made, problems)
+    _take_in_there(tx, made, one)
+    return look(tx, wiring, returns.get(made.id))
+
+
+def _changed(tx: Tx, wiring: Wiring, known: ReturnRecord, one: Return) -> ReturnRecord:
+    """The channel states it otherwise than before, or again."""
+    returns = Returns(tx)
+    returns.exchange(known.id, one.exchanged)
+    values: dict[str, object] = {
+        "status": str(one.status), "carrier": one.carrier or known.carrier,
+        "tracking_number": one.tracking_number or known.tracking_number,
+        "label": one.label or known.label,
+    }  # fmt: skip
+    state = known.state
+    if state in _OURS_TO_JUDGE and state is not ReturnState.DISPUTED:
+        state = _state_of(one)
+    elif one.status in (ReturnStatus.CANCELED, ReturnStatus.DECLINED) and not known.handled_there:
+        # It was canceled there though units of it are here: a person sees what they are.
+        if known.live and any(line.received for line in known.lines):
+            reason = Reason.of("return_canceled_though_here", **_named(known))
+            tx.open_case(Case("return_canceled_though_here", known.subject, reason))
+        elif known.live:
+            state = _state_of(one)
+    if state is not known.state:
+        values["state"] = str(state)
+    record = returns.mark(known, **values)
+    _new_quantities(tx, record, one)
+    _take_in_there(tx, returns.get(known.id), one)
+    return look(tx, wiring, returns.get(known.id))
+
+
+def _new_quantities(tx: Tx, record: ReturnRecord, one: Return) -> None:
+    """The channel changed how many units come; never to fewer than are here."""
+    told = {line.remote_id: line.quantity for line in one.lines}
+    for line in record.lines:
+        units = told.get(line.remote_id, line.quantity)
+        if units > 0 and units != line.quantity and units >= line.received:
+            Returns(tx).mark_line(record, line.place, quantity=units)
+
+
+def _state_of(one: Return) -> ReturnState:
+    if one.status is ReturnStatus.CLOSED and one.handled_there:
+        return ReturnState.CLOSED
+    return {
+        ReturnStatus.REQUESTED: ReturnState.REQUESTED,
+        ReturnStatus.DECLINED: ReturnState.DECLINED,
+        ReturnStatus.CANCELED: ReturnState.CANCELED,
+    }.get(one.status, ReturnState.EXPECTED)
+
+
+def _take_in_there(tx: Tx, record: ReturnRecord, one: Return) -> None:
+    """What the channel itself received and judged (FBA) is written down as it says."""
+    told = {line.remote_id: line for line in one.lines}
+    for row in record.lines:
+        line = told.get(row.remote_id)
+        if line is None or line.received <= row.received:
+            continue
+        Returns(tx).mark_line(record, row.place, received=line.received)
+        if line.disposition is not None:
+            Returns(tx).inspect(
+                record, row.place, line.disposition, line.received - row.inspected,
+                location=record.channel, person=None, note="",
+            )  # fmt: skip
+
+
+# --- whether it can be ours ----------------------------------------------------------------------
+
+
+def _order_of(tx: Tx, channel: ChannelId, order: str) -> OrderRecord | None:
+    number = Orders(tx).find(channel, order)
+    return Orders(tx).load([number])[0] if number is not None else None
+
+
+def _judge(tx: Tx, record: OrderRecord | None, one: Return) -> tuple[list[str], tuple[Reason, ...]]:
+    """The order line of each of its rows ("": none), and why it cannot be ours."""
+    if record is None:
+        return [line.line for line in one.lines], (Reason.of("return_no_order", order=one.order),)
+    if one.handled_there:
+        # Others shipped it: our parcels say nothing of it.
+        return [_line_of(record, line, Counter()) for line in one.lines], ()
+    sold = _sold(tx, record)
+    wanted = Counter[str]()
+    names = []
+    for line in one.lines:
+        left = Counter({name: known.returnable for name, known in sold.items()}) - wanted
+        name = _line_of(record, line, left)
+        names.append(name)
+        wanted[name or line.remote_sku or line.remote_id] += line.quantity
+    return names, doubts(wanted, sold)
+
+
+def _sold(tx: Tx, record: OrderRecord, *, without: int | None = None) -> dict[str, Sold]:
+    fulfilled = {line.remote_id: line.fulfilled for line in record.order.lines}
+    return Returns(tx).sold(record.id, fulfilled=fulfilled, without=without)
+
+
+def _line_of(record: OrderRecord, line: ReturnedLine, left: Mapping[str, int]) -> str:
+    """The order line it speaks of; the goods alone may be in several. "": none."""
+    lines = {one.remote_id: one for one in record.order.lines}
+    if line.line:
+        return line.line if line.line in lines else ""
+    alike = [name for name, one in lines.items() if one.remote_sku == line.remote_sku]
+    alike.sort(key=lambda name: (left.get(name, 0) < line.quantity, name))
+    return alike[0] if alike else ""
+
+
+def _late(
+    tx: Tx, wiring: Wiring, record: OrderRecord | None, names: Sequence[str], one: Return
+) -> list[int]:
+    """Days each row is after its window."""
+    if record is None:
+        return [0] * len(names)
+    sold = _sold(tx, record)
+    return [
+        late_by(sold[name], terms_of(wiring, record, name), asked=one.created_at)
+        if name in sold
+        else 0
+        for name in names
+    ]
+
+
+def _dispute(tx: Tx, wiring: Wiring, one: ReturnRecord, problems: Sequence[Reason]) -> None:
+    words = " ".join(render(reason, wiring.config.shop.language) for reason in problems)
+    reason = Reason.of(DISPUTED, name=one.name, rma=one.rma, order=one.order, words=words)
+    tx.decide(one.subject, reason)
+    tx.open_case(Case(DISPUTED, one.subject, reason, Severity.WARNING))
+
+
+def accept(tx: Tx, wiring: Wiring, name: str, *, by: str, note: str) -> ReturnRecord:
+    """A person says that a disputed return is ours, or approves one we opened. Raises NoReturn."""
+    one = the_one(tx, name)
+    if one.state not in (ReturnState.DISPUTED, ReturnState.REQUESTED):
+        raise NoReturn(f"{one.rma} is {one.state}: nothing is to be accepted")
+    record = _order_of(tx, one.channel, one.order)
+    if record is None or not all(line.line for line in one.lines):
+        raise NoReturn(
+            f"{one.rma} belongs to no order of ours: what comes is put away by `lockstep stock "
+            "receive`, and what is owed is settled on the channel"
+        )
+    made = Returns(tx).mark(one, state=str(ReturnState.EXPECTED), order_id=record.id)
+    tx.close_case(DISPUTED, one.subject, by=by, note=note)
+    tx.audit(by, "accept return", one.subject, note=note)
+    return look(tx, wiring, made)
+
+
+def end(
+    tx: Tx, wiring: Wiring, name: str, state: ReturnState, *, by: str, note: str
+) -> ReturnRecord:
+    """A person ends it: declined, canceled, or closed as it is. Raises NoReturn."""
+    one = the_one(tx, name)
+    if not one.live:
+        raise NoReturn(f"{one.rma} is {one.state} already")
+    here = sum(line.received for line in one.lines)
+    if state is not ReturnState.CLOSED and here:
+        raise NoReturn(f"{here} units of {one.rma} are here: inspect them, and close it")
+    waiting = sum(line.received - line.inspected for line in one.lines)
+    if state is ReturnState.CLOSED and waiting:
+        raise NoReturn(f"{waiting} units of {one.rma} wait to be inspected")
+    made = Returns(tx).mark(one, state=str(state), closed_at=tx.now, note=note)
+    tx.close_case(DISPUTED, one.subject, by=by, note=note)
+    tx.close_case(LATE, one.subject, by=by, note=note)
+    tx.audit(by, "end return", one.subject, after={"state": str(state)}, note=note)
+    return look(tx, wiring, made)
+
+
+def the_one(tx: Tx, name: str) -> ReturnRecord:
+    """Raises NoReturn where the name is of none, or of several."""
+    found = Returns(tx).named(name)
+    if len(found) == 1:
+        return found[0]
+    many = ", ".join(f"{one.rma} ({one.channel})" for one in found)
+    raise NoReturn(
+        f"{name!r} is {len(found)} returns: {many}"
+        if found
+        else f"there is no return {name!r}; `lockstep returns list` shows all"
+    )
+
+
+# --- returns that we open ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A return that a person opens."""
+
+    #: the order's name or id
+    order: str
+    #: order line, its remote Sku or our Sku -> units of the line
+    units: Mapping[str, int]
+    reason: ReturnReason
+    resolution: Resolution
+    #: what the buyer gets instead
+    instead: Sequence[ExchangedLine] = ()
+    #: who made the label calls it so; a carrier's number
+    label: str = ""
+    carrier: str = ""
+    tracking_number: str = ""
+    our_label: bool = False
+
+
+def open_return(tx: Tx, wiring: Wiring, asked: Opening, *, by: str, note: str) -> ReturnRecord:
+    """Open a return the channel knows nothing of. Raises NoReturn."""
+    found = Orders(tx).load(Orders(tx).named(asked.order))
+    if len(found) != 1:
+        raise NoReturn(f"{asked.order!r} names {len(found)} orders")
+    record = found[0]
+    if record.replaces is not None:
+        raise NoReturn(
+            f"{asked.order} replaces what came back: open the return for the order itself"
+        )
+    lines = tuple(
+        ReturnedLine("", _named_line(record, name), name, units, asked.reason)
+        for name, units in asked.units.items()
+    )
+    if not lines or any(line.quantity < 1 for line in lines):
+        raise NoReturn("say which units come back: --line SKU=1")
+    if (asked.resolution is Resolution.REPLACEMENT) != bool(asked.instead):
+        raise NoReturn("a replacement needs what the buyer gets: --instead SKU=1, and only it")
+    number = _number(
+        record.order.channel, record.order.remote_id, len(Returns(tx).of_order(record.id))
+    )
+    one = Return(
+        record.order.channel, "", number, record.order.remote_id, ReturnStatus.OPEN, tx.now, lines,
+        tuple(asked.instead), carrier=asked.carrier, tracking_number=asked.tracking_number,
+        label=asked.label,
+    )  # fmt: skip
+    names, problems = _judge(tx, record, one)
+    if problems:
+        raise NoReturn(" ".join(render(reason) for reason in problems))
+    made = Returns(tx).add(
+        one, rma=number, order_id=record.id, state=ReturnState.EXPECTED, lines=names,
+        resolutions=[asked.resolution] * len(lines), late=_late(tx, wiring, record, names, one),
+        remote=False, our_label=asked.our_label, person=by, note=note,
+    )  # fmt: skip
+    tx.audit(by, "open return", made.subject, after={"order": record.order.name}, note=note)
+    tx.decide(record.subject, Reason.of("return_recorded", **_named(made)))
+    return look(tx, wiring, made)
+
+
+def price_of(tx: Tx, record: OrderRecord, sku: str) -> Money | None:
+    """What one of it costs this buyer: as before where it was bought, else as it is listed there."""
+    for line in record.order.lines:
+        if sku in (line.remote_sku, record.resolved[line.remote_id].sku):
+            return line.unit_price
+    return Offers(tx).price(record.order.channel, sku)
+
+
+def _named_line(record: OrderRecord, name: str) -> str:
+    """The order line a person means: by its id, its Sku there, or ours. Raises NoReturn."""
+    lines = [
+        line.remote_id
+        for line in record.order.lines
+        if name in (line.remote_id, line.remote_sku, record.resolved[line.remote_id].sku)
+    ]
+    if len(lines) == 1:
+        return lines[0]
+    there = ", ".join(f"{one.remote_id} ({one.remote_sku})" for one in record.order.lines)
+    raise NoReturn(f"{name!r} is {len(lines)} lines of {record.order.name}; it has {there}")
+
+
+def _number(*parts: object) -> str:
+    """Our number of a return, the same for ever: RMA-7K3M9Q2XPA."""
+    return f"RMA-{letters(':'.join(str(one) for one in parts), 10)}"
+
+
+# --- goods that are here -------------------------------------------------------------------------
+
+
+def receive(
+    tx: Tx, wiring: Wiring, name: str, units: Mapping[str, int], *, by: str, note: str
+) -> ReturnRecord:
+    """Units of it arrived; empty: all that are expected. Raises NoReturn."""
+    one = the_one(tx, name)
+    if one.state not in (ReturnState.EXPECTED, ReturnState.RECEIVED, ReturnState.INSPECTED):
+        raise NoReturn(f"{one.rma} is {one.state}: accept it first (`lockstep returns accept`)")
+    if one.handled_there:
+        raise NoReturn(f"{one.rma} goes back to {one.channel}, not to us")
+    asked = units or {str(line.place): line.quantity - line.received for line in one.lines}
+    returns = Returns(tx)
+    for row, count in _rows(one, asked):
+        if count < 0 or row.received + count > row.quantity:
+            raise NoReturn(
+                f"{count} more of line {row.place} of {one.rma}: {row.quantity} are expected, "
+                f"{row.received} are here. Open a return for what was not announced"
+            )
+        returns.mark_line(one, row.place, received=row.received + count)
+    made = returns.mark(one, state=str(ReturnState.RECEIVED), received_at=tx.now)
+    tx.audit(by, "receive return", one.subject, after=dict(asked), note=note)
+    tx.decide(one.subject, Reason.of("return_received", **_named(made)))
+    return look(tx, wiring, made)
+
+
+def inspect(
+    tx: Tx, wiring: Wiring, name: str, what: Disposition, units: Mapping[str, int], *,
+    location: LocationId = "", by: str, note: str,
+) -> ReturnRecord:  # fmt: skip
+    """Somebody looked at units that are here; empty: at all that nobody looked at. Raises NoReturn."""
+    one = the_one(tx, name)
+    asked = units or {str(line.place): line.received - line.inspected for line in one.lines}
+    record = _order_of(tx, one.channel, one.order)
+    for row, count in _rows(one, asked):
+        if count == 0:
+            continue
+        if count < 0 or row.inspected + count > row.received:
+            raise NoReturn(
+                f"{count} more of line {row.place} of {one.rma}: {row.received} are here, "
+                f"{row.inspected} were looked at. Receive them first"
+            )
+        place = location or place_for(wiring, record, row)
+        if not wiring.location(place):
+            raise NoReturn(
+                f"say where it is: --location; {place or 'nothing'} is no location of ours"
+            )
+        book = Returns(tx).inspect(
+            one, row.place, what, count, location=place, person=by, note=note
+        )
+        _put_away(tx, wiring, record, row, what, count, place, f"{one.rma}/{book}", by, one)
+        if what is not Disposition.RESTOCK and row.reason in QUALITY:
+            _claim(tx, wiring, record, one, row, count)
+    made = Returns(tx).mark(one, state=str(ReturnState.INSPECTED))
+    tx.audit(by, "inspect return", one.subject, after={"found": str(what), **asked}, note=note)
+    return look(tx, wiring, made)
+
+
+def _rows(one: ReturnRecord, asked: Mapping[str, int]) -> list[tuple[ReturnLineRow, int]]:
+    """Each line that is named, by its number, order line or Sku. Raises NoReturn."""
+    found = []
+    for name, count in asked.items():
+        rows = [row for row in one.lines if name in (str(row.place), row.line, row.remote_sku)]
+        if len(rows) != 1:
+            there = ", ".join(f"{row.place} ({row.remote_sku})" for row in one.lines)
+            raise NoReturn(f"{name!r} is {len(rows)} lines of {one.rma}; it has {there}")
+        found.append((rows[0], count))
+    return found
+
+
+def place_for(wiring: Wiring, record: OrderRecord | None, row: ReturnLineRow) -> LocationId:
+    """Where its units are put away: as its policy says, else where they came from, else at home."""
+    wished = terms_of(wiring, record, row.line).return_to
+    if wished:
+        return wished
+    came = [
+        one.location
+        for one in (record.fulfillments if record else ())
+        if any(line == row.line for line, _ in one.lines) and _counts(wiring, one.location)
+    ]
+    home = [one.id for one in wiring.locations if _counts(wiring, one.id)]
+    return next(iter([*came, *home]), "")
+
+
+def _counts(wiring: Wiring, location: LocationId) -> bool:
+    """Whether we count it ourselves; elsewhere the remote's figure is the truth."""
+    found = wiring.location(location)
+    return found is not None and found.basis is None
+
+
+def _put_away(
+    tx: Tx, wiring: Wiring, record: OrderRecord | None, row: ReturnLineRow, what: Disposition,
+    count: int, place: LocationId, reference: str, by: str, one: ReturnRecord,
+) -> None:  # fmt: skip
+    """Lines of our ledger; none where a remote counts the place, or nobody knows the goods."""
+    if not _counts(wiring, place):
+        return
+    moves = []
+    for sku, units in goods_of(wiring, record, row.line, count).items():
+        moves.append(
+            StockMovement(
+                sku, place, MovementKind.RETURN, units, f"{reference}/{sku}", tx.now,
+                cause="customer", person=by, note=one.rma,
+            )
+        )  # fmt: skip
+        if what is not Disposition.RESTOCK:
+            # It came, and it cannot be sold: both are told, so that the book says where it went.
+            moves.append(
+                StockMovement(
+                    sku, place, MovementKind.DAMAGE, -units, f"{reference}/{sku}", tx.now,
+                    cause=str(what), person=by, note=one.rma,
+                )
+            )  # fmt: skip
+    Stock(tx).move(moves)
+
+
+def goods_of(wiring: Wiring, record: OrderRecord | None, line: str, units: int) -> dict[Sku, int]:
+    """What so many units of an order line consist of, as they were sent; else as they are sold."""
+    if record is None:
+        return {}
+    for one in record.fulfillments:
+        sent = {
+            sku: per_unit
+            for (name, sku), (_, per_unit, shipped) in one.lines.items()
+            if name == line and shipped
+        }
+        if sent:
+            return {sku: per_unit * units for sku, per_unit in sent.items()}
+    known = record.resolved.get(line)
+    if known is None or known.sku is None:
+        return {}
+    parts = wiring.components(known.sku, known.units_per_sale)
+    return {sku: per_unit * units for sku, per_unit in parts.items()}
+
+
+def _claim(
+    tx: Tx, wiring: Wiring, record: OrderRecord | None, one: ReturnRecord, row: ReturnLineRow,
+    count: int,
+) -> None:  # fmt: skip
+    """Bad goods: whoever supplied them answers for it."""
+    if record is None or not terms_of(wiring, record, row.line).claims:
+        return
+    for sku, units in goods_of(wiring, record, row.line, count).items():
+        supplier, cost = supplied_by(tx, wiring, record, row.line, sku)
+        made = Returns(tx).claim(
+            one, row.place, supplier=supplier, sku=sku, quantity=units, cost=cost, reason=row.reason
+        )
+        reason = Reason.of(
+            "supplier_claim", supplier=supplier or "?", sku=sku, units=made.quantity, rma=one.rma,
+            why=str(row.reason), number=made.id,
+        )  # fmt: skip
+        tx.decide(one.subject, reason)
+        tx.renew_case(Case("supplier_claim", made.subject, reason))
+
+
+def settle_claim(tx: Tx, number: int, state: str, *, by: str, note: str) -> None:
+    """The supplier credited it, or gives nothing. Raises NoReturn."""
+    found = Returns(tx).claims(number=number)
+    if not found or found[0].state != "open":
+        raise NoReturn(
+            f"claim {number} is not open; `lockstep returns claims` shows those that are"
+        )
+    (one,) = found
+    Returns(tx).close_claim(number, state, by=by, note=note)
+    tx.close_case("supplier_claim", one.subject, by=by, note=note)
+    tx.audit(by, "settle claim", f"return {one.rma}", after={"state": state}, note=note)
+
+
+# --- what is due ---------------------------------------------------------------------------------
+
+
+def look(tx: Tx, wiring: Wiring, one: ReturnRecord) -> ReturnRecord:
+    """Bring what is due in line with where it stands; the return as it is then."""
+    record = _order_of(tx, one.channel, one.order)
+    if one.handled_there or record is None:
+        return one
+    if one.state in (ReturnState.DECLINED, ReturnState.CANCELED, ReturnState.DISPUTED):
+        refunds.withdraw(tx, one)
+    elif one.state is not ReturnState.REQUESTED:
+        refunds.want(tx, wiring, one, record)
+    _never_both(tx, one)
+    one = Returns(tx).get(one.id)
+    exchanges.follow(tx, wiring, one, record)
+    one = Returns(tx).get(one.id)
+    late = [line for line in one.lines if line.late_days]
+    if late and one.live and one.state is not ReturnState.DISPUTED:
+        reason = Reason.of(
+            LATE, name=one.name, rma=one.rma, days=max(line.late_days for line in late)
+        )
+        tx.open_case(Case(LATE, one.subject, reason), once=True)
+    if one.live and _is_over(tx, one):
+        one = Returns(tx).mark(one, state=str(ReturnState.CLOSED), closed_at=tx.now)
+        tx.close_case(LATE, one.subject)
+        tx.decide(one.subject, Reason.of("return_closed", **_named(one)))
+    return one
+
+
+def _never_both(tx: Tx, one: ReturnRecord) -> None:
+    """Somebody paid back what we meant to replace: it is not replaced, if it is not too late."""
+    both = [row for row in one.lines if row.resolution is Resolution.REPLACEMENT and row.refunded]
+    if not both:
+        return
+    if exchanges.is_out(tx, one):
+        reason = Reason.of("refunded_and_replaced", **_named(one))
+        tx.open_case(
+            Case("refunded_and_replaced", one.subject, reason, Severity.CRITICAL), once=True
+        )
+        return
+    for row in both:
+        Returns(tx).mark_line(one, row.place, resolution=str(Resolution.REFUND))
+
+
+def _is_over(tx: Tx, one: ReturnRecord) -> bool:
+    """All of it came, was looked at and settled."""
+    for row in one.lines:
+        if row.inspected < row.quantity:
+            return False
+        if row.resolution is Resolution.REFUND and row.refunded < row.quantity:
+            return False
+        if row.resolution is Resolution.REPLACEMENT and not exchanges.left(tx, one):
+            return False
+    return True
+
+
+def _named(one: ReturnRecord) -> dict[str, str | int]:
+    units = sum(line.quantity for line in one.lines)
+    return {"name": one.name, "rma": one.rma, "order": one.order, "units": units}

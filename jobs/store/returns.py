@@ -1,0 +1,473 @@
+"""Returns and what was found, as rows."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select, update
+
+from core.model.catalog import ChannelId, LocationId, Sku
+from core.model.money import Money
+from core.model.returns import (
+    LIVE_REFUNDS,
+    Disposition,
+    ExchangedLine,
+    RefundState,
+    Resolution,
+    Return,
+    ReturnReason,
+    ReturnState,
+    ReturnStatus,
+)
+from core.rules.returns import Sold
+from jobs.store.bulk import upsert
+from jobs.store.store import Tx
+from jobs.store.tables import (
+    exchange_line,
+    inspection,
+    orders,
+    refund,
+    refund_line,
+    return_line,
+    returns,
+    shipment,
+    shipment_line,
+    supplier_claim,
+)
+
+#: States in which nothing more is to be done.
+OVER = (
+    ReturnState.CLOSED,
+    ReturnState.DECLINED,
+    ReturnState.CANCELED,
+)
+_SETTLED = (str(RefundState.MADE), str(RefundState.DECLINED))
+_NOT_COMING = [str(one) for one in (ReturnState.DECLINED, ReturnState.CANCELED)]
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnLineRow:
+    place: int
+    remote_id: str
+    #: the order line; "": it is not known which
+    line: str
+    remote_sku: str
+    quantity: int
+    received: int
+    reason: ReturnReason
+    raw_reason: str
+    resolution: Resolution
+    #: days after the end of its window; 0: in time
+    late_days: int
+    #: what was found, in units of the order line
+    found: Mapping[Disposition, int]
+    #: (what was found, or None) -> units in refunds, whatever became of them but for withdrawn ones
+    refunding: Mapping[Disposition | None, int]
+    #: units paid back, or refused to be by a person
+    refunded: int
+
+    @property
+    def inspected(self) -> int:
+        return sum(self.found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnRecord:
+    id: int
+    channel: ChannelId
+    #: None: the channel knows of no return
+    remote_id: str | None
+    rma: str
+    name: str
+    order: str
+    order_id: int | None
+    status: ReturnStatus
+    state: ReturnState
+    handled_there: bool
+    our_label: bool
+    carrier: str
+    tracking_number: str
+    label: str
+    created_at: datetime
+    lines: tuple[ReturnLineRow, ...]
+    exchanged: tuple[ExchangedLine, ...] = ()
+    #: remote ids of exchanged lines that the channel made lines of its order
+    there: frozenset[str] = field(default=frozenset())
+
+    @property
+    def subject(self) -> str:
+        return f"return {self.rma}"
+
+    @property
+    def live(self) -> bool:
+        return self.state not in OVER
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRow:
+    id: int
+    rma: str
+    supplier: str
+    sku: Sku
+    quantity: int
+    cost: Money | None
+    reason: ReturnReason
+    state: str
+    opened_at: datetime
+    note: str
+
+    @property
+    def subject(self) -> str:
+        return f"claim {self.id}"
+
+
+class Returns:
+    """Statements about returns, within one transaction."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+        self._connection = tx.connection
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def known(self, channel: ChannelId, remote_id: str) -> ReturnRecord | None:
+        return self._one(returns.c.channel == channel, returns.c.remote_id == remote_id)
+
+    def named(self, rma: str) -> list[ReturnRecord]:
+        """By our number, the channel's name or its id."""
+        query = (returns.c.rma == rma) | (returns.c.name == rma) | (returns.c.remote_id == rma)
+        return self._records(query)
+
+    def get(self, return_id: int) -> ReturnRecord:
+        found = self._one(returns.c.id == return_id)
+        assert found is not None, return_id
+        return found
+
+    def of_order(self, order_id: int) -> list[ReturnRecord]:
+        return self._records(returns.c.order_id == order_id)
+
+    def listed(self, *, every: bool = False) -> list[ReturnRecord]:
+        """Those that are not over (or all), oldest first."""
+        if every:
+            return self._records()
+        return self._records(returns.c.state.not_in([str(one) for one in OVER]))
+
+    def sold(
+        self, order_id: int, *, fulfilled: Mapping[str, int], without: int | None = None
+    ) -> dict[str, Sold]:
+        """Order line -> what became of it; `without` one return that is being judged.
+
+        `fulfilled` is what the channel knows of each line of the order, by whomever it was shipped.
+        """
+        shipped = Counter[str]()
+        at: dict[str, tuple[datetime, bool]] = {}
+        for row in self._tx.rows(
+            select(
+                shipment_line.c.line, shipment_line.c.quantity, shipment.c.shipped_at,
+                shipment.c.delivered_at,
+            )
+            .join(
+                shipment,
+                (shipment.c.order_id == shipment_line.c.order_id)
+                & (shipment.c.package_number == shipment_line.c.package_number),
+            )
+            .where(shipment.c.order_id == order_id)
+        ):  # fmt: skip
+            shipped[row.line] += row.quantity
+            when = (row.delivered_at or row.shipped_at, row.delivered_at is not None)
+            at[row.line] = max(at.get(row.line, when), when)
+        coming = self._coming(order_id, without)
+        settled = self._settled_elsewhere(order_id)
+        return {
+            line: Sold(shipped[line], coming[line], settled[line], *(at.get(line) or (None, False)))
+            for line in shipped
+        }
+
+    def _coming(self, order_id: int, without: int | None) -> Counter[str]:
+        query = (
+            select(return_line.c.line, func.sum(return_line.c.quantity).label("units"))
+            .join(returns, returns.c.id == return_line.c.return_id)
+            .where(returns.c.order_id == order_id, returns.c.state.not_in(_NOT_COMING))
+            .group_by(return_line.c.line)
+        )
+        if without is not None:
+            query = query.where(returns.c.id != without)
+        return Counter({row.line: int(row.units) for row in self._tx.rows(query)})
+
+    def _settled_elsewhere(self, order_id: int) -> Counter[str]:
+        """Units paid back that no return of ours is behind."""
+        query = (
+            select(refund_line.c.line, func.sum(refund_line.c.quantity).label("units"))
+            .join(refund, refund.c.id == refund_line.c.refund_id)
+            .where(
+                refund.c.order_id == order_id,
+                refund.c.state.in_([str(one) for one in LIVE_REFUNDS]),
+                refund_line.c.return_place.is_(None),
+                refund.c.cause != "cancellation",
+            )
+            .group_by(refund_line.c.line)
+        )
+        return Counter({row.line: int(row.units) for row in self._tx.rows(query)})
+
+    # --- writing ---------------------------------------------------------------------------------
+
+    def add(
+        self, one: Return, *, rma: str, order_id: int | None, state: ReturnState,
+        lines: Sequence[str], resolutions: Sequence[Resolution], late: Sequence[int],
+        remote: bool, our_label: bool = False, person: str | None = None, note: str | None = None,
+    ) -> ReturnRecord:  # fmt: skip
+        """A new one; `lines` are the order lines of its rows, in their order."""
+        (number,) = upsert(
+            self._connection,
+            returns,
+            [
+                {
+                    "channel": one.channel,
+                    "remote_id": one.remote_id if remote else None,
+                    "rma": rma,
+                    "name": one.name,
+                    "order_remote_id": one.order,
+                    "order_id": order_id,
+                    "status": str(one.status),
+                    "state": str(state),
+                    "handled_there": one.handled_there,
+                    "carrier": one.carrier,
+                    "tracking_number": one.tracking_number,
+                    "label": one.label,
+                    "our_label": our_label,
+                    "created_at": one.created_at,
+                    "recorded_at": self._tx.now,
+                    "person": person,
+                    "note": note,
+                }
+            ],
+            key=["rma"],
+            returning=["id"],
+        )
+        self._connection.execute(
+            insert(return_line),
+            [
+                {
+                    "return_id": number.id,
+                    "place": place,
+                    "remote_id": row.remote_id,
+                    "line": lines[place - 1],
+                    "remote_sku": row.remote_sku,
+                    "quantity": row.quantity,
+                    "received": 0,
+                    "reason": str(row.reason),
+                    "raw_reason": row.raw_reason,
+                    "resolution": str(resolutions[place - 1]),
+                    "late_days": late[place - 1],
+                }
+                for place, row in enumerate(one.lines, start=1)
+            ],
+        )
+        self.exchange(number.id, one.exchanged)
+        return self.get(number.id)
+
+    def exchange(self, return_id: int, lines: Iterable[ExchangedLine]) -> None:
+        """What the buyer gets instead, as it is now."""
+        upsert(
+            self._connection,
+            exchange_line,
+            [
+                {
+                    "return_id": return_id,
+                    "remote_id": one.remote_id,
+                    "remote_sku": one.remote_sku,
+                    "listing_remote_id": one.listing_remote_id,
+                    "quantity": one.quantity,
+                    "price": one.unit_price.amount if one.unit_price else None,
+                    "currency": one.unit_price.currency if one.unit_price else None,
+                    "there": bool(one.lines),
+                }
+                for one in lines
+            ],
+            key=["return_id", "remote_id"],
+            returning=[],
+        )
+
+    def mark(self, one: ReturnRecord, **values: Any) -> ReturnRecord:
+        """Set columns of it; the record as it is then."""
+        self._connection.execute(update(returns).where(returns.c.id == one.id).values(**values))
+        return self.get(one.id)
+
+    def mark_line(self, one: ReturnRecord, place: int, **values: Any) -> None:
+        self._connection.execute(
+            update(return_line)
+            .where(return_line.c.return_id == one.id, return_line.c.place == place)
+            .values(**values)
+        )
+
+    def inspect(
+        self, one: ReturnRecord, place: int, what: Disposition, units: int, *,
+        location: LocationId, person: str | None, note: str,
+    ) -> int:  # fmt: skip
+        """Write down what was found; the number of that line of the book."""
+        return int(
+            self._connection.execute(
+                insert(inspection)
+                .values(
+                    return_id=one.id,
+                    place=place,
+                    disposition=str(what),
+                    quantity=units,
+                    location=location,
+                    at=self._tx.now,
+                    person=person,
+                    note=note or None,
+                )
+                .returning(inspection.c.id)
+            ).scalar_one()
+        )
+
+    # --- claims ----------------------------------------------------------------------------------
+
+    def claim(
+        self, one: ReturnRecord, place: int, *, supplier: str, sku: Sku, quantity: int,
+        cost: Money | None, reason: ReturnReason,
+    ) -> ClaimRow:  # fmt: skip
+        """What a supplier answers for; more units of the same line of the return make it larger."""
+        where = (
+            supplier_claim.c.return_id == one.id,
+            supplier_claim.c.place == place,
+            supplier_claim.c.sku == sku,
+        )
+        grown = self._connection.execute(
+            update(supplier_claim)
+            .where(*where)
+            .values(quantity=supplier_claim.c.quantity + quantity)
+            .returning(supplier_claim.c.id)
+        ).scalar()
+        if grown is not None:
+            return self.claims(number=grown)[0]
+        made = self._connection.execute(
+            insert(supplier_claim)
+            .values(
+                return_id=one.id,
+                place=place,
+                supplier=supplier,
+                sku=sku,
+                quantity=quantity,
+                cost=cost.amount if cost else None,
+                currency=cost.currency if cost else None,
+                reason=str(reason),
+                state="open",
+                opened_at=self._tx.now,
+            )
+            .returning(supplier_claim.c.id)
+        ).scalar_one()
+        return self.claims(number=made)[0]
+
+    def claims(self, *, every: bool = False, number: int | None = None) -> list[ClaimRow]:
+        query = (
+            select(supplier_claim, returns.c.rma)
+            .join(returns, returns.c.id == supplier_claim.c.return_id)
+            .order_by(supplier_claim.c.supplier, supplier_claim.c.id)
+        )
+        if not every and number is None:
+            query = query.where(supplier_claim.c.state == "open")
+        if number is not None:
+            query = query.where(supplier_claim.c.id == number)
+        return [
+            ClaimRow(
+                row.id, row.rma, row.supplier, row.sku, row.quantity,
+                None if row.cost is None else Money(row.cost, row.currency),
+                ReturnReason(row.reason), row.state, row.opened_at, row.note or "",
+            )
+            for row in self._tx.rows(query)
+        ]  # fmt: skip
+
+    def close_claim(self, number: int, state: str, *, by: str, note: str) -> None:
+        self._connection.execute(
+            update(supplier_claim)
+            .where(supplier_claim.c.id == number)
+            .values(state=state, closed_at=self._tx.now, person=by, note=note)
+        )
+
+    # --- records ---------------------------------------------------------------------------------
+
+    def _one(self, *where: Any) -> ReturnRecord | None:
+        found = self._records(*where)
+        return found[0] if found else None
+
+    def _records(self, *where: Any) -> list[ReturnRecord]:
+        rows = self._tx.rows(
+            select(returns).where(*where).order_by(returns.c.created_at, returns.c.id)
+        )
+        numbers = [row.id for row in rows]
+        lines = self._lines(numbers)
+        instead: dict[int, list[Row[Any]]] = defaultdict(list)
+        for row in self._tx.rows(
+            select(exchange_line)
+            .where(exchange_line.c.return_id.in_(numbers))
+            .order_by(exchange_line.c.remote_id)
+        ):
+            instead[row.return_id].append(row)
+        return [
+            ReturnRecord(
+                row.id, row.channel, row.remote_id, row.rma, row.name, row.order_remote_id,
+                row.order_id, ReturnStatus(row.status), ReturnState(row.state), row.handled_there,
+                row.our_label, row.carrier, row.tracking_number, row.label, row.created_at,
+                tuple(lines[row.id]),
+                tuple(
+                    ExchangedLine(
+                        one.remote_id, one.remote_sku, one.listing_remote_id, one.quantity,
+                        None if one.price is None else Money(one.price, one.currency),
+                    )
+                    for one in instead[row.id]
+                ),
+                frozenset(one.remote_id for one in instead[row.id] if one.there),
+            )
+            for row in rows
+        ]  # fmt: skip
+
+    def _lines(self, numbers: Sequence[int]) -> dict[int, list[ReturnLineRow]]:
+        found: dict[tuple[int, int], Counter[Disposition]] = defaultdict(Counter)
+        for row in self._tx.rows(select(inspection).where(inspection.c.return_id.in_(numbers))):
+            found[row.return_id, row.place][Disposition(row.disposition)] += row.quantity
+        live: dict[tuple[int, int], Counter[Disposition | None]] = defaultdict(Counter)
+        paid = Counter[tuple[int, int]]()
+        for row in self._tx.rows(
+            select(
+                refund.c.return_id, refund.c.state, refund_line.c.return_place,
+                refund_line.c.disposition, refund_line.c.quantity,
+            )
+            .join(refund_line, refund_line.c.refund_id == refund.c.id)
+            .where(
+                refund.c.return_id.in_(numbers),
+                refund_line.c.return_place.is_not(None),
+                refund.c.state != str(RefundState.WITHDRAWN),
+            )
+        ):  # fmt: skip
+            key = (row.return_id, row.return_place)
+            what = Disposition(row.disposition) if row.disposition else None
+            live[key][what] += row.quantity
+            if row.state in _SETTLED:
+                paid[key] += row.quantity
+        made: dict[int, list[ReturnLineRow]] = defaultdict(list)
+        for row in self._tx.rows(
+            select(return_line)
+            .where(return_line.c.return_id.in_(numbers))
+            .order_by(return_line.c.return_id, return_line.c.place)
+        ):
+            key = (row.return_id, row.place)
+            made[row.return_id].append(
+                ReturnLineRow(
+                    row.place, row.remote_id, row.line, row.remote_sku, row.quantity, row.received,
+                    ReturnReason(row.reason), row.raw_reason, Resolution(row.resolution),
+                    row.late_days, found[key], live[key], paid[key],
+                )
+            )  # fmt: skip
+        return made
+
+    def replacement_of(self, one: ReturnRecord) -> int | None:
+        """The order of ours that replaces its units; None: there is none."""
+        return self._connection.execute(
+            select(orders.c.id).where(orders.c.replaces == one.id)
+        ).scalar()

@@ -1,0 +1,241 @@
+"""What a buyer gets in place of what comes back: held at once, sent once, and never beside money."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.model.returns import (
+    Disposition,
+    ExchangedLine,
+    Resolution,
+    ReturnReason,
+    ReturnState,
+    ReturnStatus,
+)
+from jobs import cancel, push, returns
+from jobs.clock import ManualClock
+from jobs.store.proof import differences
+from jobs.store.returns import ReturnRecord
+from jobs.store.stock import Stock
+from jobs.store.store import Store
+from tests.jobs.shop import Shop
+from tests.jobs.till import (
+    announced,
+    back,
+    look,
+    open_till,
+    order_named,
+    paid_elsewhere,
+    pay,
+    receive,
+    sold,
+    till,
+    told,
+    usd,
+)
+
+
+@pytest.fixture
+def shop(store: Store, clock: ManualClock, tmp_path: Path) -> Shop:
+    made = open_till(store, clock, tmp_path, more="returns: {approve_above: '50.00'}\n")
+    sold(made)
+    return made
+
+
+def exchange(shop: Shop, sku: str = "CUP", cents: int = 1999, units: int = 1) -> ReturnRecord:
+    asked = returns.Opening(
+        order="#1", units={"TEA": units}, reason=ReturnReason.FIT,
+        resolution=Resolution.REPLACEMENT,
+        instead=(ExchangedLine("1", sku, "", units, usd(cents)),),
+    )  # fmt: skip
+    with shop.store.transaction() as tx:
+        made = returns.open_return(tx, shop.wiring, asked, by="ann", note="called")
+    work(shop)
+    return made
+
+
+def work(shop: Shop) -> None:
+    shop.decide()
+    push.push_requests(shop.run("home-files/requests"), "home-files")
+    push.push_confirmations(shop.run("shopify-us/shipments"), "shopify-us")
+    pay(shop)
+
+
+def requested(shop: Shop) -> list[str]:
+    """Keys of what places were asked for, by their own book."""
+    return sorted(shop.places["home-files"].received)
+
+
+def free(shop: Shop, sku: str) -> int:
+    with shop.store.reading() as tx:
+        return sum(one.available for one in Stock(tx).levels([sku])[sku])
+
+
+def replacement(one: ReturnRecord) -> str:
+    return f"#1-{one.rma}"
+
+
+def test_a_replacement_is_held_at_once_and_sent_when_the_units_are_here(shop: Shop) -> None:
+    # given an exchange that a person opened
+    made = exchange(shop)
+    assert free(shop, "CUP") == 49
+    assert set(order_named(shop, replacement(made)).open_holds) == {"return_awaited"}
+    assert requested(shop) == ["shopify-us:1:F1"]
+
+    # when what it replaces is here
+    receive(shop, made.rma)
+    work(shop)
+
+    # then it is asked for once, shipped as any order, and told to no channel
+    key = f"shopify-us:1:{made.rma}:F1"
+    assert requested(shop) == ["shopify-us:1:F1", key]
+    shop.ship(key, ("CUP", 1), number="1ZNEW")
+    work(shop)
+    assert [one.tracking_number for one in till(shop).confirmed] == ["1Z1"]
+    with shop.store.transaction() as tx:
+        returns.inspect(tx, shop.wiring, made.rma, Disposition.RESTOCK, {}, by="ann", note="")
+    assert look(shop, made.rma).state is ReturnState.CLOSED
+    assert till(shop).paid == {}
+    with shop.store.reading() as tx:
+        assert differences(tx.connection) == []
+
+
+def test_by_policy_it_leaves_at_approval(store, clock, tmp_path) -> None:
+    # given a shop that does not wait for what comes back
+    shop = open_till(store, clock, tmp_path, more="returns: {replace_when: approval}\n")
+    sold(shop)
+
+    # when an exchange is opened
+    made = exchange(shop)
+
+    # then the place is asked at once
+    assert f"shopify-us:1:{made.rma}:F1" in requested(shop)
+
+
+def test_a_dearer_replacement_waits_until_the_difference_is_paid(shop: Shop) -> None:
+    # given an exchange for something dearer, and the unit back
+    made = exchange(shop, cents=2499)
+    receive(shop, made.rma)
+
+    # when it is looked at again
+    work(shop)
+
+    # then it waits for money, and a person may say that it came
+    held = order_named(shop, replacement(made))
+    assert held.open_holds["difference_due"]["amount"] == "5.00 USD"
+    assert requested(shop) == ["shopify-us:1:F1"]
+
+
+def test_a_small_difference_is_waived(store, clock, tmp_path) -> None:
+    # given a shop that does not ask for five dollars
+    shop = open_till(store, clock, tmp_path, more="returns: {waive_difference: '5.00'}\n")
+    sold(shop)
+
+    # when the replacement is five dollars dearer
+    made = exchange(shop, cents=2499)
+    receive(shop, made.rma)
+    work(shop)
+
+    # then it is sent
+    assert f"shopify-us:1:{made.rma}:F1" in requested(shop)
+
+
+def test_a_cheaper_replacement_pays_the_difference_once(shop: Shop) -> None:
+    # given an exchange for something cheaper
+    made = exchange(shop, cents=1499)
+    assert till(shop).paid == {}
+
+    # when the unit is here, and everything is looked at more than once
+    receive(shop, made.rma)
+    for _ in range(3):
+        work(shop)
+
+    # then the difference is paid back, as money alone
+    (asked,) = till(shop).paid.values()
+    assert asked.total == usd(500)
+    assert till(shop).units == {"L1": 0}
+
+
+def test_a_return_that_is_canceled_frees_what_was_held_for_it(shop: Shop) -> None:
+    # given an exchange whose units are held
+    made = exchange(shop)
+
+    # when the buyer keeps what he has
+    with shop.store.transaction() as tx:
+        returns.end(tx, shop.wiring, made.rma, ReturnState.CANCELED, by="ann", note="keeps it")
+    work(shop)
+
+    # then the units are free, and nothing is sent
+    assert free(shop, "CUP") == 50
+    assert requested(shop) == ["shopify-us:1:F1"]
+
+
+def test_what_is_paid_back_on_the_channel_is_not_replaced_too(shop: Shop) -> None:
+    # given an exchange whose replacement was not asked for yet
+    made = exchange(shop)
+
+    # when somebody pays the buyer back on the channel
+    paid_elsewhere(shop, "L1", 1, 2159)
+    receive(shop, made.rma)
+    work(shop)
+
+    # then nothing is sent, and the units are free
+    assert requested(shop) == ["shopify-us:1:F1"]
+    assert free(shop, "CUP") == 50
+    assert till(shop).paid == {}
+
+
+def test_a_replacement_that_is_out_when_money_comes_is_a_case(shop: Shop) -> None:
+    # given a replacement that a place was asked for
+    made = exchange(shop)
+    receive(shop, made.rma)
+    work(shop)
+
+    # when somebody pays the buyer back on the channel
+    paid_elsewhere(shop, "L1", 1, 2159)
+
+    # then a person settles it at once
+    assert (
+        "paid back on the channel, and what replaces it" in told(shop, "refunded_and_replaced")[0]
+    )
+    assert look(shop, made.rma).lines[0].resolution is Resolution.REPLACEMENT
+
+
+def test_the_channels_own_exchange_is_held_until_its_line_is_there(shop: Shop) -> None:
+    # given an exchange that the channel states, and has not made a line of
+    instead = ExchangedLine("E1", "CUP", "variant-CUP", 1, usd(1999))
+    made = announced(shop, back(), instead=(instead,))
+    work(shop)
+    assert free(shop, "CUP") == 49
+    assert set(order_named(shop, replacement(made)).open_holds) == {"exchange_open"}
+
+    # when the unit is here, and then the channel makes it a line of its order
+    receive(shop, made.rma)
+    work(shop)
+    assert requested(shop) == ["shopify-us:1:F1"]
+    there = ExchangedLine("E1", "CUP", "variant-CUP", 1, usd(1999), ("L2",))
+    announced(shop, back(), instead=(there,), status=ReturnStatus.OPEN)
+    work(shop)
+
+    # then ours holds nothing any more: the channel's line is served as any
+    assert free(shop, "CUP") == 50
+    assert requested(shop) == ["shopify-us:1:F1"]
+
+
+def test_a_replacement_cannot_be_canceled_at_a_channel_that_knows_nothing_of_it(shop: Shop) -> None:
+    # given a replacement
+    made = exchange(shop)
+
+    # when a person would cancel it
+    with (
+        pytest.raises(cancel.CannotCancel, match="knows nothing of it"),
+        shop.store.transaction() as tx,
+    ):
+        cancel.cancel(
+            tx, shop.wiring, replacement(made), cancel.CancelReason.BUYER, by="ann", note=""
+        )
+
+    # then it is as it was
+    assert free(shop, "CUP") == 49
