@@ -31,6 +31,7 @@ from jobs.store.effects import Effects, Intent
 from jobs.store.orders import FulfillmentRow, NewFulfillment, OrderRecord, Orders
 from jobs.store.parcels import Parcels
 from jobs.store.permissions import Permissions
+from jobs.store.returns import Returns
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
 from jobs.store.tables import cases
@@ -282,15 +283,22 @@ def _apply_changes(
         case = Case("shipped_though_canceled", record.subject, reason, Severity.CRITICAL)
         tx.open_case(case, once=True)
     elif plan.reason.code == "changed_after_shipping" and _shipped_by_us(record):
-        # As above, for a part of it.
-        reason = Reason.of(
-            "shipped_though_reduced",
-            order=record.order.name,
-            channel=record.order.channel,
-            units=sum(-units for units in left.values() if units < 0),
-        )
-        case = Case("shipped_though_reduced", record.subject, reason, Severity.WARNING)
-        tx.open_case(case, once=True)
+        _tell_reduced(tx, record, {line: -units for line, units in left.items() if units < 0})
+
+
+def _tell_reduced(tx: Tx, record: OrderRecord, fewer: Mapping[str, int]) -> None:
+    """As with a canceled order, for a part of it; what comes back or was paid back is known to all."""
+    settled = Returns(tx).settled(record.id)
+    units = sum(max(0, count - settled[line]) for line, count in fewer.items())
+    if units == 0:
+        tx.close_case("shipped_though_reduced", record.subject)
+        return
+    reason = Reason.of(
+        "shipped_though_reduced",
+        order=record.order.name, channel=record.order.channel, units=units,
+    )  # fmt: skip
+    case = Case("shipped_though_reduced", record.subject, reason, Severity.WARNING)
+    tx.open_case(case, once=True)
 
 
 def _shipped_by_us(record: OrderRecord) -> bool:

@@ -213,6 +213,10 @@ class Returns:
         )
         return Counter({row.line: int(row.units) for row in self._tx.rows(query)})
 
+    def settled(self, order_id: int) -> Counter[str]:
+        """Order line -> units that come back, or were paid back though they do not."""
+        return self._coming(order_id, None) + self._settled_elsewhere(order_id)
+
     # --- writing ---------------------------------------------------------------------------------
 
     def add(

@@ -12,7 +12,7 @@ from jobs import refunds, returns
 from jobs.clock import ManualClock
 from jobs.store.proof import differences
 from jobs.store.store import Store
-from tests.jobs.builders import SHOP, line, order
+from tests.jobs.builders import SHOP, line, minutes, order
 from tests.jobs.shop import Shop
 from tests.jobs.till import (
     all_refunds,
@@ -330,6 +330,37 @@ def test_a_return_opened_here_has_a_number_for_the_parcel(shop: Shop) -> None:
     assert paid.total == usd(1943 - 400)
     assert paid.return_remote_id == ""
     assert order_named(shop, "#1").stage == "shipped"
+
+
+def test_an_order_made_smaller_by_a_return_is_no_mistake(shop: Shop) -> None:
+    # given an order whose unit came back, and which the channel therefore states with one unit less
+    made = announced(shop)
+    receive(shop, made.rma)
+    inspect(shop, made.rma, Disposition.RESTOCK)
+    pay(shop)
+    smaller = line(ordered=2, current=1, fulfilled=1)
+
+    # when it is pulled and decided
+    shop.record(order("1", smaller, updated_at=minutes(5)))
+    shop.decide()
+
+    # then nobody is told that too much was sent
+    assert told(shop, "shipped_though_reduced") == []
+    assert order_named(shop, "#1").stage == "shipped"
+
+
+def test_an_order_made_smaller_is_explained_by_the_money_that_follows(shop: Shop) -> None:
+    # given an order that the channel states with one unit less, nobody knows why
+    shop.record(order("1", line(ordered=2, current=1, fulfilled=1), updated_at=minutes(5)))
+    shop.decide()
+    assert len(told(shop, "shipped_though_reduced")) == 1
+
+    # when it turns out that the unit was paid back there
+    paid_elsewhere(shop, "L1", 1, 2159)
+    shop.decide()
+
+    # then nothing is left to be settled
+    assert told(shop, "shipped_though_reduced") == []
 
 
 def test_money_taken_by_the_bank_stops_what_is_not_sent(store, clock, tmp_path) -> None:
