@@ -1,4 +1,4 @@
-"""One Shopify shop: orders and listings in, quantities and shipments out."""
+"""One Shopify shop: orders, returns and listings in, quantities, shipments and refunds out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from connectors.shopify.bulk import MOST_LINES, BulkMutations
 from connectors.shopify.cancellations import Cancellations
 from connectors.shopify.client import FIRST_RATE, Client
 from connectors.shopify.offers import Offers
+from connectors.shopify.refunds import Refunds
 from connectors.shopify.reservations import REPLAY, Reservations
+from connectors.shopify.returns import ReturnReader
 from connectors.shopify.settings import Settings
 from connectors.shopify.shipments import Shipments
 from connectors.shopify.stock import StockReader
@@ -23,6 +25,7 @@ from core.model.catalog import Listing, OfferChange, OfferReading, OfferResult
 from core.model.fulfillment import Shipment
 from core.model.orders import CancelReason, Order
 from core.model.reservations import ReservationMove
+from core.model.returns import Refund, RefundQuote, RefundRequest, Return
 from core.model.stock import StockSnapshot
 from core.ports import (
     Batch,
@@ -39,8 +42,10 @@ from core.ports import (
     ListingSource,
     OrderCensus,
     OrderSource,
+    RefundTarget,
     RemoteRef,
     ReservationTarget,
+    ReturnSource,
     Right,
     ShelfSource,
     ShipmentTarget,
@@ -50,7 +55,7 @@ from core.ports import (
 #: Scopes, and what stops without each.
 SCOPES = (
     ("read_orders", "orders cannot be read"),
-    ("write_orders", "orders cannot be canceled"),
+    ("write_orders", "orders cannot be canceled or paid back"),
     ("read_all_orders", "orders older than 60 days cannot be seen"),
     ("read_products", "listings cannot be read"),
     ("read_inventory", "quantities shown cannot be read"),
@@ -62,6 +67,11 @@ SCOPES = (
         "read_third_party_fulfillment_orders",
         "lines another service ships cannot be told from ours",
     ),
+)
+#: The same, where returns are used.
+RETURN_SCOPES = (
+    ("read_returns", "returns cannot be read"),
+    ("write_returns", "returns cannot be settled"),
 )
 
 
@@ -76,6 +86,8 @@ class Shopify(
     StockSource,
     ReservationTarget,
     CancellationTarget,
+    ReturnSource,
+    RefundTarget,
 ):
     """The capabilities of one shop. Makes no call before a method is used."""
 
@@ -107,6 +119,16 @@ class Shopify(
             margins=margins,
             read=ListingReader(self._client, channel=name).page,
         )
+        self._returns = Walk(
+            self._client,
+            document=documents.RETURNS,
+            root="orders",
+            page_size=settings.page_size,
+            clock=inside.clock,
+            margins=margins,
+            read=ReturnReader(self._client, channel=name).page,
+        )
+        self._refunds = Refunds(self._client, name=name, notify_customer=settings.notify_customer)
         self._offers = Offers(self._client, clock=inside.clock)
         self._stock = StockReader(
             self._client, name=name, clock=inside.clock, overlap=margins.overlap
@@ -266,6 +288,22 @@ class Shopify(
     def find_cancellation(self, order: str) -> bool:
         return self._cancellations.find(order)
 
+    # --- what comes back, and what is paid back
+
+    def pull_returns(self, *, since: Cursor | None) -> Iterator[Batch[Return | Refund]]:
+        return self._returns.batches(since)
+
+    def quote_refund(
+        self, order: str, units: Mapping[str, int], *, return_remote_id: str
+    ) -> RefundQuote:
+        return self._refunds.quote(order, units, return_id=return_remote_id)
+
+    def push_refund(self, refund: RefundRequest, *, key: Key) -> RemoteRef:
+        return self._refunds.push(refund, key=key)
+
+    def find_refund(self, refund: RefundRequest, *, key: Key) -> RemoteRef | None:
+        return self._refunds.find(refund, key=key)
+
     # --- check
 
     def check(self) -> CheckReport:
@@ -276,7 +314,7 @@ class Shopify(
         return CheckReport(
             name=shop["name"],
             facts=self._facts(shop),
-            rights=_rights(scopes),
+            rights=_rights(scopes, (*SCOPES, *(RETURN_SCOPES if self._settings.returns else ()))),
             problems=tuple(self._problems(shop)),
         )
 
@@ -304,12 +342,12 @@ class Shopify(
             yield f"configured as {self._settings.shop}, answered by {shop['myshopifyDomain']}"
 
 
-def _rights(scopes: Sequence[str]) -> tuple[Right, ...]:
+def _rights(scopes: Sequence[str], needed: Sequence[tuple[str, str]]) -> tuple[Right, ...]:
     # The library knows that a write scope includes its read scope, and refuses to hold scopes of
     # another form (customer_read_orders).
     granted = shopify.ApiAccess([one for one in scopes if shopify.ApiAccess.SCOPE_RE.match(one)])
     return tuple(
-        Right(name, granted.covers(shopify.ApiAccess(name)), loss) for name, loss in SCOPES
+        Right(name, granted.covers(shopify.ApiAccess(name)), loss) for name, loss in needed
     )
 
 

@@ -408,6 +408,246 @@ ORDER_CANCEL = Document(
     write=True,
 )
 
+_SHOP_MONEY = "{ shopMoney { amount currencyCode } }"
+
+# What the buyer wrote beside a reason is left out: it may say who they are.
+_RETURN_LINE = """
+fragment ReturnLine on ReturnLineItemType {
+  id quantity returnReasonDefinition { handle name }
+  ... on ReturnLineItem { fulfillmentLineItem { id lineItem { id sku } } }
+}
+"""
+
+_EXCHANGE_LINE = f"""
+fragment ExchangeLine on ExchangeLineItem {{
+  id quantity variantId
+  lineItems {{ id sku discountedUnitPriceAfterAllDiscountsSet {_SHOP_MONEY} }}
+}}
+"""
+
+_RETURN = (
+    f"""
+fragment ReturnFacts on Return {{
+  id name status createdAt
+  returnLineItems(first: 10) {{ {_PAGE} nodes {{ ...ReturnLine }} }}
+  exchangeLineItems(first: 5) {{ {_PAGE} nodes {{ ...ExchangeLine }} }}
+  reverseFulfillmentOrders(first: 1) {{
+    nodes {{
+      id
+      reverseDeliveries(first: 3) {{
+        nodes {{
+          id
+          deliverable {{
+            ... on ReverseDeliveryShippingDeliverable {{
+              tracking {{ carrierName number }} label {{ createdAt }}
+            }}
+          }}
+        }}
+      }}
+    }}
+  }}
+}}
+"""
+    + _RETURN_LINE
+    + _EXCHANGE_LINE
+)
+
+_REFUND_LINE = f"""
+fragment RefundLine on RefundLineItem {{
+  id quantity lineItem {{ id }} subtotalSet {_SHOP_MONEY} totalTaxSet {_SHOP_MONEY}
+}}
+"""
+
+_REFUND = (
+    f"""
+fragment RefundFacts on Refund {{
+  id note createdAt processedAt totalRefundedSet {_SHOP_MONEY}
+  return {{ id }}
+  refundLineItems(first: 20) {{ {_PAGE} nodes {{ ...RefundLine }} }}
+  refundShippingLines(first: 5) {{
+    nodes {{ id subtotalAmountSet {_SHOP_MONEY} taxAmountSet {_SHOP_MONEY} }}
+  }}
+}}
+"""
+    + _REFUND_LINE
+)
+
+#: Whatever happens to a return or a refund changes its order, so orders are what is walked.
+RETURNS = Document(
+    "Returns",
+    f"""query Returns($first: Int!, $after: String, $query: String) {{
+  orders(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {{
+    {_PAGE}
+    nodes {{
+      id taxesIncluded
+      returns(first: 2) {{ {_PAGE} nodes {{ ...ReturnFacts }} }}
+      refunds(first: {MOST}) {{ ...RefundFacts }}
+    }}
+  }}
+}}
+{_RETURN}{_REFUND}""",
+    cost=560,
+)
+
+ORDER_RETURNS = Document(
+    "OrderReturns",
+    f"""query OrderReturns($id: ID!, $after: String) {{
+  order(id: $id) {{
+    id returns(first: 10, after: $after) {{ {_PAGE} nodes {{ ...ReturnFacts }} }}
+  }}
+}}
+{_RETURN}""",
+    cost=163,
+)
+
+RETURN_LINES = Document(
+    "ReturnLines",
+    f"""query ReturnLines($id: ID!, $after: String) {{
+  return(id: $id) {{
+    id returnLineItems(first: {MOST}, after: $after) {{ {_PAGE} nodes {{ ...ReturnLine }} }}
+  }}
+}}
+{_RETURN_LINE}""",
+    cost=47,
+)
+
+RETURN_EXCHANGES = Document(
+    "ReturnExchanges",
+    f"""query ReturnExchanges($id: ID!, $after: String) {{
+  return(id: $id) {{
+    id exchangeLineItems(first: {MOST}, after: $after) {{ {_PAGE} nodes {{ ...ExchangeLine }} }}
+  }}
+}}
+{_EXCHANGE_LINE}""",
+    cost=25,
+)
+
+REFUND_LINES = Document(
+    "RefundLines",
+    f"""query RefundLines($id: ID!, $after: String) {{
+  refund(id: $id) {{
+    id refundLineItems(first: {MOST}, after: $after) {{ {_PAGE} nodes {{ ...RefundLine }} }}
+  }}
+}}
+{_REFUND_LINE}""",
+    cost=25,
+)
+
+# What was received and what went back of it, read before each refund.
+ORDER_MONEY = Document(
+    "OrderMoney",
+    f"""query OrderMoney($id: ID!) {{
+  order(id: $id) {{
+    id currencyCode presentmentCurrencyCode
+    transactions(first: {MOST}) {{
+      id kind status gateway amountSet {_SHOP_MONEY} parentTransaction {{ id }}
+    }}
+    refunds(first: {MOST}) {{
+      ...RefundFacts
+      transactions(first: 5) {{ nodes {{ id status }} }}
+    }}
+  }}
+}}
+{_REFUND}""",
+    cost=27,
+)
+
+REFUNDABLE = Document(
+    "Refundable",
+    """query Refundable($id: ID!, $lines: [ID!]!) {
+  order(id: $id) { id currencyCode presentmentCurrencyCode taxesIncluded }
+  nodes(ids: $lines) { ... on LineItem { id refundableQuantity } }
+}""",
+    cost=2,
+)
+
+SUGGESTED_REFUND = Document(
+    "SuggestedRefund",
+    f"""query SuggestedRefund($id: ID!, $lines: [RefundLineItemInput!]) {{
+  order(id: $id) {{
+    id
+    suggestedRefund(refundLineItems: $lines, refundShipping: true) {{
+      maximumRefundableSet {_SHOP_MONEY}
+      shipping {{ amountSet {_SHOP_MONEY} taxSet {_SHOP_MONEY} }}
+      refundLineItems {{
+        id quantity lineItem {{ id }} location {{ id }}
+        subtotalSet {_SHOP_MONEY} totalTaxSet {_SHOP_MONEY}
+      }}
+    }}
+  }}
+}}""",
+    cost=6,
+)
+
+# What is left to process of a return, and where its units wait to be disposed of.
+RETURN_OPEN = Document(
+    "ReturnOpen",
+    f"""query ReturnOpen($id: ID!, $after: String) {{
+  return(id: $id) {{
+    id status
+    reverseFulfillmentOrders(first: 5) {{
+      nodes {{
+        id
+        lineItems(first: 100) {{
+          nodes {{ id totalQuantity fulfillmentLineItem {{ id }} dispositions {{ quantity }} }}
+        }}
+      }}
+    }}
+    returnLineItems(first: 100, after: $after) {{
+      {_PAGE}
+      nodes {{
+        id processableQuantity
+        ... on ReturnLineItem {{ fulfillmentLineItem {{ id lineItem {{ id }} }} }}
+      }}
+    }}
+  }}
+}}""",
+    cost=122,
+)
+
+RETURN_OUTCOME = Document(
+    "ReturnOutcome",
+    f"""query ReturnOutcome($id: ID!, $lines: [SuggestedOutcomeReturnLineItemInput!]!) {{
+  return(id: $id) {{
+    id
+    suggestedFinancialOutcome(returnLineItems: $lines, exchangeLineItems: []) {{
+      discountedSubtotal {_SHOP_MONEY} totalTax {_SHOP_MONEY}
+    }}
+  }}
+}}""",
+    cost=2,
+)
+
+REFUND_CREATE = Document(
+    "RefundCreate",
+    """mutation RefundCreate($input: RefundInput!, $key: String!) {
+  refundCreate(input: $input) @idempotent(key: $key) {
+    refund { id transactions(first: 5) { nodes { id status } } }
+    userErrors { field message }
+  }
+}""",
+    cost=25,
+    write=True,
+)
+
+RETURN_PROCESS = Document(
+    "ReturnProcess",
+    f"""mutation ReturnProcess($input: ReturnProcessInput!) {{
+  returnProcess(input: $input) {{
+    return {{
+      id
+      refunds(first: 20) {{
+        nodes {{ ...RefundFacts transactions(first: 5) {{ nodes {{ id status }} }} }}
+      }}
+    }}
+    userErrors {{ code field message }}
+  }}
+}}
+{_REFUND}""",
+    cost=132,
+    write=True,
+)
+
 FULFILLMENT_CREATE = Document(
     "FulfillmentCreate",
     """mutation FulfillmentCreate($fulfillment: FulfillmentInput!) {
@@ -463,4 +703,16 @@ ALL = (
     FULFILLMENT_ORDER_MOVE,
     ORDER_CANCEL,
     ORDER_CANCELED,
+    RETURNS,
+    ORDER_RETURNS,
+    RETURN_LINES,
+    RETURN_EXCHANGES,
+    REFUND_LINES,
+    ORDER_MONEY,
+    REFUNDABLE,
+    SUGGESTED_REFUND,
+    RETURN_OPEN,
+    RETURN_OUTCOME,
+    REFUND_CREATE,
+    RETURN_PROCESS,
 )

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
+from connectors.shopify import values
+from connectors.shopify.values import Unreadable
 from core.model.catalog import ChannelId, FulfilledBy, Listing, ListingStatus
-from core.model.money import Money
 from core.model.orders import Address, Order, OrderLine, PaymentStatus, Risk
 from core.ports import Listed
 
@@ -74,10 +74,6 @@ CARRIERS = {
 }
 
 
-class Unreadable(Exception):
-    """A record that does not say what we need; the words name fields, never their contents."""
-
-
 def order_gid(remote_id: str) -> str:
     """The gid of an order we know by its number (a gid stays as it is)."""
     return remote_id if remote_id.startswith(_ORDER_GID) else _ORDER_GID + remote_id
@@ -117,7 +113,7 @@ def order(
 
 def listed(node: Mapping[str, Any]) -> Listed:
     """An order as a census shows it. `createdAt` is when it came to be there. Raises Unreadable."""
-    return Listed(order_number(_text(node, "id")), _required_instant(node, "createdAt"))
+    return Listed(order_number(values.text(node, "id")), values.required_instant(node, "createdAt"))
 
 
 def _order(
@@ -132,20 +128,20 @@ def _order(
     payment = node["displayFinancialStatus"]
     return Order(
         channel=channel,
-        remote_id=order_number(_text(node, "id")),
-        name=_text(node, "name"),
+        remote_id=order_number(values.text(node, "id")),
+        name=values.text(node, "name"),
         # `processedAt` is when the buyer bought; `createdAt` may be the day of an import.
-        placed_at=_instant(node, "processedAt") or _required_instant(node, "createdAt"),
-        updated_at=_required_instant(node, "updatedAt"),
+        placed_at=values.instant(node, "processedAt") or values.required_instant(node, "createdAt"),
+        updated_at=values.required_instant(node, "updatedAt"),
         # An import takes its units off when it is made; an edit, when it was made.
-        taken_at=_required_instant(node, "updatedAt" if node.get("edited") else "createdAt"),
+        taken_at=values.required_instant(node, "updatedAt" if node.get("edited") else "createdAt"),
         payment=PAYMENT.get(payment, PaymentStatus.UNKNOWN),
-        canceled_at=_instant(node, "cancelledAt"),
+        canceled_at=values.instant(node, "cancelledAt"),
         pending=node["displayFulfillmentStatus"] in NOT_YET,
         test=bool(node["test"]),
-        currency=_text(node, "currencyCode"),
-        total=_money(node["currentTotalPriceSet"], "shopMoney", "currentTotalPriceSet"),
-        lines=tuple(_line(line, by_line.get(_text(line, "id"))) for line in lines),
+        currency=values.text(node, "currencyCode"),
+        total=values.money(node["currentTotalPriceSet"], "shopMoney", "currentTotalPriceSet"),
+        lines=tuple(_line(line, by_line.get(values.text(line, "id"))) for line in lines),
         ship_to=_address(node),
         ship_by=_ship_by(fulfillment_orders),
         risk=RISK.get((node.get("risk") or {}).get("recommendation") or "", Risk.UNKNOWN),
@@ -208,12 +204,12 @@ def _by_line(fulfillment_orders: Sequence[Mapping[str, Any]]) -> dict[str, _Unit
         for line in assigned["lineItems"]["nodes"]:
             of_line = units.setdefault(line["lineItem"]["id"], _Units())
             if foreign:
-                of_line.others += _count(line, "totalQuantity")
-                of_line.others_open += _count(line, "remainingQuantity")
+                of_line.others += values.count(line, "totalQuantity")
+                of_line.others_open += values.count(line, "remainingQuantity")
             else:
-                of_line.ours += _count(line, "totalQuantity")
+                of_line.ours += values.count(line, "totalQuantity")
                 if location.get("id"):
-                    of_line.places[location["id"]] += _count(line, "totalQuantity")
+                    of_line.places[location["id"]] += values.count(line, "totalQuantity")
     return units
 
 
@@ -225,17 +221,17 @@ def _line(line: Mapping[str, Any], units: _Units | None) -> OrderLine:
     # A line that is shared keeps our part only: what the other service still ships is not ours.
     shared = units.others_open if units is not None and not elsewhere else 0
     price = line["discountedUnitPriceAfterAllDiscountsSet"]
-    unit_price = _money(price, "shopMoney", "discountedUnitPriceAfterAllDiscountsSet")
-    paid = _money(price, "presentmentMoney", "discountedUnitPriceAfterAllDiscountsSet")
+    unit_price = values.money(price, "shopMoney", "discountedUnitPriceAfterAllDiscountsSet")
+    paid = values.money(price, "presentmentMoney", "discountedUnitPriceAfterAllDiscountsSet")
     other = elsewhere or gift_card or not needs_shipping
     return OrderLine(
-        remote_id=_text(line, "id"),
+        remote_id=values.text(line, "id"),
         # The line keeps the SKU it was bought under; the variant may be renamed or deleted.
         remote_sku=(line.get("sku") or variant.get("sku") or "").strip(),
         listing_remote_id=variant.get("id") or "",
-        title=_text(line, "name"),
-        ordered=_count(line, "quantity"),
-        current=_count(line, "currentQuantity"),
+        title=values.text(line, "name"),
+        ordered=values.count(line, "quantity"),
+        current=values.count(line, "currentQuantity"),
         fulfilled=_fulfilled(line) + shared,
         unit_price=unit_price,
         requires_shipping=needs_shipping,
@@ -254,10 +250,12 @@ def _fulfilled(line: Mapping[str, Any]) -> int:
     back. Of 3 bought, 2 shipped and 1 of these returned, 2 are current and 1 is still to ship: the
     returned unit must not stand for it.
     """
-    unfulfilled = _count(line, "unfulfilledQuantity")
-    left = _count(line, "quantity") - unfulfilled - _count(line, "nonFulfillableQuantity")
+    unfulfilled = values.count(line, "unfulfilledQuantity")
+    left = (
+        values.count(line, "quantity") - unfulfilled - values.count(line, "nonFulfillableQuantity")
+    )
     if unfulfilled:
-        left = min(left, _count(line, "currentQuantity") - unfulfilled)
+        left = min(left, values.count(line, "currentQuantity") - unfulfilled)
     return max(0, left)
 
 
@@ -293,7 +291,9 @@ def _billed(node: Mapping[str, Any]) -> Address | None:
 
 
 def _ship_by(fulfillment_orders: Sequence[Mapping[str, Any]]) -> datetime | None:
-    told = (_instant(one, "fulfillBy") for one in fulfillment_orders if one["status"] != "CLOSED")
+    told = (
+        values.instant(one, "fulfillBy") for one in fulfillment_orders if one["status"] != "CLOSED"
+    )
     return min((instant for instant in told if instant is not None), default=None)
 
 
@@ -320,80 +320,24 @@ def _listing(
 ) -> Listing:
     item = variant["inventoryItem"]
     ships = bool(item["requiresShipping"]) and not product["isGiftCard"]
-    option = _text(variant, "title")
-    title = _text(product, "title")
-    updated = (_instant(variant, "updatedAt"), _instant(product, "updatedAt"))
+    option = values.text(variant, "title")
+    title = values.text(product, "title")
+    updated = (values.instant(variant, "updatedAt"), values.instant(product, "updatedAt"))
     return Listing(
         channel=channel,
-        remote_id=_text(variant, "id"),
+        remote_id=values.text(variant, "id"),
         remote_sku=(variant.get("sku") or "").strip(),
         # A product without options has one variant with this title.
         title=title if option == "Default Title" else f"{title} - {option}",
         status=LISTING_STATUS.get(product["status"], ListingStatus.UNKNOWN),
         fulfilled_by=FulfilledBy.US if ships else FulfilledBy.OTHER,
-        inventory_id=_text(item, "id"),
+        inventory_id=values.text(item, "id"),
         tracked=bool(item["tracked"]),
         attributes=(
-            ("product_id", _text(product, "id")),
+            ("product_id", values.text(product, "id")),
             ("product_status", str(product["status"])),
             ("inventory_policy", str(variant.get("inventoryPolicy") or "")),
         ),
-        price=_amount(variant["price"], currency, "price"),
+        price=values.amount(variant["price"], currency, "price"),
         updated_at=max((instant for instant in updated if instant is not None), default=None),
     )
-
-
-# --- values ---------------------------------------------------------------------------------
-
-
-def _text(node: Mapping[str, Any], field: str) -> str:
-    value = node[field]
-    if not isinstance(value, str) or not value:
-        raise Unreadable(f"{field} is no text")
-    return value
-
-
-def _count(node: Mapping[str, Any], field: str) -> int:
-    value = node[field]
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise Unreadable(f"{field} is no count")
-    return value
-
-
-def _instant(node: Mapping[str, Any], field: str) -> datetime | None:
-    value = node.get(field)
-    if value is None:
-        return None
-    try:
-        instant = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise Unreadable(f"{field} is no instant") from None
-    if instant.tzinfo is None:
-        raise Unreadable(f"{field} has no time zone")
-    return instant
-
-
-def _required_instant(node: Mapping[str, Any], field: str) -> datetime:
-    instant = _instant(node, field)
-    if instant is None:
-        raise Unreadable(f"{field} is missing")
-    return instant
-
-
-def _money(bag: Mapping[str, Any], side: str, field: str) -> Money | None:
-    """One side of a MoneyBag; None where that side is absent."""
-    told = bag.get(side)
-    return None if told is None else _amount(told["amount"], told["currencyCode"], field)
-
-
-def _amount(text: str, currency: str, field: str) -> Money:
-    try:
-        return Money.parse(text, currency)
-    except ValueError:
-        pass
-    # A unit price after discounts is approximate by its definition and may have more decimals.
-    try:
-        rounded = Decimal(text).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
-        return Money.parse(str(rounded), currency)
-    except (InvalidOperation, ValueError):
-        raise Unreadable(f"{field} is no amount of money") from None

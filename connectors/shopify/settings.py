@@ -76,7 +76,13 @@ class Settings(BaseModel):
         30.0, gt=0, le=300, description="Real seconds after which a call is given up."
     )
     notify_customer: bool = Field(
-        True, description="Whether Shopify mails the buyer when a shipment is confirmed."
+        True,
+        description="Whether Shopify mails the buyer when a shipment is confirmed or money is paid back.",
+    )
+    returns: bool = Field(
+        False,
+        description="Whether returns are used here: `lockstep check` then asks for the scopes "
+        "read_returns and write_returns too.",
     )
 
     @field_validator("api_version")

@@ -17,7 +17,7 @@ from connectors.shopify import documents, mapping
 from connectors.shopify.answers import PartialAnswer
 from connectors.shopify.client import Client
 from connectors.shopify.documents import Document
-from connectors.shopify.mapping import Unreadable
+from connectors.shopify.values import Unreadable
 from core.errors import Rejected
 from core.model.catalog import ChannelId, Listing
 from core.model.orders import Order
@@ -215,7 +215,7 @@ class OrderReader:
                     raise Unreadable("Shopify could not read all of it")
                 item, record = self._one(node)
             except Unreadable as problem:
-                rejects.append(_reject("order", node, str(problem)))
+                rejects.append(reject_of("order", node, str(problem)))
             else:
                 items.append(item)
                 raw.append((item.remote_id, record))
@@ -273,7 +273,7 @@ class ListingReader:
                     raise Unreadable("Shopify could not read all of it")
                 variants = self._variants(product)
             except Unreadable as problem:
-                rejects.append(_reject("product", product, str(problem)))
+                rejects.append(reject_of("product", product, str(problem)))
                 continue
             for variant in variants:
                 self._one(variant, product, currency, items, rejects, raw)
@@ -303,14 +303,14 @@ class ListingReader:
         try:
             item = mapping.listing(variant, product, channel=self._channel, currency=currency)
         except Unreadable as problem:
-            rejects.append(_reject("listing", variant, str(problem)))
+            rejects.append(reject_of("listing", variant, str(problem)))
             return
         items.append(item)
         page = {name: value for name, value in product.items() if name != "variants"}
         raw.append((item.remote_id, json.dumps({**variant, "product": page}, ensure_ascii=False)))
 
 
-def _reject(kind: str, node: Node | None, problem: str) -> Reject:
+def reject_of(kind: str, node: Node | None, problem: str) -> Reject:
     gid = str((node or {}).get("id") or "")
     return Reject(
         kind=kind,

@@ -140,6 +140,24 @@ class ChannelRig(Rig):
     def tracking_numbers(self, order: Order) -> list[str]:
         """Parcels of the order, as the remote's own books show them."""
 
+    # Of places that take back and pay back:
+
+    def come_back(self, order: Order, *, units: int) -> str:
+        """It was shipped, and units of its first line come back: approved; the return's id there."""
+        raise NotImplementedError
+
+    def pay_back(self, order: Order, *, units: int) -> None:
+        """Somebody there pays units of the first line back."""
+        raise NotImplementedError
+
+    def paid_back(self, order: Order) -> list[tuple[str, int, int]]:
+        """Each payment of its first line by its own books: (line, units, cents paid for all)."""
+        raise NotImplementedError
+
+    def lose_refund(self, *, of_return: bool) -> None:
+        """The next refund is made there, and its answer is lost."""
+        raise NotImplementedError
+
     def parcel(self, order: Order) -> Shipment:
         """All of the order in one parcel."""
         return Shipment(
@@ -175,6 +193,7 @@ class ShopifyRig(ChannelRig):
             "client_secret": "simulated-secret",
             "base_url": self.simulator.url,
             "page_size": 2,
+            "returns": True,
         }
 
     @property
@@ -210,10 +229,36 @@ class ShopifyRig(ChannelRig):
         rule = {"operation": operation, "kind": "lost-answer", "nth": 1, "probability": 0}
         self.simulator.faults.set([rule])
 
+    def come_back(self, order: Order, *, units: int) -> str:
+        self.simulator.place_order({"fulfill": order.name})
+        row = {"sku": SKU, "quantity": units, "reason": "too-small"}
+        asked = self.simulator.place_order({"send_back": order.name, "lines": [row]})
+        made = asked["returns"][-1]
+        self.simulator.place_order({"approve": made["name"]})
+        return str(made["id"])
+
+    def pay_back(self, order: Order, *, units: int) -> None:
+        rows = [{"sku": SKU, "quantity": units}]
+        self.simulator.place_order({"pay_back": order.name, "lines": rows})
+
+    def paid_back(self, order: Order) -> list[tuple[str, int, int]]:
+        return [
+            (row["line_item"], row["quantity"], round(float(refund["amount"]) * 100))
+            for refund in self._entry(order)["refunds"]
+            for row in refund["lines"]
+            if row["line_item"] == order.lines[0].remote_id
+        ]
+
+    def lose_refund(self, *, of_return: bool) -> None:
+        self.lose_answers("ReturnProcess" if of_return else "RefundCreate")
+
     def tracking_numbers(self, order: Order) -> list[str]:
-        entries = self.simulator.books()["orders"]
+        return [one["number"] for one in self._entry(order)["fulfillments"]]
+
+    def _entry(self, order: Order) -> dict[str, Any]:
+        entries: list[dict[str, Any]] = self.simulator.books()["orders"]
         (found,) = [one for one in entries if one["name"] == order.name]
-        return [one["number"] for one in found["fulfillments"]]
+        return found
 
 
 class AmazonRig(ChannelRig):

@@ -7,7 +7,7 @@ import pytest
 from connectors import registry
 from core import ports
 from core.ports import Connector
-from tests.contracts import test_channels, test_counting, test_places
+from tests.contracts import test_channels, test_counting, test_places, test_returns
 from tests.contracts.rigs import RIGS, class_of, rig_of
 
 
@@ -30,7 +30,7 @@ def test_there_is_a_contract_for_every_capability(name: str) -> None:
     # given the contract classes
     held = {
         one.capability
-        for module in (test_channels, test_counting, test_places)
+        for module in (test_channels, test_counting, test_places, test_returns)
         for one in vars(module).values()
         if isinstance(one, type) and hasattr(one, "capability")
     }

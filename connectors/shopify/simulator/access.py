@@ -15,6 +15,7 @@ ALL_SCOPES = (
     "read_merchant_managed_fulfillment_orders", "write_merchant_managed_fulfillment_orders",
     "read_third_party_fulfillment_orders", "write_third_party_fulfillment_orders",
     "read_assigned_fulfillment_orders", "write_assigned_fulfillment_orders",
+    "read_returns", "write_returns",
 )  # fmt: skip
 
 #: Without read_all_orders an app sees only orders this young.
@@ -79,6 +80,32 @@ TYPE_RULES = {
     "FulfillmentHold": Rule(_FULFILLMENT_READ),
     "FulfillmentOrderAssignedLocation": Rule(_FULFILLMENT_READ),
     "Fulfillment": Rule(("read_orders", *_FULFILLMENT_READ)),
+    **{
+        name: Rule(("read_orders",))
+        for name in (
+            "OrderAdjustment",
+            "OrderDisputeSummary",
+            "OrderTransaction",
+            "Refund",
+            "RefundLineItem",
+            "RefundShippingLine",
+            "SuggestedRefund",
+        )
+    },
+    **{
+        name: Rule(("read_returns",))
+        for name in (
+            "ExchangeLineItem",
+            "Return",
+            "ReturnLineItem",
+            "ReturnLineItemType",
+            "ReturnReasonDefinition",
+            "ReverseDelivery",
+            "ReverseFulfillmentOrder",
+            "ReverseFulfillmentOrderLineItem",
+            "SuggestedReturnFinancialOutcome",
+        )
+    },
 }
 #: By field, on top of the type it returns.
 FIELD_RULES = {
@@ -115,6 +142,11 @@ FIELD_RULES = {
             ("inventoryActivate", "activate an inventory item"),
         )
     },
+    ("QueryRoot", "refund"): Rule(("read_orders",)),
+    ("QueryRoot", "return"): Rule(("read_returns",)),
+    # The schema names the pair of scopes of which a mutation needs the one that writes.
+    ("Mutation", "refundCreate"): Rule(("write_orders",)),
+    ("Mutation", "returnProcess"): Rule(("write_returns",)),
     ("Mutation", "orderCancel"): Rule(("write_orders",), "Also: This action cannot be reversed."),
 }  # fmt: skip
 

@@ -11,10 +11,14 @@ from connectors.shopify.simulator.search import fulfillment_status
 from connectors.shopify.simulator.shop import Shop
 from connectors.shopify.simulator.state import (
     QUANTITY_NAMES,
+    ZERO,
     Fulfillment,
     FulfillmentOrder,
+    LineItem,
     Order,
+    Refund,
 )
+from connectors.shopify.simulator.state_returns import Return
 from connectors.simulation import LogEntry
 
 
@@ -55,11 +59,75 @@ def order_entry(order: Order) -> dict[str, Any]:
                 "quantity": line.quantity,
                 "current_quantity": line.current_quantity,
                 "fulfilled_quantity": line.fulfilled_quantity,
+                **_paid_back(order, line),
             }
             for line in order.lines
         ],
         "fulfillment_orders": [_part(part) for part in order.routed],
         "fulfillments": [_fulfillment(one) for one in order.fulfillments],
+        "refunds": [_refund(one) for one in order.refunds],
+        "returns": [_return(one) for one in order.returns],
+    }
+
+
+def _paid_back(order: Order, line: LineItem) -> dict[str, Any]:
+    """What was paid back for a line: how often, for how many units, how much by the lines' worth."""
+    rows = [row for refund in order.refunds for row in refund.lines if row.line_item is line]
+    return {
+        "refunds": len(rows),
+        "refunded_quantity": sum(row.quantity for row in rows),
+        "refunded_amount": str(sum((row.subtotal + row.tax for row in rows), ZERO)),
+    }
+
+
+def _refund(refund: Refund) -> dict[str, Any]:
+    return {
+        "id": refund.id,
+        "made": iso(refund.created_at),
+        "amount": str(refund.amount),
+        "note": refund.note,
+        "return": refund.return_.id if refund.return_ else None,
+        "shipping": str(sum((one.amount + one.tax for one in refund.shipping), ZERO)),
+        "transactions": [str(one.amount) for one in refund.transactions],
+        "lines": [
+            {
+                "line_item": row.line_item.id,
+                "sku": row.line_item.sku,
+                "quantity": row.quantity,
+                "restock": row.restock_type,
+                "amount": str(row.subtotal + row.tax),
+            }
+            for row in refund.lines
+        ],
+    }
+
+
+def _return(return_: Return) -> dict[str, Any]:
+    return {
+        "id": return_.id,
+        "name": return_.name,
+        "status": return_.status,
+        "lines": [
+            {
+                "id": line.id,
+                "line_item": line.line_item.id,
+                "sku": line.line_item.sku,
+                "quantity": line.quantity,
+                "processed": line.processed_quantity,
+                "refunded": line.refunded_quantity,
+            }
+            for line in return_.lines
+        ],
+        "dispositions": [
+            {"type": one.type, "quantity": one.quantity}
+            for reverse in return_.reverse
+            for row in reverse.lines
+            for one in row.dispositions
+        ],
+        "exchange": [
+            {"sku": one.variant_sku, "quantity": one.quantity, "processed": one.processed_quantity}
+            for one in return_.exchange_lines
+        ],
     }
 
 
@@ -133,6 +201,8 @@ def _counts(shop: Shop) -> dict[str, int]:
         "sold_out_refusals": shop.counts["sold out refusals"],
         "oversold_orders": sum(order.oversold > 0 for order in orders),
         "oversold_units": shop.counts["oversold units"],
+        "refunds": len(shop.refunds),
+        "returns": len(shop.returns),
         "late_cancellations": shop.counts["late cancellations"],
         "products": len(shop.products),
         "variants": len(shop.variants),

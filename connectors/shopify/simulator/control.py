@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from connectors.shopify.simulator import bulk, fulfilling, inventory, ordering
+from connectors.shopify.simulator import bulk, control_returns, fulfilling, inventory, ordering
 from connectors.shopify.simulator.books import order_entry
 from connectors.shopify.simulator.refusal import UserErrors
 from connectors.shopify.simulator.shop import Shop
@@ -13,7 +13,7 @@ from connectors.shopify.simulator.state import QUANTITY_NAMES, Fulfillment, Loca
 
 _ORDER_KEYS = {
     "lines", "payment", "test", "address", "email", "phone", "note", "tags", "risk",
-    "billing", "cancel_after",
+    "billing", "cancel_after", "tax", "presentment",
 }  # fmt: skip
 
 
@@ -21,7 +21,8 @@ def act(shop: Shop, wish: Mapping[str, Any]) -> dict[str, Any]:
     """Do what `POST /__sim__/orders` asks. Raises ValueError that says what is wrong with it.
 
     One of: lines (a buyer orders; see ordering.place, and `cancel_after` in seconds), cancel, hide, pay,
-    fulfill (another app ships), unfulfill, edit, each with an order's id or name; set_quantity.
+    fulfill (another app ships), unfulfill, edit, each with an order's id or name; set_quantity; what
+    control_returns.DEEDS has.
     """
     for word, deed in _DEEDS.items():
         if word in wish:
@@ -53,14 +54,14 @@ def _change_of_mind(shop: Shop, order: Order) -> None:
 
 def _hide(shop: Shop, wish: Mapping[str, Any]) -> dict[str, Any]:
     """The search index loses an order: pulls of what changed never show it."""
-    order = _order(shop, wish["hide"])
+    order = shop.order_called(wish["hide"])
     shop.index.lose(order)
     shop.counts["orders hidden"] += 1
     return order_entry(order)
 
 
 def _cancel(shop: Shop, wish: Mapping[str, Any]) -> dict[str, Any]:
-    order = _order(shop, wish["cancel"])
+    order = shop.order_called(wish["cancel"])
     reason = wish.get("reason", "CUSTOMER")
     if reason not in ordering.CANCEL_REASONS:
         raise ValueError(f"reason {reason!r} is none of {ordering.CANCEL_REASONS}")
@@ -75,20 +76,20 @@ def _cancel(shop: Shop, wish: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _pay(shop: Shop, wish: Mapping[str, Any]) -> dict[str, Any]:
-    order = _order(shop, wish["pay"])
+    order = shop.order_called(wish["pay"])
     ordering.pay(shop, order)
     return order_entry(order)
 
 
 def _edit(shop: Shop, wish: Mapping[str, Any]) -> dict[str, Any]:
-    order = _order(shop, wish["edit"])
+    order = shop.order_called(wish["edit"])
     ordering.edit(shop, order, wish["lines"])
     return order_entry(order)
 
 
 def _fulfill(shop: Shop, wish: Mapping[str, Any]) -> dict[str, Any]:
     """Another app ships what is open: all of it, or `lines` [{sku, quantity}]."""
-    order = _order(shop, wish["fulfill"])
+    order = shop.order_called(wish["fulfill"])
     tracking = wish.get("tracking", {"company": "USPS", "number": "9400100000000000000000"})
     try:
         for group in _groups(order, wish.get("lines")):
@@ -99,7 +100,7 @@ def _fulfill(shop: Shop, wish: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unfulfill(shop: Shop, wish: Mapping[str, Any]) -> dict[str, Any]:
-    order = _order(shop, wish["unfulfill"])
+    order = shop.order_called(wish["unfulfill"])
     shipped: list[Fulfillment] = [one for one in order.fulfillments if one.status == "SUCCESS"]
     if not shipped:
         raise ValueError(f"{order.name} has no fulfillment")
@@ -165,13 +166,6 @@ def _free_bulk(shop: Shop, wish: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def _order(shop: Shop, reference: str) -> Order:
-    for order in shop.orders.values():
-        if reference in (order.id, order.name):
-            return order
-    raise ValueError(f"no order {reference!r}")
-
-
 def _location(shop: Shop, reference: str | None) -> Location:
     for location in shop.locations.values():
         if reference is None or reference in (location.id, location.name):
@@ -190,5 +184,6 @@ _DEEDS: dict[str, Callable[[Shop, Mapping[str, Any]], dict[str, Any]]] = {
     "set_quantity": _set_quantity,
     "next_bulk": _next_bulk,
     "free_bulk": _free_bulk,
+    **control_returns.DEEDS,
     "lines": _place,
 }

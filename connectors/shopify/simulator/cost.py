@@ -32,7 +32,7 @@ from graphql import (
 MAX_COST = 1000
 
 #: The total own cost of a field where it is not the type's.
-FIELD_COST = {"Mutation.fulfillmentTrackingInfoUpdate": 50}
+FIELD_COST = {"Mutation.fulfillmentTrackingInfoUpdate": 50, "Mutation.refundCreate": 20}
 MUTATION_COST = 10
 VALUE_TYPES = {"MoneyBag", "MoneyV2", "LocationAddress"}
 

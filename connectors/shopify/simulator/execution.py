@@ -22,7 +22,14 @@ from graphql import (
 )
 from graphql.execution import ExecutionResult, execute
 
-from connectors.shopify.simulator import bulk, reading, reading_orders, reading_stock, writing
+from connectors.shopify.simulator import (
+    bulk,
+    reading,
+    reading_orders,
+    reading_returns,
+    reading_stock,
+    writing,
+)
 from connectors.shopify.simulator.access import (
     FIELD_RULES,
     PROTECTED_FIELDS,
@@ -46,6 +53,7 @@ RESOLVERS = Resolvers(
     {
         **reading.RESOLVERS,
         **reading_orders.RESOLVERS,
+        **reading_returns.RESOLVERS,
         **reading_stock.RESOLVERS,
         **writing.RESOLVERS,
         **bulk.RESOLVERS,

@@ -16,6 +16,7 @@ NEED_A_KEY = frozenset(
         "inventoryAdjustQuantities",
         "inventoryMoveQuantities",
         "inventoryActivate",
+        "refundCreate",
     }
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,6 +11,7 @@ from typing import Any
 from connectors.shopify.simulator import inventory
 from connectors.shopify.simulator.shop import Shop
 from connectors.shopify.simulator.state import (
+    ZERO,
     FulfillmentOrder,
     FulfillmentOrderLine,
     LineItem,
@@ -47,14 +48,16 @@ class Wanted:
 
     variant: Variant
     quantity: int
+    discount: Decimal = ZERO
 
 
 def place(shop: Shop, spec: Mapping[str, Any]) -> Order:
     """A buyer orders.
 
-    `spec`: lines [{sku | variant, quantity}], payment, test, address (fields over the default one;
-    None: none), billing (the same; left out: as address), email, note, tags, risk. Raises ValueError; "sold out" where a variant with policy
-    DENY has too few.
+    `spec`: lines [{sku | variant, quantity, discount (off the whole line)}], payment, test, address
+    (fields over the default one; None: none), billing (the same; left out: as address), email,
+    note, tags, risk, tax (a rate: "0.08"), presentment {currency, rate}. Raises ValueError; "sold
+    out" where a variant with policy DENY has too few.
     """
     wanted = [_wanted(shop, line) for line in spec["lines"]]
     if not wanted:
@@ -69,9 +72,9 @@ def place(shop: Shop, spec: Mapping[str, Any]) -> Order:
     order.oversold = short
     shop.counts["oversold units"] += short
     for each in wanted:
-        order.lines.append(_line(shop, order, each))
+        add_line(shop, order, each)
     _take_payment(shop, order)
-    _route(shop, order)
+    route(shop, order, order.lines)
     shop.touch(order)
     return order
 
@@ -82,7 +85,7 @@ def pay(shop: Shop, order: Order) -> None:
         raise ValueError(f"{order.name} is {order.financial_status}")
     kind = "CAPTURE" if order.financial_status == "AUTHORIZED" else "SALE"
     order.financial_status = "PAID"
-    _add_transaction(shop, order, kind, order.current_total)
+    add_transaction(shop, order, kind, order.current_total)
     shop.touch(order)
 
 
@@ -98,7 +101,7 @@ def edit(shop: Shop, order: Order, lines: list[Mapping[str, Any]]) -> None:
         if not 0 <= drop <= line.unfulfilled_quantity:
             raise ValueError(f"{line.sku}: only unfulfilled units can be removed")
         line.current_quantity -= drop
-        _withdraw(shop, order, line, drop)
+        withdraw(shop, order, line, drop)
     order.edited = True
     shop.touch(order)
 
@@ -120,9 +123,23 @@ def cancel(
     if problem:
         raise ValueError(problem)
     places = {part.location.id: part.location for part in order.open_parts}
+    homes = {
+        line.id: _home_of(order, line) or next(iter(places.values()), None) for line in order.lines
+    }
     returned = [
-        (line, line.current_quantity, _home_of(order, line) or next(iter(places.values()), None))
+        RefundLine(
+            shop.new_id("RefundLineItem"),
+            line_item=line,
+            quantity=line.current_quantity,
+            restock_type="CANCEL" if restock else "NO_RESTOCK",
+            restocked=restock,
+            location=homes[line.id] if restock else None,
+            subtotal=goods,
+            tax=tax,
+        )
         for line in order.lines
+        if line.current_quantity
+        for goods, tax in [line.worth(line.current_quantity)]
     ]
     for part in list(order.open_parts):
         for held in part.lines:
@@ -136,7 +153,7 @@ def cancel(
     order.cancelled_at = order.closed_at = now
     order.cancel_reason, order.staff_note = reason, staff_note
     if refund and order.received > order.refunded:
-        _refund(shop, order, returned, restock=restock)
+        _refund(shop, order, returned)
     elif not order.received:
         order.financial_status = "VOIDED"
     shop.touch(order)
@@ -228,7 +245,7 @@ def _wanted(shop: Shop, line: Mapping[str, Any]) -> Wanted:
         found = shop.variants_with(line["sku"])
     if not found:
         raise ValueError(f"no variant {line.get('variant') or line.get('sku')!r}")
-    return Wanted(found[0], quantity)
+    return Wanted(found[0], quantity, Decimal(line.get("discount", 0)))
 
 
 def _units_short(wanted: list[Wanted]) -> int:
@@ -269,7 +286,11 @@ def _open_order(shop: Shop, spec: Mapping[str, Any], payment: str) -> Order:
         note=spec.get("note"),
         tags=list(spec.get("tags", [])),
         risk_recommendation=spec.get("risk", "ACCEPT"),
+        tax_rate=Decimal(spec.get("tax", 0)),
     )
+    if "presentment" in spec:
+        order.presentment_currency_code = spec["presentment"]["currency"]
+        order.rate = Decimal(spec["presentment"]["rate"])
     for one in (order.shipping_address, order.billing_address):
         if one is not None:
             one["id"] = shop.new_id("MailingAddress")
@@ -284,7 +305,8 @@ def _billing(spec: Mapping[str, Any], address: Mapping[str, Any] | None) -> dict
     return None if told is None else {**BUYER, **told}
 
 
-def _line(shop: Shop, order: Order, wanted: Wanted) -> LineItem:
+def add_line(shop: Shop, order: Order, wanted: Wanted) -> LineItem:
+    """A line more of an order; nothing is promised for it yet."""
     variant = wanted.variant
     line = LineItem(
         shop.new_id("LineItem"),
@@ -297,46 +319,49 @@ def _line(shop: Shop, order: Order, wanted: Wanted) -> LineItem:
         sku=variant.sku,
         requires_shipping=variant.inventory_item.requires_shipping,
         is_gift_card=variant.is_gift_card,
+        discount=wanted.discount,
+        tax_rate=order.tax_rate,
     )
     shop.others[line.id] = line
+    order.lines.append(line)
     return line
 
 
 def _take_payment(shop: Shop, order: Order) -> None:
     kind = {"PAID": "SALE", "AUTHORIZED": "AUTHORIZATION"}.get(order.financial_status)
     if kind:
-        _add_transaction(shop, order, kind, order.total)
+        add_transaction(shop, order, kind, order.total)
 
 
-def _add_transaction(
+def add_transaction(
     shop: Shop, order: Order, kind: str, amount: Decimal, *, parent: Transaction | None = None
 ) -> Transaction:
     made = Transaction(
-        shop.new_id("OrderTransaction"), kind, amount, shop.now(), parent_transaction=parent
+        shop.new_id("OrderTransaction"), order, kind, amount, shop.now(), parent_transaction=parent
     )
     order.transactions.append(made)
     return made
 
 
-def _route(shop: Shop, order: Order) -> None:
-    """Assign each line to locations by stock, and promise the units there.
+def route(shop: Shop, order: Order, lines: Sequence[LineItem]) -> None:
+    """Assign lines to locations by stock, and promise the units there.
 
     One location for all where there is one (Shopify's default rule, fewest parcels), else per
     line; units that no location has go to the first that stocks the item.
     """
     groups: dict[tuple[str, str], list[tuple[LineItem, int]]] = {}
-    together = _place_for_all(shop, order)
-    for line in order.lines:
+    together = _place_for_all(shop, lines)
+    for line in lines:
         method = "SHIPPING" if line.requires_shipping else "NONE"
         for location, quantity in _split(shop, line, together):
             groups.setdefault((location.id, method), []).append((line, quantity))
             inventory.commit(shop, line, location, quantity)
-    for (location_id, method), lines in groups.items():
+    for (location_id, method), units in groups.items():
         new_part(
             shop,
             order,
             location=shop.locations[location_id],
-            lines=lines,
+            lines=units,
             method=method,
             at=shop.now(),
         )
@@ -354,9 +379,9 @@ def _places(shop: Shop, variant: Variant) -> list[Location]:
     return places
 
 
-def _place_for_all(shop: Shop, order: Order) -> Location | None:
+def _place_for_all(shop: Shop, lines: Sequence[LineItem]) -> Location | None:
     needed: dict[str, int] = {}
-    for line in order.lines:
+    for line in lines:
         needed[line.variant.id] = needed.get(line.variant.id, 0) + line.quantity
     for location in shop.locations.values():
         if all(
@@ -392,7 +417,9 @@ def _split(shop: Shop, line: LineItem, together: Location | None) -> list[tuple[
     return [(shop.locations[key], quantity) for key, quantity in parts.items()]
 
 
-def _withdraw(shop: Shop, order: Order, line: LineItem, quantity: int) -> None:
+def withdraw(
+    shop: Shop, order: Order, line: LineItem, quantity: int, *, restock: bool = True
+) -> None:
     """Take units of a line out of its open fulfillment orders."""
     for part in list(order.open_parts):
         for held in part.lines:
@@ -403,7 +430,7 @@ def _withdraw(shop: Shop, order: Order, line: LineItem, quantity: int) -> None:
             held.total_quantity -= take
             quantity -= take
             part.updated_at = shop.now()
-            inventory.uncommit(shop, line, part.location, take, restock=True)
+            inventory.uncommit(shop, line, part.location, take, restock=restock)
         if part.open_quantity == 0:
             part.status = "CLOSED"
 
@@ -415,29 +442,20 @@ def _home_of(order: Order, line: LineItem) -> Location | None:
     return None
 
 
-def _refund(
-    shop: Shop,
-    order: Order,
-    returned: list[tuple[LineItem, int, Location | None]],
-    *,
-    restock: bool,
-) -> None:
+def _refund(shop: Shop, order: Order, lines: list[RefundLine]) -> None:
+    """Pay back all that is left, by every way it came."""
     amount = order.received - order.refunded
-    parent = next(t for t in order.transactions if t.kind in ("SALE", "CAPTURE"))
-    paid_back = _add_transaction(shop, order, "REFUND", amount, parent=parent)
-    lines = [
-        RefundLine(
-            shop.new_id("RefundLineItem"),
-            line_item=line,
-            quantity=quantity,
-            restock_type="CANCEL" if restock else "NO_RESTOCK",
-            restocked=restock,
-            location=location if restock else None,
-        )
-        for line, quantity, location in returned
-        if quantity
+    paid_back = [
+        add_transaction(shop, order, "REFUND", paid.left, parent=paid)
+        for paid in payments(order)
+        if paid.left
     ]
-    order.refunds.append(
-        Refund(shop.new_id("Refund"), order, shop.now(), amount, lines, [paid_back])
-    )
+    made = Refund(shop.new_id("Refund"), order, shop.now(), amount, lines, paid_back)
+    order.refunds.append(made)
+    shop.refunds[made.id] = made
     order.financial_status = "REFUNDED"
+
+
+def payments(order: Order) -> list[Transaction]:
+    """Money that was received, oldest first."""
+    return [t for t in order.transactions if t.kind in ("SALE", "CAPTURE")]

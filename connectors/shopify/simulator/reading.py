@@ -165,6 +165,8 @@ for _root, _drawer, _kind in (
     ("inventoryLevel", "levels", "InventoryLevel"),
     ("fulfillmentOrder", "fulfillment_orders", "FulfillmentOrder"),
     ("fulfillment", "fulfillments", "Fulfillment"),
+    ("refund", "refunds", "Refund"),
+    ("return", "returns", "Return"),
 ):
     RESOLVERS["QueryRoot", _root] = _by_id(_drawer, _kind)
 

@@ -1,4 +1,4 @@
-"""Resolvers of orders, fulfillment orders, fulfillments and refunds."""
+"""Resolvers of orders, fulfillment orders and fulfillments."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ from connectors.shopify.simulator.resolving import (
 )
 from connectors.shopify.simulator.search import fulfillment_status
 from connectors.shopify.simulator.state import (
+    ZERO,
     Fulfillment,
     FulfillmentOrder,
     Location,
     Order,
-    Refund,
-    money_bag,
 )
 
 RESOLVERS = Resolvers()
@@ -44,11 +43,6 @@ def _of_order(order: Order, call: Call, arguments: dict[str, Any]) -> Any:
 def _listed(order: Order, call: Call, arguments: dict[str, Any]) -> Any:
     rows = getattr(order, call.info.field_name)
     return rows[: arguments["first"]] if arguments.get("first") is not None else rows
-
-
-@reads("Order", "returns")
-def _returns(order: Order, call: Call, arguments: dict[str, Any]) -> Any:
-    return page([], arguments, key=by_id_alone, bound_to="returns")
 
 
 @reads("Order", "displayFulfillmentStatus")
@@ -77,19 +71,23 @@ _ORDER_FIELDS: dict[str, Callable[[Order], Any]] = {
         "code": "Standard",
         "source": "shopify",
         "carrierIdentifier": None,
-        "originalPriceSet": money_bag(order.shipping_price),
+        "originalPriceSet": order.bag(order.shipping_price),
     },
-    "currentTotalPriceSet": lambda order: money_bag(order.current_total),
-    "currentSubtotalPriceSet": lambda order: money_bag(order.current_subtotal),
-    "currentTotalTaxSet": lambda order: money_bag(order.total * 0),
-    "subtotalPriceSet": lambda order: money_bag(order.subtotal),
-    "totalPriceSet": lambda order: money_bag(order.total),
-    "totalTaxSet": lambda order: money_bag(order.total * 0),
-    "totalDiscountsSet": lambda order: money_bag(order.total * 0),
-    "totalShippingPriceSet": lambda order: money_bag(order.shipping_price),
-    "totalRefundedSet": lambda order: money_bag(order.refunded),
-    "totalOutstandingSet": lambda order: money_bag(
-        max(order.total * 0, order.current_total - order.received + order.refunded)
+    "currentTotalPriceSet": lambda order: order.bag(order.current_total),
+    "currentSubtotalPriceSet": lambda order: order.bag(order.current_subtotal),
+    "currentTotalTaxSet": lambda order: order.bag(order.current_tax),
+    "subtotalPriceSet": lambda order: order.bag(order.subtotal),
+    "totalPriceSet": lambda order: order.bag(order.total),
+    "totalTaxSet": lambda order: order.bag(order.tax),
+    "totalDiscountsSet": lambda order: order.bag(
+        sum((line.discount for line in order.lines), ZERO)
+    ),
+    "totalShippingPriceSet": lambda order: order.bag(order.shipping_price),
+    "totalRefundedSet": lambda order: order.bag(order.refunded),
+    "totalReceivedSet": lambda order: order.bag(order.received),
+    "netPaymentSet": lambda order: order.bag(order.received - order.refunded),
+    "totalOutstandingSet": lambda order: order.bag(
+        max(ZERO, order.current_total - order.received + order.refunded)
     ),
 }
 
@@ -112,21 +110,6 @@ def _full_name(address: dict[str, Any], call: Call, arguments: dict[str, Any]) -
 def _formatted(address: dict[str, Any], call: Call, arguments: dict[str, Any]) -> Any:
     names = ("address1", "address2", "city", "province", "zip", "country")
     return [address[name] for name in names if address.get(name)]
-
-
-@reads("Refund", "return")
-def _return(refund: Refund, call: Call, arguments: dict[str, Any]) -> Any:
-    return refund.return_
-
-
-@reads("Refund", "refundLineItems")
-def _refund_lines(refund: Refund, call: Call, arguments: dict[str, Any]) -> Any:
-    return {"nodes": refund.lines[: arguments.get("first")]}
-
-
-@reads("Refund", "transactions")
-def _refund_transactions(refund: Refund, call: Call, arguments: dict[str, Any]) -> Any:
-    return {"nodes": refund.transactions[: arguments.get("first")]}
 
 
 @reads("FulfillmentOrder", "lineItems")

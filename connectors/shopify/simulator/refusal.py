@@ -14,9 +14,11 @@ SCOPES_PAGE = "https://shopify.dev/api/usage/access-scopes"
 class UserErrors(Exception):
     """The mutation does nothing and answers these userErrors."""
 
-    def __init__(self, errors: Sequence[dict[str, Any]]) -> None:
+    def __init__(self, errors: Sequence[dict[str, Any]], **shown: Any) -> None:
+        """`shown`: what the payload says besides."""
         super().__init__("; ".join(error["message"] for error in errors))
         self.errors = list(errors)
+        self.shown = shown
 
 
 def user_error(

@@ -25,8 +25,10 @@ from connectors.shopify.simulator.state import (
     Location,
     Order,
     Product,
+    Refund,
     Variant,
 )
+from connectors.shopify.simulator.state_returns import Return, ReturnLine, ReverseShipping
 
 #: What `node(id:)` calls a record.
 TYPE_NAMES: dict[type, str] = {
@@ -41,6 +43,10 @@ TYPE_NAMES: dict[type, str] = {
     FulfillmentOrderLine: "FulfillmentOrderLineItem",
     Fulfillment: "Fulfillment",
     FulfillmentLine: "FulfillmentLineItem",
+    Refund: "Refund",
+    Return: "Return",
+    ReturnLine: "ReturnLineItem",
+    ReverseShipping: "ReverseDeliveryShippingDeliverable",
     inventory.AdjustmentGroup: "InventoryAdjustmentGroup",
 }
 #: On 2026-11-23. An older version falls forward to the first of them.

@@ -47,7 +47,8 @@ class ShopifySimulator(HttpSimulator):
     `bucket`: (maximum, restore per second) of the cost throttle. `index_lag`: seconds until a
     changed order or product is found by a search. `job_seconds`: how long a cancellation takes.
     All seconds are the clock's. `protected_data`: the app is approved for buyers' names and
-    addresses; else they are null with an error each.
+    addresses; else they are null with an error each. `return_notes`: the note of a processed return
+    becomes its refund's.
     """
 
     kind = "shopify"
@@ -78,6 +79,7 @@ class ShopifySimulator(HttpSimulator):
         plan: str = "Basic",
         protected_data: bool = True,
         bulk_delay: tuple[float, float] = (5.0, 60.0),
+        return_notes: bool = True,
     ) -> None:
         super().__init__(clock=clock, seed=seed)
         self.shop = Shop(
@@ -87,6 +89,7 @@ class ShopifySimulator(HttpSimulator):
             plan=plan,
             index_lag=index_lag,
             job_seconds=job_seconds,
+            return_notes=return_notes,
         )
         self.gate = Gate(
             self.shop,

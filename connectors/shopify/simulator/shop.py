@@ -22,9 +22,11 @@ from connectors.shopify.simulator.state import (
     Order,
     Product,
     Record,
+    Refund,
     Variant,
     gid,
 )
+from connectors.shopify.simulator.state_returns import Return
 from core.ports import Clock
 
 R = TypeVar("R", bound=Record)
@@ -53,8 +55,11 @@ class Shop:
         plan: str = "Basic",
         index_lag: float = 0.0,
         job_seconds: float = 1.0,
+        return_notes: bool = True,
     ) -> None:
         self.clock = clock
+        #: whether the note of returnProcess becomes its refund's; nobody recorded it
+        self.return_notes = return_notes
         self.name = name
         self.plan = plan
         #: how long an asynchronous job takes, in seconds of the clock
@@ -70,6 +75,8 @@ class Shop:
         self.orders: dict[str, Order] = {}
         self.fulfillment_orders: dict[str, FulfillmentOrder] = {}
         self.fulfillments: dict[str, Fulfillment] = {}
+        self.refunds: dict[str, Refund] = {}
+        self.returns: dict[str, Return] = {}
         #: staged files and bulk operations; bulk.Bulk, set by the server
         self.bulk: Any = None
         self.jobs: dict[str, dict[str, Any]] = {}
@@ -222,6 +229,13 @@ class Shop:
             self.levels[found.id] = found
         return found
 
+    def order_called(self, reference: str) -> Order:
+        """By its id or its name. Raises ValueError."""
+        for order in self.orders.values():
+            if reference in (order.id, order.name):
+                return order
+        raise ValueError(f"no order {reference!r}")
+
     def variants_with(self, sku: str) -> list[Variant]:
         return [variant for variant in self.variants.values() if variant.sku == sku]
 
@@ -236,6 +250,8 @@ class Shop:
             self.locations,
             self.fulfillment_orders,
             self.fulfillments,
+            self.refunds,
+            self.returns,
             self.others,
         ):
             if identity in drawer:

@@ -2,7 +2,7 @@
 
 A field of the GraphQL API is read from the attribute of the same name (`updatedAt` from
 `updated_at`); what a record derives is a property. Rules live in inventory.py, ordering.py and
-fulfilling.py.
+fulfilling.py, those of money paid back in paying_back.py and returning.py.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from connectors.shopify.simulator.state_returns import Dispute, Return
 
 #: The states that make up `on_hand`.
 STOCKED = ("available", "committed", "damaged", "quality_control", "reserved", "safety_stock")
@@ -19,6 +22,7 @@ STOCKED = ("available", "committed", "damaged", "quality_control", "reserved", "
 QUANTITY_NAMES = (*STOCKED, "incoming", "on_hand")
 
 ZERO = Decimal(0)
+CENT = Decimal("0.01")
 
 
 def gid(kind: str, number: int) -> str:
@@ -30,10 +34,10 @@ def number_of(identity: str) -> int:
     return int(identity.rsplit("/", 1)[1].partition("?")[0])
 
 
-def money_bag(amount: Decimal) -> dict[str, Any]:
-    """A MoneyBag: this shop sells in its own currency only."""
-    money = {"amount": amount, "currencyCode": "USD"}
-    return {"shopMoney": money, "presentmentMoney": money}
+def share(total: Decimal, units: int, *, of: int, after: int) -> Decimal:
+    """What `units` of a total for `of` units come to, `after` others: all of them make the total."""
+    upto = [(total * count / of).quantize(CENT) for count in (after, after + units)]
+    return upto[1] - upto[0]
 
 
 @dataclass(eq=False)
@@ -189,10 +193,31 @@ class LineItem(Record):
     sku: str | None
     requires_shipping: bool
     is_gift_card: bool
+    #: taken off for all its units, discounts of the whole order included
+    discount: Decimal = ZERO
+    #: 0.08: 8 % on top of what is paid for the goods
+    tax_rate: Decimal = ZERO
 
     @property
     def name(self) -> str:
         return self.title
+
+    @property
+    def goods(self) -> Decimal:
+        """What all its units were sold for, tax not counted."""
+        return self.unit_price * self.quantity - self.discount
+
+    @property
+    def tax(self) -> Decimal:
+        return (self.goods * self.tax_rate).quantize(CENT)
+
+    def worth(self, units: int, *, after: int | None = None) -> tuple[Decimal, Decimal]:
+        """(goods, tax) of units that leave the order now, or `after` others of the line."""
+        gone = self.quantity - self.current_quantity if after is None else after
+        return (
+            share(self.goods, units, of=self.quantity, after=gone),
+            share(self.tax, units, of=self.quantity, after=gone),
+        )
 
     @property
     def vendor(self) -> str:
@@ -218,7 +243,9 @@ class LineItem(Record):
 
     @property
     def unfulfilled_quantity(self) -> int:
-        return max(0, self.current_quantity - self.fulfilled_quantity)
+        """Still to ship. Units that were shipped and came back are not: they left once."""
+        parts = (held for part in self.order.routed for held in part.lines)
+        return sum(held.remaining_quantity for held in parts if held.line_item is self)
 
     @property
     def non_fulfillable_quantity(self) -> int:
@@ -234,11 +261,11 @@ class LineItem(Record):
 
     @property
     def original_unit_price_set(self) -> dict[str, Any]:
-        return money_bag(self.unit_price)
+        return self.order.bag(self.unit_price)
 
     @property
     def discounted_unit_price_after_all_discounts_set(self) -> dict[str, Any]:
-        return money_bag(self.unit_price)
+        return self.order.bag(self.goods / self.quantity)
 
 
 @dataclass(eq=False)
@@ -376,6 +403,7 @@ class Fulfillment(Record):
 
 @dataclass(eq=False)
 class Transaction(Record):
+    order: Order
     kind: str
     amount: Decimal
     created_at: datetime
@@ -385,21 +413,69 @@ class Transaction(Record):
 
     @property
     def amount_set(self) -> dict[str, Any]:
-        return money_bag(self.amount)
+        return self.order.bag(self.amount)
+
+    @property
+    def left(self) -> Decimal:
+        """Of a payment: what was not paid back of it yet."""
+        back = (t.amount for t in self.order.transactions if t.parent_transaction is self)
+        return self.amount - sum(back, ZERO)
 
 
 @dataclass(eq=False)
-class RefundLine:
-    id: str
+class RefundLine(Record):
     line_item: LineItem
     quantity: int
     restock_type: str
     restocked: bool
     location: Location | None
+    #: goods, tax not counted
+    subtotal: Decimal
+    tax: Decimal
+
+    @property
+    def price_set(self) -> dict[str, Any]:
+        return self.line_item.order.bag(self.line_item.unit_price)
 
     @property
     def subtotal_set(self) -> dict[str, Any]:
-        return money_bag(self.line_item.unit_price * self.quantity)
+        return self.line_item.order.bag(self.subtotal)
+
+    @property
+    def total_tax_set(self) -> dict[str, Any]:
+        return self.line_item.order.bag(self.tax)
+
+
+@dataclass(eq=False)
+class RefundShipping(Record):
+    order: Order
+    amount: Decimal
+    tax: Decimal
+
+    @property
+    def subtotal_amount_set(self) -> dict[str, Any]:
+        return self.order.bag(self.amount)
+
+    @property
+    def tax_amount_set(self) -> dict[str, Any]:
+        return self.order.bag(self.tax)
+
+
+@dataclass(eq=False)
+class Adjustment(Record):
+    """The difference between what was paid back and what its lines come to."""
+
+    order: Order
+    amount: Decimal
+    reason: str = "REFUND_DISCREPANCY"
+
+    @property
+    def amount_set(self) -> dict[str, Any]:
+        return self.order.bag(self.amount)
+
+    @property
+    def tax_amount_set(self) -> dict[str, Any]:
+        return self.order.bag(ZERO)
 
 
 @dataclass(eq=False)
@@ -410,8 +486,9 @@ class Refund(Record):
     lines: list[RefundLine]
     transactions: list[Transaction]
     note: str | None = None
-
-    return_ = None
+    return_: Return | None = None
+    shipping: list[RefundShipping] = field(default_factory=list)
+    adjustments: list[Adjustment] = field(default_factory=list)
 
     @property
     def updated_at(self) -> datetime:
@@ -423,7 +500,7 @@ class Refund(Record):
 
     @property
     def total_refunded_set(self) -> dict[str, Any]:
-        return money_bag(self.amount)
+        return self.order.bag(self.amount)
 
 
 @dataclass(eq=False)
@@ -455,15 +532,38 @@ class Order(Record):
     edited: bool = False
     #: units sold beyond what was available (policy CONTINUE)
     oversold: int = 0
+    #: on shipping; lines have their own
+    tax_rate: Decimal = ZERO
+    returns: list[Return] = field(default_factory=list)
+    disputes: list[Dispute] = field(default_factory=list)
+    #: what the buyer saw and paid in, and how much of it is one unit of the shop's currency
+    presentment_currency_code: str = "USD"
+    rate: Decimal = Decimal(1)
 
     confirmed = True
     currency_code = "USD"
-    presentment_currency_code = "USD"
     po_number = None
     source_name = "web"
     source_identifier = None
     taxes_included = False
-    return_status = "NO_RETURN"
+
+    def bag(self, amount: Decimal) -> dict[str, Any]:
+        """A MoneyBag: `amount` in the shop's currency, and what the buyer saw of it."""
+        currency = self.presentment_currency_code
+        paid = amount if currency == self.currency_code else (amount * self.rate).quantize(CENT)
+        return {
+            "shopMoney": {"amount": amount, "currencyCode": self.currency_code},
+            "presentmentMoney": {"amount": paid, "currencyCode": currency},
+        }
+
+    @property
+    def return_status(self) -> str:
+        """As observed 2026-04: declined and canceled returns do not count."""
+        statuses = {one.status for one in self.returns}
+        for status, shown in _RETURN_STATUS:
+            if status in statuses:
+                return shown
+        return "NO_RETURN"
 
     @property
     def name(self) -> str:
@@ -483,21 +583,42 @@ class Order(Record):
 
     @property
     def subtotal(self) -> Decimal:
-        return sum((line.unit_price * line.quantity for line in self.lines), ZERO)
+        return sum((line.goods for line in self.lines), ZERO)
 
     @property
     def current_subtotal(self) -> Decimal:
-        return sum((line.unit_price * line.current_quantity for line in self.lines), ZERO)
+        return sum((line.worth(line.current_quantity)[0] for line in self.lines), ZERO)
+
+    @property
+    def shipping_tax(self) -> Decimal:
+        return (self.shipping_price * self.tax_rate).quantize(CENT)
+
+    @property
+    def tax(self) -> Decimal:
+        return sum((line.tax for line in self.lines), self.shipping_tax)
+
+    @property
+    def current_tax(self) -> Decimal:
+        taxes = (line.worth(line.current_quantity)[1] for line in self.lines)
+        return sum(taxes, self.shipping_tax - sum(self._shipping_back("tax"), ZERO))
+
+    @property
+    def shipping_left(self) -> Decimal:
+        """Of the price of shipping: what was not paid back yet. Tax is not counted."""
+        return self.shipping_price - sum(self._shipping_back("amount"), ZERO)
 
     @property
     def total(self) -> Decimal:
-        return self.subtotal + self.shipping_price
+        return self.subtotal + self.shipping_price + self.tax
 
     @property
     def current_total(self) -> Decimal:
         if self.cancelled_at is not None:
             return ZERO
-        return self.current_subtotal + self.shipping_price
+        return self.current_subtotal + self.shipping_left + self.current_tax
+
+    def _shipping_back(self, name: str) -> Iterator[Decimal]:
+        return (getattr(one, name) for refund in self.refunds for one in refund.shipping)
 
     @property
     def received(self) -> Decimal:
@@ -509,3 +630,10 @@ class Order(Record):
 
     def _sum_of(self, *kinds: str) -> Decimal:
         return sum((t.amount for t in self.transactions if t.kind in kinds), ZERO)
+
+
+_RETURN_STATUS = (
+    ("OPEN", "IN_PROGRESS"),
+    ("REQUESTED", "RETURN_REQUESTED"),
+    ("CLOSED", "RETURNED"),
+)

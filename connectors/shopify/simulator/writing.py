@@ -7,7 +7,13 @@ from typing import Any
 
 from graphql import FieldNode, value_from_ast_untyped
 
-from connectors.shopify.simulator import fulfilling, inventory_writing, ordering
+from connectors.shopify.simulator import (
+    fulfilling,
+    inventory_writing,
+    ordering,
+    paying_back,
+    returning,
+)
 from connectors.shopify.simulator.access import Rule
 from connectors.shopify.simulator.call import Call
 from connectors.shopify.simulator.idempotency import (
@@ -17,7 +23,7 @@ from connectors.shopify.simulator.idempotency import (
 )
 from connectors.shopify.simulator.refusal import UserErrors, refuse, top_level, user_error
 from connectors.shopify.simulator.resolving import Resolvers, checked_id, may_see
-from connectors.shopify.simulator.state import FulfillmentOrder, Order, Product
+from connectors.shopify.simulator.state import ZERO, FulfillmentOrder, Order, Product, Refund
 
 RESOLVERS = Resolvers()
 
@@ -76,7 +82,8 @@ def _answered(work: Mutation, call: Call, arguments: dict[str, Any]) -> Payload:
         return {"userErrors": [], **work(call, arguments)}
     except UserErrors as refusal:
         # orderCancel shows its errors in two lists; the other payloads have no such field
-        return {"userErrors": refusal.errors, "orderCancelUserErrors": refusal.errors}
+        errors = refusal.errors
+        return {"userErrors": errors, "orderCancelUserErrors": errors, **refusal.shown}
 
 
 # -- inventory
@@ -281,6 +288,57 @@ def _cancel_order(call: Call, arguments: dict[str, Any]) -> Payload:
     )
     call.wrote(order.id)
     return {"job": job, "orderCancelUserErrors": []}
+
+
+# -- money back
+
+
+@mutation("refundCreate")
+def _refund(call: Call, arguments: dict[str, Any]) -> Payload:
+    wish = arguments["input"]
+    order = call.shop.orders.get(wish["orderId"])
+    if order is None:
+        raise refuse("Order does not exist", field=["orderId"])
+    try:
+        made = _refunded(call, order, wish)
+    except UserErrors as refusal:
+        # Its order is shown all the same (recorded).
+        raise UserErrors(refusal.errors, order=order) from refusal
+    call.wrote(order.id, made.id)
+    return {"refund": made, "order": order}
+
+
+def _refunded(call: Call, order: Order, wish: dict[str, Any]) -> Refund:
+    foreign = order.presentment_currency_code != order.currency_code
+    if foreign and wish.get("currency") != order.presentment_currency_code:
+        # The schema says that it is required; its words were not recorded.
+        raise refuse("Currency must be the currency that the buyer paid in", field=["currency"])
+    units = paying_back.units_of(call.shop, order, wish.get("refundLineItems") or [])
+    payments = paying_back.payments_of(order, wish.get("transactions") or [])
+    paying_back.refuse_too_much(order, payments)
+    told = wish.get("shipping") or {}
+    amount = order.shipping_left if told.get("fullRefund") else ZERO
+    if told.get("amount") is not None:
+        amount = paying_back.in_shop_money(order, told["amount"])
+    return paying_back.make(
+        call.shop,
+        order,
+        units=units,
+        payments=payments,
+        shipping=paying_back.shipping_of(order, amount),
+        note=wish.get("note"),
+    )
+
+
+@mutation("returnProcess")
+def _process(call: Call, arguments: dict[str, Any]) -> Payload:
+    wish = arguments["input"]
+    found = call.shop.returns.get(wish["returnId"])
+    if found is None:
+        raise refuse("Return not found.", field=["input", "returnId"], code="NOT_FOUND")
+    returning.process(call.shop, found, wish)
+    call.wrote(found.order.id, found.id)
+    return {"return": found}
 
 
 @mutation("tagsAdd")

@@ -38,8 +38,13 @@ OURS = load_schema()
 OWN = sorted(
     name for name in OURS.type_map if not name.startswith("__") and name not in ("ID", "String")
 )
-#: The schema does not say what these need; the documentation of locations and fulfillments does.
-UNSTATED = {("QueryRoot", "locations"), ("Mutation", "fulfillmentCancel")}
+#: The schema does not say what these need; the documentation of locations and fulfillments does. For
+#: refundCreate it says "orders": the pair of scopes, of which a mutation needs the one that writes.
+UNSTATED = {
+    ("QueryRoot", "locations"),
+    ("Mutation", "fulfillmentCancel"),
+    ("Mutation", "refundCreate"),
+}
 #: Stated on the field, and the same as (or wider than) what its type needs anyway.
 LOOSER = {
     ("QueryRoot", "fulfillment"),

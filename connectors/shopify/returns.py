@@ -1,0 +1,103 @@
+"""Returns and refunds of one shop, order by order, one bad one not stopping the others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from connectors.shopify import documents, mapping, mapping_returns
+from connectors.shopify.client import Client
+from connectors.shopify.values import Unreadable
+from connectors.shopify.walks import Node, Read, reject_of, rest_of
+from core.model.catalog import ChannelId
+from core.model.returns import Refund, Return
+from core.ports import Reject
+
+
+class ReturnReader:
+    """What a page of orders tells of what comes back and what was paid back.
+
+    A chargeback is no refund here: an order says that there is a dispute and how it stands, but
+    not how much was taken. Amounts stand with the payment account, which needs a permission of
+    its own (read_shopify_payments_disputes) and is there for one payment provider only.
+    """
+
+    def __init__(self, client: Client, *, channel: ChannelId) -> None:
+        self._client = client
+        self._channel = channel
+
+    def page(
+        self, data: Mapping[str, Any], nodes: Sequence[Node], broken: frozenset[int]
+    ) -> Read[Return | Refund]:
+        items: list[Return | Refund] = []
+        rejects: list[Reject] = []
+        raw: list[tuple[str, str]] = []
+        for position, node in enumerate(nodes):
+            try:
+                if position in broken or node is None:
+                    raise Unreadable("Shopify could not read all of it")
+                parts = list(self._parts(node))
+            except Unreadable as problem:
+                rejects.append(reject_of("return", node, str(problem)))
+                continue
+            for kind, part, read in parts:
+                try:
+                    item, record = read(part)
+                except Unreadable as problem:
+                    rejects.append(reject_of(kind, part, str(problem)))
+                    continue
+                items.append(item)
+                raw.append((item.remote_id, json.dumps(record, ensure_ascii=False)))
+        return Read(tuple(items), tuple(rejects), tuple(raw))
+
+    def _parts(self, node: Node) -> Iterator[tuple[str, Node, Callable[[Node], _Found]]]:
+        """Each return and refund of an order, with what reads it."""
+        try:
+            order, taxed = mapping.order_number(node["id"]), bool(node["taxesIncluded"])
+            returns = rest_of(
+                self._client,
+                documents.ORDER_RETURNS,
+                parent_id=node["id"],
+                path=("order", "returns"),
+                first=node["returns"],
+            )
+            refunds = node["refunds"]
+        except (KeyError, TypeError):
+            raise Unreadable("a field is missing or of another kind") from None
+        for one in returns:
+            yield "return", one, lambda told: self._return(told, order)
+        for one in refunds:
+            yield "refund", one, lambda told: self._refund(told, order, taxed)
+
+    def _return(self, node: Node, order: str) -> _Found:
+        lines = self._rest(documents.RETURN_LINES, node, ("return", "returnLineItems"))
+        exchanges = self._rest(documents.RETURN_EXCHANGES, node, ("return", "exchangeLineItems"))
+        made = mapping_returns.return_(
+            node, channel=self._channel, order=order, lines=lines, exchanges=exchanges
+        )
+        whole = {
+            **node,
+            "returnLineItems": {"nodes": lines},
+            "exchangeLineItems": {"nodes": exchanges},
+        }
+        return made, whole
+
+    def _refund(self, node: Node, order: str, tax_included: bool) -> _Found:
+        lines = self._rest(documents.REFUND_LINES, node, ("refund", "refundLineItems"))
+        made = mapping_returns.refund(
+            node, channel=self._channel, order=order, lines=lines, tax_included=tax_included
+        )
+        return made, {**node, "refundLineItems": {"nodes": lines}}
+
+    def _rest(self, document: documents.Document, node: Node, path: tuple[str, str]) -> list[Node]:
+        try:
+            return rest_of(
+                self._client, document, parent_id=node["id"], path=path, first=node[path[1]]
+            )
+        except (KeyError, TypeError):
+            raise Unreadable("a field is missing or of another kind") from None
+
+
+#: A record of ours, and Shopify's with all its pages.
+_Found = tuple[Return | Refund, Mapping[str, Any]]

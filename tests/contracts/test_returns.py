@@ -1,0 +1,249 @@
+"""What a place promises that tells what comes back, and that pays buyers back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from core.errors import Rejected, UnknownOutcome
+from core.model.money import Money
+from core.model.orders import Order
+from core.model.returns import Refund, RefundedLine, RefundRequest, Return, ReturnStatus
+from core.ports import Batch, RefundTarget, ReturnSource
+from tests.contracts.rigs import ChannelRig
+from tests.contracts.test_channels import orders_of
+from tests.contracts.test_channels import pull as pull_orders
+
+KEY = "refund:it:5501:1"
+PRICE = 1000
+NOTHING = Money(0, "USD")
+
+
+def sold(rig: ChannelRig, *, units: int) -> Order:
+    """An order of so many units, paid, as it is pulled."""
+    name = rig.sell(quantity=units)
+    (order,) = [
+        one for one in orders_of(pull_orders(rig)).values() if name in (one.name, one.remote_id)
+    ]
+    return order
+
+
+def pull(rig: ChannelRig, since: str | None = None) -> list[Batch[Return | Refund]]:
+    rig.pass_time()
+    return list(rig.connector.pull_returns(since=since))
+
+
+def returns_of(batches: Sequence[Batch[Return | Refund]]) -> list[Return]:
+    return [one for batch in batches for one in batch.items if isinstance(one, Return)]
+
+
+def refunds_of(batches: Sequence[Batch[Return | Refund]]) -> list[Refund]:
+    return [one for batch in batches for one in batch.items if isinstance(one, Refund)]
+
+
+def wish(order: Order, *, units: int = 1, cents: int = PRICE, back: str = "") -> RefundRequest:
+    """So many cents for so many units of the first line."""
+    money = Money(cents, "USD")
+    return RefundRequest(
+        order=order.remote_id,
+        lines=(RefundedLine(order.lines[0].remote_id, units, money),),
+        shipping=NOTHING,
+        total=money,
+        return_remote_id=back,
+        note="came back",
+    )
+
+
+class TestReturnSource:
+    capability = ReturnSource
+
+    def test_a_return_is_told_with_its_units_and_their_reason(self, rig: ChannelRig) -> None:
+        # given an order of which two units of three come back
+        order = sold(rig, units=3)
+        rig.come_back(order, units=2)
+
+        # when what comes back is pulled
+        (found,) = returns_of(pull(rig))
+
+        # then it names the order, its line, the units and why
+        assert found.order == order.remote_id
+        assert found.status is ReturnStatus.OPEN
+        assert [(one.line, one.quantity) for one in found.lines] == [(order.lines[0].remote_id, 2)]
+        assert found.lines[0].raw_reason
+
+    def test_what_was_paid_back_elsewhere_is_told_without_a_key(self, rig: ChannelRig) -> None:
+        # given an order of which somebody there paid two units back
+        order = sold(rig, units=3)
+        rig.pay_back(order, units=2)
+
+        # when it is pulled
+        (found,) = refunds_of(pull(rig))
+
+        # then it is told to the cent, and is not ours
+        assert (found.order, found.key) == (order.remote_id, "")
+        assert found.total == Money(2 * PRICE, "USD")
+        assert [(one.line, one.quantity, one.amount.amount) for one in found.lines] == [
+            (order.lines[0].remote_id, 2, 2 * PRICE)
+        ]
+
+    def test_a_walk_may_be_repeated_and_says_the_same(self, rig: ChannelRig) -> None:
+        # given returns and refunds of several orders
+        for _ in range(3):
+            order = sold(rig, units=2)
+            rig.come_back(order, units=1)
+            rig.pay_back(order, units=1)
+
+        # when they are walked twice from the beginning
+        first, second = pull(rig), pull(rig)
+
+        # then both walks say the same, each item with its raw record, and no order is missing
+        assert (returns_of(first), refunds_of(first)) == (returns_of(second), refunds_of(second))
+        assert len(returns_of(first)) == len(refunds_of(first)) == 3
+        told = {ref for batch in first for ref, _ in batch.raw}
+        assert told == {one.remote_id for batch in first for one in batch.items}
+
+    def test_what_happens_after_a_walk_is_in_the_next(self, rig: ChannelRig) -> None:
+        # given a completed walk
+        order = sold(rig, units=2)
+        walked = pull(rig)
+
+        # when something comes back, and the walk goes on from its end
+        rig.come_back(order, units=1)
+        again = pull(rig, since=walked[-1].cursor)
+
+        # then it is there
+        assert returns_of(walked) == []
+        assert len(returns_of(again)) == 1
+
+
+class TestRefundTarget:
+    capability = RefundTarget
+
+    def test_a_quote_says_what_units_are_worth_and_changes_nothing(self, rig: ChannelRig) -> None:
+        # given an order of three
+        order = sold(rig, units=3)
+        line = order.lines[0].remote_id
+
+        # when it is asked twice what two of them are worth
+        quotes = [
+            rig.connector.quote_refund(order.remote_id, {line: 2}, return_remote_id="")
+            for _ in range(2)
+        ]
+
+        # then it says so, within what can be paid back at all, and paid nothing
+        assert quotes[0] == quotes[1]
+        assert [(one.line, one.quantity, one.goods.amount) for one in quotes[0].lines] == [
+            (line, 2, 2 * PRICE)
+        ]
+        assert quotes[0].most.amount >= 3 * PRICE
+        assert rig.paid_back(order) == []
+
+    def test_a_quote_of_more_units_than_are_left_is_refused(self, rig: ChannelRig) -> None:
+        order = sold(rig, units=3)
+        rig.pay_back(order, units=2)
+
+        with pytest.raises(Rejected):
+            rig.connector.quote_refund(
+                order.remote_id, {order.lines[0].remote_id: 2}, return_remote_id=""
+            )
+
+    @pytest.mark.parametrize("of_return", [False, True], ids=["alone", "of a return"])
+    def test_the_same_key_pays_once(self, rig: ChannelRig, of_return: bool) -> None:
+        # given a refund that was made
+        order = sold(rig, units=2)
+        back = rig.come_back(order, units=2) if of_return else ""
+        first = rig.connector.push_refund(wish(order, back=back), key=KEY)
+
+        # when it is pushed again
+        again = rig.connector.push_refund(wish(order, back=back), key=KEY)
+
+        # then it is the same, and the money moved once
+        assert again == first
+        assert rig.paid_back(order) == [(order.lines[0].remote_id, 1, PRICE)]
+
+    def test_the_same_key_pays_once_for_ever(self, rig: ChannelRig) -> None:
+        # given a refund that was made more than a day ago, when keys there are forgotten
+        order = sold(rig, units=2)
+        first = rig.connector.push_refund(wish(order), key=KEY)
+        rig.pass_time(30 * 3600)
+
+        # when it is pushed again, then it is the same
+        assert rig.connector.push_refund(wish(order), key=KEY) == first
+        assert len(rig.paid_back(order)) == 1
+
+    @pytest.mark.parametrize("of_return", [False, True], ids=["alone", "of a return"])
+    def test_a_refund_whose_answer_was_lost_is_found(
+        self, rig: ChannelRig, of_return: bool
+    ) -> None:
+        # given a refund that landed, and nobody heard of it
+        order = sold(rig, units=2)
+        back = rig.come_back(order, units=2) if of_return else ""
+        wanted = wish(order, back=back)
+        assert rig.connector.find_refund(wanted, key=KEY) is None
+        rig.lose_refund(of_return=of_return)
+        with pytest.raises(UnknownOutcome):
+            rig.connector.push_refund(wanted, key=KEY)
+
+        # when it is looked for
+        rig.pass_time()
+        found = rig.connector.find_refund(wanted, key=KEY)
+
+        # then it is the one that is pulled under our key, and it was paid once
+        (pulled,) = refunds_of(pull(rig))
+        assert (pulled.remote_id, pulled.key) == (found, KEY)
+        assert pulled.return_remote_id == back
+        assert rig.paid_back(order) == [(order.lines[0].remote_id, 1, PRICE)]
+
+    @pytest.mark.parametrize("of_return", [False, True], ids=["alone", "of a return"])
+    def test_two_parts_of_one_line_are_two_refunds(self, rig: ChannelRig, of_return: bool) -> None:
+        # given a line of two units
+        order = sold(rig, units=2)
+        back = rig.come_back(order, units=2) if of_return else ""
+
+        # when each is paid back by itself, one of them less a fee
+        rig.connector.push_refund(wish(order, back=back), key=KEY)
+        rig.connector.push_refund(wish(order, cents=PRICE - 150, back=back), key=f"{KEY}2")
+
+        # then both were paid, to the cent
+        line = order.lines[0].remote_id
+        assert rig.paid_back(order) == [(line, 1, PRICE), (line, 1, PRICE - 150)]
+        found = {one.key: one.total.amount for one in refunds_of(pull(rig))}
+        assert found == {KEY: PRICE, f"{KEY}2": PRICE - 150}
+
+    def test_what_is_pulled_of_a_refund_is_what_was_asked_for(self, rig: ChannelRig) -> None:
+        # given a refund of two units of three, less a fee
+        order = sold(rig, units=3)
+        wanted = wish(order, units=2, cents=2 * PRICE - 301)
+        rig.connector.push_refund(wanted, key=KEY)
+
+        # when it is pulled, then its line says what was paid for it
+        (found,) = refunds_of(pull(rig))
+        assert (found.total, found.lines) == (wanted.total, wanted.lines)
+
+    def test_more_than_was_paid_is_refused_and_nothing_moves(self, rig: ChannelRig) -> None:
+        # given an order, and a wish for ten times what it cost
+        order = sold(rig, units=1)
+
+        # when it is pushed, then it is refused
+        with pytest.raises(Rejected):
+            rig.connector.push_refund(wish(order, cents=10 * PRICE), key=KEY)
+        assert rig.paid_back(order) == []
+
+    def test_more_units_than_are_left_are_refused_and_nothing_moves(self, rig: ChannelRig) -> None:
+        # given an order of two, one of which was paid back elsewhere
+        order = sold(rig, units=2)
+        rig.pay_back(order, units=1)
+
+        # when two are to be paid back, then that is refused
+        with pytest.raises(Rejected):
+            rig.connector.push_refund(wish(order, units=2), key=KEY)
+        assert len(rig.paid_back(order)) == 1
+
+    def test_an_order_that_is_not_there_is_refused(self, rig: ChannelRig) -> None:
+        order = sold(rig, units=1)
+        unknown = order.remote_id[:-1] + ("1" if order.remote_id[-1] != "1" else "2")
+
+        with pytest.raises(Rejected):
+            rig.connector.push_refund(replace(wish(order), order=unknown), key=KEY)
