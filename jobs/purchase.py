@@ -80,7 +80,7 @@ def approve(
     # Before anything is made: of two people who say yes at once, one does.
     if not Plans(tx).settle(plan, "done", by=by):
         raise CannotBuy(f"plan {plan} was settled at this moment by somebody else")
-    _add(tx, wiring, supplier, order, by=by)
+    add(tx, wiring, supplier, order, by=by)
     # What is left of the plan is worked out again.
     tx.wake("core/replenishment", "core/alerts")
     return order
@@ -166,7 +166,7 @@ def _number(row: Row[Any], lines: Sequence[PurchaseLine], day: date) -> str:
     return f"PO-{day:%Y%m%d}-{digest}"
 
 
-def _add(tx: Tx, wiring: Wiring, supplier: Supplier, order: PurchaseOrder, *, by: str) -> None:
+def add(tx: Tx, wiring: Wiring, supplier: Supplier, order: PurchaseOrder, *, by: str) -> None:
     purchases = Purchases(tx)
     calendar = wiring.loaded.calendars.get(supplier.calendar, OPEN_ALWAYS)
     stated = max(

@@ -25,7 +25,7 @@ from tests.e2e.test_modes_and_stops import sell
 from tests.e2e.test_trading import QUICK, is_over, proved, with_partner
 
 #: Fewer steps than these and the drill looks at nothing.
-LEAST = 10
+LEAST = 5
 
 
 class Mortal:
@@ -78,6 +78,8 @@ class Way:
     #: units it sent
     sent: Callable[[], int]
     answers: tuple[str, ...]
+    #: an answer is taken when it was seen twice: a file may be half written
+    twice: bool = True
 
     def asking(self) -> list[str]:
         return ["shopify-us/orders", "core/orders", f"{self.connection}/requests"]
@@ -148,7 +150,7 @@ def by_api(folder: Path) -> Iterator[Way]:
                 for line in parcel["items"]
             )
 
-        yield Way(shop, "cedar", taken, sent, ("statuses",))
+        yield Way(shop, "cedar", taken, sent, ("statuses",), twice=False)
 
 
 WAYS = {"file": by_file, "x12": by_x12, "api": by_api}
@@ -197,7 +199,8 @@ def test_a_request_is_supplied_once_wherever_it_is_killed(
                     deadline = shop.clock.now() + timedelta(hours=2)
                     while one.sent() == before and shop.clock.now() < deadline:
                         shop.clock.advance(60)
-                    shop.run(*one.hearing())
+                    if one.twice:
+                        shop.run(*one.hearing())
                     shop.clock.advance(90)
                 units = one.asking() if phase == "asking" else one.hearing()
 

@@ -1,0 +1,203 @@
+"""A buyer sends something back to a Shopify shop: looked at here, paid back there, once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from core.model.returns import Disposition
+from jobs import returns as inbound
+from jobs.store.tables import orders, refund, returns
+from tests.e2e.house import House, house
+from tests.e2e.test_modes_and_stops import sell
+from tests.e2e.test_trading import QUICK, is_over, proved
+
+WORK = (
+    "shopify-us/orders", "shopify-us/returns", "core/offers", "core/orders", "warehouse/requests",
+    "warehouse/acknowledgments", "warehouse/notices", "shopify-us/shipments", "shopify-us/refunds",
+)  # fmt: skip
+NOTE = ("--note", "as agreed", "--by", "ann")
+
+
+def by_rules(tree: dict[str, Any]) -> None:
+    tree["returns"] = {"approve_above": "500.00"}
+
+
+def work(shop: House, minutes: int = 4) -> None:
+    for _ in range(minutes):
+        shop.clock.advance(60)
+        shop.run(*WORK)
+
+
+def at_channel(shop: House, name: str) -> dict[str, Any]:
+    (found,) = (one for one in shop.world.shopify.books()["orders"] if one["name"] == name)
+    return dict(found)
+
+
+def paid(shop: House, name: str) -> list[tuple[int, int]]:
+    """(how often, units) paid back for each line, by the channel's own book."""
+    return [(one["refunds"], one["refunded_quantity"]) for one in at_channel(shop, name)["lines"]]
+
+
+def shipped(shop: House, sku: str = "MUG-BLUE", units: int = 2) -> str:
+    name = sell(shop, sku, units)
+    shop.until(lambda: is_over(shop, name) and bool(at_channel(shop, name)["fulfillments"]))
+    return name
+
+
+def sent_back(shop: House, name: str, sku: str = "MUG-BLUE", units: int = 1, **more: Any) -> str:
+    """Asked for by the buyer, approved by the shop, on its way; its name at the channel."""
+    do = shop.world.shopify.place_order
+    lines = [{"sku": sku, "quantity": units, "reason": more.pop("reason", "unwanted")}]
+    told = do({"send_back": name, "lines": lines})["returns"][-1]
+    do({"approve": told["name"], **more})
+    do({"post_return": told["name"], "carrier": "UPS", "number": "1Z999AA10123456784"})
+    return str(told["name"])
+
+
+def looked_at(shop: House, back: str, found: Disposition = Disposition.RESTOCK) -> None:
+    """It is here, and somebody looked at it."""
+    with shop.app.store.transaction() as tx:
+        wiring = shop.app.wiring
+        inbound.receive(tx, wiring, back, {}, by="ann", note="")
+        inbound.inspect(tx, wiring, back, found, {}, by="ann", note="")
+
+
+def states(shop: House) -> list[str]:
+    return [row.state for row in shop.rows(select(returns.c.state).order_by(returns.c.id))]
+
+
+def test_what_comes_back_is_looked_at_here_and_paid_back_there(tmp_path: Path) -> None:
+    with house(tmp_path, pace=QUICK, edit=by_rules) as shop:
+        # given a parcel of which the buyer sends one unit back
+        shop.go_live()
+        name = shipped(shop)
+        back = sent_back(shop, name)
+        work(shop)
+        assert states(shop) == ["expected"]
+        assert "1Z999AA10123456784" in shop.cli("returns", "list").stdout
+
+        # when it is here and in order
+        shop.cli("returns", "receive", back, "--by", "ann")
+        shop.cli("returns", "inspect", back, "restock", "--by", "ann")
+        work(shop)
+
+        # then the channel paid it once, and says that it settled the return
+        assert paid(shop, name) == [(1, 1)]
+        told = at_channel(shop, name)
+        assert told["payment"] == "PARTIALLY_REFUNDED"
+        assert states(shop) == ["closed"]
+
+        # and the order that is smaller now is no mistake to anybody
+        work(shop, 10)
+        assert shop.cases() == []
+        assert paid(shop, name) == [(1, 1)]
+        assert proved(shop)
+        words = shop.cli("explain", "order", name).stdout
+        assert "on their way back" in words
+        assert "paid" in words
+
+
+@pytest.mark.parametrize("kind", ["lost-answer", "lost-request", "502-applied"])
+def test_through_a_lost_answer_it_is_paid_once(tmp_path: Path, kind: str) -> None:
+    with house(tmp_path, pace=QUICK, edit=by_rules) as shop:
+        # given a return at the channel, and one that only we know of
+        shop.go_live()
+        name, other = shipped(shop), shipped(shop, "MUG-GREEN", 1)
+        back = sent_back(shop, name)
+        opened = shop.cli(
+            "returns", "open", other, "--line", "MUG-GREEN=1", "--reason", "damaged", *NOTE
+        ).stdout
+        work(shop)
+        shop.world.shopify.faults.set(
+            [
+                {"operation": one, "kind": kind, "nth": [1]}
+                for one in ("ReturnProcess", "RefundCreate")
+            ]
+        )
+
+        # when both are due
+        for one in (back, opened.split(":")[0]):
+            looked_at(shop, one, Disposition.DAMAGED)
+        shop.until(lambda: states(shop) == ["closed", "closed"], seconds=7200, step=120)
+
+        # then each is paid once, by the channel's own book
+        assert paid(shop, name) == [(1, 1)]
+        assert paid(shop, other) == [(1, 1)]
+        assert shop.cases() == []
+        assert proved(shop)
+
+
+def test_what_is_paid_back_there_is_known_here_and_not_paid_again(tmp_path: Path) -> None:
+    with house(tmp_path, pace=QUICK, edit=by_rules) as shop:
+        # given a return that somebody processes and pays at the channel
+        shop.go_live()
+        name = shipped(shop)
+        back = sent_back(shop, name)
+        work(shop)
+        amount = "10.00"
+        shop.world.shopify.place_order({"process_return": back, "amount": amount})
+        work(shop)
+
+        # when the unit is looked at here
+        looked_at(shop, back)
+        work(shop, 8)
+
+        # then nothing more is paid
+        assert paid(shop, name) == [(1, 1)]
+        (row,) = shop.rows(select(refund))
+        assert (row.cause, row.total) == ("elsewhere", 1000)
+        assert states(shop) == ["closed"]
+        assert shop.cases() == []
+
+
+def test_an_exchange_of_ours_is_sent_once_and_never_confirmed_to_the_channel(
+    tmp_path: Path,
+) -> None:
+    with house(tmp_path, pace=QUICK, edit=by_rules) as shop:
+        # given a buyer who wants another color
+        shop.go_live()
+        name = shipped(shop, "MUG-BLUE", 1)
+        opened = shop.cli(
+            "returns", "open", name, "--line", "MUG-BLUE=1", "--reason", "fit",
+            "--instead", "MUG-GREEN=1@12.00", *NOTE,
+        ).stdout.split(":")[0]  # fmt: skip
+        work(shop)
+        assert len(shop.world.warehouse.books()["requests"]) == 1
+
+        # when the first one is here
+        looked_at(shop, opened)
+        shop.until(lambda: states(shop) == ["closed"], seconds=7200)
+        work(shop, 10)
+
+        # then the other one was asked for once, and the channel knows one parcel
+        asked = shop.world.warehouse.books()["requests"]
+        assert sorted(one["count"] for one in asked.values()) == [1, 1]
+        assert len(at_channel(shop, name)["fulfillments"]) == 1
+        (row,) = shop.rows(select(orders.c.stage).where(orders.c.replaces.is_not(None)))
+        assert row.stage == "shipped"
+        assert paid(shop, name)[0][1] == 0
+        assert proved(shop)
+
+
+def test_a_shop_that_only_looks_on_pays_nothing(tmp_path: Path) -> None:
+    with house(tmp_path, pace=QUICK, edit=by_rules) as shop:
+        # given a shop that lets refunds be observed only
+        shop.go_live()
+        name = shipped(shop)
+        shop.cli("mode", "observe", "--channel", "shopify-us", "--flow", "refunds")
+        back = sent_back(shop, name)
+        work(shop)
+        looked_at(shop, back)
+        work(shop)
+        assert paid(shop, name) == [(0, 0)]
+
+        # when it acts
+        shop.cli("mode", "act", "--channel", "shopify-us", "--flow", "refunds")
+        work(shop)
+
+        # then what is due is decided afresh, and paid
+        assert paid(shop, name) == [(1, 1)]
