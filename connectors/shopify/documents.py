@@ -63,7 +63,7 @@ fragment OrderFacts on Order {{
   displayFinancialStatus displayFulfillmentStatus returnStatus
   currencyCode presentmentCurrencyCode email phone
   currentTotalPriceSet {{ shopMoney {{ amount currencyCode }} }}
-  risk {{ recommendation }}
+  risk {{ recommendation }} disputes {{ initiatedAs status }}
   shippingAddress {{ ...Destination }}
   billingAddress {{ provinceCode zip countryCodeV2 }}
   shippingLine {{ title code }}
@@ -104,13 +104,13 @@ ORDERS = Document(
   }}
 }}
 {_ORDER}""",
-    cost=749,
+    cost=758,
 )
 
 ORDER = Document(
     "Order",
     f"query Order($id: ID!) {{ order(id: $id) {{ ...OrderFacts }} }}\n{_ORDER}",
-    cost=83,
+    cost=84,
 )
 
 #: Without a query, so that the orders themselves answer and not the index of the search: a list by
@@ -467,6 +467,7 @@ fragment RefundFacts on Refund {{
   refundShippingLines(first: 5) {{
     nodes {{ id subtotalAmountSet {_SHOP_MONEY} taxAmountSet {_SHOP_MONEY} }}
   }}
+  transactions(first: 5) {{ nodes {{ id status }} }}
 }}
 """
     + _REFUND_LINE
@@ -486,7 +487,7 @@ RETURNS = Document(
   }}
 }}
 {_RETURN}{_REFUND}""",
-    cost=560,
+    cost=605,
 )
 
 ORDER_RETURNS = Document(
@@ -542,10 +543,7 @@ ORDER_MONEY = Document(
     transactions(first: {MOST}) {{
       id kind status gateway amountSet {_SHOP_MONEY} parentTransaction {{ id }}
     }}
-    refunds(first: {MOST}) {{
-      ...RefundFacts
-      transactions(first: 5) {{ nodes {{ id status }} }}
-    }}
+    refunds(first: {MOST}) {{ ...RefundFacts }}
   }}
 }}
 {_REFUND}""",
@@ -636,9 +634,7 @@ RETURN_PROCESS = Document(
   returnProcess(input: $input) {{
     return {{
       id
-      refunds(first: 20) {{
-        nodes {{ ...RefundFacts transactions(first: 5) {{ nodes {{ id status }} }} }}
-      }}
+      refunds(first: 20) {{ nodes {{ ...RefundFacts }} }}
     }}
     userErrors {{ code field message }}
   }}

@@ -171,6 +171,10 @@ def _attributes(node: Mapping[str, Any]) -> dict[str, str]:
         found["risk"] = str(recommendation)
     if node.get("edited"):
         found["edited"] = "true"
+    # How much a bank took back is not told here, only that it asks for it and how that stands.
+    disputes = [f"{one['initiatedAs']} {one['status']}" for one in node.get("disputes") or ()]
+    if disputes:
+        found["disputes"] = ", ".join(disputes)
     return found
 
 

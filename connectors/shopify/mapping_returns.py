@@ -89,6 +89,9 @@ REASON = {
     "other-reason": ReturnReason.OTHER,
 }
 
+#: OrderTransactionStatus under which no money moved, and none will.
+NOT_PAID = frozenset({"ERROR", "FAILURE"})
+
 #: Where our key stands in a refund's note, last.
 _KEY = re.compile(r"\[lockstep (\S+)\]\s*$")
 
@@ -182,6 +185,12 @@ def _delivery(node: Node) -> tuple[str, str, str]:
             # The file's address opens without a key: whoever has it has the label.
             label = values.text(delivery, "id") if told.get("label") else label
     return carrier, number, label
+
+
+def has_failed(refund: Node) -> bool:
+    """Whether a refund was to move money, and none of it moved."""
+    transactions = refund["transactions"]["nodes"]
+    return bool(transactions) and all(one["status"] in NOT_PAID for one in transactions)
 
 
 # --- refunds --------------------------------------------------------------------------------

@@ -36,9 +36,6 @@ _FAILED_BEFORE = "previous request with this idempotency key failed"
 _ANOTHER_REFUND = "cannot be used with different operation parameters"
 _UNDER_WAY = "currently in progress"
 
-#: OrderTransactionStatus under which no money moved, and none will.
-_NOT_PAID = frozenset({"ERROR", "FAILURE"})
-
 
 @dataclass(frozen=True, slots=True)
 class _Payment:
@@ -116,20 +113,27 @@ class Refunds:
         made = _by_key(order.refunds, key)
         if made is not None:
             return self._paid(made)
-        if refund.return_remote_id:
+        if refund.return_remote_id and any(one.quantity for one in refund.lines):
             return self._settle(refund, order, key)
+        # Money alone settles no units: the mutation with the key is the safer of the two.
         return self._create(self._input(refund, order, key), key)
 
     def find(self, refund: RefundRequest, *, key: Key) -> RemoteRef | None:
         """The refund with our key. Of a return also one without any key that pays the same for the
         same units: Shopify does not say that the note given with a processed return becomes its
         refund's, and who paid just that for just these units has paid it.
+
+        One whose payment failed is none: pushed again, it is refused for that.
         """
-        order = self._read(refund, documents.ORDER_MONEY.name)
-        made = _by_key(order.refunds, key)
+        gid = mapping.order_gid(refund.order)
+        order = self._client.read(documents.ORDER_MONEY, {"id": gid})["order"]
+        refunds = [
+            one for one in (order or {}).get("refunds", ()) if not mapping_returns.has_failed(one)
+        ]
+        made = _by_key(refunds, key)
         if made is None and refund.return_remote_id:
-            made = next((one for one in order.refunds if _is_alike(one, refund)), None)
-        return None if made is None else self._paid(made)
+            made = next((one for one in refunds if _is_alike(one, refund)), None)
+        return None if made is None else str(made["id"])
 
     def _settle(self, refund: RefundRequest, order: _Order, key: Key) -> RemoteRef:
         """Process the return's units with the money, and read which refund came of it."""
@@ -307,8 +311,7 @@ class Refunds:
 
     def _paid(self, refund: Node) -> RemoteRef:
         """Its id, unless its money did not move. Raises Rejected."""
-        transactions = refund["transactions"]["nodes"]
-        if transactions and all(one["status"] in _NOT_PAID for one in transactions):
+        if mapping_returns.has_failed(refund):
             raise self._no(
                 f"{refund['id']} was made, but its payment failed",
                 documents.REFUND_CREATE.name,
@@ -327,7 +330,7 @@ def _payments(transactions: Sequence[Node]) -> tuple[_Payment, ...]:
     """What was received, less what went back of each; a refund under way counts as gone."""
     back: Counter[str] = Counter()
     for one in transactions:
-        if one["kind"] == "REFUND" and one["status"] not in _NOT_PAID:
+        if one["kind"] == "REFUND" and one["status"] not in mapping_returns.NOT_PAID:
             parent = (one["parentTransaction"] or {}).get("id", "")
             back[parent] += values.shop_money(one, "amountSet").amount
     return tuple(

@@ -41,17 +41,17 @@ class ReturnReader:
             except Unreadable as problem:
                 rejects.append(reject_of("return", node, str(problem)))
                 continue
-            for kind, part, read in parts:
+            for part, read in parts:
                 try:
                     item, record = read(part)
                 except Unreadable as problem:
-                    rejects.append(reject_of(kind, part, str(problem)))
+                    rejects.append(reject_of("return", part, str(problem)))
                     continue
                 items.append(item)
                 raw.append((item.remote_id, json.dumps(record, ensure_ascii=False)))
         return Read(tuple(items), tuple(rejects), tuple(raw))
 
-    def _parts(self, node: Node) -> Iterator[tuple[str, Node, Callable[[Node], _Found]]]:
+    def _parts(self, node: Node) -> Iterator[tuple[Node, Callable[[Node], _Found]]]:
         """Each return and refund of an order, with what reads it."""
         try:
             order, taxed = mapping.order_number(node["id"]), bool(node["taxesIncluded"])
@@ -66,9 +66,10 @@ class ReturnReader:
         except (KeyError, TypeError):
             raise Unreadable("a field is missing or of another kind") from None
         for one in returns:
-            yield "return", one, lambda told: self._return(told, order)
+            yield one, lambda told: self._return(told, order)
         for one in refunds:
-            yield "refund", one, lambda told: self._refund(told, order, taxed)
+            if not _has_failed(one):
+                yield one, lambda told: self._refund(told, order, taxed)
 
     def _return(self, node: Node, order: str) -> _Found:
         lines = self._rest(documents.RETURN_LINES, node, ("return", "returnLineItems"))
@@ -97,6 +98,14 @@ class ReturnReader:
             )
         except (KeyError, TypeError):
             raise Unreadable("a field is missing or of another kind") from None
+
+
+def _has_failed(refund: Node) -> bool:
+    """A refund whose payment failed paid nothing; one that is unreadable is told as that."""
+    try:
+        return mapping_returns.has_failed(refund)
+    except (KeyError, TypeError):
+        return False
 
 
 #: A record of ours, and Shopify's with all its pages.

@@ -16,11 +16,20 @@ TOPICS: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(
         (
             "orders/create", "orders/updated", "orders/paid", "orders/cancelled", "orders/edited",
-            "orders/risk_assessment_changed", "refunds/create", "fulfillments/create",
-            "fulfillments/update", "fulfillment_orders/moved", "fulfillment_orders/hold_released",
-            "fulfillment_orders/placed_on_hold",
+            "orders/risk_assessment_changed", "fulfillments/create", "fulfillments/update",
+            "fulfillment_orders/moved", "fulfillment_orders/hold_released",
+            "fulfillment_orders/placed_on_hold", "disputes/create", "disputes/update",
         ),
         frozenset({"orders"}),
+    ),
+    # What comes back or is paid back takes units out of its order, or brings others in.
+    **dict.fromkeys(
+        (
+            "refunds/create", "returns/request", "returns/approve", "returns/update",
+            "returns/process", "returns/close", "returns/reopen", "returns/decline",
+            "returns/cancel", "reverse_deliveries/attach_deliverable",
+        ),
+        frozenset({"orders", "returns"}),
     ),
     **dict.fromkeys(("products/create", "products/update", "products/delete"), frozenset({"listings"})),
     "inventory_levels/update": frozenset({"stock"}),

@@ -13,7 +13,7 @@ from connectors.shopify.simulator.state import QUANTITY_NAMES, Fulfillment, Loca
 
 _ORDER_KEYS = {
     "lines", "payment", "test", "address", "email", "phone", "note", "tags", "risk",
-    "billing", "cancel_after", "tax", "presentment",
+    "billing", "cancel_after", "tax", "presentment", "gift_card",
 }  # fmt: skip
 
 

@@ -56,7 +56,8 @@ def place(shop: Shop, spec: Mapping[str, Any]) -> Order:
 
     `spec`: lines [{sku | variant, quantity, discount (off the whole line)}], payment, test, address
     (fields over the default one; None: none), billing (the same; left out: as address), email,
-    note, tags, risk, tax (a rate: "0.08"), presentment {currency, rate}. Raises ValueError; "sold
+    note, tags, risk, tax (a rate: "0.08"), presentment {currency, rate}, gift_card (the part that
+    is paid with one). Raises ValueError; "sold
     out" where a variant with policy DENY has too few.
     """
     wanted = [_wanted(shop, line) for line in spec["lines"]]
@@ -73,7 +74,7 @@ def place(shop: Shop, spec: Mapping[str, Any]) -> Order:
     shop.counts["oversold units"] += short
     for each in wanted:
         add_line(shop, order, each)
-    _take_payment(shop, order)
+    _take_payment(shop, order, gift_card=Decimal(spec.get("gift_card", 0)))
     route(shop, order, order.lines)
     shop.touch(order)
     return order
@@ -327,17 +328,33 @@ def add_line(shop: Shop, order: Order, wanted: Wanted) -> LineItem:
     return line
 
 
-def _take_payment(shop: Shop, order: Order) -> None:
+def _take_payment(shop: Shop, order: Order, *, gift_card: Decimal) -> None:
     kind = {"PAID": "SALE", "AUTHORIZED": "AUTHORIZATION"}.get(order.financial_status)
-    if kind:
-        add_transaction(shop, order, kind, order.total)
+    if kind is None:
+        return
+    if gift_card:
+        add_transaction(shop, order, "SALE", gift_card, gateway="gift_card")
+    add_transaction(shop, order, kind, order.total - gift_card)
 
 
 def add_transaction(
-    shop: Shop, order: Order, kind: str, amount: Decimal, *, parent: Transaction | None = None
+    shop: Shop,
+    order: Order,
+    kind: str,
+    amount: Decimal,
+    *,
+    parent: Transaction | None = None,
+    gateway: str = "bogus",
 ) -> Transaction:
+    """Money moves; back the way it came, where it is paid back (recorded)."""
     made = Transaction(
-        shop.new_id("OrderTransaction"), order, kind, amount, shop.now(), parent_transaction=parent
+        shop.new_id("OrderTransaction"),
+        order,
+        kind,
+        amount,
+        shop.now(),
+        parent_transaction=parent,
+        gateway=gateway if parent is None else parent.gateway,
     )
     order.transactions.append(made)
     return made

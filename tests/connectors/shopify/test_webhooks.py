@@ -38,7 +38,8 @@ def rig() -> Iterator[Rig]:
 @pytest.mark.parametrize(
     ("topic", "flows"),
     [
-        ("orders/create", {"orders"}), ("ORDERS/UPDATED", {"orders"}), ("refunds/create", {"orders"}),
+        ("orders/create", {"orders"}), ("ORDERS/UPDATED", {"orders"}), 
+        ("refunds/create", {"orders", "returns"}), ("returns/approve", {"orders", "returns"}),
         ("products/update", {"listings"}), ("inventory_levels/update", {"stock"}),
         ("bulk_operations/finish", {"bulk"}), ("themes/publish", set()), ("", set()),
     ],
