@@ -73,6 +73,8 @@ RETURN_SCOPES = (
     ("read_returns", "returns cannot be read"),
     ("write_returns", "returns cannot be settled"),
 )
+#: The same, where disputes are read.
+DISPUTE_SCOPES = (("read_shopify_payments_disputes", "chargebacks cannot be read"),)
 
 
 class Shopify(
@@ -126,7 +128,7 @@ class Shopify(
             page_size=settings.page_size,
             clock=inside.clock,
             margins=margins,
-            read=ReturnReader(self._client, channel=name).page,
+            read=ReturnReader(self._client, channel=name, disputes=settings.disputes).page,
         )
         self._refunds = Refunds(self._client, name=name, notify_customer=settings.notify_customer)
         self._offers = Offers(self._client, clock=inside.clock)
@@ -314,9 +316,15 @@ class Shopify(
         return CheckReport(
             name=shop["name"],
             facts=self._facts(shop),
-            rights=_rights(scopes, (*SCOPES, *(RETURN_SCOPES if self._settings.returns else ()))),
+            rights=_rights(scopes, self._scopes()),
             problems=tuple(self._problems(shop)),
         )
+
+    def _scopes(self) -> tuple[tuple[str, str], ...]:
+        """What it needs of what this shop's settings use."""
+        returns = RETURN_SCOPES if self._settings.returns else ()
+        disputes = DISPUTE_SCOPES if self._settings.disputes else ()
+        return (*SCOPES, *returns, *disputes)
 
     def _facts(self, shop: dict[str, object]) -> tuple[tuple[str, str], ...]:
         plan = shop["plan"]

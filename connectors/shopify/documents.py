@@ -480,14 +480,28 @@ RETURNS = Document(
   orders(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {{
     {_PAGE}
     nodes {{
-      id taxesIncluded
+      id currencyCode taxesIncluded disputes {{ initiatedAs status }}
       returns(first: 2) {{ {_PAGE} nodes {{ ...ReturnFacts }} }}
       refunds(first: {MOST}) {{ ...RefundFacts }}
     }}
   }}
 }}
 {_RETURN}{_REFUND}""",
-    cost=605,
+    cost=614,
+)
+
+#: Of Shopify Payments alone. Reversed, since it is the newer ones that are looked for.
+DISPUTES = Document(
+    "Disputes",
+    f"""query Disputes($after: String) {{
+  disputes(first: 100, after: $after, reverse: true) {{
+    {_PAGE}
+    nodes {{
+      id type status initiatedAt finalizedOn amount {{ amount currencyCode }} order {{ id }}
+    }}
+  }}
+}}""",
+    cost=20,
 )
 
 ORDER_RETURNS = Document(
@@ -700,6 +714,7 @@ ALL = (
     ORDER_CANCEL,
     ORDER_CANCELED,
     RETURNS,
+    DISPUTES,
     ORDER_RETURNS,
     RETURN_LINES,
     RETURN_EXCHANGES,

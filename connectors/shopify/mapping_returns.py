@@ -261,6 +261,41 @@ def _as_paid(lines: Sequence[RefundedLine], paid: int) -> tuple[RefundedLine, ..
     return tuple(found)
 
 
+# --- chargebacks ----------------------------------------------------------------------------
+
+
+def is_taken(dispute: Node) -> bool:
+    """Whether a bank took the money for good. `dispute`: a summary or the dispute itself.
+
+    A chargeback that is still argued about may be won; an inquiry takes nothing; of a charge that
+    was refunded there is a refund.
+    """
+    kind = dispute.get("type") or dispute.get("initiatedAs")
+    return kind == "CHARGEBACK" and dispute["status"] in ("ACCEPTED", "LOST")
+
+
+def chargeback(node: Node, *, channel: ChannelId, order: str, currency: str) -> Refund:
+    """Money that a bank took back. Raises Unreadable, also where it is not the shop's currency."""
+    try:
+        told = node["amount"]
+        if told["currencyCode"] != currency:
+            raise Unreadable(
+                f"the bank took {told['currencyCode']}, and the shop counts {currency}"
+            )
+        ended = values.instant(node, "finalizedOn")
+        return Refund(
+            channel=channel,
+            remote_id=values.text(node, "id"),
+            order=order,
+            made_at=ended or values.required_instant(node, "initiatedAt"),
+            total=values.amount(told["amount"], currency, "amount"),
+            lines=(),
+            chargeback=True,
+        )
+    except (AttributeError, KeyError, TypeError) as error:
+        raise _missing(error) from None
+
+
 def _missing(error: Exception) -> Unreadable:
     # Only field names are in a KeyError here, and nothing of the record in the other two.
     field = f" {error.args[0]}" if isinstance(error, KeyError) else ""

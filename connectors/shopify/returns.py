@@ -18,14 +18,15 @@ from core.ports import Reject
 class ReturnReader:
     """What a page of orders tells of what comes back and what was paid back.
 
-    A chargeback is no refund here: an order says that there is a dispute and how it stands, but
-    not how much was taken. Amounts stand with the payment account, which needs a permission of
-    its own (read_shopify_payments_disputes) and is there for one payment provider only.
+    Of a chargeback an order says that there is one and how it stands, not how much was taken. That
+    is read with the payment account, where `disputes` says that we may; of another provider than
+    Shopify's nobody tells, and nothing is made up.
     """
 
-    def __init__(self, client: Client, *, channel: ChannelId) -> None:
+    def __init__(self, client: Client, *, channel: ChannelId, disputes: bool) -> None:
         self._client = client
         self._channel = channel
+        self._disputes = disputes
 
     def page(
         self, data: Mapping[str, Any], nodes: Sequence[Node], broken: frozenset[int]
@@ -33,11 +34,12 @@ class ReturnReader:
         items: list[Return | Refund] = []
         rejects: list[Reject] = []
         raw: list[tuple[str, str]] = []
+        taken = self._taken(nodes) if self._disputes else {}
         for position, node in enumerate(nodes):
             try:
                 if position in broken or node is None:
                     raise Unreadable("Shopify could not read all of it")
-                parts = list(self._parts(node))
+                parts = list(self._parts(node, taken))
             except Unreadable as problem:
                 rejects.append(reject_of("return", node, str(problem)))
                 continue
@@ -51,7 +53,29 @@ class ReturnReader:
                 raw.append((item.remote_id, json.dumps(record, ensure_ascii=False)))
         return Read(tuple(items), tuple(rejects), tuple(raw))
 
-    def _parts(self, node: Node) -> Iterator[tuple[Node, Callable[[Node], _Found]]]:
+    def _taken(self, nodes: Sequence[Node]) -> Mapping[str, Sequence[Node]]:
+        """Disputes by the order they took money from, of orders that say that there is one."""
+        wanted = {
+            node["id"]
+            for node in nodes
+            if node and any(mapping_returns.is_taken(one) for one in node.get("disputes") or ())
+        }
+        found: dict[str, list[Node]] = {}
+        after: str | None = None
+        while wanted - set(found):
+            told = self._client.read(documents.DISPUTES, {"after": after})["disputes"]
+            for one in told["nodes"]:
+                order = str((one.get("order") or {}).get("id"))
+                if order in wanted and mapping_returns.is_taken(one):
+                    found.setdefault(order, []).append(one)
+            if not told["pageInfo"]["hasNextPage"]:
+                break
+            after = told["pageInfo"]["endCursor"]
+        return found
+
+    def _parts(
+        self, node: Node, taken: Mapping[str, Sequence[Node]]
+    ) -> Iterator[tuple[Node, Callable[[Node], _Found]]]:
         """Each return and refund of an order, with what reads it."""
         try:
             order, taxed = mapping.order_number(node["id"]), bool(node["taxesIncluded"])
@@ -62,7 +86,7 @@ class ReturnReader:
                 path=("order", "returns"),
                 first=node["returns"],
             )
-            refunds = node["refunds"]
+            refunds, currency = node["refunds"], str(node["currencyCode"])
         except (KeyError, TypeError):
             raise Unreadable("a field is missing or of another kind") from None
         for one in returns:
@@ -70,6 +94,15 @@ class ReturnReader:
         for one in refunds:
             if not _has_failed(one):
                 yield one, lambda told: self._refund(told, order, taxed)
+
+        for one in taken.get(node["id"], ()):
+            yield one, lambda told: self._chargeback(told, order, currency)
+
+    def _chargeback(self, node: Node, order: str, currency: str) -> _Found:
+        made = mapping_returns.chargeback(
+            node, channel=self._channel, order=order, currency=currency
+        )
+        return made, node
 
     def _return(self, node: Node, order: str) -> _Found:
         lines = self._rest(documents.RETURN_LINES, node, ("return", "returnLineItems"))

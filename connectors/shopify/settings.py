@@ -79,6 +79,11 @@ class Settings(BaseModel):
         True,
         description="Whether Shopify mails the buyer when a shipment is confirmed or money is paid back.",
     )
+    disputes: bool = Field(
+        False,
+        description="Whether chargebacks that were lost are read as money paid back. Of Shopify "
+        "Payments only; needs the scope read_shopify_payments_disputes.",
+    )
     returns: bool = Field(
         False,
         description="Whether returns are used here: `lockstep check` then asks for the scopes "

@@ -15,7 +15,7 @@ ALL_SCOPES = (
     "read_merchant_managed_fulfillment_orders", "write_merchant_managed_fulfillment_orders",
     "read_third_party_fulfillment_orders", "write_third_party_fulfillment_orders",
     "read_assigned_fulfillment_orders", "write_assigned_fulfillment_orders",
-    "read_returns", "write_returns",
+    "read_returns", "write_returns", "read_shopify_payments_disputes",
 )  # fmt: skip
 
 #: Without read_all_orders an app sees only orders this young.
@@ -92,6 +92,7 @@ TYPE_RULES = {
             "SuggestedRefund",
         )
     },
+    "ShopifyPaymentsDispute": Rule(("read_shopify_payments_disputes",)),
     **{
         name: Rule(("read_returns",))
         for name in (

@@ -154,15 +154,22 @@ def _line_id(order: Order, sku: str) -> str:
 
 
 def _charge_back(shop: Shop, wish: Wish) -> Order:
-    """The buyer's bank asks for the money: {charge_back: order, status: LOST, as: CHARGEBACK}."""
+    """The buyer's bank asks for the money: {charge_back: order, status: LOST, type: CHARGEBACK,
+    amount: what is left, shopify_payments: true}. No refund comes of it: the bank takes it."""
     order = shop.order_called(wish["charge_back"])
-    order.disputes.append(
-        Dispute(
-            shop.new_id("OrderDisputeSummary"),
-            wish.get("as", "CHARGEBACK"),
-            wish.get("status", "LOST"),
-        )
+    status = wish.get("status", "LOST")
+    ended = status in ("ACCEPTED", "LOST", "WON", "CHARGE_REFUNDED")
+    made = Dispute(
+        shop.new_id("ShopifyPaymentsDispute"),
+        order=order,
+        amount=Decimal(wish.get("amount", order.received - order.refunded)),
+        type=wish.get("type", "CHARGEBACK"),
+        status=status,
+        initiated_at=shop.now(),
+        finalized_on=shop.now() if ended else None,
+        shopify_payments=wish.get("shopify_payments", True),
     )
+    order.disputes.append(made)
     shop.touch(order)
     return order
 

@@ -10,7 +10,7 @@ from connectors.shopify.simulator.call import Call, Resolver
 from connectors.shopify.simulator.refusal import UserErrors, top_level
 from connectors.shopify.simulator.resolving import Resolvers, by_id_alone, page
 from connectors.shopify.simulator.state import Order, Refund
-from connectors.shopify.simulator.state_returns import Return, ReverseDelivery, ReverseLine
+from connectors.shopify.simulator.state_returns import Dispute, Return, ReverseDelivery, ReverseLine
 
 RESOLVERS = Resolvers()
 reads = RESOLVERS.reads
@@ -33,6 +33,24 @@ def _outcome(return_: Return, call: Call, arguments: dict[str, Any]) -> Any:
 @reads("Refund", "return")
 def _return(refund: Refund, call: Call, arguments: dict[str, Any]) -> Any:
     return refund.return_
+
+
+@reads("Order", "disputes")
+def _summaries(order: Order, call: Call, arguments: dict[str, Any]) -> Any:
+    return [one.summary for one in order.disputes]
+
+
+@reads("QueryRoot", "disputes")
+def _disputes(source: Any, call: Call, arguments: dict[str, Any]) -> Any:
+    rows = (one for order in call.shop.orders.values() for one in order.disputes)
+    own = [one for one in rows if one.shopify_payments]
+    return page(own, arguments, key=by_id_alone, bound_to="disputes")
+
+
+@reads("ShopifyPaymentsDispute", "amount")
+def _disputed(dispute: Dispute, call: Call, arguments: dict[str, Any]) -> Any:
+    """In what the buyer paid in."""
+    return dispute.order.bag(dispute.amount)["presentmentMoney"]
 
 
 @reads("ReverseDelivery", "deliverable")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from connectors.shopify.simulator.state import (
@@ -13,6 +14,7 @@ from connectors.shopify.simulator.state import (
     Order,
     Record,
     Variant,
+    gid,
 )
 
 
@@ -140,5 +142,18 @@ class Return(Record):
 
 @dataclass(eq=False)
 class Dispute(Record):
-    initiated_as: str
+    """A bank asks for money back. Its order shows a summary of it, under an id of its own."""
+
+    order: Order
+    amount: Decimal
+    type: str
     status: str
+    initiated_at: datetime
+    finalized_on: datetime | None
+    #: False: another payment provider's, of which Shopify tells the summary alone
+    shopify_payments: bool
+
+    @property
+    def summary(self) -> dict[str, str]:
+        identity = gid("OrderDisputeSummary", self.legacy_resource_id + 1)
+        return {"id": identity, "initiatedAs": self.type, "status": self.status}

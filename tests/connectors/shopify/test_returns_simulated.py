@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connectors.shopify.connector import RETURN_SCOPES
+from connectors.shopify.connector import DISPUTE_SCOPES, RETURN_SCOPES
 from connectors.shopify.simulator.access import ALL_SCOPES
 from core.errors import Rejected, Unauthorized, UnknownOutcome
 from core.model.money import Money
@@ -570,8 +570,58 @@ def test_a_canceled_orders_money_is_told_as_a_refund(rig: Rig) -> None:
     assert [one.amount for one in found.lines] == [usd(2200)]
 
 
+@pytest.fixture
+def bank() -> Iterator[Rig]:
+    """A connector that may read the payment account's disputes."""
+    yield from rig_of(disputes=True)
+
+
+def test_what_a_bank_took_for_good_is_told_as_a_chargeback(bank: Rig) -> None:
+    # given chargebacks that were lost, accepted, won and are argued about, and an inquiry
+    orders = [sold(bank, ("TEE", 1)) for _ in range(5)]
+    for order, (kind, status) in zip(
+        orders,
+        (
+            ("CHARGEBACK", "LOST"),
+            ("CHARGEBACK", "ACCEPTED"),
+            ("CHARGEBACK", "WON"),
+            ("CHARGEBACK", "UNDER_REVIEW"),
+            ("INQUIRY", "LOST"),
+        ),
+        strict=True,
+    ):
+        told = {"charge_back": order.name, "status": status, "type": kind, "amount": "12.50"}
+        bank.simulator.place_order(told)
+
+    # when what was paid back is pulled
+    found = pulled(bank)
+
+    # then it is what the bank took for good, and nobody's refund
+    assert [(one.order, one.total) for one in found if isinstance(one, Refund)] == [
+        (orders[0].remote_id, usd(1250)),
+        (orders[1].remote_id, usd(1250)),
+    ]
+    assert all(isinstance(one, Refund) and one.chargeback and not one.lines for one in found)
+
+
+def test_a_chargeback_of_which_no_sum_is_told_is_left_out(bank: Rig) -> None:
+    # given one at another payment provider, and one in another currency
+    order = sold(bank, ("TEE", 1))
+    bank.simulator.place_order({"charge_back": order.name, "shopify_payments": False})
+    foreign = sold(bank, ("TEE", 1), presentment={"currency": "EUR", "rate": "0.9"})
+    bank.simulator.place_order({"charge_back": foreign.name})
+    bank.clock.advance(60)
+
+    # when they are pulled
+    (batch,) = bank.connector.pull_returns(since=None)
+
+    # then no sum is made up, and what cannot be counted is shown to a person
+    assert batch.items == ()
+    assert ["EUR" in one.problem for one in batch.rejects] == [True]
+
+
 def test_a_dispute_is_told_with_its_order_and_is_no_refund(rig: Rig) -> None:
-    # given a buyer whose bank took the money back: Shopify does not tell how much
+    # given a buyer whose bank took the money back, where we may not read how much
     order = sold(rig, ("TEE", 1))
     rig.simulator.place_order({"charge_back": order.name, "status": "LOST"})
 
@@ -599,10 +649,10 @@ def test_units_that_came_back_do_not_stand_for_one_still_to_ship(rig: Rig) -> No
 
 
 def test_the_check_asks_for_the_scopes_of_returns_only_where_they_are_used() -> None:
-    wanted = {name for name, _ in RETURN_SCOPES}
+    wanted = {name for name, _ in (*RETURN_SCOPES, *DISPUTE_SCOPES)}
     scopes = tuple(one for one in ALL_SCOPES if one not in wanted)
-    for returns, missing in ((False, set()), (True, wanted)):
-        for rig in rig_of({"scopes": scopes}, returns=returns):
+    for used, missing in ((False, set()), (True, wanted)):
+        for rig in rig_of({"scopes": scopes}, returns=used, disputes=used):
             rights = rig.connector.check().rights
             assert {one.name for one in rights if not one.granted} == missing
 
