@@ -129,8 +129,14 @@ class Shopify(
             clock=inside.clock,
             margins=margins,
             read=ReturnReader(self._client, channel=name, disputes=settings.disputes).page,
+            more={"returns": settings.returns},
         )
-        self._refunds = Refunds(self._client, name=name, notify_customer=settings.notify_customer)
+        self._refunds = Refunds(
+            self._client,
+            name=name,
+            notify_customer=settings.notify_customer,
+            returns=settings.returns,
+        )
         self._offers = Offers(self._client, clock=inside.clock)
         self._stock = StockReader(
             self._client, name=name, clock=inside.clock, overlap=margins.overlap
@@ -293,6 +299,7 @@ class Shopify(
     # --- what comes back, and what is paid back
 
     def pull_returns(self, *, since: Cursor | None) -> Iterator[Batch[Return | Refund]]:
+        """Refunds, and returns where the settings say that they are used."""
         return self._returns.batches(since)
 
     def quote_refund(

@@ -462,7 +462,7 @@ _REFUND = (
     f"""
 fragment RefundFacts on Refund {{
   id note createdAt processedAt totalRefundedSet {_SHOP_MONEY}
-  return {{ id }}
+  return @include(if: $returns) {{ id }}
   refundLineItems(first: 20) {{ {_PAGE} nodes {{ ...RefundLine }} }}
   refundShippingLines(first: 5) {{
     nodes {{ id subtotalAmountSet {_SHOP_MONEY} taxAmountSet {_SHOP_MONEY} }}
@@ -473,15 +473,16 @@ fragment RefundFacts on Refund {{
     + _REFUND_LINE
 )
 
+#: `$returns`: returns are used, and may be read (read_returns); refunds need no more than orders do.
 #: Whatever happens to a return or a refund changes its order, so orders are what is walked.
 RETURNS = Document(
     "Returns",
-    f"""query Returns($first: Int!, $after: String, $query: String) {{
+    f"""query Returns($first: Int!, $after: String, $query: String, $returns: Boolean!) {{
   orders(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {{
     {_PAGE}
     nodes {{
       id currencyCode taxesIncluded disputes {{ initiatedAs status }}
-      returns(first: 2) {{ {_PAGE} nodes {{ ...ReturnFacts }} }}
+      returns(first: 2) @include(if: $returns) {{ {_PAGE} nodes {{ ...ReturnFacts }} }}
       refunds(first: {MOST}) {{ ...RefundFacts }}
     }}
   }}
@@ -551,7 +552,7 @@ REFUND_LINES = Document(
 # What was received and what went back of it, read before each refund.
 ORDER_MONEY = Document(
     "OrderMoney",
-    f"""query OrderMoney($id: ID!) {{
+    f"""query OrderMoney($id: ID!, $returns: Boolean!) {{
   order(id: $id) {{
     id currencyCode presentmentCurrencyCode
     transactions(first: {MOST}) {{
@@ -644,7 +645,7 @@ REFUND_CREATE = Document(
 
 RETURN_PROCESS = Document(
     "ReturnProcess",
-    f"""mutation ReturnProcess($input: ReturnProcessInput!) {{
+    f"""mutation ReturnProcess($input: ReturnProcessInput!, $returns: Boolean!) {{
   returnProcess(input: $input) {{
     return {{
       id

@@ -217,7 +217,8 @@ def refund(
             total=total,
             lines=_as_paid(worth, total.amount - shipping),
             key=key_in(node.get("note")),
-            return_remote_id=values.text(node["return"], "id") if node["return"] else "",
+            # Not asked for where returns may not be read.
+            return_remote_id=values.text(node["return"], "id") if node.get("return") else "",
         )
     except (AttributeError, KeyError, TypeError) as error:
         raise _missing(error) from None

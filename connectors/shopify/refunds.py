@@ -59,10 +59,12 @@ class _Order:
 class Refunds:
     """Refunds of one shop."""
 
-    def __init__(self, client: Client, *, name: str, notify_customer: bool) -> None:
+    def __init__(self, client: Client, *, name: str, notify_customer: bool, returns: bool) -> None:
         self._client = client
         self._name = name
         self._notify = notify_customer
+        #: returns may be read
+        self._returns = returns
         self._settlement = Settlement(client, name=name)
 
     # --- asking
@@ -125,13 +127,12 @@ class Refunds:
 
         One whose payment failed is none: pushed again, it is refused for that.
         """
-        gid = mapping.order_gid(refund.order)
-        order = self._client.read(documents.ORDER_MONEY, {"id": gid})["order"]
+        order = self._money(refund.order)
         refunds = [
             one for one in (order or {}).get("refunds", ()) if not mapping_returns.has_failed(one)
         ]
         made = _by_key(refunds, key)
-        if made is None and refund.return_remote_id:
+        if made is None and refund.return_remote_id and self._returns:
             made = next((one for one in refunds if _is_alike(one, refund)), None)
         return None if made is None else str(made["id"])
 
@@ -257,9 +258,13 @@ class Refunds:
 
     # --- reading
 
+    def _money(self, order: str) -> Node | None:
+        told = {"id": mapping.order_gid(order), "returns": self._returns}
+        found: Node | None = self._client.read(documents.ORDER_MONEY, told)["order"]
+        return found
+
     def _read(self, refund: RefundRequest, operation: str) -> _Order:
-        data = self._client.read(documents.ORDER_MONEY, {"id": mapping.order_gid(refund.order)})
-        told = self._own_currency(data["order"], operation)
+        told = self._own_currency(self._money(refund.order), operation)
         currency = str(told["currencyCode"])
         if {refund.total.currency, refund.shipping.currency} != {currency}:
             raise self._no(

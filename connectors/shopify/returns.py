@@ -79,13 +79,8 @@ class ReturnReader:
         """Each return and refund of an order, with what reads it."""
         try:
             order, taxed = mapping.order_number(node["id"]), bool(node["taxesIncluded"])
-            returns = rest_of(
-                self._client,
-                documents.ORDER_RETURNS,
-                parent_id=node["id"],
-                path=("order", "returns"),
-                first=node["returns"],
-            )
+            # Not asked for where returns are not used.
+            returns = [] if "returns" not in node else self._returns(node)
             refunds, currency = node["refunds"], str(node["currencyCode"])
         except (KeyError, TypeError):
             raise Unreadable("a field is missing or of another kind") from None
@@ -97,6 +92,15 @@ class ReturnReader:
 
         for one in taken.get(node["id"], ()):
             yield one, lambda told: self._chargeback(told, order, currency)
+
+    def _returns(self, node: Node) -> list[Node]:
+        return rest_of(
+            self._client,
+            documents.ORDER_RETURNS,
+            parent_id=node["id"],
+            path=("order", "returns"),
+            first=node["returns"],
+        )
 
     def _chargeback(self, node: Node, order: str, currency: str) -> _Found:
         made = mapping_returns.chargeback(

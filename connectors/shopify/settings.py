@@ -86,8 +86,8 @@ class Settings(BaseModel):
     )
     returns: bool = Field(
         False,
-        description="Whether returns are used here: `lockstep check` then asks for the scopes "
-        "read_returns and write_returns too.",
+        description="Whether returns are read and settled here: needs the scopes read_returns and "
+        "write_returns. Refunds are read all the same.",
     )
 
     @field_validator("api_version")

@@ -99,7 +99,9 @@ class Settlement:
             for line, taken in self._pick(state, wanted.line, wanted.quantity, operation)
         ]
         wish = {"returnId": refund.return_remote_id, "returnLineItems": rows, **asked}
-        told = self._client.write(documents.RETURN_PROCESS, {"input": wish})["returnProcess"]
+        told = self._client.write(documents.RETURN_PROCESS, {"input": wish, "returns": True})[
+            "returnProcess"
+        ]
         if told is None:
             raise UnknownOutcome(
                 "an answer without a result", connector=self._name, operation=operation

@@ -102,7 +102,10 @@ class Walk(Generic[T]):
         clock: Clock,
         margins: Margins,
         read: Callable[[Mapping[str, Any], Sequence[Node], frozenset[int]], Read[T]],
+        more: Mapping[str, Any] | None = None,
     ) -> None:
+        """`more`: variables of the document besides those of every walk. Once one is another, what
+        was walked before did not show what is asked for now: the next walk starts afresh."""
         self._client = client
         self._document = document
         self._root = root
@@ -111,10 +114,11 @@ class Walk(Generic[T]):
         self._margins = margins
         #: (whole data, nodes of the page, positions that came incomplete) -> records
         self._read = read
+        self._more = more or {}
 
     def batches(self, since: Cursor | None) -> Iterator[Batch[T]]:
         """One batch per page; the last has `complete_to`, and its cursor starts the next walk."""
-        place = Place.read(since)
+        place = Place.read(since if self._is_mine(since) else None)
         if place.started is None:
             place = self._start(place.watermark)
         while True:
@@ -127,7 +131,18 @@ class Walk(Generic[T]):
             place = Place(
                 place.watermark, place.started, place.query, connection["pageInfo"]["endCursor"]
             )
-            yield Batch(read.items, str(place), read.rejects, read.raw)
+            yield Batch(read.items, self._cursor(place), read.rejects, read.raw)
+
+    def _cursor(self, place: Place) -> Cursor:
+        return (
+            json.dumps({**json.loads(str(place)), "more": self._more}) if self._more else str(place)
+        )
+
+    def _is_mine(self, cursor: Cursor | None) -> bool:
+        try:
+            return dict(json.loads(cursor or "{}").get("more") or {}) == dict(self._more)
+        except (AttributeError, TypeError, ValueError):
+            return False
 
     def _start(self, watermark: datetime | None) -> Place:
         query = None
@@ -141,7 +156,8 @@ class Walk(Generic[T]):
         complete_to = place.started - self._margins.index_lag
         if place.watermark is not None:
             complete_to = max(complete_to, place.watermark)
-        return Batch(read.items, str(Place(complete_to)), read.rejects, read.raw, complete_to)
+        cursor = self._cursor(Place(complete_to))
+        return Batch(read.items, cursor, read.rejects, read.raw, complete_to)
 
     def _page(self, place: Place) -> tuple[Place, Mapping[str, Any], frozenset[int]]:
         """Read one page; a place that is no longer known restarts the walk from its watermark."""
@@ -154,7 +170,8 @@ class Walk(Generic[T]):
         return place, *self._ask(place)
 
     def _ask(self, place: Place) -> tuple[Mapping[str, Any], frozenset[int]]:
-        variables = {"first": self._page_size, "after": place.after, "query": place.query}
+        place_now = {"first": self._page_size, "after": place.after, "query": place.query}
+        variables = {**self._more, **place_now}
         try:
             return self._client.read(self._document, variables), frozenset()
         except PartialAnswer as partial:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connectors.shopify.connector import DISPUTE_SCOPES, RETURN_SCOPES
+from connectors.shopify.connector import DISPUTE_SCOPES, RETURN_SCOPES, connect
 from connectors.shopify.simulator.access import ALL_SCOPES
 from core.errors import Rejected, Unauthorized, UnknownOutcome
 from core.model.money import Money
@@ -21,6 +21,7 @@ from core.model.returns import (
     ReturnReason,
     ReturnStatus,
 )
+from tests.connectors.shopify.scripted import FakeInside
 from tests.connectors.shopify.test_connector_simulated import Rig, rig_of
 
 KEY = "refund:shopify-us:5501:1"
@@ -29,13 +30,13 @@ NONE = Money(0, "USD")
 
 @pytest.fixture
 def rig() -> Iterator[Rig]:
-    yield from rig_of(page_size=2)
+    yield from rig_of(page_size=2, returns=True)
 
 
 @pytest.fixture
 def without_notes() -> Iterator[Rig]:
     """A shop in which the note of a processed return does not become its refund's."""
-    yield from rig_of({"return_notes": False})
+    yield from rig_of({"return_notes": False}, returns=True)
 
 
 def usd(cents: int) -> Money:
@@ -659,9 +660,49 @@ def test_the_check_asks_for_the_scopes_of_returns_only_where_they_are_used() -> 
 
 def test_without_the_scope_a_pull_says_which_one_is_missing() -> None:
     scopes = tuple(one for one in ALL_SCOPES if one != "read_returns")
-    for rig in rig_of({"scopes": scopes}):
+    for rig in rig_of({"scopes": scopes}, returns=True):
         order = sold(rig, ("TEE", 1), ship=True)
         ask_back(rig, order, "TEE", 1)
         with pytest.raises(Unauthorized) as no:
             pulled(rig)
         assert no.value.missing == "read_returns"
+
+
+def test_returns_of_before_they_were_used_are_told_once_they_are() -> None:
+    # given a shop that was walked to its end without returns, one of which was asked for by then
+    for rig in rig_of():
+        order = sold(rig, ("TEE", 1), ship=True)
+        ask_back(rig, order, "TEE", 1)
+        rig.clock.advance(3600)
+        *_, last = rig.connector.pull_returns(since=None)
+        rig.clock.advance(3600)
+        settings = rig.connector._settings.model_copy(update={"returns": True})
+        used = connect("shopify-us", settings, FakeInside(rig.clock))
+
+        # when returns are used from now on, and the walk goes on
+        (batch,) = used.pull_returns(since=last.cursor)
+        (later,) = used.pull_returns(since=batch.cursor)
+        used.close()
+
+        # then the old one is told, and once
+        assert [one.order for one in batch.items] == [order.remote_id]
+        assert later.items == ()
+
+
+def test_where_returns_are_not_used_refunds_need_no_scope_of_theirs() -> None:
+    # given a shop whose app may not read returns
+    scopes = tuple(one for one in ALL_SCOPES if "returns" not in one)
+    for rig in rig_of({"scopes": scopes}):
+        # when something is paid back here and there, of an order with a return
+        order = sold(rig, ("TEE", 3), ship=True)
+        come_back(rig, order, "TEE", 1)
+        rig.connector.push_refund(wish(order, (1, 1000)), key=KEY)
+        rig.simulator.place_order(
+            {"pay_back": order.name, "lines": [{"sku": "TEE", "quantity": 1}]}
+        )
+
+        # then both are told, and the return is not
+        found = pulled(rig)
+        assert [one.key for one in found if isinstance(one, Refund)] == [KEY, ""]
+        assert len(found) == 2
+        assert rig.connector.find_refund(wish(order, (1, 1000)), key=KEY) == found[0].remote_id
