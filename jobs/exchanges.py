@@ -17,6 +17,7 @@ from core.model.returns import Resolution, ReturnState
 from core.rules.returns import Moment
 from jobs import refunds
 from jobs.claims import hold_units
+from jobs.store.offers import Offers
 from jobs.store.orders import OrderRecord, Orders, Resolved
 from jobs.store.returns import ReturnRecord, Returns
 from jobs.store.store import Tx
@@ -56,10 +57,10 @@ def missing(one: ReturnRecord) -> list[str]:
 
 def left(tx: Tx, one: ReturnRecord) -> bool:
     """What replaces it left the house, or is the channel's own line now."""
+    if not missing(one):
+        return True
     number = Returns(tx).replacement_of(one)
-    if number is None:
-        return not missing(one)
-    return Orders(tx).load([number])[0].stage in _LEFT
+    return number is not None and Orders(tx).load([number])[0].stage in _LEFT
 
 
 def is_out(tx: Tx, one: ReturnRecord) -> bool:
@@ -107,12 +108,16 @@ def _make(tx: Tx, wiring: Wiring, one: ReturnRecord, record: OrderRecord) -> Non
         attributes={REPLACES: order.remote_id},
     )
     orders = Orders(tx)
-    resolve = {
-        (remote_id, line.remote_id): Resolved(
-            *wiring.sku_of(order.channel, line.listing_remote_id, line.remote_sku)
-        )
-        for line in lines
-    }
+    # A channel may name what it is by its listing alone.
+    listed = Offers(tx).of_listings(
+        (order.channel, line.listing_remote_id) for line in lines if line.listing_remote_id
+    )
+    resolve = {}
+    for line in lines:
+        sku, units = listed.get((order.channel, line.listing_remote_id), (None, 1))
+        if sku is None:
+            sku, units = wiring.sku_of(order.channel, line.listing_remote_id, line.remote_sku)
+        resolve[remote_id, line.remote_id] = Resolved(sku, units)
     orders.record([made], resolve=resolve)
     number = orders.find(order.channel, remote_id)
     assert number is not None, remote_id

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from core.model.returns import Disposition
 from jobs import returns as inbound
-from jobs.store.tables import orders, refund, returns
+from jobs.store.tables import hold, orders, refund, returns, stock_level
 from tests.e2e.house import House, house
 from tests.e2e.test_modes_and_stops import sell
 from tests.e2e.test_trading import QUICK, is_over, proved
@@ -24,6 +24,7 @@ NOTE = ("--note", "as agreed", "--by", "ann")
 
 def by_rules(tree: dict[str, Any]) -> None:
     tree["returns"] = {"approve_above": "500.00"}
+    tree["connections"]["shopify-us"]["returns"] = True
 
 
 def work(shop: House, minutes: int = 4) -> None:
@@ -180,6 +181,37 @@ def test_an_exchange_of_ours_is_sent_once_and_never_confirmed_to_the_channel(
         (row,) = shop.rows(select(orders.c.stage).where(orders.c.replaces.is_not(None)))
         assert row.stage == "shipped"
         assert paid(shop, name)[0][1] == 0
+        assert proved(shop)
+
+
+def test_an_exchange_made_at_the_channel_holds_its_units_until_it_is_processed_there(
+    tmp_path: Path,
+) -> None:
+    with house(tmp_path, pace=QUICK, edit=by_rules) as shop:
+        # given an exchange that was approved at the channel, and is not processed there
+        shop.go_live()
+        name = shipped(shop, "MUG-BLUE", 1)
+        back = sent_back(shop, name, exchange=[{"sku": "MUG-GREEN", "quantity": 1}])
+        work(shop, 6)
+        held = shop.rows(select(stock_level.c.committed).where(stock_level.c.sku == "MUG-GREEN"))
+        assert sum(row.committed for row in held) == 1
+        assert len(shop.world.warehouse.books()["requests"]) == 1
+        (stopped,) = shop.rows(select(hold.c.code).where(hold.c.released_at.is_(None)))
+        assert stopped.code == "exchange_open"
+
+        # when the unit is here, and the channel makes the exchange a line of its order
+        looked_at(shop, back)
+        shop.world.shopify.place_order({"process_return": back})
+        shop.until(lambda: len(at_channel(shop, name)["fulfillments"]) == 2)
+        work(shop, 6)
+
+        # then it is sent once, as that line, and nobody is paid back as well
+        asked = shop.world.warehouse.books()["requests"]
+        assert sorted(one["count"] for one in asked.values()) == [1, 1]
+        assert [units for _, units in paid(shop, name)] == [0, 0]
+        held = shop.rows(select(stock_level.c.committed).where(stock_level.c.sku == "MUG-GREEN"))
+        assert sum(row.committed for row in held) == 0
+        assert states(shop) == ["closed"]
         assert proved(shop)
 
 
