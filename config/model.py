@@ -179,6 +179,11 @@ class Channel(Part):
         description="new orders are not sent before they are so old, their units are held at once: "
         "for edits, quick cancellations and look-alikes",
     )
+    cancel_requests: Literal["ask", "automatic"] = Field(
+        "ask",
+        description="a buyer's request to cancel (Amazon): `ask`, a person says so by `lockstep cancel`; "
+        "`automatic`, it is followed as soon as nobody is asked to ship it, see the flow `cancellations`",
+    )
     ships_partly_after: Duration | None = Field(
         None,
         description="an order of which units are missing ships what there is once it is so old, and "

@@ -25,7 +25,7 @@ from core.model.fulfillment import (
 )
 from core.model.inbound import InboundReport
 from core.model.invoices import Invoice
-from core.model.orders import CancelReason, Order
+from core.model.orders import Cancellation, Order
 from core.model.purchasing import PurchaseAnswer, PurchaseOrder
 from core.model.receipts import OwedReceipt, Receipt
 from core.model.reservations import ReservationMove
@@ -492,18 +492,80 @@ class FulfillmentSource(Connector):
 
 
 class CancellationTarget(Connector):
-    """A channel that lets us cancel an order of its buyer's."""
+    """A channel that lets us cancel an order of its buyer's.
+
+    One that is a SubmissionTarget too takes cancellations as submissions of the kind "cancellation".
+    """
+
+    @property
+    @abstractmethod
+    def cancels_lines(self) -> bool:
+        """Whether single lines can be canceled; else only all of an order."""
 
     @abstractmethod
-    def push_cancellation(self, order: str, reason: CancelReason) -> RemoteRef:
-        """Cancel all of an order and pay the buyer back; `order` is its remote id.
+    def push_cancellation(self, cancellation: Cancellation, *, key: Key) -> RemoteRef:
+        """Cancel an order, or lines of it, and pay the buyer back.
 
         Canceled before is canceled. Rejected: the channel will not (it was fulfilled, ...).
         """
 
     @abstractmethod
-    def find_cancellation(self, order: str) -> bool:
-        """Whether the order is canceled there."""
+    def find_cancellation(self, cancellation: Cancellation) -> bool:
+        """Whether all that it names is canceled there, by whomever."""
+
+
+class Verdict(StrEnum):
+    """What became of one message of a submission."""
+
+    #: not over, or not begun
+    WAITING = "waiting"
+    #: carried out without an error
+    TAKEN = "taken"
+    REFUSED = "refused"
+    #: dropped before it was begun: nothing of it came true
+    DROPPED = "dropped"
+    #: over without a word about it: it may have come true
+    UNTOLD = "untold"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    verdict: Verdict
+    #: the remote's own words and code
+    words: str = ""
+    code: str = ""
+
+
+class SubmissionTarget(Connector):
+    """A remote that takes some writes as submissions, and says later what became of each message.
+
+    A push of such a write answers with the submission's reference, and nothing came true with it.
+    The message carries a name made of the key of its Effect.
+    """
+
+    @property
+    @abstractmethod
+    def submission_settle(self) -> timedelta:
+        """How long after a call whose answer was lost its submission may be hidden, or not over."""
+
+    @property
+    @abstractmethod
+    def look_every(self) -> timedelta:
+        """How often to look at one that is not over."""
+
+    @abstractmethod
+    def look_at_submission(self, ref: RemoteRef, *, key: Key) -> Told:
+        """What became of the message of this key."""
+
+    @abstractmethod
+    def find_submissions(
+        self, kind: str, *, since: datetime, known: Collection[RemoteRef]
+    ) -> Sequence[RemoteRef]:
+        """Submissions of a kind of Effect ("cancellation") begun since then, but for the `known`.
+
+        One whose answer was lost is among them. A remote that does not tell what each was made of
+        names those of others too.
+        """
 
 
 class ReturnSource(Connector):
@@ -768,6 +830,9 @@ __all__ = [
     "Shipment",
     "ShipmentTarget",
     "StockSource",
+    "SubmissionTarget",
+    "Told",
     "TrackingReport",
     "TrackingSource",
+    "Verdict",
 ]

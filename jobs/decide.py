@@ -30,7 +30,7 @@ from jobs.run import Run
 from jobs.store.effects import Effects, Intent
 from jobs.store.orders import FulfillmentRow, NewFulfillment, OrderRecord, Orders
 from jobs.store.parcels import Parcels
-from jobs.store.permissions import Permissions
+from jobs.store.permissions import CANCELLATIONS, Permissions
 from jobs.store.returns import Returns
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
@@ -103,6 +103,7 @@ def _decide_batch(tx: Tx, run: Run, numbers: Sequence[int]) -> None:
     for record in records:
         _apply_changes(tx, run.wiring, orders, stock, record)
     _watch_addresses(tx, records)
+    _watch_late_regrets(tx, records)
     if any(record.fulfillments for record in records):
         records = orders.load(numbers)
     reviewed = review_all(tx, run, records)
@@ -342,6 +343,27 @@ def _watch_addresses(tx: Tx, records: Sequence[OrderRecord]) -> None:
         tx.open_case(Case(_MOVED, subject, reason, Severity.CRITICAL), once=True)
 
 
+def _watch_late_regrets(tx: Tx, records: Sequence[OrderRecord]) -> None:
+    """A buyer asks to cancel what is in a parcel: nothing stops it, and a person tells the buyer."""
+    for record in records:
+        asking = {one.remote_id for one in record.order.lines if one.cancel_requested}
+        late = [line for line in asking if record.shipped.get(line)]
+        # What we tried to end has a Case of its own.
+        if not late or record.order.canceled_at or Effects(tx).any_of(record.id, "cancellation"):
+            continue
+        reason = Reason.of(
+            "cancel_request_too_late",
+            order=record.order.name,
+            channel=record.order.channel,
+            location=", ".join(
+                sorted({one.location for one in _live(record) if one.state in _SHIPPED})
+            ),
+        )
+        case = Case("cancel_request_too_late", record.subject, reason, Severity.CRITICAL)
+        tx.close_case("cancel_request_at_place", record.subject)
+        tx.open_case(case, once=True)
+
+
 def _may_route(verdict: Verdict, allocation: Allocation) -> bool:
     """Nothing holds the order, and there is a place for each unit that is to ship now."""
     return (
@@ -576,6 +598,8 @@ def _tell(
             tx.decide(record.subject, hold.reason)
         if hold.code not in record.open_holds:
             tx.decide(record.subject, Reason.of("order_held", order=order, hold=hold.code))
+            if hold.code == "cancel_requested":
+                tx.wake(f"{record.order.channel}/{CANCELLATIONS}")
     for code in sorted(record.open_holds.keys() - {hold.code for hold in verdict.holds}):
         tx.decide(record.subject, Reason.of("order_released", order=order, hold=code))
     if allocation.partly and _may_route(verdict, allocation):

@@ -124,8 +124,14 @@ def permitted(run: Run, effect: EffectRow, flow: str) -> bool:
     return permission.allowed or permission.reason.code == "mode_propose"
 
 
-def carry_out(run: Run, effect: EffectRow, call: Callable[[], str]) -> str | None:
-    """Make the call of an effect that is `sending`; record what it means. The remote's ref, or None."""
+def carry_out(
+    run: Run, effect: EffectRow, call: Callable[[], str],
+    *, refused: Callable[[Tx], None] | None = None,
+) -> str | None:  # fmt: skip
+    """Make the call of an effect that is `sending`; record what it means. The remote's ref, or None.
+
+    `refused`: what it means besides that the remote said no, recorded with it.
+    """
     try:
         return call()
     except (RateLimited, Unavailable, Unauthorized) as error:
@@ -136,7 +142,9 @@ def carry_out(run: Run, effect: EffectRow, call: Callable[[], str]) -> str | Non
     except Rejected as error:
         with run.transaction() as tx:
             Effects(tx).refused(effect, response=str(error))
-            _open_refused(tx, effect, error)
+            open_refused(tx, effect, error)
+            if refused is not None:
+                refused(tx)
         return None
     except UnknownOutcome as error:
         with run.transaction() as tx:
@@ -157,7 +165,8 @@ def _refusal(kind: str) -> str:
     }.get(kind, "request_refused")
 
 
-def _open_refused(tx: Tx, effect: EffectRow, error: Rejected) -> None:
+def open_refused(tx: Tx, effect: EffectRow, error: Rejected) -> None:
+    """A Case: the remote said no to this write."""
     code = _refusal(effect.kind)
     if error.code == UNWRITABLE:
         # Nobody refused it: nobody saw it.
@@ -259,7 +268,7 @@ def refuse(
     """Its document cannot be made: it never goes out."""
     with run.transaction() as tx:
         Effects(tx).refused(effect, response=str(error))
-        _open_refused(tx, effect, error)
+        open_refused(tx, effect, error)
         if unwritable is not None:
             unwritable(tx, effect, str(error))
 

@@ -33,7 +33,7 @@ from jobs import (
     answers,
     booked_in,
     bulk,
-    cancel,
+    cancellations,
     census,
     dates,
     decide,
@@ -161,7 +161,7 @@ def _channel_units(wiring: Wiring, channel: str) -> list[Unit]:
             Unit(
                 f"{channel}/cancellations",
                 pace.shipments,
-                lambda run: cancel.push_cancellations(run, channel),
+                lambda run: cancellations.push_cancellations(run, channel),
             )
         )
     if isinstance(connector, ReturnSource):

@@ -10,7 +10,9 @@ from itertools import islice
 from typing import Any
 
 from connectors.amazon import census, checks, listings, mapping
+from connectors.amazon.cancellations import Cancellations
 from connectors.amazon.client import NotThere, SellingPartner
+from connectors.amazon.feed_calls import FeedCalls
 from connectors.amazon.feeds import MOST_MESSAGES, Feeds
 from connectors.amazon.fields import Record, Unreadable, instant_from, instant_text, text
 from connectors.amazon.inbound import FbaInbound
@@ -21,6 +23,7 @@ from connectors.amazon.operations import (
     PATCH_LISTINGS_ITEM,
     SEARCH_ORDERS,
 )
+from connectors.amazon.order_feeds import OrderFeeds
 from connectors.amazon.reports import LISTINGS, Reports
 from connectors.amazon.settings import Settings
 from connectors.amazon.stock import FbaStock
@@ -35,12 +38,13 @@ from core.errors import (
 from core.model.catalog import Listing, OfferChange, OfferOutcome, OfferReading, OfferResult
 from core.model.fulfillment import Shipment
 from core.model.inbound import InboundReport
-from core.model.orders import Order
+from core.model.orders import Cancellation, Order
 from core.model.stock import StockSnapshot
 from core.ports import (
     Batch,
     BulkOfferTarget,
     BulkProgress,
+    CancellationTarget,
     CheckReport,
     Cursor,
     InboundSource,
@@ -56,6 +60,8 @@ from core.ports import (
     ShelfSource,
     ShipmentTarget,
     StockSource,
+    SubmissionTarget,
+    Told,
 )
 
 #: Only what orders are recorded with: no buyer block, whose e-mail we have no use for.
@@ -68,6 +74,10 @@ UNKNOWNS_IN_A_ROW = 3
 #: Seconds until searchOrders shows a new order: its 2-minute rule, and 3 minutes are typical
 #: (selling-partner-api-docs issue #2131).
 ORDER_LAG = 180.0
+#: Feeds take "several minutes" (Amazon-SP-API-CSharp issue #928); one that is still not over after
+#: this is waited for all the same, as getFeeds shows it.
+FEED_SETTLE = timedelta(minutes=10)
+FEED_LOOK = timedelta(minutes=1)
 
 
 def connect(name: str, settings: Settings, inside: Inside) -> Amazon:
@@ -83,6 +93,8 @@ class Amazon(
     ShelfSource,
     ShelfReport,
     ShipmentTarget,
+    CancellationTarget,
+    SubmissionTarget,
     StockSource,
     InboundSource,
 ):
@@ -93,7 +105,10 @@ class Amazon(
         self._settings = settings
         self._clock = inside.clock
         self._amazon = SellingPartner(name, settings, inside)
-        self._feeds = Feeds(name, self._amazon, settings)
+        calls = FeedCalls(name, self._amazon, settings)
+        self._feeds = Feeds(self._amazon, settings, calls)
+        self._order_feeds = OrderFeeds(settings, calls)
+        self._cancellations = Cancellations(name, self._amazon, self._order_feeds)
         self._reports = Reports(name, self._amazon, settings, clock=inside.clock)
         self._stock = FbaStock(self._amazon, settings, name=name, clock=inside.clock)
         self._inbound = FbaInbound(self._amazon, settings, name=name, clock=inside.clock)
@@ -434,6 +449,36 @@ class Amazon(
         answer = self._amazon.call(GET_ORDER, shipment.order, query={"includedData": "PACKAGES"})
         order = answer.get("order")
         return mapping.package_reference(order, shipment) if isinstance(order, Mapping) else None
+
+    # Cancellations, and what else leaves as an order feed
+
+    @property
+    def cancels_lines(self) -> bool:
+        return self._settings.cancels_lines
+
+    def push_cancellation(self, cancellation: Cancellation, *, key: Key) -> RemoteRef:
+        """Begin a feed; nothing is canceled with it. The feed's id."""
+        return self._cancellations.push(cancellation, key=key)
+
+    def find_cancellation(self, cancellation: Cancellation) -> bool:
+        return self._cancellations.find(cancellation)
+
+    @property
+    def submission_settle(self) -> timedelta:
+        return FEED_SETTLE
+
+    @property
+    def look_every(self) -> timedelta:
+        return FEED_LOOK
+
+    def look_at_submission(self, ref: RemoteRef, *, key: Key) -> Told:
+        return self._order_feeds.look(ref, key=key)
+
+    def find_submissions(
+        self, kind: str, *, since: datetime, known: Collection[RemoteRef]
+    ) -> Sequence[RemoteRef]:
+        """Order feeds of this kind's type; a feed tells nothing of its content before it failed."""
+        return self._order_feeds.begun(kind, since=since, known=known)
 
     def _unavailable(self, operation: str, words: str) -> Unavailable:
         return Unavailable(words, connector=self.name, operation=operation)

@@ -13,18 +13,12 @@ from datetime import datetime
 from typing import Any
 
 from connectors.amazon import listings
-from connectors.amazon.client import NotThere, SellingPartner
-from connectors.amazon.fields import Record, count, instant_text, list_of, part, text
-from connectors.amazon.operations import (
-    CANCEL_FEED,
-    CREATE_FEED,
-    CREATE_FEED_DOCUMENT,
-    GET_FEED,
-    GET_FEED_DOCUMENT,
-    GET_FEEDS,
-)
+from connectors.amazon.client import SellingPartner
+from connectors.amazon.feed_calls import FeedCalls
+from connectors.amazon.fields import Record, count, list_of, part, text
+from connectors.amazon.operations import CANCEL_FEED, GET_FEED_DOCUMENT
 from connectors.amazon.settings import Settings
-from core.errors import ConnectorError, Unavailable, UnknownOutcome
+from core.errors import ConnectorError
 from core.model.catalog import OfferChange, OfferOutcome, OfferResult
 from core.ports import BulkProgress, BulkStage, RemoteRef
 
@@ -49,22 +43,15 @@ _SEVERAL = ","
 class Feeds:
     """Listing feeds of one account and marketplace. A reference may name several feeds."""
 
-    def __init__(self, name: str, amazon: SellingPartner, settings: Settings) -> None:
-        self._name = name
+    def __init__(self, amazon: SellingPartner, settings: Settings, calls: FeedCalls) -> None:
         self._amazon = amazon
         self._settings = settings
+        self._calls = calls
 
     def stage(self, changes: Sequence[OfferChange]) -> str:
         """Upload the feed; the document's id."""
-        answer = self._amazon.call(CREATE_FEED_DOCUMENT, body={"contentType": CONTENT_TYPE})
-        document, url = text(answer, "feedDocumentId"), text(answer, "url")
-        if not document or not url:
-            raise self._trouble(CREATE_FEED_DOCUMENT.name, "an answer without an address")
         content = json.dumps(self.feed(changes), ensure_ascii=False).encode()
-        self._amazon.upload(
-            url, content, content_type=CONTENT_TYPE, operation=CREATE_FEED_DOCUMENT.name
-        )
-        return document
+        return self._calls.upload(content, content_type=CONTENT_TYPE)
 
     def feed(self, changes: Sequence[OfferChange]) -> dict[str, Any]:
         """The feed's document; message numbers count from 1 in the order of the changes."""
@@ -88,20 +75,7 @@ class Feeds:
         }
 
     def submit(self, document: str) -> RemoteRef:
-        answer = self._amazon.call(
-            CREATE_FEED,
-            body={
-                "feedType": FEED_TYPE,
-                "marketplaceIds": [self._settings.marketplace_id],
-                "inputFeedDocumentId": document,
-            },
-        )
-        feed = text(answer, "feedId")
-        if not feed:
-            raise UnknownOutcome(
-                "an answer without a feedId", connector=self._name, operation=CREATE_FEED.name
-            )
-        return feed
+        return self._calls.create(FEED_TYPE, document)
 
     def find(self, *, since: datetime, known: Collection[RemoteRef]) -> RemoteRef | None:
         """Listing feeds that began since then and are not known.
@@ -109,31 +83,15 @@ class Feeds:
         A feed does not tell which document it was made of, so none of them can be ruled out.
         """
         ours = {feed for ref in known for feed in ref.split(_SEVERAL)}
-        query = {
-            "feedTypes": FEED_TYPE,
-            "marketplaceIds": self._settings.marketplace_id,
-            "createdSince": instant_text(since),
-            "pageSize": "100",
-        }
-        found: list[str] = []
-        while True:
-            answer = self._amazon.call(GET_FEEDS, query=query)
-            found += [text(one, "feedId") for one in list_of(answer, "feeds")]
-            token = text(answer, "nextToken")
-            if not token:
-                break
-            # The only parameter of the next page.
-            query = {"nextToken": token}
-        return _SEVERAL.join(sorted(set(found) - ours - {""})) or None
+        return _SEVERAL.join(self._calls.begun(FEED_TYPE, since=since, known=ours)) or None
 
     def look(self, ref: RemoteRef) -> BulkProgress:
         stages = [self._stage(feed) for feed in ref.split(_SEVERAL)]
         return min(stages, key=lambda one: _FIRST.index(one.stage))
 
     def _stage(self, feed: str) -> BulkProgress:
-        try:
-            answer = self._amazon.call(GET_FEED, feed)
-        except NotThere:
+        answer = self._calls.get(feed)
+        if answer is None:
             return BulkProgress(BulkStage.FAILED, "Amazon does not know this feed")
         word = text(answer, "processingStatus")
         stage = STAGES.get(word, BulkStage.RUNNING)
@@ -160,29 +118,21 @@ class Feeds:
         """Each change by its message. Of several feeds nothing is believed but a reading."""
         if _SEVERAL in ref:
             return [OfferResult(one.key, OfferOutcome.UNKNOWN) for one in changes]
-        answer = self._amazon.call(GET_FEED, ref)
-        document = text(answer, "resultFeedDocumentId")
+        document = text(self._calls.get(ref), "resultFeedDocumentId")
         if not document:
             return [OfferResult(one.key, OfferOutcome.UNKNOWN, submission=ref) for one in changes]
         return results_of(self._report(document), changes, feed=ref)
 
     def _report(self, document: str) -> Record:
-        answer = self._amazon.call(GET_FEED_DOCUMENT, document)
-        content, _ = self._amazon.download(
-            text(answer, "url"),
-            compression=answer.get("compressionAlgorithm"),
-            operation=GET_FEED_DOCUMENT.name,
-        )
         try:
-            found = json.loads(content)
+            found = json.loads(self._calls.document(document))
         except ValueError:
             found = None
         if not isinstance(found, dict):
-            raise self._trouble(GET_FEED_DOCUMENT.name, "a processing report that is not JSON")
+            raise self._calls.trouble(
+                GET_FEED_DOCUMENT.name, "a processing report that is not JSON"
+            )
         return found
-
-    def _trouble(self, operation: str, words: str) -> Unavailable:
-        return Unavailable(words, connector=self._name, operation=operation)
 
 
 def results_of(report: Record, changes: Sequence[OfferChange], *, feed: str) -> list[OfferResult]:

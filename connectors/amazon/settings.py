@@ -90,6 +90,11 @@ class Settings(BaseModel):
         le=365,
         description="how many days back the very first pull looks for shipments to FBA that ended or changed; open ones are always seen",
     )
+    cancels_lines: bool = Field(
+        False,
+        description="whether `lockstep cancel --line` may end single lines of an order. No text of Amazon's "
+        "says that an acknowledgement of Failure for some items leaves the others: try it on one order first",
+    )
     endpoint: Address | None = Field(
         None, description="another address of the seller API; plain http on loopback only"
     )

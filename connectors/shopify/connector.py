@@ -23,7 +23,7 @@ from connectors.shopify.walks import ListingReader, Margins, OrderReader, Walk
 from core.errors import Unauthorized
 from core.model.catalog import Listing, OfferChange, OfferReading, OfferResult
 from core.model.fulfillment import Shipment
-from core.model.orders import CancelReason, Order
+from core.model.orders import Cancellation, Order
 from core.model.reservations import ReservationMove
 from core.model.returns import Refund, RefundQuote, RefundRequest, Return
 from core.model.stock import StockSnapshot
@@ -290,11 +290,16 @@ class Shopify(
 
     # --- cancellations
 
-    def push_cancellation(self, order: str, reason: CancelReason) -> RemoteRef:
-        return self._cancellations.push(order, reason)
+    @property
+    def cancels_lines(self) -> bool:
+        """No: a line is canceled by a refund of it (refundCreate, restockType CANCEL)."""
+        return False
 
-    def find_cancellation(self, order: str) -> bool:
-        return self._cancellations.find(order)
+    def push_cancellation(self, cancellation: Cancellation, *, key: Key) -> RemoteRef:
+        return self._cancellations.push(cancellation.order, cancellation.reason)
+
+    def find_cancellation(self, cancellation: Cancellation) -> bool:
+        return self._cancellations.find(cancellation.order)
 
     # --- what comes back, and what is paid back
 

@@ -24,6 +24,19 @@ class CancelReason(StrEnum):
     OTHER = "other"
 
 
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """What we end of an order at its channel."""
+
+    #: the order's remote id
+    order: str
+    reason: CancelReason
+    #: remote ids of the lines that end, each with all of its units
+    lines: tuple[str, ...]
+    #: these are all of the order: it ends with them
+    whole: bool
+
+
 class PaymentStatus(StrEnum):
     PENDING = "pending"
     AUTHORIZED = "authorized"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -19,6 +20,8 @@ class EffectState(StrEnum):
     SENDING = "sending"
     #: a file lies there whole under its staging name
     STAGED = "staged"
+    #: the remote took it in (a feed, a job) and says later what became of it
+    ACCEPTED = "accepted"
     DONE = "done"
     #: the remote said no
     REFUSED = "refused"
@@ -35,6 +38,8 @@ class EffectStep(StrEnum):
     ASK = "ask"
     #: rename a staged file to its final name
     RELEASE = "release"
+    #: ask what became of what was accepted
+    LOOK = "look"
     WAIT = "wait"
     PARK = "park"
     NOTHING = "nothing"
@@ -68,13 +73,17 @@ def next_move(effect: EffectFacts, *, now: datetime) -> EffectMove:
             return _move(EffectStep.SEND, "effect_planned")
         case EffectState.SENDING | EffectState.UNKNOWN | EffectState.STAGED:
             return _in_doubt(effect, now)
+        case EffectState.ACCEPTED if effect.settle_until is not None and now < effect.settle_until:
+            return _settling(effect.settle_until)
+        case EffectState.ACCEPTED:
+            return _move(EffectStep.LOOK, "effect_accepted")
         case _:
             return _move(EffectStep.NOTHING, "effect_settled", state=str(effect.state))
 
 
 def _in_doubt(effect: EffectFacts, now: datetime) -> EffectMove:
     if effect.settle_until is not None and now < effect.settle_until:
-        return _move(EffectStep.WAIT, "effect_settling", until=effect.settle_until.isoformat())
+        return _settling(effect.settle_until)
     if effect.state is EffectState.STAGED and effect.settle_until is None:
         # No rename was tried yet.
         return _move(EffectStep.RELEASE, "effect_staged")
@@ -86,6 +95,10 @@ def _in_doubt(effect: EffectFacts, now: datetime) -> EffectMove:
         # Nobody picks up a staging name, and it is renamed only after `staged` is committed.
         return _move(EffectStep.SEND, "effect_repeatable", attempts=effect.attempts)
     return _move(EffectStep.PARK, "effect_undecidable", attempts=effect.attempts)
+
+
+def _settling(until: datetime) -> EffectMove:
+    return _move(EffectStep.WAIT, "effect_settling", until=until.isoformat())
 
 
 def _move(step: EffectStep, code: str, **args: str | int) -> EffectMove:
@@ -122,9 +135,9 @@ def confirm_key(channel: ChannelId, order: str, package_number: int) -> str:
     return f"confirm:{channel}:{order}:{package_number}"
 
 
-def cancel_key(channel: ChannelId, order: str) -> str:
-    """The name of a cancellation at a channel: `cancel:shopify-us:5501`."""
-    return f"cancel:{channel}:{order}"
+def cancel_key(channel: ChannelId, order: str, lines: Sequence[str] = ()) -> str:
+    """The name of a cancellation at a channel: `cancel:shopify-us:5501`; of lines: `…:5501:1+2`."""
+    return ":".join(["cancel", channel, order, *(["+".join(sorted(lines))] if lines else [])])
 
 
 def refund_key(channel: ChannelId, order: str, number: int) -> str:

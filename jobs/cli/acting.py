@@ -350,6 +350,9 @@ def settle(
             effects.handed_over(parked, remote_ref=key)
         elif parked.kind == "purchase":
             record_sent(tx, parked, key)
+        elif parked.kind == "cancellation":
+            # The order itself says so too, and what is left of it is recorded as it is then.
+            effects.unknown(parked, response="")
         else:
             effects.done(parked, remote_ref=key)
             if parked.kind == "reservation":
@@ -397,17 +400,24 @@ def cancel(
     order: Annotated[str, typer.Argument(help="its name, like '#1001', or its id on the channel")],
     reason: Annotated[CancelReason, typer.Option(help="what the channel is told")],
     note: Annotated[str, typer.Option(help="why, and who decided it")],
+    line: Annotated[
+        list[str] | None,
+        typer.Option(help="only this line: its id on the channel, or its SKU; may be repeated"),
+    ] = None,
     config: ConfigOption = None,
     by: ByOption = None,
 ) -> None:
-    """Cancel an order at its channel, all of it; the buyer is paid back. Nothing of it ships any more.
+    """Cancel an order at its channel, or lines of it; the buyer is paid back. What is canceled does not ship.
 
-    Where a place was asked to ship it, it must say first that it will not. Exits 2 where it cannot be
-    canceled (any more).
+    Where a place was asked to ship it, it must say first that it will not. The rest of an order waits
+    until its lines are canceled. Exits 2 where it cannot be canceled (any more).
     """
     with application(config) as app, app.store.transaction() as tx:
-        channel = canceling.cancel(tx, app.wiring, order, reason, by=person(by), note=note)
-    console().print(Text(f"{order} is canceled at {channel} as soon as nobody is asked to ship it"))
+        channel = canceling.cancel(
+            tx, app.wiring, order, reason, by=person(by), note=note, lines=line or ()
+        )
+    what = f"{', '.join(line)} of {order}" if line else order
+    console().print(Text(f"{what} is canceled at {channel} as soon as nobody is asked to ship it"))
 
 
 def keep(
@@ -452,7 +462,7 @@ def _unit_of(kind: str, *, connection: str, scope: str) -> tuple[str, str]:
     """(flow, whose unit) that carries out effects of this kind."""
     if kind == "confirmation":
         return "shipments", scope
-    return f"{kind}s", connection
+    return f"{kind}s", scope if kind == "cancellation" else connection
 
 
 def _release_holds(tx: Tx, order: str, code: str | None, note: str | None, who: str) -> int:

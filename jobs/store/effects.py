@@ -16,7 +16,13 @@ from jobs.store.store import Tx
 from jobs.store.tables import effect, fulfillment
 
 #: States in which a write may be under way or in doubt, or has still to be made.
-LIVE = (EffectState.PLANNED, EffectState.SENDING, EffectState.STAGED, EffectState.UNKNOWN)
+LIVE = (
+    EffectState.PLANNED,
+    EffectState.SENDING,
+    EffectState.STAGED,
+    EffectState.ACCEPTED,
+    EffectState.UNKNOWN,
+)
 
 _NEXT = text(
     "INSERT INTO serial (connection, last) VALUES (:connection, 1) "
@@ -43,6 +49,8 @@ class EffectRow:
     response: str
     remote_ref: str
     told: str | None
+    #: when the last call was begun
+    sent_at: datetime | None
 
     @property
     def of_order(self) -> int:
@@ -214,13 +222,19 @@ class Effects:
         ).first()
         return None if row is None else _row(row)
 
-    def wish_again(self, key: str) -> None:
-        """What was refused, or taken back before it was sent, is planned anew."""
+    def wish_again(self, key: str, *, told: str | None = None) -> None:
+        """What was refused, or taken back before it was sent, is planned anew, as it is `told` now."""
         over = (EffectState.REFUSED, EffectState.CANCELED)
         self._connection.execute(
             update(effect)
             .where(effect.c.key == key, effect.c.state.in_([str(one) for one in over]))
-            .values(state=str(EffectState.PLANNED), settle_until=None, response="")
+            .values(
+                state=str(EffectState.PLANNED),
+                settle_until=None,
+                response="",
+                remote_ref="",
+                told=told,
+            )
         )
 
     def others(self, kind: str, connection: str, *, begins: str, key: str) -> list[str]:
@@ -263,6 +277,16 @@ class Effects:
         )
         return [_row(row) for row in rows]
 
+    def exists(self, key: str) -> bool:
+        """Whether it was ever planned."""
+        found = self._connection.execute(select(effect.c.id).where(effect.c.key == key))
+        return found.first() is not None
+
+    def any_of(self, order_id: int, kind: str) -> bool:
+        """Whether one of this kind was ever planned for this order."""
+        query = select(effect.c.id).where(effect.c.order_id == order_id, effect.c.kind == kind)
+        return self._connection.execute(query.limit(1)).first() is not None
+
     def request_of(self, key: str) -> str | None:
         """How far the request of this key is; None: there is none."""
         return self._tx.connection.execute(
@@ -281,6 +305,33 @@ class Effects:
         self._set(
             one.id, {"state": str(EffectState.DONE), "remote_ref": remote_ref, "settle_until": None}
         )
+
+    def accepted(self, one: EffectRow, *, remote_ref: str, look_at: datetime) -> None:
+        """The remote took it in and says later what became of it; nobody looks before `look_at`."""
+        values = {"state": str(EffectState.ACCEPTED), "remote_ref": remote_ref}
+        self._set(one.id, {**values, "settle_until": look_at})
+
+    def wait(self, one: EffectRow, *, until: datetime) -> None:
+        """Nobody looks at it again before then."""
+        self._set(one.id, {"settle_until": until})
+
+    def references(self, kind: str, connection: str) -> list[str]:
+        """What the remote calls those of this kind that it took in."""
+        query = select(effect.c.remote_ref).where(
+            effect.c.kind == kind, effect.c.connection == connection, effect.c.remote_ref != ""
+        )
+        return list(self._connection.execute(query).scalars())
+
+    def open_of(self, order_id: int, kind: str) -> list[EffectRow]:
+        """Effects of an order that may have been sent or not, and are not over."""
+        rows = self._connection.execute(
+            select(effect).where(
+                effect.c.order_id == order_id,
+                effect.c.kind == kind,
+                effect.c.state.in_([*map(str, LIVE), str(EffectState.PROPOSED)]),
+            )
+        )
+        return [_row(row) for row in rows]
 
     def refused(self, one: EffectRow, *, response: str) -> None:
         self._set(one.id, {"state": str(EffectState.REFUSED), "response": response})
@@ -326,4 +377,5 @@ def _row(row: Row[tuple[object, ...]]) -> EffectRow:
         response=row.response,
         remote_ref=row.remote_ref,
         told=row.told,
+        sent_at=row.sent_at,
     )

@@ -704,6 +704,16 @@ class Orders:
             )
         return sorted(found)
 
+    def held_for(self, code: str, channel: ChannelId) -> list[int]:
+        """Orders of a channel that this Hold keeps."""
+        query = (
+            select(hold.c.order_id)
+            .join(orders, orders.c.id == hold.c.order_id)
+            .where(hold.c.code == code, hold.c.released_at.is_(None), orders.c.channel == channel)
+            .order_by(hold.c.order_id)
+        )
+        return list(self._connection.execute(query).scalars())
+
     def add_fulfillments(self, made: Sequence[NewFulfillment]) -> None:
         """Keep who ships what, not yet asked."""
         if not made:

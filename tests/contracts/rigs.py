@@ -126,6 +126,9 @@ class Rig(ABC):
 class ChannelRig(Rig):
     """A place that sells."""
 
+    #: the operation, or a pattern of it, that cancels an order there
+    cancel_call = "*ancel*"
+
     def sell(self, *, quantity: int = 1) -> str:
         """A buyer orders; the order's name."""
         line = {"sku": SKU, "quantity": quantity}
@@ -265,6 +268,7 @@ class AmazonRig(ChannelRig):
     simulator: AmazonSimulator
     #: older than the 2 minutes searchOrders leaves out, and than any patch is applied after
     settle = 900.0
+    cancel_call = "createFeed"
 
     def start(self) -> Simulator:
         made = AmazonSimulator(clock=self.clock, seed=7)
@@ -281,6 +285,7 @@ class AmazonRig(ChannelRig):
             "lwa_client_secret": "amzn1.oa2-cs.v1.simulated",
             "refresh_token": "Atzr|simulated",
             "secret_expires_on": "2027-05-01",
+            "cancels_lines": True,
             "endpoint": self.simulator.url,
             "lwa_url": f"{self.simulator.url}/auth/o2/token",
         }

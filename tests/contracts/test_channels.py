@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +12,7 @@ import pytest
 
 from core.errors import Rejected, Unauthorized, UnknownOutcome
 from core.model.catalog import Listing, OfferChange, OfferKey, OfferOutcome
-from core.model.orders import CancelReason, Order
+from core.model.orders import Cancellation, CancelReason, Order
 from core.ports import (
     Batch,
     BulkOfferTarget,
@@ -26,6 +27,9 @@ from core.ports import (
     ShelfReport,
     ShelfSource,
     ShipmentTarget,
+    SubmissionTarget,
+    Told,
+    Verdict,
 )
 from tests.contracts.rigs import SKU, TRACKING, UNITS, ChannelRig
 
@@ -344,6 +348,32 @@ class TestOfferTarget:
         assert readings == {change.key: UNITS, lost.key: None}
 
 
+def cancellation_of(order: Order, why: CancelReason = CancelReason.OUT_OF_STOCK) -> Cancellation:
+    """All of it."""
+    return Cancellation(order.remote_id, why, tuple(one.remote_id for one in order.lines), True)
+
+
+def told(rig: ChannelRig, ref: str, key: str) -> Told:
+    """What a submission's message came to, once it is over."""
+    for _ in range(20):
+        found: Told = rig.connector.look_at_submission(ref, key=key)
+        if found.verdict is not Verdict.WAITING:
+            return found
+        rig.pass_time(rig.connector.look_every.total_seconds())
+    raise AssertionError("it is never over")
+
+
+def push_cancellation(rig: ChannelRig, cancellation: Cancellation, key: str = "cancel:it:1") -> str:
+    """Have it made, or refused, wherever the channel says so. Raises Rejected."""
+    ref: str = rig.connector.push_cancellation(cancellation, key=key)
+    if isinstance(rig.connector, SubmissionTarget):
+        found = told(rig, ref, key)
+        if found.verdict is Verdict.REFUSED:
+            raise Rejected(found.words, connector="it", operation="cancel", code=found.code)
+        assert found.verdict is Verdict.TAKEN
+    return ref
+
+
 class TestCancellationTarget:
     capability = CancellationTarget
 
@@ -351,16 +381,16 @@ class TestCancellationTarget:
         # given an order that nobody canceled
         rig.sell(quantity=2)
         (order,) = orders_of(pull(rig)).values()
-        assert not rig.connector.find_cancellation(order.remote_id)
+        assert not rig.connector.find_cancellation(cancellation_of(order))
 
         # when it is canceled, and once more
-        rig.connector.push_cancellation(order.remote_id, CancelReason.OUT_OF_STOCK)
-        rig.connector.push_cancellation(order.remote_id, CancelReason.OUT_OF_STOCK)
+        push_cancellation(rig, cancellation_of(order))
+        with contextlib.suppress(Rejected):
+            push_cancellation(rig, cancellation_of(order))
         rig.pass_time()
 
         # then it is canceled, and a pull says so
-        assert rig.connector.find_cancellation(order.remote_id)
-        rig.connector.push_cancellation(order.remote_id, CancelReason.OUT_OF_STOCK)
+        assert rig.connector.find_cancellation(cancellation_of(order))
         (again,) = orders_of(pull(rig)).values()
         assert again.canceled_at is not None
 
@@ -370,15 +400,85 @@ class TestCancellationTarget:
         rig.connector.push_shipment(rig.parcel(order), key="confirm:1")
         rig.pass_time()
         with pytest.raises(Rejected):
-            rig.connector.push_cancellation(order.remote_id, CancelReason.BUYER)
+            push_cancellation(rig, cancellation_of(order, CancelReason.BUYER))
+        assert not rig.connector.find_cancellation(cancellation_of(order))
+
+    @pytest.mark.parametrize("reason", CancelReason)
+    def test_every_reason_has_a_word_there(self, rig: ChannelRig, reason: CancelReason) -> None:
+        rig.sell()
+        (order,) = orders_of(pull(rig)).values()
+        push_cancellation(rig, cancellation_of(order, reason))
+        rig.pass_time()
+        assert rig.connector.find_cancellation(cancellation_of(order))
 
     @pytest.mark.parametrize("fault", ["lost-answer", "503-html"])
     def test_a_lost_answer_is_an_unknown_outcome(self, rig: ChannelRig, fault: str) -> None:
         rig.sell(quantity=2)
         (order,) = orders_of(pull(rig)).values()
-        rig.simulator.faults.set([{"operation": "*ancel*", "kind": fault, "nth": 1}])
+        rig.simulator.faults.set([{"operation": rig.cancel_call, "kind": fault, "nth": 1}])
         with pytest.raises(UnknownOutcome):
-            rig.connector.push_cancellation(order.remote_id, CancelReason.BUYER)
+            rig.connector.push_cancellation(cancellation_of(order), key="cancel:it:1")
+
+    def test_one_line_of_several_is_canceled_alone_where_it_can_be(self, rig: ChannelRig) -> None:
+        # given an order of two lines
+        if not rig.connector.cancels_lines:
+            pytest.skip("only whole orders are canceled there")
+        rig.simulator.place_order({"lines": [{"sku": SKU}, {"sku": "TRAY", "quantity": 2}]})
+        (order,) = orders_of(pull(rig)).values()
+        first, second = (one.remote_id for one in order.lines)
+        alone = Cancellation(order.remote_id, CancelReason.OUT_OF_STOCK, (first,), False)
+
+        # when one of them is canceled
+        push_cancellation(rig, alone)
+        rig.pass_time()
+
+        # then it is wanted no more, and the other is
+        (again,) = orders_of(pull(rig)).values()
+        assert {one.remote_id: one.current for one in again.lines} == {first: 0, second: 2}
+        assert again.canceled_at is None
+        assert rig.connector.find_cancellation(alone)
+        assert not rig.connector.find_cancellation(cancellation_of(order))
+
+
+class TestSubmissionTarget:
+    capability = SubmissionTarget
+
+    def submitted(self, rig: ChannelRig, key: str) -> tuple[Order, str]:
+        rig.sell()
+        order = max(orders_of(pull(rig)).values(), key=lambda one: one.placed_at)
+        return order, rig.connector.push_cancellation(cancellation_of(order), key=key)
+
+    def test_nothing_came_true_with_the_push(self, rig: ChannelRig) -> None:
+        # given a write that was taken in
+        order, ref = self.submitted(rig, "cancel:it:1")
+
+        # then it waits, nothing is changed, and once it is over it is
+        assert rig.connector.look_at_submission(ref, key="cancel:it:1").verdict is Verdict.WAITING
+        assert not rig.connector.find_cancellation(cancellation_of(order))
+        assert told(rig, ref, "cancel:it:1").verdict is Verdict.TAKEN
+        assert rig.connector.find_cancellation(cancellation_of(order))
+
+    def test_what_was_refused_is_told_with_the_remotes_words(self, rig: ChannelRig) -> None:
+        order, ref = self.submitted(rig, "cancel:it:1")
+        told(rig, ref, "cancel:it:1")
+        again = rig.connector.push_cancellation(cancellation_of(order), key="cancel:it:1")
+        found = told(rig, again, "cancel:it:1")
+        assert (found.verdict, bool(found.words)) == (Verdict.REFUSED, True)
+
+    def test_what_began_after_a_lost_answer_is_found(self, rig: ChannelRig) -> None:
+        # given one that is known, and one whose answer was lost
+        _, known = self.submitted(rig, "cancel:it:1")
+        since = rig.clock.now()
+        rig.simulator.faults.set([{"operation": rig.cancel_call, "kind": "lost-answer", "nth": 1}])
+        with pytest.raises(UnknownOutcome):
+            self.submitted(rig, "cancel:it:2")
+
+        # when it is looked for
+        (found,) = rig.connector.find_submissions("cancellation", since=since, known=[known])
+
+        # then it is there, and is over in its time; nothing else is
+        assert told(rig, found, "cancel:it:2").verdict is Verdict.TAKEN
+        assert not rig.connector.find_submissions("cancellation", since=since, known=[known, found])
 
 
 class TestShipmentTarget:

@@ -14,6 +14,7 @@ from core.rules.effects import (
     EffectFacts,
     EffectState,
     EffectStep,
+    cancel_key,
     confirm_key,
     message_id,
     next_move,
@@ -105,6 +106,24 @@ def test_a_settled_effect_is_left_alone(state):
     assert move.reason.args == {"state": str(state)}
 
 
+def test_what_was_accepted_is_looked_at_and_never_sent_again():
+    # given a write that the remote took in, to be looked at in a minute
+    accepted = replace(SENDING, state=EffectState.ACCEPTED, repeat_is_edit=True)
+
+    # when its time has come, and before
+    look = next_move(replace(accepted, settle_until=None), now=NOON)
+    wait = next_move(replace(accepted, settle_until=NOON + timedelta(minutes=1)), now=NOON)
+
+    # then it is looked at, or waits
+    assert look.step is EffectStep.LOOK
+    assert wait.step is EffectStep.WAIT
+
+
+def test_a_cancellation_of_lines_has_a_name_of_its_own():
+    assert cancel_key("amazon-us", "902-1") == "cancel:amazon-us:902-1"
+    assert cancel_key("amazon-us", "902-1", ["7", "3"]) == "cancel:amazon-us:902-1:3+7"
+
+
 def test_keys_are_made_of_remote_ids():
     assert request_key("shopify-us", "5501", 1) == "shopify-us:5501:F1"
     assert confirm_key("shopify-us", "5501", 1) == "confirm:shopify-us:5501:1"
@@ -151,7 +170,13 @@ def test_a_repeat_is_only_ever_sent_where_it_cannot_happen_twice(effect, now):
 def test_every_doubt_ends_in_a_step(effect):
     move = next_move(effect, now=NOON + timedelta(days=1))
 
-    live = {EffectState.PLANNED, EffectState.SENDING, EffectState.STAGED, EffectState.UNKNOWN}
+    live = {
+        EffectState.PLANNED,
+        EffectState.SENDING,
+        EffectState.STAGED,
+        EffectState.ACCEPTED,
+        EffectState.UNKNOWN,
+    }
     assert (move.step is EffectStep.NOTHING) == (effect.state not in live)
     assert move.step is not EffectStep.WAIT
 

@@ -19,9 +19,9 @@ import pytest
 from sqlalchemy import func, or_, select
 
 from core.model.fulfillment import AcknowledgmentStatus, ShipRequest
-from core.model.orders import CancelReason, OrderLine
+from core.model.orders import Cancellation, CancelReason, OrderLine
 from core.ports import AskedFor, CancellationTarget, CheckReport, RequestService, RequestStatus
-from jobs import cancel, requests
+from jobs import cancel, cancellations, requests
 from jobs.clock import ManualClock
 from jobs.decide import decide_orders
 from jobs.store.database import Database
@@ -90,12 +90,16 @@ class Channel(Remote, CancellationTarget):
         super().__init__(name, clock)
         self.ended: set[str] = set()
 
-    def push_cancellation(self, order: str, reason: CancelReason) -> str:
-        self.ended.add(order)
+    @property
+    def cancels_lines(self) -> bool:
+        return False
+
+    def push_cancellation(self, cancellation: Cancellation, *, key: str) -> str:
+        self.ended.add(cancellation.order)
         return "job"
 
-    def find_cancellation(self, order: str) -> bool:
-        return order in self.ended
+    def find_cancellation(self, cancellation: Cancellation) -> bool:
+        return cancellation.order in self.ended
 
 
 @dataclass
@@ -154,7 +158,7 @@ class Story:
             pass
 
     def push(self) -> None:
-        cancel.push_cancellations(self.shop.run("shopify-us/orders"), "shopify-us")
+        cancellations.push_cancellations(self.shop.run("shopify-us/orders"), "shopify-us")
         if self.order in self.channel.ended and not self.canceled:
             self.regret()
 

@@ -57,6 +57,8 @@ def _order(record: OrderRecord) -> dict[str, Any]:
                 "item_id": item.item_id,
                 "sku": item.sku,
                 "quantity": item.quantity,
+                "canceled_by": item.canceled_by,
+                "canceled_why": item.canceled_why,
                 "confirmed": confirmed.get(item.item_id, 0),
                 "fulfilled": order.fulfilled(item.item_id),
             }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -195,13 +195,43 @@ def _open(record: OrderRecord) -> bool:
 def _cancel_if_open(account: Account, record: OrderRecord, at: datetime, *, by: str) -> None:
     if not _open(record):
         return
-    order = record.change(at, replace(record.now, status=Status.CANCELLED, canceled_by=by))
-    record.canceled_at = at
-    for item in order.items:
+    _cancel(account, record, {item.item_id: "" for item in record.now.items}, at=at, by=by)
+
+
+def cancel_items(
+    account: Account, record: OrderRecord, why: Mapping[str, str], *, at: datetime
+) -> None:
+    """The seller cancels these items, each with its reason; what is canceled stays as it is."""
+    _cancel(account, record, why, at=at, by="MERCHANT")
+
+
+def _cancel(
+    account: Account, record: OrderRecord, why: Mapping[str, str], *, at: datetime, by: str
+) -> None:
+    """An order ends with the last of its items, if none of them was shipped."""
+    before = record.now
+    ending = [item for item in before.items if item.item_id in why and not item.canceled_by]
+    ended = {one.item_id: replace(one, canceled_by=by, canceled_why=why[one.item_id]) for one in ending}  # fmt: skip
+    items = tuple(ended.get(item.item_id, item) for item in before.items)
+    after = replace(before, items=items)
+    if all(item.canceled_by for item in items):
+        after = replace(after, status=Status.CANCELLED, canceled_by=by)
+        record.canceled_at = at
+    elif record.received and _all_out(record, items):
+        after = replace(after, status=Status.SHIPPED)
+    record.change(at, after)
+    for item in ending:
         listing = account.listings.get(item.sku)
         if listing:
-            listing.give_back(_CHANNEL[order.fulfilled_by], item.quantity)
+            listing.give_back(_CHANNEL[before.fulfilled_by], item.quantity)
             listing.updated = at
+
+
+def _all_out(record: OrderRecord, items: tuple[Item, ...]) -> bool:
+    """Every unit that is still wanted is in a parcel that reads show."""
+    return all(
+        item.canceled_by or record.now.fulfilled(item.item_id) == item.quantity for item in items
+    )
 
 
 def cancel(account: Account, order_id: str, *, now: datetime) -> OrderRecord:
@@ -213,12 +243,20 @@ def cancel(account: Account, order_id: str, *, now: datetime) -> OrderRecord:
     return record
 
 
-def request_cancel(account: Account, order_id: str, *, now: datetime) -> OrderRecord:
-    """The buyer asks the seller to cancel; the order stays open. ValueError when it is too late."""
+def request_cancel(
+    account: Account, order_id: str, *, now: datetime, skus: Sequence[str] = ()
+) -> OrderRecord:
+    """The buyer asks the seller to cancel all of it, or some SKUs; the order stays open.
+
+    ValueError when it is too late.
+    """
     record = _known(account, order_id)
     if not _open(record) or record.now.fulfilled_by == AMAZON:
         raise ValueError(f"no cancellation can be asked for order {order_id}")
-    items = tuple(replace(item, cancel_reason=_CANCEL_REASON) for item in record.now.items)
+    items = tuple(
+        replace(item, cancel_reason=_CANCEL_REASON) if not skus or item.sku in skus else item
+        for item in record.now.items
+    )
     record.change(now, replace(record.now, items=items))
     return record
 

@@ -1,4 +1,4 @@
-"""Feeds 2021-06-30: JSON_LISTINGS_FEED from upload to processing report."""
+"""Feeds 2021-06-30: listing feeds and order feeds from upload to processing report."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from connectors.amazon.simulator import order_feeds
 from connectors.amazon.simulator.account import Account
 from connectors.amazon.simulator.documents import DocumentStore
 from connectors.amazon.simulator.listings import read_patches
@@ -107,8 +108,9 @@ class FeedsApi:
 
     def create(self, body: dict[str, Any], *, now: datetime) -> Response:
         feed_type = body.get("feedType")
-        if feed_type != JSON_LISTINGS and feed_type not in DEAD_TYPES:
-            raise invalid(f"feedType: the simulator processes {JSON_LISTINGS} only")
+        if feed_type not in (JSON_LISTINGS, *order_feeds.KINDS, *DEAD_TYPES):
+            alive = ", ".join((JSON_LISTINGS, *order_feeds.KINDS))
+            raise invalid(f"feedType: the simulator processes {alive}")
         if self._account.marketplace_id not in places_of(body):
             raise invalid("marketplaceIds: the seller does not sell there")
         document = self._documents.documents.get(str(body.get("inputFeedDocumentId")))
@@ -216,13 +218,22 @@ class FeedsApi:
         if feed.feed_type in DEAD_TYPES or feed.broken:
             feed.fatal = True
             return
-        report = _Processing(self._account, feed, at)
-        feed.fatal = not report.run(self._documents.documents[feed.document_id].text())
+        whole, content, content_type = self._carry_out(feed, at)
+        feed.fatal = not whole
         feed.result_document_id = f"amzn1.tortuga.4.na.{self._account.uuid()}"
-        content = json.dumps(report.as_json(), ensure_ascii=False).encode()
-        self._documents.put(
-            feed.result_document_id, content, content_type="application/json; charset=UTF-8"
-        )
+        self._documents.put(feed.result_document_id, content, content_type=content_type)
+
+    def _carry_out(self, feed: Feed, at: datetime) -> tuple[bool, bytes, str]:
+        """Whether the feed could be read; its processing report and that one's type."""
+        content = self._documents.documents[feed.document_id].text()
+        kind = order_feeds.KINDS.get(feed.feed_type)
+        if kind is not None:
+            whole, told = order_feeds.process(self._account, kind, feed.feed_id, content, at)
+            return whole, told, "text/xml; charset=UTF-8"
+        report = _Processing(self._account, feed, at)
+        whole = report.run(content)
+        told = json.dumps(report.as_json(), ensure_ascii=False).encode()
+        return whole, told, "application/json; charset=UTF-8"
 
 
 class _Unreadable(Exception):

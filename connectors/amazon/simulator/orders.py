@@ -196,10 +196,11 @@ def _item(order: Order, item: Item, included: Collection[str]) -> dict[str, Any]
             view["proceeds"] = _item_proceeds(item.unit_price * item.quantity)
     if "FULFILLMENT" in included:
         fulfilled = order.fulfilled(item.item_id)
-        open_units = 0 if order.status is Status.CANCELLED else item.quantity - fulfilled
+        ended = order.status is Status.CANCELLED or item.canceled_by
+        open_units = 0 if ended else item.quantity - fulfilled
         view["fulfillment"] = {"quantityFulfilled": fulfilled, "quantityUnfulfilled": open_units}
-    if "CANCELLATION" in included and (item.cancel_reason or order.canceled_by):
-        view["cancellation"] = _cancellation(order, item)
+    if "CANCELLATION" in included and (item.cancel_reason or item.canceled_by):
+        view["cancellation"] = _cancellation(item)
     return view
 
 
@@ -210,12 +211,13 @@ def _item_proceeds(total: Money) -> dict[str, Any]:
     }
 
 
-def _cancellation(order: Order, item: Item) -> dict[str, Any]:
+def _cancellation(item: Item) -> dict[str, Any]:
     view: dict[str, Any] = {}
     if item.cancel_reason:
         view["cancellationRequest"] = {"requester": "BUYER", "cancelReason": item.cancel_reason}
-    if order.canceled_by:
-        view["cancellationExecution"] = {"cancelledBy": order.canceled_by}
+    if item.canceled_by:
+        done = {"cancelledBy": item.canceled_by, "cancelReason": item.canceled_why}
+        view["cancellationExecution"] = {name: value for name, value in done.items() if value}
     return view
 
 

@@ -45,6 +45,9 @@ class Item:
     unit_price: Money
     #: why the buyer asks for a cancellation; "" while the buyer does not
     cancel_reason: str = ""
+    #: BUYER, MERCHANT or AMAZON once the item is canceled, and the reason given
+    canceled_by: str = ""
+    canceled_why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -292,7 +292,7 @@ class AmazonSimulator(HttpSimulator):
 
         One of {"lines": [{"sku", "quantity"}], "fulfilled_by", "pending_for" s, "cancel_after" s,
         "hidden_for" s, "ship_by_hours", "service_level", "programs", "address"},
-        {"cancel": id}, {"request_cancel": id}, {"set_quantity": {"sku", "quantity"}},
+        {"cancel": id}, {"request_cancel": id, "skus"}, {"set_quantity": {"sku", "quantity"}},
         {"next_feed": "stuck" | "broken"}, {"free_feeds": true}: what is stuck ends;
         {"block": {"sku", "code"}}: Amazon refuses every submission for it ("" again takes them);
         {"revoke": true}, {"grant": true}. {"inbound": …}: the seller sends goods to FBA, they
@@ -305,8 +305,11 @@ class AmazonSimulator(HttpSimulator):
             match order:
                 case {"cancel": str(order_id), **rest} if not rest:
                     return _receipt(buyers.cancel(self.account, order_id, now=now))
-                case {"request_cancel": str(order_id), **rest} if not rest:
-                    return _receipt(buyers.request_cancel(self.account, order_id, now=now))
+                case {"request_cancel": str(order_id), **rest} if not set(rest) - {"skus"}:
+                    skus = tuple(rest.get("skus", ()))
+                    return _receipt(
+                        buyers.request_cancel(self.account, order_id, now=now, skus=skus)
+                    )
                 case {"set_quantity": {"sku": str(sku), "quantity": int(quantity)}, **rest} if not rest:  # fmt: skip
                     self.account.set_quantity(sku, quantity, now=now)
                     return {}

@@ -138,7 +138,7 @@ def _check(record: OrderRecord, confirmation: _Confirmation, *, now: datetime) -
 
 
 def _check_units(record: OrderRecord, order: Order, confirmation: _Confirmation) -> None:
-    ordered = {item.item_id: item.quantity for item in order.items}
+    ordered = {item.item_id: 0 if item.canceled_by else item.quantity for item in order.items}
     others = record.confirmed_units(without=confirmation.reference)
     for item_id, quantity in confirmation.items.items():
         if item_id not in ordered:
@@ -189,6 +189,8 @@ def _show(record: OrderRecord, at: datetime) -> None:
     """Let reads see what was received by now."""
     packages = tuple(record.received.values())
     units = record.confirmed_units()
-    whole = all(units.get(item.item_id, 0) == item.quantity for item in record.now.items)
+    whole = all(
+        item.canceled_by or units.get(item.item_id, 0) == item.quantity for item in record.now.items
+    )
     status = Status.SHIPPED if whole else Status.PARTIALLY_SHIPPED
     record.change(at, replace(record.now, packages=packages, status=status))

@@ -1,0 +1,245 @@
+"""Orders on Amazon that end before they ship: by a person, by line, by their buyers; once, and never shipped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from connectors.amazon.simulator.shipments import confirm
+from jobs.store.tables import effect
+from tests.e2e.house import Edit, House, house
+from tests.e2e.test_fulfiller import SLOW, with_cedar
+from tests.e2e.test_modes_and_stops import QUIET, handed_over, stage
+from tests.e2e.test_trading import proved, requests
+
+WHY = ("--reason", "out_of_stock", "--note", "none left", "--by", "ann")
+#: What a person is told where a request comes too late: before we tried to stop it, or after.
+LATE = ("cancel_request_too_late", "cancellation_too_late")
+FEED = "POST_ORDER_ACKNOWLEDGEMENT_DATA"
+
+
+def patient(tree: dict[str, Any]) -> None:
+    """New orders wait an hour, and single lines may end."""
+    tree["channels"]["amazon-us"]["release_window"] = "1h"
+    tree["connections"]["amazon-us"]["cancels_lines"] = True
+
+
+def follows(tree: dict[str, Any]) -> None:
+    """Buyers' requests are followed."""
+    tree["channels"]["amazon-us"]["cancel_requests"] = "automatic"
+
+
+def both(tree: dict[str, Any]) -> None:
+    patient(tree)
+    follows(tree)
+
+
+@contextmanager
+def amazon(path: Path, edit: Edit | None = None) -> Iterator[House]:
+    with house(path, pace=QUIET, edit=edit) as shop:
+        shop.go_live()
+        yield shop
+
+
+def sell(shop: House, *skus: str) -> str:
+    """A buyer on Amazon; the order's id, once it is pulled and decided."""
+    lines = [{"sku": sku, "quantity": 2} for sku in skus]
+    placed = shop.world.amazon.place_order({"lines": lines})
+    return str(placed["id"])
+
+
+def pulled(shop: House) -> None:
+    shop.clock.advance(200)
+    shop.run("amazon-us/orders", "core/orders")
+
+
+def book(shop: House, order: str) -> dict[str, Any]:
+    (found,) = (one for one in shop.world.amazon.books()["orders"] if one["id"] == order)
+    return dict(found)
+
+
+def ended(shop: House, order: str) -> list[tuple[str, str]]:
+    """(by whom, why) of each line."""
+    return [(one["canceled_by"], one["canceled_why"]) for one in book(shop, order)["lines"]]
+
+
+def feeds(shop: House) -> int:
+    return sum(one["type"] == FEED for one in shop.world.amazon.books()["feeds"])
+
+
+def made(shop: House, order: str) -> str:
+    """How far its cancellation is."""
+    key = effect.c.key.startswith(f"cancel:amazon-us:{order}")
+    (row,) = shop.rows(select(effect).where(key))
+    return str(row.state)
+
+
+def canceled(shop: House, order: str) -> bool:
+    return stage(shop, order) == "canceled" and made(shop, order) == "done"
+
+
+def times(shop: House) -> int:
+    """How many cancellations Amazon carried out for the seller."""
+    return int(shop.world.amazon.books()["counts"].get("orders canceled by the seller", 0))
+
+
+def test_a_person_ends_orders_and_lines_and_amazon_says_later_what_became_of_them(
+    tmp_path: Path,
+) -> None:
+    with amazon(tmp_path, patient) as shop:
+        # given orders of which no request has left; one of them somebody confirmed as shipped there
+        whole, part, gone = (
+            sell(shop, *skus) for skus in (["MUG-BLUE"], ["MUG-GREEN", "TRAY-OAK"], ["VASE-TALL"])
+        )
+        asked = sell(shop, "CANDLE-3")
+        shop.world.amazon.place_order({"request_cancel": asked})
+        pulled(shop)
+        confirm_elsewhere(shop, gone)
+        assert stage(shop, asked) == "held"
+
+        # when a person cancels one, a line of one, the one that was shipped, and the one whose buyer asked
+        shop.cli("cancel", part, "--line", "NOTHING", *WHY, check=2)
+        shop.cli("cancel", whole, *WHY)
+        shop.cli("cancel", part, "--line", "MUG-GREEN", *WHY)
+        shop.cli("cancel", gone, *WHY)
+        shop.cli("cancel", asked, "--reason", "buyer", "--note", "as asked")
+        shop.run("amazon-us/cancellations")
+
+        # then feeds are on their way, and nothing is believed before their reports and the orders say so
+        assert (made(shop, whole), stage(shop, whole)) == ("accepted", "held")
+        shop.cli("keep", whole, "--note", "too late", check=2)
+        shop.until(lambda: made(shop, gone) == "refused", seconds=3600, step=60)
+        shop.until(lambda: canceled(shop, whole) and canceled(shop, asked), seconds=3600, step=60)
+        assert ended(shop, whole) == [("MERCHANT", "NoInventory")]
+        assert ended(shop, asked) == [("MERCHANT", "BuyerCanceled")]
+        (said,) = shop.cases("cancellation_refused")
+        assert "has been shipped" in said
+
+        # and the rest of what ended in part ships, and nothing else
+        shop.until(lambda: book(shop, part)["status"] == "SHIPPED", seconds=86_400, step=300)
+        assert ended(shop, part) == [("MERCHANT", "NoInventory"), ("", "")]
+        assert [one["confirmed"] for one in book(shop, part)["lines"]] == [0, 2]
+        assert [key.split(":")[1] for key in handed_over(shop)] == [part]
+        assert (feeds(shop), times(shop)) == (4, 3)
+        assert proved(shop)
+
+
+def test_lost_answers_and_feeds_that_fail_end_in_one_cancellation_each(tmp_path: Path) -> None:
+    with amazon(tmp_path, patient) as shop:
+        # given orders to be canceled, one after the other
+        faults = ["lost-answer", "lost-request", "502-applied"]
+        for fault in faults:
+            order = sell(shop, "MUG-BLUE")
+            pulled(shop)
+            rule = {"operation": "createFeed", "kind": fault, "nth": [1]}
+            shop.world.amazon.faults.set([rule])
+            shop.cli("cancel", order, *WHY)
+            shop.until(lambda name=order: canceled(shop, name), seconds=7200, step=120)  # type: ignore[misc]
+        assert (feeds(shop), times(shop)) == (3, 3)
+
+        # when the answer to a feed is lost that does not end
+        order = sell(shop, "MUG-BLUE")
+        pulled(shop)
+        shop.world.amazon.place_order({"next_feed": "stuck"})
+        shop.world.amazon.faults.set(
+            [{"operation": "createFeed", "kind": "lost-answer", "nth": [1]}]
+        )
+        shop.cli("cancel", order, *WHY)
+        shop.live(3000, step=300)
+
+        # then no second one is sent, and when it ends it is done
+        assert (feeds(shop), made(shop, order)) == (4, "unknown")
+        shop.world.amazon.place_order({"free_feeds": True})
+        shop.until(lambda: canceled(shop, order), seconds=3600, step=60)
+
+        # and one that ends without a word about its message is a person's business
+        order = sell(shop, "MUG-BLUE")
+        pulled(shop)
+        shop.world.amazon.place_order({"next_feed": "broken"})
+        shop.cli("cancel", order, *WHY)
+        shop.until(lambda: made(shop, order) == "parked", seconds=3600, step=60)
+        assert shop.cases("effect_parked")
+        shop.cli("settle", f"cancel:amazon-us:{order}", "--again", "--note", "not canceled there")
+        shop.until(lambda: canceled(shop, order), seconds=3600, step=60)
+        assert (feeds(shop), times(shop)) == (6, 5)
+        assert handed_over(shop) == {}
+        assert shop.cases() == []
+        assert proved(shop)
+
+
+def test_a_buyer_is_followed_before_a_place_was_asked_and_after_it_said_no(tmp_path: Path) -> None:
+    with amazon(tmp_path, both) as shop:
+        # given an order that a warehouse has on its list, and one that nobody was asked for
+        late = sell(shop, "MUG-BLUE")
+        shop.until(lambda: handed_over(shop), step=120)
+        (key,) = handed_over(shop)
+        soon, part = sell(shop, "CANDLE-3"), sell(shop, "MUG-GREEN", "TRAY-OAK")
+        pulled(shop)
+
+        # when their buyers ask to cancel, one of them a part
+        for order in (late, soon):
+            shop.world.amazon.place_order({"request_cancel": order})
+        shop.world.amazon.place_order({"request_cancel": part, "skus": ["TRAY-OAK"]})
+        shop.until(lambda: shop.cases("cancel_request_at_place"), seconds=3600, step=60)
+        shop.until(lambda: canceled(shop, soon), seconds=3600, step=60)
+
+        # then what nobody ships is canceled in the buyer's name, and a person asks the warehouse
+        assert ended(shop, soon) == [("MERCHANT", "BuyerCanceled")]
+        assert ended(shop, late) == [("", "")]
+        assert "as policy said" in shop.cli("explain", "order", soon).stdout
+        shop.cli("withdraw", key, "--note", "Bob took it off the pile")
+        shop.until(lambda: canceled(shop, late), seconds=3600, step=60)
+        assert shop.cases() == []
+        shop.until(lambda: len(handed_over(shop)) == 2, seconds=7200, step=120)
+        assert ended(shop, part) == [("", ""), ("MERCHANT", "BuyerCanceled")]
+        assert times(shop) == 3
+        assert proved(shop)
+
+
+def test_a_place_is_told_to_stop_first_and_one_that_shipped_is_told_of(tmp_path: Path) -> None:
+    with with_cedar(tmp_path, also=follows, ship_after=SLOW) as (shop, cedars):
+        # given an order that a place was asked to ship, which can be told not to
+        order = sell(shop, "MUG-BLUE")
+        shop.until(lambda: "acknowledged" in requests(shop).values())
+
+        # when its buyer asks to cancel
+        shop.world.amazon.place_order({"request_cancel": order})
+        shop.until(lambda: stage(shop, order) == "canceled", seconds=7200, step=60)
+
+        # then the place stopped, and only then Amazon was told
+        assert [one["status"] for one in cedars.books()["orders"]] == ["cancelled"]
+        assert ended(shop, order) == [("MERCHANT", "BuyerCanceled")]
+        assert shop.cases() == []
+
+        # and one that the place shipped a moment before its buyer asked ships, and a person is told
+        second = sell(shop, "MUG-BLUE")
+        shop.until(lambda: "acknowledged" in requests(shop).values())
+        shop.clock.advance(3700)
+        cedars.live()
+        shop.world.amazon.place_order({"request_cancel": second})
+        shop.until(lambda: book(shop, second)["status"] == "SHIPPED", seconds=14_400, step=60)
+        shop.live(600)
+        assert (feeds(shop), times(shop)) == (1, 1)
+        assert [bool(shop.cases(kind)) for kind in LATE].count(True) == 1
+        assert proved(shop)
+
+
+def confirm_elsewhere(shop: House, order: str) -> None:
+    """A person confirms the parcel in Seller Central."""
+    account = shop.world.amazon.account
+    items = [
+        {"orderItemId": one.item_id, "quantity": one.quantity}
+        for one in account.orders[order].now.items
+    ]
+    now = shop.clock.now()
+    detail = {
+        "packageReferenceId": "1", "carrierCode": "UPS", "trackingNumber": "1Z999AA10123456784",
+        "shipDate": now.isoformat(), "orderItems": items,
+    }  # fmt: skip
+    body = {"marketplaceId": account.marketplace_id, "packageDetail": detail}
+    with shop.world.amazon.lock:
+        confirm(account, order, body, now=now)
