@@ -2,7 +2,9 @@
 # The last image has no installer and no compiler; its root file system may be read-only.
 
 FROM python:3.11-slim AS packages
-COPY requirements.lock /tmp/requirements.lock
+# requirements-sqs.lock: with the client for a queue of Amazon's order notifications.
+ARG LOCK=requirements.lock
+COPY ${LOCK} /tmp/requirements.lock
 # Without pip inside: nothing is ever installed into a running container.
 RUN python -m venv --without-pip /venv \
  && python -m pip --python /venv/bin/python install --no-cache-dir --disable-pip-version-check --no-deps \

@@ -42,6 +42,7 @@ bench: $(VENV)/development ## measure speed and memory: see bench/README.md
 lock: ## pin every package again from pyproject.toml, with hashes (needs uv)
 	@command -v uv >/dev/null || { echo "'make lock' needs uv, the package resolver: install it first" >&2; exit 2; }
 	@$(LOCK) pyproject.toml -o requirements.lock
+	@$(LOCK) pyproject.toml --extra sqs -o requirements-sqs.lock
 	@$(LOCK) pyproject.toml --group dev -o requirements-dev.lock
 
 config/zip3.csv: requirements.lock config/zip3.py | $(VENV)/run-time

@@ -160,6 +160,33 @@ class HintSource(Connector):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """One message of a queue."""
+
+    #: by which it is forgotten
+    receipt: str
+    #: the remote id of the order that changed; "": it is about something else, or cannot be read
+    order: str
+
+
+class HintQueue(Connector):
+    """A remote that leaves hints in a queue of ours. What they say only hurries a pull."""
+
+    @property
+    @abstractmethod
+    def has_queue(self) -> bool:
+        """Whether a queue is configured: only then may the rest be asked for."""
+
+    @abstractmethod
+    def read_hints(self) -> Sequence[Hint]:
+        """What lies there now. It may come twice, late and in any order; unread it comes again."""
+
+    @abstractmethod
+    def forget_hints(self, hints: Sequence[Hint]) -> None:
+        """They do not come again (as a rule): what they led to is committed."""
+
+
 class ListingSource(Connector):
     """A remote whose listings we record."""
 
@@ -800,6 +827,8 @@ __all__ = [
     "FulfillmentSource",
     "Halt",
     "Handover",
+    "Hint",
+    "HintQueue",
     "Inside",
     "InvoiceSource",
     "Key",

@@ -10,6 +10,7 @@ from core.ports import (
     BulkOfferTarget,
     CancellationTarget,
     FulfillmentSource,
+    HintQueue,
     InboundSource,
     InvoiceSource,
     ListingSource,
@@ -39,6 +40,7 @@ from jobs import (
     decide,
     demand,
     drift,
+    hints,
     invoices,
     publish,
     pull,
@@ -62,7 +64,9 @@ from jobs.wiring import Wiring
 #: When everything runs once: facts first, then decisions, then writes.
 _TURNS = {
     "listings": 0,
-    **dict.fromkeys(("orders", "stock", "inbound", "acknowledgments", "purchase-answers"), 1),
+    **dict.fromkeys(
+        ("orders", "hints", "stock", "inbound", "acknowledgments", "purchase-answers"), 1
+    ),
     **dict.fromkeys(
         ("returns", "notices", "statuses", "tracking", "shelf", "census", "invoices", RECEIPTS), 2
     ),
@@ -136,6 +140,10 @@ def _channel_units(wiring: Wiring, channel: str) -> list[Unit]:
         made.append(
             Unit(f"{channel}/orders", pace.orders, lambda run: pull.pull_orders(run, channel))
         )
+        if isinstance(connector, HintQueue) and connector.has_queue:
+            made.append(
+                Unit(f"{channel}/hints", hints.EVERY, lambda run: hints.follow_hints(run, channel))
+            )
     if isinstance(connector, OrderCensus):
         made.append(
             Unit(f"{channel}/census", pace.census, lambda run: census.take_census(run, channel))

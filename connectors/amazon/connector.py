@@ -24,6 +24,7 @@ from connectors.amazon.operations import (
     SEARCH_ORDERS,
 )
 from connectors.amazon.order_feeds import OrderFeeds
+from connectors.amazon.queue import Queue
 from connectors.amazon.reports import LISTINGS, Reports
 from connectors.amazon.settings import Settings
 from connectors.amazon.stock import FbaStock
@@ -47,6 +48,8 @@ from core.ports import (
     CancellationTarget,
     CheckReport,
     Cursor,
+    Hint,
+    HintQueue,
     InboundSource,
     Inside,
     Key,
@@ -88,6 +91,7 @@ def connect(name: str, settings: Settings, inside: Inside) -> Amazon:
 class Amazon(
     OrderSource,
     OrderCensus,
+    HintQueue,
     ListingSource,
     BulkOfferTarget,
     ShelfSource,
@@ -105,6 +109,8 @@ class Amazon(
         self._settings = settings
         self._clock = inside.clock
         self._amazon = SellingPartner(name, settings, inside)
+        queue = settings.orders_queue
+        self._queue = None if queue is None else Queue(name, settings, queue)
         calls = FeedCalls(name, self._amazon, settings)
         self._feeds = Feeds(self._amazon, settings, calls)
         self._order_feeds = OrderFeeds(settings, calls)
@@ -115,6 +121,8 @@ class Amazon(
 
     def close(self) -> None:
         self._amazon.close()
+        if self._queue is not None:
+            self._queue.close()
 
     def check(self) -> CheckReport:
         """Ask for one page of orders and one listing; write nothing."""
@@ -229,6 +237,18 @@ class Amazon(
     def list_orders(self, *, since: Cursor | None, first: datetime) -> Iterator[Batch[Listed]]:
         """See ports.OrderCensus: by report, which does not go through the search that pulls use."""
         return census.list_orders(self._reports, since=since, first=first)
+
+    @property
+    def has_queue(self) -> bool:
+        return self._queue is not None
+
+    def read_hints(self) -> Sequence[Hint]:
+        assert self._queue is not None, "only where a queue is configured"
+        return self._queue.read()
+
+    def forget_hints(self, hints: Sequence[Hint]) -> None:
+        assert self._queue is not None, "only where a queue is configured"
+        self._queue.forget(hints)
 
     # Listings
 

@@ -44,6 +44,36 @@ def _secure(url: str) -> str:
 Address = Annotated[str, AfterValidator(_secure)]
 
 
+class OrdersQueue(BaseModel):
+    """An SQS queue that gets the seller's ORDER_CHANGE notifications, and nobody else reads."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: Address = Field(
+        description="the queue's address: https://sqs.us-east-1.amazonaws.com/123456789012/orders; "
+        "a standard queue, FIFO queues get nothing"
+    )
+    region: str = Field("", description="where it is; empty: as its address says")
+    access_key_id: str = Field(
+        min_length=1, description="of a user who may only receive and delete its messages"
+    )
+    secret_access_key: SecretStr = Field(min_length=1, description="that user's secret")
+
+    @model_validator(mode="after")
+    def _in_a_region(self) -> Self:
+        if not self.region_name:
+            raise ValueError("region: the address does not tell it")
+        return self
+
+    @property
+    def region_name(self) -> str:
+        """us-east-1"""
+        if self.region:
+            return self.region
+        host = (urlsplit(self.url).hostname or "").split(".")
+        return host[1] if len(host) > 2 and host[0] == "sqs" else ""
+
+
 class Settings(BaseModel):
     """One marketplace of one Amazon seller account."""
 
@@ -89,6 +119,11 @@ class Settings(BaseModel):
         ge=1,
         le=365,
         description="how many days back the very first pull looks for shipments to FBA that ended or changed; open ones are always seen",
+    )
+    orders_queue: OrdersQueue | None = Field(
+        None,
+        description="a queue with ORDER_CHANGE notifications: orders are read within seconds of a change. "
+        "Needs the extra `sqs` (requirements-sqs.lock)",
     )
     cancels_lines: bool = Field(
         False,

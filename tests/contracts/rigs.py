@@ -18,7 +18,10 @@ from typing import Any
 import yaml
 
 from connectors import registry
+from connectors.amazon import queue
 from connectors.amazon.simulator import AmazonSimulator
+from connectors.amazon.simulator.notifications import order_change
+from connectors.amazon.simulator.queue import QueueSimulator
 from connectors.edi.simulator import EdiSimulator
 from connectors.email.simulator import SmtpSimulator
 from connectors.fulfiller.simulator import TOKEN, FulfillerSimulator
@@ -286,9 +289,32 @@ class AmazonRig(ChannelRig):
             "refresh_token": "Atzr|simulated",
             "secret_expires_on": "2027-05-01",
             "cancels_lines": True,
+            **({"orders_queue": self._queue()} if queue.installed() else {}),
             "endpoint": self.simulator.url,
             "lwa_url": f"{self.simulator.url}/auth/o2/token",
         }
+
+    def _queue(self) -> dict[str, str]:
+        """The queue is another server, and listens from the first look on."""
+        if not hasattr(self, "queue"):
+            self.queue = QueueSimulator(clock=self.clock, seed=7)
+            self.queue.start()
+        return {
+            "url": self.queue.queue_url,
+            "region": "us-east-1",
+            "access_key_id": "AKIASIMULATED",
+            "secret_access_key": "simulated-secret",
+        }
+
+    def close(self) -> None:
+        super().close()
+        if hasattr(self, "queue"):
+            self.queue.stop()
+
+    def hint(self, order: str, *, duplicates: int = 0) -> None:
+        """Amazon tells of an order; more than once, as it may."""
+        message = order_change(self.simulator.account, order, now=self.clock.now())
+        self.queue.send(message, duplicates=duplicates)
 
     def stock_up(self) -> None:
         self.simulator.add_listing("FBA", quantity=UNITS, channel="AMAZON_NA")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from core.errors import Rejected, Unauthorized, UnknownOutcome
+from core.errors import RateLimited, Rejected, Unauthorized, Unavailable, UnknownOutcome
 from core.model.catalog import Listing, OfferChange, OfferKey, OfferOutcome
 from core.model.orders import Cancellation, CancelReason, Order
 from core.ports import (
@@ -18,6 +19,7 @@ from core.ports import (
     BulkOfferTarget,
     BulkStage,
     CancellationTarget,
+    HintQueue,
     HintSource,
     Listed,
     ListingSource,
@@ -31,7 +33,7 @@ from core.ports import (
     Told,
     Verdict,
 )
-from tests.contracts.rigs import SKU, TRACKING, UNITS, ChannelRig
+from tests.contracts.rigs import SKU, TRACKING, UNITS, AmazonRig, ChannelRig
 
 
 def pull(rig: ChannelRig, since: str | None = None) -> list[Batch[Order]]:
@@ -479,6 +481,46 @@ class TestSubmissionTarget:
         # then it is there, and is over in its time; nothing else is
         assert told(rig, found, "cancel:it:2").verdict is Verdict.TAKEN
         assert not rig.connector.find_submissions("cancellation", since=since, known=[known, found])
+
+
+class TestHintQueue:
+    capability = HintQueue
+
+    def test_a_hint_names_its_order_and_is_gone_once_it_is_forgotten(self, rig: AmazonRig) -> None:
+        # given an order that the remote tells of twice, and what nobody can read
+        if not rig.connector.has_queue:
+            pytest.skip("its client is an extra that is not installed")
+        order = rig.sell()
+        rig.hint(order, duplicates=1)
+        rig.queue.send("{")
+
+        # when they are read, and read again before they are forgotten
+        hints = rig.connector.read_hints()
+        assert Counter(one.order for one in hints) == {order: 2, "": 1}
+        assert rig.connector.read_hints() == []
+        rig.pass_time()
+        again = rig.connector.read_hints()
+        assert len(again) == 3
+
+        # then they come again until they are forgotten
+        rig.connector.forget_hints(again)
+        rig.connector.forget_hints([])
+        rig.pass_time()
+        assert rig.connector.read_hints() == []
+        assert rig.queue.left == 0
+
+    @pytest.mark.parametrize(
+        ("fault", "error"),
+        [("lost-answer", Unavailable), ("503-html", Unavailable), ("throttled", RateLimited)],
+    )
+    def test_trouble_with_the_queue_is_told_apart(
+        self, rig: AmazonRig, fault: str, error: type[Exception]
+    ) -> None:
+        if not rig.connector.has_queue:
+            pytest.skip("its client is an extra that is not installed")
+        rig.queue.faults.set([{"operation": "ReceiveMessage", "kind": fault, "nth": 1}])
+        with pytest.raises(error):
+            rig.connector.read_hints()
 
 
 class TestShipmentTarget:

@@ -71,6 +71,12 @@ def _secrets(tree: dict[str, object]) -> list[str]:
     for name, value in tree.items():
         if isinstance(value, dict):
             found += _secrets(value)
-        elif name in ("password", "client_secret", "lwa_client_secret", "refresh_token"):
+        elif name in (
+            "password",
+            "client_secret",
+            "lwa_client_secret",
+            "refresh_token",
+            "secret_access_key",
+        ):
             found.append(str(value))
     return found

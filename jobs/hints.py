@@ -1,0 +1,44 @@
+"""HINTS in queues: a channel says which orders changed, and they are read at once instead of later.
+
+What a hint says is not believed: the order is read from the channel. It leaves the queue only after
+what it led to is committed; one that is lost costs the time until the next pull.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from core.errors import RateLimited
+from core.model.catalog import ChannelId
+from core.model.orders import Order
+from core.ports import Batch, HintQueue, OrderSource
+from jobs.pull import record_orders
+from jobs.run import Run
+
+EVERY = timedelta(seconds=10)
+#: Orders read one by one in a run; the pull, which reads a hundred at once, gets the rest.
+ONE_BY_ONE = 20
+
+
+def follow_hints(run: Run, channel: ChannelId) -> None:
+    """Read each order that a hint names; hurry the pull where there are more than can be read singly."""
+    queue = run.wiring.channel(channel, HintQueue)
+    source = run.wiring.channel(channel, OrderSource)
+    hints = queue.read_hints()
+    if not hints:
+        return
+    named = sorted({one.order for one in hints if one.order})
+    batches: list[Batch[Order]] = []
+    try:
+        for order in named[:ONE_BY_ONE]:
+            batches.append(source.get_order(order))
+    except RateLimited as error:
+        run.log.info("hinted orders are left to the pull", channel=channel, problem=str(error))
+    with run.transaction() as tx:
+        for batch in batches:
+            record_orders(tx, run, channel, batch.items, raw=batch.raw)
+            tx.close_rejects(channel, "order", (one.remote_id for one in batch.items))
+            tx.open_rejects(channel, batch.rejects)
+        if len(batches) < len(named):
+            tx.wake(f"{channel}/orders")
+    queue.forget_hints(hints)
