@@ -6,9 +6,10 @@ what it led to is committed; one that is lost costs the time until the next pull
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
-from core.errors import RateLimited
+from core.errors import RateLimited, Rejected
 from core.model.catalog import ChannelId
 from core.model.orders import Order
 from core.ports import Batch, HintQueue, OrderSource
@@ -28,12 +29,7 @@ def follow_hints(run: Run, channel: ChannelId) -> None:
     if not hints:
         return
     named = sorted({one.order for one in hints if one.order})
-    batches: list[Batch[Order]] = []
-    try:
-        for order in named[:ONE_BY_ONE]:
-            batches.append(source.get_order(order))
-    except RateLimited as error:
-        run.log.info("hinted orders are left to the pull", channel=channel, problem=str(error))
+    batches = _read(run, source, named[:ONE_BY_ONE])
     with run.transaction() as tx:
         for batch in batches:
             record_orders(tx, run, channel, batch.items, raw=batch.raw)
@@ -42,3 +38,18 @@ def follow_hints(run: Run, channel: ChannelId) -> None:
         if len(batches) < len(named):
             tx.wake(f"{channel}/orders")
     queue.forget_hints(hints)
+
+
+def _read(run: Run, source: OrderSource, named: Sequence[str]) -> list[Batch[Order]]:
+    """As far as they can be read now; the others are left to the pull."""
+    batches: list[Batch[Order]] = []
+    for order in named:
+        try:
+            batches.append(source.get_order(order))
+        except RateLimited as error:
+            run.log.info("hinted orders are left to the pull", problem=str(error))
+            break
+        except Rejected as error:
+            # A name that the channel will not have, whoever wrote it there, stops no other.
+            run.log.info("hinted order is left to the pull", order=order, problem=str(error))
+    return batches

@@ -29,6 +29,8 @@ ENVIRONMENT = {
     "AMAZON_APP_ID": "amzn1.application-oa2-client.x",
     "AMAZON_CLIENT_SECRET": "x",
     "AMAZON_REFRESH_TOKEN": "Atzr|x",
+    "SQS_KEY_ID": "AKIA",
+    "SQS_SECRET": "x",
     "ACME_PASSWORD": "x",
     "CEDAR_TOKEN": "x",
     "CEDAR_SIGNING_KEY": "x",
