@@ -75,7 +75,7 @@ def _follow_buyers(run: Run, channel: ChannelId) -> None:
                 _follow(tx, run, Orders(tx).load([number])[0], proposed=proposed)
         except CannotCancel as error:
             with run.transaction() as tx:
-                _tell_unfollowed(tx, run, Orders(tx).load([number])[0], error)
+                _tell_unfollowed(tx, Orders(tx).load([number])[0], error)
 
 
 def _follow(tx: Tx, run: Run, record: OrderRecord, *, proposed: bool) -> None:
@@ -94,7 +94,7 @@ def _follow(tx: Tx, run: Run, record: OrderRecord, *, proposed: bool) -> None:
     tx.decide(record.subject, Reason.of("cancel_request_followed", channel=record.order.channel))
 
 
-def _tell_unfollowed(tx: Tx, run: Run, record: OrderRecord, error: CannotCancel) -> None:
+def _tell_unfollowed(tx: Tx, record: OrderRecord, error: CannotCancel) -> None:
     order, channel = record.order.name, record.order.channel
     if isinstance(error, AskFirst):
         place, key = error.one.location, error.one.key
@@ -111,9 +111,7 @@ def _tell_unfollowed(tx: Tx, run: Run, record: OrderRecord, error: CannotCancel)
         case = Case("cancel_request_too_late", record.subject, reason, Severity.CRITICAL)
         tx.close_case(_AT_PLACE, record.subject)
         tx.open_case(case, once=True)
-    else:
-        # The Hold stays, and a person sees to it.
-        run.log.info("request to cancel not followed", order=record.subject, problem=str(error))
+    # Whatever else stands against it: the Hold stays, and tells a person.
 
 
 # --- what is made there --------------------------------------------------------------------------

@@ -160,7 +160,7 @@ def plan(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             }
             for row in tx.connection.execute(
                 select(effect)
-                .where(effect.c.state.in_(["planned", "proposed", "unknown", "parked"]))
+                .where(effect.c.state.in_(["planned", "proposed", "accepted", "unknown", "parked"]))
                 .order_by(effect.c.id)
             )
         ]

@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from connectors.amazon.simulator.shipments import confirm
 from core.model.orders import CancelReason
+from core.rules.modes import Mode
 from jobs import cancel as wanting
 from jobs.store.tables import effect
 from tests.e2e.house import Edit, House, house
@@ -227,6 +228,18 @@ def test_a_buyer_is_followed_before_a_place_was_asked_and_after_it_said_no(tmp_p
         go_on(shop, lambda: len(handed_over(shop)) == 2, "warehouse/requests", step=1200)
         assert ended(shop, part) == [("", ""), ("MERCHANT", "BuyerCanceled")]
         assert times(shop) == 3
+
+        # and where a person releases each, one that a person keeps is not wanted a second time
+        shop.switch(Mode.PROPOSE)
+        kept = sell(shop, "CANDLE-3")
+        pulled(shop)
+        shop.world.amazon.place_order({"request_cancel": kept})
+        go_on(shop, lambda: shop.rows(select(effect).where(effect.c.state == "proposed")))
+        keep(shop, kept)
+        go_on(shop, lambda: made(shop, kept) == "canceled")
+        pulled(shop)
+        shop.run("amazon-us/cancellations", "core/orders", "amazon-us/cancellations")
+        assert (made(shop, kept), stage(shop, kept), times(shop)) == ("canceled", "held", 3)
         assert proved(shop)
 
 

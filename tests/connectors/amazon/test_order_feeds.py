@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from xml.etree.ElementTree import Element, SubElement, fromstring
 
 import pytest
@@ -11,7 +12,7 @@ from connectors.amazon.cancellations import REASONS, acknowledgement
 from connectors.amazon.order_feeds import envelope, message_id, told_by
 from connectors.amazon.simulator import envelope as simulated
 from connectors.amazon.simulator.order_feeds import CANCEL_REASONS, KINDS, process
-from core.errors import RateLimited, Unavailable
+from core.errors import RateLimited, Rejected, Unavailable
 from core.model.orders import Cancellation, CancelReason
 from core.ports import Verdict
 from tests.contracts.rigs import SKU, AmazonRig
@@ -166,6 +167,31 @@ def test_the_quota_of_feeds_is_fifteen_and_then_one_each_two_minutes(rig: Amazon
     with pytest.raises(RateLimited) as waits:
         rig.connector.push_cancellation(CANCEL, key="16")
     assert waits.value.retry_after == pytest.approx(1 / 0.0083, rel=0.05)
+
+
+def test_what_is_left_of_an_order_ships_and_what_ended_cannot(rig: AmazonRig) -> None:
+    # given an order of two lines, one of which is canceled
+    rig.simulator.place_order({"lines": [{"sku": SKU}, {"sku": "TRAY", "quantity": 2}]})
+    rig.pass_time()
+    (order,) = (one for batch in rig.connector.pull_orders(since=None) for one in batch.items)
+    parcel = rig.parcel(order)
+    ended = order.lines[0].remote_id
+    rig.connector.push_cancellation(
+        Cancellation(order.remote_id, CancelReason.OUT_OF_STOCK, (ended,), False), key="k"
+    )
+    rig.pass_time()
+
+    # when all of it is confirmed as shipped, and then what is left
+    with pytest.raises(Rejected):
+        rig.connector.push_shipment(parcel, key="confirm:1")
+    left = replace(parcel, lines=tuple(one for one in parcel.lines if one.line != ended))
+    rig.connector.push_shipment(left, key="confirm:1")
+    rig.pass_time()
+
+    # then the order is shipped, and says of each line what became of it
+    (again,) = rig.connector.get_order(order.remote_id).items
+    assert again.attributes["status"] == "SHIPPED"
+    assert [(one.current, one.fulfilled) for one in again.lines] == [(0, 0), (2, 2)]
 
 
 def test_success_cancels_nothing_and_a_second_failure_is_refused(rig: AmazonRig) -> None:
