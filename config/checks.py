@@ -25,6 +25,7 @@ _ROLES: Mapping[str, frozenset[str]] = {
     "amazon": frozenset({"sells", "counts", "receives"}),
     "supplier_file": frozenset({"counts", "ships", "sells to us"}),
     "edi": frozenset({"ships", "sells to us"}),
+    "supplier_email": frozenset({"sells to us"}),
     "fulfiller": frozenset({"ships"}),
     "ups": frozenset({"tracks"}),
     "email": frozenset({"mails"}),

@@ -84,6 +84,8 @@ class SmtpSimulator(Simulator):
         self.tls = tls
         self.username, self.password = username, password
         self.mails: list[Received] = []
+        #: every mail as it came, byte for byte
+        self.contents: list[bytes] = []
         self.ready = False
         self._folder = Path(tempfile.mkdtemp(prefix="smtp-simulator-"))
         self._controller: _Controller | None = None
@@ -143,6 +145,7 @@ class SmtpSimulator(Simulator):
         )
         with self.lock:
             self.mails.append(kept)
+            self.contents.append(content)
         return kept.message_id
 
     def told(
