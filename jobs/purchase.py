@@ -369,9 +369,8 @@ def _open_letter(tx: Tx, connection: str, letter: PurchaseLetter | PurchaseBounc
             # Not repeated by itself: the address is wrong, or their mailbox is full.
             Effects(tx).refused(told, response=f"the mail came back: {letter.code}")
             Purchases(tx).came_back(order.number)
-    kept = tx.keep_payload(
-        connection, "purchase letter", f"{order.number} {letter.message}", letter.text
-    )
+    digest = hashlib.sha256(letter.text.encode()).hexdigest()[:16]
+    kept = tx.keep_payload(connection, "purchase letter", f"{order.number} {digest}", letter.text)
     tx.open_case(case, payload_id=kept)
     tx.decide(f"purchase {order.number}", reason)
 

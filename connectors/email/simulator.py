@@ -96,6 +96,11 @@ class SmtpSimulator(Simulator):
         return self._folder / "certificate.pem"
 
     @property
+    def key_file(self) -> Path:
+        """PEM of its key: another server of the same house may use both."""
+        return self._folder / "key.pem"
+
+    @property
     def port(self) -> int:
         assert self._controller, "the simulator is not started"
         return int(self._controller.port)
@@ -161,12 +166,11 @@ class SmtpSimulator(Simulator):
         self.log.add(operation, subject=subject, status=status, took_effect=kept, fault=fault)
 
     def _context(self) -> ssl.SSLContext:
-        key_file = self._folder / "key.pem"
         certificate, key = _certificate(self.clock.now())
         self.ca_file.write_bytes(certificate)
-        key_file.write_bytes(key)
+        self.key_file.write_bytes(key)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.ca_file, key_file)
+        context.load_cert_chain(self.ca_file, self.key_file)
         return context
 
 

@@ -59,7 +59,7 @@ def read(message: MailMessage, envelope: Envelope, settings: Settings) -> Reply:
         # Mail about other things, and machines that say that somebody is on holiday.
         return Reply()
     text = (message.text or message.html)[:_MOST_TEXT]
-    return Reply((PurchaseLetter(number, envelope.sender, envelope.message_id, text),))
+    return Reply((PurchaseLetter(number, envelope.sender, text),))
 
 
 def _about(message: MailMessage, settings: Settings) -> str:
@@ -126,7 +126,8 @@ class _Sheets:
             self.raw.append((f"{answer.number} {answer.item}", kept))
 
     def _reject(self, name: str, line: int, cells: Mapping[str, object], why: str) -> None:
-        record = f"{self._number or 'mail'} {name} line {line}"
+        at = self._envelope.at.isoformat(timespec="seconds")
+        record = f"{self._number or 'mail'} of {at}: {name} line {line}"
         raw = json.dumps({str(key): str(cell) for key, cell in cells.items()}, ensure_ascii=False)
         self.rejects.append(Reject("purchase answer", record, why, raw))
 
@@ -182,7 +183,7 @@ def _bounce(report: Message, envelope: Envelope, settings: Settings) -> Reply:
     if not failed or len(set(numbers)) != 1:
         return Reply()
     text = report.as_string()[:_MOST_TEXT]
-    return Reply((PurchaseBounce(numbers[0], failed[:12], envelope.message_id, text),))
+    return Reply((PurchaseBounce(numbers[0], failed[:12], text),))
 
 
 def _word(fields: Message, name: str) -> str:

@@ -18,7 +18,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Any
 
-_LINK = re.compile(r"^https?://\S+/answer/\S+$", re.MULTILINE)
+_LINK = re.compile(r"^https?://\S+/answer/\S+", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,8 +120,6 @@ class PurchaseLetter:
     number: str
     #: one of the addresses that the configuration names
     sender: str
-    #: the message's own id
-    message: str
     text: str = field(repr=False)
 
 
@@ -132,8 +130,6 @@ class PurchaseBounce:
     number: str
     #: as RFC 3463 has it: "5.1.1"
     code: str
-    #: the message's own id
-    message: str
     text: str = field(repr=False)
 
 
