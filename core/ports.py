@@ -159,6 +159,13 @@ class HintSource(Connector):
         `headers`: their names in small letters. Raises Unauthorized where the remote did not send it.
         """
 
+    def requests_named(self, body: bytes) -> frozenset[str]:
+        """Which requests of ours a call is about, by our keys or their ids; none: it names none.
+
+        They are asked about at once. Asked only after `hinted` let the call in.
+        """
+        return frozenset()
+
 
 class ListingSource(Connector):
     """A remote whose listings we record."""

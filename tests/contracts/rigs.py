@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import yaml
 
 from connectors import registry
@@ -110,6 +111,15 @@ class Rig(ABC):
         """It counts again, and finds so many."""
         raise NotImplementedError
 
+    # Of remotes that call us:
+
+    #: the flow that finds out what a call is about
+    hurried = "orders"
+
+    def call(self) -> tuple[dict[str, str], bytes]:
+        """How it calls when something changed: headers in small letters, and the body."""
+        raise NotImplementedError("this remote calls nobody")
+
     # Of remotes that receive goods for us:
 
     def send(self, units: int) -> str:
@@ -133,10 +143,6 @@ class ChannelRig(Rig):
         line = {"sku": SKU, "quantity": quantity}
         placed = self.simulator.place_order({"lines": [line]})
         return str(placed.get("name") or placed["id"])
-
-    def call(self) -> tuple[dict[str, str], bytes]:
-        """How the remote calls us when something was sold: headers in small letters, and the body."""
-        raise NotImplementedError("this remote calls nobody")
 
     @abstractmethod
     def tracking_numbers(self, order: Order) -> list[str]:
@@ -423,9 +429,27 @@ class FulfillerRig(Rig):
     def settings(self) -> dict[str, Any]:
         return cedar(self.simulator.url)
 
+    hurried = "statuses"
+
+    def call(self) -> tuple[dict[str, str], bytes]:
+        calls: list[tuple[dict[str, str], bytes]] = []
+        self.simulator.subscribe(lambda *one: calls.append(one), CALL_SECRET)
+        asked = {"reference": "R", "items": [{"sku": SKU, "quantity": 1}]}
+        order = {**asked, "recipient": {"postal_code": "07470"}}
+        headers = {"authorization": f"Bearer {TOKEN}"}
+        answer = httpx.post(f"{self.simulator.url}/orders", json=order, headers=headers)
+        assert answer.status_code == 201
+        self.pass_time(120)
+        self.simulator.live()
+        sent, body = calls[0]
+        return {name.lower(): value for name, value in sent.items()}, body
+
     def received(self, key: str) -> int:
         """How often it took an order under this key."""
         return sum(one["reference"] == key for one in self.simulator.books()["orders"])
+
+
+CALL_SECRET = "simulated-call-secret"
 
 
 def cedar(url: str, token: str = TOKEN) -> dict[str, Any]:
@@ -433,6 +457,7 @@ def cedar(url: str, token: str = TOKEN) -> dict[str, Any]:
     tree = yaml.safe_load((ROOT / "config" / "example.yaml").read_text())["connections"]["cedar"]
     for name in ("signature", "ca_file"):
         del tree[name]
+    tree["hook"]["secret"] = CALL_SECRET
     return {**tree, "base_url": url, "headers": {"Authorization": f"Bearer {token}"}}
 
 
