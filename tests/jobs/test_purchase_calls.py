@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from jobs.inbound import answering
 from jobs.inbound.answering import MOST_BYTES
 from jobs.purchase import CannotBuy
 from jobs.store.effects import Effects
+from jobs.store.purchases import LineRecord
 from jobs.store.store import Store
 from jobs.store.tables import (
     answer_link,
@@ -225,6 +226,10 @@ def test_looking_changes_nothing_and_the_first_answer_closes_the_page(mailed: Ma
         assert shown.status_code == 200
         assert mailed.http.head(page).status_code == 200
     assert "T-1" in shown.text
+    assert "default-src 'none'" in shown.headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in shown.headers["content-security-policy"]
+    assert shown.headers["cache-control"] == "no-store"
+    assert shown.headers["referrer-policy"] == "no-referrer"
     assert confirmed(mailed) is None
 
     # when it is answered: fewer, on a day, with their own number
@@ -247,23 +252,19 @@ def test_looking_changes_nothing_and_the_first_answer_closes_the_page(mailed: Ma
 
 
 @pytest.mark.parametrize(
-    ("fields", "units", "day", "kinds"),
+    ("told", "means"),
     [
-        ({"choice-0": "all"}, 48, None, set()),
-        ({"choice-0": "later", "day-0": "2027-02-01"}, 48, "2027-02-01", set()),
-        ({"choice-0": "none"}, 0, None, {"purchase_short"}),
+        (("all", "", ""), (48, None)),
+        (("all", "9", "2027-02-01"), (48, date(2027, 2, 1))),
+        (("later", "", "2027-02-01"), (48, date(2027, 2, 1))),
+        (("fewer", "0", ""), (0, None)),
+        (("none", "48", "2027-02-01"), (0, None)),
     ],
 )
-def test_each_answer_means_what_it_says(
-    mailed: Mailed, fields: dict[str, str], units: int, day: str | None, kinds: set[str]
-):
-    order = mailed.ordered()
+def test_each_answer_means_what_it_says(told: tuple[str, str, str], means: object):
+    line = LineRecord("TEA", "T-1", 48, 12, None, None, 0)
 
-    assert mailed.http.post(mailed.page_of(order.number), data=fields).status_code == 200
-
-    told = mailed.order["confirmed_on"]
-    assert (confirmed(mailed), None if told is None else str(told)) == (units, day)
-    assert mailed.cases() == kinds
+    assert answering._line(line, *told) == means
 
 
 def test_an_answer_that_says_nothing_is_asked_for_again(mailed: Mailed):
@@ -304,8 +305,13 @@ def test_a_page_ends_with_its_time_and_with_its_order(mailed: Mailed, clock: Man
         purchase.close(tx, mailed.order["number"], note=None, by="olga")
     assert mailed.http.post(first, data=YES).status_code == 410
 
-    # then nothing was taken
+    # then nothing was taken, and what is over for long is forgotten
     assert confirmed(mailed) is None
+    clock.advance(timedelta(days=120).total_seconds())
+    with mailed.market.shop.store.transaction() as tx:
+        links.forget(tx)
+    assert rows(mailed.market.shop.store, answer_link) == []
+    assert mailed.http.get(first).status_code == 404
 
 
 def test_a_forged_address_opens_nothing(mailed: Mailed):
@@ -328,27 +334,11 @@ def test_a_forged_address_opens_nothing(mailed: Mailed):
     assert everything is None or right.encode() not in everything.read_bytes()
     assert mailed.log.told == []
 
-
-@BOTH
-def test_two_who_answer_at_once_are_one_answer(mailed: Mailed):
-    order = mailed.ordered()
-    page = mailed.page_of(order.number)
+    # and of two who come with the right one at once, one is first
     with mailed.market.shop.store.transaction() as tx:
-        link = links.find(tx, page.rpartition("/")[2])
+        link = links.find(tx, right)
         assert link is not None
-        first, second = links.spend(tx, link), links.spend(tx, link)
-
-    assert (first, second) == (True, False)
-
-
-def test_the_page_runs_nothing_and_is_kept_and_shown_nowhere_else(mailed: Mailed):
-    headers = mailed.http.get(mailed.page_of(mailed.ordered().number)).headers
-
-    assert "default-src 'none'" in headers["content-security-policy"]
-    assert "frame-ancestors 'none'" in headers["content-security-policy"]
-    assert headers["cache-control"] == "no-store"
-    assert headers["referrer-policy"] == "no-referrer"
-    assert headers["x-content-type-options"] == "nosniff"
+        assert (links.spend(tx, link), links.spend(tx, link)) == (True, False)
 
 
 def test_large_answers_and_a_flood_are_turned_away(
@@ -366,16 +356,6 @@ def test_large_answers_and_a_flood_are_turned_away(
     assert flood[-1] == 429
     clock.advance(60)
     assert mailed.http.get(page).status_code == 200
-
-
-def test_links_that_are_long_over_are_forgotten(mailed: Mailed, clock: ManualClock):
-    mailed.ordered()
-
-    clock.advance(timedelta(days=120).total_seconds())
-    with mailed.market.shop.store.transaction() as tx:
-        links.forget(tx)
-
-    assert rows(mailed.market.shop.store, answer_link) == []
 
 
 # --- answers by mail -----------------------------------------------------------------------------
@@ -399,15 +379,11 @@ def test_a_filled_sheet_is_an_answer(mailed: Mailed, clock: ManualClock):
     assert str(mailed.order["confirmed_on"]) == "2027-01-20"
     assert mailed.cases() == {"purchase_short"}
 
-
-def test_a_later_sheet_corrects_an_earlier_one(mailed: Mailed, clock: ManualClock):
-    order = mailed.ordered()
+    # and of two that are read at once the later one holds
     for units in ("24", "48"):
-        mailed.desk.answer_by_sheet(order.number, {"TEA": (units, "")})
         clock.advance(60)
-
+        mailed.desk.answer_by_sheet(order.number, {"TEA": (units, "")})
     mailed.pull()
-
     assert confirmed(mailed) == 48
 
 
@@ -432,7 +408,6 @@ def test_a_line_that_cannot_be_read_is_a_case(mailed: Mailed, clock: ManualClock
     assert all(order.number in one for one in told)
 
 
-@BOTH
 def test_words_are_for_a_person_who_says_what_they_mean(mailed: Mailed):
     # given a supplier that writes, and one that sends its sheet back as it was
     order = mailed.ordered()
@@ -494,13 +469,9 @@ def test_what_others_write_and_what_machines_write_is_left_alone(mailed: Mailed)
 
     assert (confirmed(mailed), mailed.cases()) == (None, set())
 
-
-def test_a_new_mail_that_names_the_number_is_about_it(mailed: Mailed):
-    order = mailed.ordered()
+    # but a new mail of theirs that names the number is about it
     mailed.desk.answer_in_words(order.number, "Soon.", threaded=False)
-
     mailed.pull()
-
     assert mailed.cases() == {"purchase_words"}
 
 

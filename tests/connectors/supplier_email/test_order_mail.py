@@ -97,13 +97,13 @@ def test_what_spreadsheets_and_markup_would_run_stands_there_as_text() -> None:
     assert [row["item"] for row in in_sheet(made)] == [f"'{names[0]}", f"'{names[1]}", *names[2:]]
 
 
-def test_four_hundred_lines_are_all_on_paper_on_numbered_pages() -> None:
-    made = mapping.document(order(*(line(f"S{n:03}", 24) for n in range(400))), settings())
+def test_a_hundred_lines_are_all_on_paper_on_numbered_pages() -> None:
+    made = mapping.document(order(*(line(f"S{n:03}", 24) for n in range(100))), settings())
 
     pages = on_paper(made)
 
     found = re.findall(r"AC-(S\d{3})\n", "".join(pages))
-    assert found == [f"S{n:03}" for n in range(400)]
+    assert found == [f"S{n:03}" for n in range(100)]
     assert all(f"Page {number}" in page for number, page in enumerate(pages, 1))
     assert all("Unit price" in page for page in pages)
 
