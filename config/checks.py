@@ -64,6 +64,7 @@ _REFERENCES = (
     _Reference(("channels", "*", "twins", "*", "*"), "locations"),
     _Reference(("locations", "*", "counted_by"), "connections", "counts", ("lockstep",)),
     _Reference(("locations", "*", "ships_through"), "connections", "ships", ("",)),
+    _Reference(("connections", "*", "deliver_to", "*"), "locations", keys=True),
     _Reference(("locations", "*", "channels", "*"), "channels"),
     _Reference(("locations", "*", "calendar"), "calendars", besides=("",)),
     _Reference(("suppliers", "*", "connection"), "connections", "sells to us", ("",)),

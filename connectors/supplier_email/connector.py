@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from imap_tools import MailMessage
+
 from connectors.mail.mailbox import Envelope, Mailbox
 from connectors.mail.smtp import Client
 from connectors.supplier_email import mapping, replies
@@ -99,8 +101,18 @@ class SupplierEmail(PurchaseOrderService, PurchaseAnswerSource):
                 reject = Reject("purchase answer", name, one.refused, "")
                 yield Batch((), one.after, rejects=(reject,))
             else:
-                reply = replies.read(one.message, one.envelope, self._settings)
+                reply = self._reply(one.message, one.envelope)
                 yield Batch(reply.items, one.after, rejects=reply.rejects, raw=reply.raw)
+
+    def _reply(self, message: MailMessage, envelope: Envelope) -> replies.Reply:
+        """A message that cannot even be taken apart is told, and keeps no other waiting."""
+        try:
+            return replies.read(message, envelope, self._settings)
+        except Exception as error:
+            # Parsers of mail raise whatever they like: an encoding nobody knows, a field of a megabyte.
+            name = f"message {envelope.message_id[:100]} of {envelope.at.isoformat()}"
+            why = f"it cannot be taken apart: {type(error).__name__}"
+            return replies.Reply(rejects=(Reject("purchase answer", name, why, ""),))
 
     def _is_wanted(self, envelope: Envelope) -> bool:
         """Mail servers report from addresses of their own."""

@@ -27,6 +27,8 @@ from core.ports import Reject
 #: What our numbers look like, where somebody wrote one into a subject (jobs.purchase).
 _NUMBER = re.compile(r"\bPO-\d{8}-[0-9A-F]{8}\b", re.IGNORECASE)
 _UNITS = re.compile(r"[0-9]{1,7}")
+#: Letters of an order's number or a thing's name.
+_LONGEST_NAME = 200
 #: Lines of one sheet, and letters of a message that are kept.
 _MOST_LINES = 5_000
 _MOST_TEXT = 100_000
@@ -138,7 +140,7 @@ def _answer(
     units = row[ANSWER_COLUMNS[0]]
     item = row.get("sku") or row.get("item") or ""
     named = row.get("order") or number
-    if not item or not named:
+    if not (0 < len(item) <= _LONGEST_NAME and 0 < len(named) <= _LONGEST_NAME):
         raise _Unread("it names no thing, or no order")
     if not _UNITS.fullmatch(units):
         raise _Unread(f"confirmed_quantity is {units[:20]!r}; units are expected, 0 for none")

@@ -75,6 +75,16 @@ def test_without_its_environment_each_variable_is_asked_for(copy: Path) -> None:
     assert asked == [f"environment variable {name} is not set" for name in ENVIRONMENT]
 
 
+def test_an_address_to_deliver_to_is_that_of_a_location(copy: Path) -> None:
+    right = "warehouse-nj: [Example Shop Receiving"
+    text = copy.read_text(encoding="utf-8")
+    assert text.count(right) == 1
+    copy.write_text(text.replace(right, right.replace("-nj", "-ny")), encoding="utf-8")
+
+    with pytest.raises(ConfigProblems, match="'warehouse-ny' names no location"):
+        load(copy, environment=ENVIRONMENT)
+
+
 def test_every_option_of_every_model_appears() -> None:
     written = yaml.load(EXAMPLE.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
     shown: dict[type[BaseModel], set[str]] = {}

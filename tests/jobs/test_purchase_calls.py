@@ -458,6 +458,21 @@ def test_a_person_cannot_answer_for_what_was_never_sent_or_ordered(mailed: Maile
         say("PO-20261124-00000000", "TEA")
 
 
+def test_a_message_that_cannot_be_taken_apart_keeps_no_other_waiting(mailed: Mailed):
+    # given a sheet with a cell beyond all measure, and a good one after it
+    order = mailed.ordered()
+    mailed.desk.answer_by_sheet(order.number, {"TEA": ("9" * 200_000, "")})
+    mailed.desk.answer_by_sheet(order.number, {"TEA": ("24", "")})
+
+    # when the mailbox is read, twice
+    mailed.pull()
+    mailed.pull()
+
+    # then the one is told, the other counts
+    assert confirmed(mailed) == 24
+    assert mailed.cases() == {"unreadable_record", "purchase_short"}
+
+
 def test_what_others_write_and_what_machines_write_is_left_alone(mailed: Mailed):
     # given letters of a stranger, of a machine, and about nothing of ours
     order = mailed.ordered()
