@@ -26,7 +26,7 @@ from core.model.fulfillment import (
 from core.model.inbound import InboundReport
 from core.model.invoices import Invoice
 from core.model.orders import Cancellation, Order
-from core.model.purchasing import PurchaseAnswer, PurchaseOrder
+from core.model.purchasing import PurchaseAnswer, PurchaseBounce, PurchaseLetter, PurchaseOrder
 from core.model.receipts import OwedReceipt, Receipt
 from core.model.reservations import ReservationMove
 from core.model.returns import Refund, RefundQuote, RefundRequest, Return
@@ -39,7 +39,7 @@ Key = str
 #: The remote's own id of what a push made there.
 RemoteRef = str
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,10 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch(Generic[T]):
+class Batch(Generic[T_co]):
     """One page. Items, rejects and `cursor` are saved in one transaction."""
 
-    items: tuple[T, ...]
+    items: tuple[T_co, ...]
     cursor: Cursor
     rejects: tuple[Reject, ...] = ()
     #: the raw record of each item, by remote id: JSON text for the payload table
@@ -158,6 +158,13 @@ class HintSource(Connector):
 
         `headers`: their names in small letters. Raises Unauthorized where the remote did not send it.
         """
+
+    def requests_named(self, body: bytes) -> frozenset[str]:
+        """Which requests of ours a call is about, by our keys or their ids; none: it names none.
+
+        They are asked about at once. Asked only after `hinted` let the call in.
+        """
+        return frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -650,6 +657,30 @@ class PurchaseOrderTarget(Connector):
         """Where the order is now."""
 
 
+class PurchaseOrderService(Connector):
+    """A supplier that takes purchase orders by a call that nobody can be asked about (a mail).
+
+    One whose outcome is unknown is never repeated: a person decides, or the supplier's answer
+    proves that it came.
+    """
+
+    @abstractmethod
+    def purchase_document(self, order: PurchaseOrder, *, serial: int) -> bytes:
+        """The order as this supplier reads it. Pure: the same order and serial, the same bytes.
+
+        Raises Rejected (unwritable).
+        """
+
+    @abstractmethod
+    def submit_purchase(self, key: Key, document: bytes, *, answer_at: str) -> RemoteRef:
+        """Make the call. `answer_at`: the page of ours where they may answer; "": there is none."""
+
+    @property
+    @abstractmethod
+    def answer_page_for(self) -> timedelta | None:
+        """How long they may answer on a page of ours; None: they do not."""
+
+
 class ReceiptSource(Connector):
     """A partner that says which of our documents it could read, and wants to be told the same.
 
@@ -689,8 +720,10 @@ class PurchaseAnswerSource(Connector):
     """A supplier that says what of a purchase order will come, and when."""
 
     @abstractmethod
-    def pull_purchase_answers(self, *, since: Cursor | None) -> Iterator[Batch[PurchaseAnswer]]:
-        """Answers newer than the cursor."""
+    def pull_purchase_answers(
+        self, *, since: Cursor | None
+    ) -> Iterator[Batch[PurchaseAnswer | PurchaseLetter | PurchaseBounce]]:
+        """Answers newer than the cursor, and what else is written about an order."""
 
 
 class InvoiceSource(Connector):
@@ -843,6 +876,7 @@ __all__ = [
     "OfferTarget",
     "OrderSource",
     "PurchaseAnswerSource",
+    "PurchaseOrderService",
     "PurchaseOrderTarget",
     "RateGate",
     "ReceiptSource",

@@ -61,9 +61,11 @@ def _receiver(application: Application, hints: Hints, log: Any) -> Receiver | No
     if section.port is None:
         return None
     # Half a second to import, and most shops are behind a firewall.
+    from jobs.inbound.answering import Answers
     from jobs.inbound.server import Receiver
 
-    made = Receiver(hints, log, host=section.host, port=section.port)
+    answers = Answers(application.store, application.wiring)
+    made = Receiver(hints, log, host=section.host, port=section.port, answers=answers)
     made.start()
     return made
 

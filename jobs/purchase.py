@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -20,7 +20,14 @@ from core.errors import ConfigError
 from core.model.cases import Case, Severity
 from core.model.catalog import Sku
 from core.model.money import Money
-from core.model.purchasing import PurchaseAnswer, PurchaseLine, PurchaseOrder, PurchaseState
+from core.model.purchasing import (
+    PurchaseAnswer,
+    PurchaseBounce,
+    PurchaseLetter,
+    PurchaseLine,
+    PurchaseOrder,
+    PurchaseState,
+)
 from core.model.reasons import Reason
 from core.ports import PurchaseAnswerSource, PurchaseOrderTarget
 from core.rules.answers import deviates
@@ -223,13 +230,7 @@ def push_purchases(run: Run, connection: str) -> None:
     target = run.wiring.connector(connection, PurchaseOrderTarget)
 
     def document(tx: Tx, effect: EffectRow) -> bytes | None:
-        order = Purchases(tx).get(effect.key)
-        if order is None or order.state is not PurchaseState.DRAFT:
-            return None
-        # What an earlier attempt made is sent again as it is.
-        return effect.document or target.purchase_document(
-            order.order(), serial=Effects(tx).number(effect)
-        )
+        return document_of(tx, effect, target.purchase_document)
 
     def handed_over(tx: Tx, effect: EffectRow, reference: str) -> None:
         record_sent(tx, effect, reference)
@@ -247,6 +248,15 @@ def push_purchases(run: Run, connection: str) -> None:
             handed_over=handed_over,
         ),
     )
+
+
+def document_of(tx: Tx, effect: EffectRow, write: Callable[..., bytes]) -> bytes | None:
+    """The order as its supplier reads it; None: it is not wanted (any more)."""
+    order = Purchases(tx).get(effect.key)
+    if order is None or order.state is not PurchaseState.DRAFT:
+        return None
+    # What an earlier attempt made is sent again as it is.
+    return effect.document or write(order.order(), serial=Effects(tx).number(effect))
 
 
 def record_sent(tx: Tx, effect: EffectRow, reference: str) -> None:
@@ -313,6 +323,7 @@ def close(tx: Tx, number: str, *, note: str | None, by: str) -> PurchaseState:
 #: Cases that are about one purchase order; they end with it.
 CASES = (
     "purchase_short", "purchase_repriced", "receipt_short", "purchase_late", "purchase_refused",
+    "purchase_words", "purchase_bounced",
 )  # fmt: skip
 
 
@@ -320,18 +331,53 @@ CASES = (
 
 
 def pull_answers(run: Run, connection: str) -> None:
-    """Take what suppliers say will come, and when."""
+    """Take what suppliers say will come, and when; what they say in words is for a person."""
     source = run.wiring.connector(connection, PurchaseAnswerSource)
     for batch in source.pull_purchase_answers(since=run.lease.cursor):
         with run.transaction() as tx:
             by_order: dict[str, list[PurchaseAnswer]] = defaultdict(list)
-            for one in batch.items:
-                by_order[one.number].append(one)
             tx.keep_payloads(connection, "purchase answer", list(batch.raw))
+            for one in batch.items:
+                if isinstance(one, PurchaseAnswer):
+                    by_order[one.number].append(one)
+                else:
+                    _open_letter(tx, connection, one)
             for number, answers in sorted(by_order.items()):
                 record_answers(tx, run.wiring, connection, number, answers)
             tx.open_rejects(connection, batch.rejects)
             tx.advance(batch.cursor, complete_to=batch.complete_to)
+
+
+def _open_letter(tx: Tx, connection: str, letter: PurchaseLetter | PurchaseBounce) -> None:
+    """Words about an order, or the news that it never arrived: its text is kept apart, for a while."""
+    order = Purchases(tx).get(letter.number)
+    if order is None or order.connection != connection:
+        _open_unknown(tx, connection, letter.number)
+        return
+    if isinstance(letter, PurchaseLetter):
+        reason = Reason.of(
+            "purchase_words", number=order.number, supplier=order.supplier, sender=letter.sender
+        )
+        case = Case("purchase_words", f"purchase {order.number}", reason, Severity.WARNING)
+    else:
+        reason = Reason.of(
+            "purchase_bounced", number=order.number, supplier=order.supplier, status=letter.code
+        )
+        case = Case("purchase_bounced", f"purchase {order.number}", reason, Severity.CRITICAL)
+        told = Effects(tx).done_as(order.number)
+        if told is not None and order.state is PurchaseState.SENT:
+            # Not repeated by itself: the address is wrong, or their mailbox is full.
+            Effects(tx).refused(told, response=f"the mail came back: {letter.code}")
+            Purchases(tx).came_back(order.number)
+    digest = hashlib.sha256(letter.text.encode()).hexdigest()[:16]
+    kept = tx.keep_payload(connection, "purchase letter", f"{order.number} {digest}", letter.text)
+    tx.open_case(case, payload_id=kept)
+    tx.decide(f"purchase {order.number}", reason)
+
+
+def _open_unknown(tx: Tx, connection: str, number: str) -> None:
+    reason = Reason.of("unknown_purchase", source=connection, number=number)
+    tx.open_case(Case("unknown_purchase", f"purchase {connection} {number}", reason))
 
 
 def record_answers(
@@ -341,8 +387,7 @@ def record_answers(
     purchases = Purchases(tx)
     order = purchases.get(number, lock=True)
     if order is None or order.connection != connection:
-        reason = Reason.of("unknown_purchase", source=connection, number=number)
-        tx.open_case(Case("unknown_purchase", f"purchase {connection} {number}", reason))
+        _open_unknown(tx, connection, number)
         return
     named = {line.item: line.sku for line in order.lines} | {
         line.sku: line.sku for line in order.lines
@@ -360,6 +405,7 @@ def record_answers(
     # Ready is not here: an earlier promise does not bring it sooner than it was reckoned with.
     expected = max(order.expected_on, ready) if ready else order.expected_on
     purchases.confirmed(order, told, expected_on=expected)
+    _prove_landed(tx, number)
     tx.decide(
         f"purchase {number}",
         Reason.of(
@@ -381,6 +427,45 @@ def record_answers(
         tx.open_case(Case("purchase_short", f"purchase {number}", reason, Severity.WARNING))
     _tell_prices(tx, wiring, order, told)
     tx.wake("core/replenishment")
+
+
+def _prove_landed(tx: Tx, number: str) -> None:
+    """Nobody could tell whether the order went out: who answers it has it."""
+    parked = Effects(tx).parked_as(number)
+    if parked is not None and parked.kind == KIND:
+        record_sent(tx, parked, parked.remote_ref)
+        tx.close_case("effect_parked", f"{KIND} {number}")
+
+
+def answered_by_person(
+    tx: Tx, wiring: Wiring, number: str, told: Mapping[Sku, tuple[int, date | None]], *,
+    reference: str, note: str | None, by: str,
+) -> None:  # fmt: skip
+    """What a person read or heard: Sku -> (units that will come, the day they leave).
+
+    Raises CannotBuy. What the supplier wrote is settled by it.
+    """
+    order = _known(tx, number)
+    if not order.open:
+        raise CannotBuy(f"{number} is {order.state}: nothing is expected of it")
+    if order.state is PurchaseState.DRAFT and not Effects(tx).tried(number):
+        raise CannotBuy(f"{number} was not sent yet: nobody can have answered it")
+    unknown = sorted(told.keys() - {line.sku for line in order.lines})
+    if unknown:
+        raise CannotBuy(f"{number} holds no {', '.join(unknown)}")
+    answers = [
+        PurchaseAnswer(number, sku, units, tx.now, ready_on, reference)
+        for sku, (units, ready_on) in sorted(told.items())
+    ]
+    record_answers(tx, wiring, order.connection, number, answers)
+    tx.close_case("purchase_words", f"purchase {number}", by=by, note=note)
+    tx.audit(
+        by,
+        "answer purchase",
+        number,
+        after={sku: [units, str(day or "")] for sku, (units, day) in sorted(told.items())},
+        note=note,
+    )
 
 
 def _tell_prices(

@@ -18,6 +18,7 @@ from core.ports import (
     OrderCensus,
     OrderSource,
     PurchaseAnswerSource,
+    PurchaseOrderService,
     PurchaseOrderTarget,
     ReceiptSource,
     RefundTarget,
@@ -45,6 +46,7 @@ from jobs import (
     publish,
     pull,
     purchase,
+    purchase_calls,
     push,
     receipts,
     repay,
@@ -274,6 +276,14 @@ def _connection_units(wiring: Wiring, connection: str) -> list[Unit]:
                 f"{connection}/{PURCHASES}",
                 pace.requests,
                 lambda run: purchase.push_purchases(run, connection),
+            )
+        )
+    if isinstance(connector, PurchaseOrderService) and sells_to_us:
+        made.append(
+            Unit(
+                f"{connection}/{PURCHASES}",
+                pace.requests,
+                lambda run: purchase_calls.submit_purchases(run, connection),
             )
         )
     if isinstance(connector, PurchaseAnswerSource) and sells_to_us:

@@ -8,6 +8,7 @@ from sqlalchemy import and_, delete, select, update
 
 from core.model.catalog import ChannelId, Sku
 from core.model.orders import OrderStage
+from jobs import links
 from jobs.exposure import reckon_again
 from jobs.overdue import watch_requests
 from jobs.run import Run
@@ -140,6 +141,7 @@ def _erase(tx: Tx, run: Run) -> None:
     )
     gone = select(payload.c.id).where(payload.c.erase_after <= tx.now).limit(ERASE_AT_ONCE)
     tx.connection.execute(delete(payload).where(payload.c.id.in_(gone)))
+    links.forget(tx)
     tx.connection.execute(
         update(effect)
         .where(

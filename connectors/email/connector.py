@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from connectors.email import mapping
-from connectors.email.client import Client
 from connectors.email.settings import Settings
+from connectors.mail.smtp import Client
 from core.errors import Rejected
 from core.ports import AlertTarget, CheckReport, Inside, Mail
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
+from connectors.mail.servers import plain_address
 from core.ports import Mail
 
 #: Not every server takes 8-bit bodies; encoded ones pass everywhere.
@@ -42,12 +42,7 @@ def message(mail: Mail, *, sender: str, at: datetime) -> bytes:
 
 def address(recipient: str) -> str:
     """One plain ASCII address. Raises ValueError: lists and names would be other recipients."""
-    try:
-        parsed = Address(addr_spec=recipient)
-    except Exception:
-        # The parser raises IndexError and others of its own for odd text.
-        parsed = Address()
-    if not (recipient.isascii() and parsed.username and parsed.domain):
+    if not plain_address(recipient):
         raise ValueError("the recipient is no single plain address")
     return recipient
 

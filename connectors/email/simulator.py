@@ -84,6 +84,8 @@ class SmtpSimulator(Simulator):
         self.tls = tls
         self.username, self.password = username, password
         self.mails: list[Received] = []
+        #: every mail as it came, byte for byte
+        self.contents: list[bytes] = []
         self.ready = False
         self._folder = Path(tempfile.mkdtemp(prefix="smtp-simulator-"))
         self._controller: _Controller | None = None
@@ -92,6 +94,11 @@ class SmtpSimulator(Simulator):
     def ca_file(self) -> Path:
         """PEM of the certificate; there once the simulator was started."""
         return self._folder / "certificate.pem"
+
+    @property
+    def key_file(self) -> Path:
+        """PEM of its key: another server of the same house may use both."""
+        return self._folder / "key.pem"
 
     @property
     def port(self) -> int:
@@ -143,6 +150,7 @@ class SmtpSimulator(Simulator):
         )
         with self.lock:
             self.mails.append(kept)
+            self.contents.append(content)
         return kept.message_id
 
     def told(
@@ -158,12 +166,11 @@ class SmtpSimulator(Simulator):
         self.log.add(operation, subject=subject, status=status, took_effect=kept, fault=fault)
 
     def _context(self) -> ssl.SSLContext:
-        key_file = self._folder / "key.pem"
         certificate, key = _certificate(self.clock.now())
         self.ca_file.write_bytes(certificate)
-        key_file.write_bytes(key)
+        self.key_file.write_bytes(key)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.ca_file, key_file)
+        context.load_cert_chain(self.ca_file, self.key_file)
         return context
 
 

@@ -16,7 +16,7 @@ from connectors.fulfiller.settings import LinePaths, ParcelPaths, Settings, Sign
 from connectors.fulfiller.template import at, filled, list_at, path_of, text_at
 from connectors.http import Answer, Http, retrying
 from connectors.values import CARRIER_WORDS
-from core.errors import Rejected, Unavailable
+from core.errors import Rejected, Unauthorized, Unavailable
 from core.model.fulfillment import (
     Acknowledgment,
     AcknowledgmentStatus,
@@ -28,6 +28,7 @@ from core.model.fulfillment import (
 from core.ports import (
     AskedFor,
     CheckReport,
+    HintSource,
     Inside,
     Key,
     RemoteRef,
@@ -35,8 +36,11 @@ from core.ports import (
     RequestStatus,
 )
 
+#: Letters of a key or an id.
+_LONGEST_NAME = 200
 
-class Fulfiller(RequestService):
+
+class Fulfiller(RequestService, HintSource):
     """One place. Makes no call until a method is used."""
 
     def __init__(self, name: str, *, settings: Settings, http: Http, inside: Inside) -> None:
@@ -231,6 +235,34 @@ class Fulfiller(RequestService):
             )
         ]
 
+    # what they call us with
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        hook = self._settings.hook
+        return hook.topics if hook is not None else ()
+
+    def hinted(self, headers: Mapping[str, str], body: bytes) -> frozenset[str]:
+        """Raises Unauthorized where no secret is known, or another one signed it."""
+        hook = self._settings.hook
+        if hook is None or not is_signed(hook, headers, body):
+            raise Unauthorized(
+                "a call that is not signed by them", connector=self.name, operation="webhook"
+            )
+        return frozenset({"statuses"})
+
+    def requests_named(self, body: bytes) -> frozenset[str]:
+        """What stands where `hook.names` points; a body that cannot be read names none."""
+        hook = self._settings.hook
+        if hook is None or not hook.names:
+            return frozenset()
+        try:
+            tree = json.loads(body)
+        except (ValueError, RecursionError):
+            return frozenset()
+        named = (text_at(tree, path) for path in hook.names)
+        return frozenset(one for one in named if 0 < len(one) <= _LONGEST_NAME)
+
     # values
 
     def _units(self, tree: Any, path: str) -> int:
@@ -303,6 +335,14 @@ def signed(signature: Signature, body: bytes) -> dict[str, str]:
     digest = hmac.new(secret, body, hashlib.sha256).digest()
     text = digest.hex() if signature.encoding == "hex" else base64.b64encode(digest).decode()
     return {signature.header: f"{signature.prefix}{text}"}
+
+
+def is_signed(signature: Signature, headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether who knows the secret sent exactly these bytes. `headers`: small letters."""
+    (wanted,) = signed(signature, body).values()
+    given = headers.get(signature.header.lower(), "").strip()
+    # In a time that tells nothing of how much of it is right.
+    return hmac.compare_digest(wanted.encode(), given.encode("utf-8", "replace"))
 
 
 def connect(name: str, settings: Settings, inside: Inside) -> Fulfiller:

@@ -54,6 +54,15 @@ class Signature(Model):
     prefix: str = ""
 
 
+class Hook(Signature):
+    """Their calls to us when something changed at their end; they only hurry what is asked."""
+
+    #: where our key or their id stands in the body: order.id. Left out: a call hurries no one order
+    names: tuple[At, ...] = ()
+    #: what to subscribe to there, in their words: `lockstep check` shows it
+    topics: tuple[str, ...] = ("order changes",)
+
+
 class Submit(Model):
     """An order to ship."""
 
@@ -165,6 +174,8 @@ class Settings(Model):
     find: Find | None = None
     cancel: Cancel | None = None
     status: Status | None = None
+    #: left out: they call nobody, and are asked every `ask_every`
+    hook: Hook | None = None
     #: seconds after which what was sent shows in what is asked for
     settle: float = Field(default=60.0, ge=0)
     #: minutes between two questions about one order
@@ -175,6 +186,12 @@ class Settings(Model):
     timezone: TimeZone = "UTC"
     call_timeout: float = Field(default=30.0, gt=0)
     calls_per_second: float = Field(default=2.0, gt=0)
+
+    @model_validator(mode="after")
+    def _a_hook_hurries_something(self) -> Settings:
+        if self.hook is not None and self.status is None:
+            raise ValueError("hook: a call only hurries the asking; describe `status`")
+        return self
 
     @field_validator("base_url")
     @classmethod

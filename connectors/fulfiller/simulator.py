@@ -7,7 +7,9 @@ twice, unless it is told to look at the references.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
+import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -69,6 +71,20 @@ class FulfillerSimulator(HttpSimulator):
         self._orders: dict[str, Order] = {}
         self._parcels = self._random.randrange(1_000_000)
         self._held = False
+        self._subscriber: tuple[Callable[[dict[str, str], bytes], object], str] | None = None
+
+    def subscribe(self, send: Callable[[dict[str, str], bytes], object], secret: str) -> None:
+        """Call with headers and body at each change of an order, signed."""
+        self._subscriber = (send, secret)
+
+    def _call(self, one: Order) -> None:
+        if self._subscriber is None:
+            return
+        send, secret = self._subscriber
+        told = {"event": f"order.{one.state}", "order": {"id": one.id, "reference": one.reference}}
+        body = json.dumps(told).encode()
+        digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        send({"X-Cedar-Signature": f"sha256={digest}"}, body)
 
     def operation(self, request: Request) -> str:
         if request.method == "POST":
@@ -140,8 +156,10 @@ class FulfillerSimulator(HttpSimulator):
             for one in self._orders.values():
                 if one.state == "received" and now >= one.answer_at and not self._held:
                     self._decide(one)
+                    self._call(one)
                 if one.state == "accepted" and now >= one.ship_at and not self._held:
                     self._ship(one, now)
+                    self._call(one)
 
     def _decide(self, one: Order) -> None:
         if self._stock is not None:

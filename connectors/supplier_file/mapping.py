@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+from connectors.sheets import safe_cell
 from connectors.supplier_file.cells import Unreadable, instant_of, quantity_of, required
 from connectors.supplier_file.files import File
 from connectors.supplier_file.settings import Format
@@ -300,10 +301,6 @@ REQUEST_COLUMNS = (
     "service", "ship_by", "requested_at", "note",
 )  # fmt: skip
 
-#: A cell that begins like this is run as a formula by spreadsheets
-#: (https://owasp.org/www-community/attacks/CSV_Injection).
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
-
 
 def request_document(request: ShipRequest) -> bytes:
     """The request as UTF-8 CSV with CRLF. The same request is the same bytes.
@@ -331,11 +328,6 @@ def _address(to: Address) -> tuple[str, ...]:
     cells = (to.name, to.company, to.line1, to.line2, to.line3)
     place = (to.city, to.region, to.postal_code, to.country, to.phone)
     return tuple(map(safe_cell, cells + place))
-
-
-def safe_cell(text: str) -> str:
-    one_line = "".join(c if c.isprintable() else " " for c in text).strip()
-    return f"'{one_line}" if one_line.startswith(_FORMULA_STARTS) else one_line
 
 
 def _stamp(at: datetime | None) -> str:

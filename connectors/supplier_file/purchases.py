@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import UTC
 
+from connectors.sheets import PURCHASE_COLUMNS, purchase_rows
 from connectors.supplier_file.cells import Unreadable, instant_of, quantity_of
 from connectors.supplier_file.files import File
 from connectors.supplier_file.mapping import (
@@ -16,17 +16,9 @@ from connectors.supplier_file.mapping import (
     reject_of,
     required_of,
     rows_of,
-    safe_cell,
 )
-from core.model.money import Money
 from core.model.purchasing import PurchaseAnswer, PurchaseOrder
 from core.ports import Reject
-
-#: The columns of a purchase order: one line per thing.
-PURCHASE_COLUMNS = (
-    "order", "item", "sku", "quantity", "packs", "pack", "unit_price", "currency",
-    "deliver_to", "needed_on", "ordered_at",
-)  # fmt: skip
 
 
 def purchase_document(order: PurchaseOrder) -> bytes:
@@ -34,31 +26,8 @@ def purchase_document(order: PurchaseOrder) -> bytes:
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(PURCHASE_COLUMNS)
-    needed = order.needed_on.isoformat() if order.needed_on else ""
-    at = order.ordered_at.astimezone(UTC).isoformat(timespec="seconds")
-    for line in order.lines:
-        price, currency = _price(line.price)
-        writer.writerow(
-            (
-                *map(safe_cell, (order.number, line.item, line.sku)),
-                line.quantity,
-                line.quantity // line.pack,
-                line.pack,
-                price,
-                currency,
-                safe_cell(order.location),
-                needed,
-                at,
-            )
-        )
+    writer.writerows(purchase_rows(order))
     return out.getvalue().encode("utf-8")
-
-
-def _price(price: Money | None) -> tuple[str, str]:
-    if price is None:
-        return "", ""
-    amount, _, currency = str(price).partition(" ")
-    return amount, currency
 
 
 def answers(file: File) -> tuple[list[PurchaseAnswer], list[Reject], list[tuple[str, str]]]:

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from connectors.folders.places import Folder, Ftps, LocalFolder, Pattern, Sftp
+from connectors.mail import servers as mail
 from connectors.values import Currency, SecretHeaders, TimeZone
 from core.model.catalog import LocationId
 from core.model.fulfillment import AcknowledgmentStatus
@@ -70,34 +71,10 @@ class Https(Model):
         return self
 
 
-class Imap(Model):
-    """A mailbox that files are sent to. It is opened read-only: nothing is deleted or marked."""
+class Imap(mail.Imap):
+    """A mailbox that files are sent to."""
 
     kind: Literal["imap"]
-    host: str
-    #: left out: 993, or 143 where `tls` is starttls
-    port: int | None = Field(default=None, ge=1, le=65535)
-    tls: Literal["implicit", "starttls"] = "implicit"
-    username: str
-    password: SecretStr
-    ca_file: str | None = None
-    #: the only addresses whose attachments are read; a From address can be forged: use a mailbox
-    #: whose server checks DMARC
-    senders: Annotated[tuple[str, ...], Field(min_length=1)]
-    call_timeout: float = Field(default=60.0, gt=0)
-
-    @field_validator("senders")
-    @classmethod
-    def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for one in value:
-            name, _, domain = one.partition("@")
-            if not name or "." not in domain or any(mark in one for mark in " <>,*"):
-                raise ValueError(f"{one!r} is no address; feeds@acme.example")
-        return tuple(one.casefold() for one in value)
-
-    @property
-    def real_port(self) -> int:
-        return self.port or (993 if self.tls == "implicit" else 143)
 
 
 # How a file is laid out

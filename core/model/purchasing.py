@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -111,6 +111,26 @@ class PurchaseAnswer:
     reference: str = ""
     #: of one unit, as they reckon it; None: not told
     price: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseLetter:
+    """A supplier wrote about a purchase order in words: a person reads it, nothing is guessed."""
+
+    number: str
+    #: one of the addresses that the configuration names
+    sender: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseBounce:
+    """A mail server tells that a purchase order did not reach the supplier."""
+
+    number: str
+    #: as RFC 3463 has it: "5.1.1"
+    code: str
+    text: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,6 +32,7 @@ def register(app: typer.Typer) -> None:
     group.command(name="approve")(approve)
     group.command(name="orders")(orders)
     group.command(name="sent")(sent)
+    group.command(name="answer")(answer)
     group.command(name="receive")(receive_goods)
     group.command(name="close")(close)
     group.command(name="slow")(slow_movers)
@@ -212,6 +214,39 @@ def sent(
     with application(config) as app, app.store.transaction() as tx:
         purchase.sent_by_hand(tx, order, by=person(by))
     console().print(Text(f"{order}: sent"))
+
+
+def answer(
+    order: Annotated[str, typer.Argument(help="the purchase order's number")],
+    lines: Annotated[
+        list[str], typer.Argument(help="MUG-BLUE=48, MUG-BLUE=48@2026-12-31; =0: none will come")
+    ],
+    config: ConfigOption = None,
+    reference: Annotated[str, typer.Option(help="the supplier's own number for it")] = "",
+    note: Annotated[str | None, typer.Option(help="who said it, and how")] = None,
+    by: ByOption = None,
+) -> None:
+    """Record what a supplier answered in words, by mail or telephone: what will come, and when."""
+    told = dict(_answered(one) for one in lines)
+    with application(config) as app, app.store.transaction() as tx:
+        purchase.answered_by_person(
+            tx, app.wiring, order, told, reference=reference, note=note, by=person(by)
+        )
+    units = sum(count for count, _ in told.values())
+    console().print(Text(f"{order}: {units} units will come"))
+
+
+def _answered(text: str) -> tuple[str, tuple[int, date | None]]:
+    """Sku -> (units that will come, the day they leave). Raises ConfigError."""
+    sku, _, rest = text.rpartition("=")
+    units, _, day = rest.partition("@")
+    try:
+        ready_on = date.fromisoformat(day) if day else None
+    except ValueError:
+        ready_on, units = None, ""
+    if not sku or not (units.isascii() and units.isdecimal()):
+        raise ConfigError(f"{text!r} is no answer; MUG-BLUE=48, or MUG-BLUE=48@2026-12-31")
+    return sku, (int(units), ready_on)
 
 
 def receive_goods(

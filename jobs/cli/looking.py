@@ -111,7 +111,7 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 def _hooks(app: Application, name: str, connector: Connector) -> dict[str, Any]:
     """Where a remote that calls us should call, and about what."""
     section = app.wiring.config.inbound
-    if section.port is None or not isinstance(connector, HintSource):
+    if section.port is None or not isinstance(connector, HintSource) or not connector.topics:
         return {}
     base = section.public_url.rstrip("/") or f"http://{section.host}:{section.port}"
     return {"address": f"{base}/hooks/{name}", "topics": list(connector.topics)}

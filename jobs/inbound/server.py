@@ -8,19 +8,27 @@ from __future__ import annotations
 import socket
 import threading
 from typing import Any
+from urllib.parse import parse_qs
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from core.errors import LockstepError, Unauthorized
+from jobs.inbound.answering import MOST_BYTES as MOST_ANSWERED
+from jobs.inbound.answering import Answers
 from jobs.inbound.hints import Hints
+from jobs.links import PATH
 
 #: The largest body that is read. An order of 500 lines is some 2 MB.
 MOST_BYTES = 5_000_000
+#: Fields of one answer: three for each line of the longest order.
+MOST_FIELDS = 20_000
+#: Seconds after which one who was refused may ask again.
+_LATER = {"Retry-After": "60"}
 #: Real seconds to stop.
 PATIENCE = 5.0
 #: Requests handled at once; more are refused, and sent again by who sent them.
@@ -31,7 +39,7 @@ class TooLarge(Exception):
     """More bytes than are read."""
 
 
-def application(hints: Hints, log: Any) -> Starlette:
+def application(hints: Hints, log: Any, answers: Answers | None = None) -> Starlette:
     """`POST /hooks/{connection}`: 200 for a hint, 401 for a forged one, 404 for nobody's."""
     refused = [0]
 
@@ -55,15 +63,41 @@ def application(hints: Hints, log: Any) -> Starlette:
             return PlainTextResponse("not signed by who it should be from\n", 401)
         return PlainTextResponse("ok\n")
 
-    return Starlette(routes=[Route("/hooks/{connection}", hook, methods=["POST"])])
+    pages = [] if answers is None else [_answer_route(answers)]
+    return Starlette(routes=[Route("/hooks/{connection}", hook, methods=["POST"]), *pages])
 
 
-async def _body(request: Request) -> bytes:
+def _answer_route(answers: Answers) -> Route:
+    """`GET` and `POST /answer/{token}`: a supplier's page. Nothing of a request is logged."""
+
+    async def page(request: Request) -> Response:
+        if not answers.may_ask():
+            return PlainTextResponse("too many at once; come back in a minute\n", 429, _LATER)
+        token = request.path_params["token"]
+        if request.method != "POST":
+            made = await run_in_threadpool(answers.show, token)
+        else:
+            try:
+                body = await _body(request, most=MOST_ANSWERED)
+                fields = parse_qs(
+                    body.decode("ascii", "replace"), keep_blank_values=True,
+                    max_num_fields=MOST_FIELDS,
+                )  # fmt: skip
+            except (TooLarge, ValueError):
+                return PlainTextResponse("too large\n", 413)
+            given = {name: values[0] for name, values in fields.items()}
+            made = await run_in_threadpool(answers.answer, token, given)
+        return HTMLResponse(made.html, made.status, dict(made.headers))
+
+    return Route(f"{PATH}{{token}}", page, methods=["GET", "POST"])
+
+
+async def _body(request: Request, *, most: int = MOST_BYTES) -> bytes:
     """The whole body. Raises TooLarge as soon as it is."""
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
-        if size > MOST_BYTES:
+        if size > most:
             raise TooLarge
         parts.append(part)
     return b"".join(parts)
@@ -72,9 +106,11 @@ async def _body(request: Request) -> bytes:
 class Receiver:
     """The server in a thread of its own. `port` 0: any free one."""
 
-    def __init__(self, hints: Hints, log: Any, *, host: str, port: int) -> None:
+    def __init__(
+        self, hints: Hints, log: Any, *, host: str, port: int, answers: Answers | None = None
+    ) -> None:
         config = uvicorn.Config(
-            application(hints, log),
+            application(hints, log, answers),
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -154,10 +154,22 @@ class Effects:
 
     def parked_as(self, key: str) -> EffectRow | None:
         """The parked effect of this key."""
+        return self._as(key, EffectState.PARKED)
+
+    def done_as(self, key: str) -> EffectRow | None:
+        """The effect of this key that took place."""
+        return self._as(key, EffectState.DONE)
+
+    def _as(self, key: str, state: EffectState) -> EffectRow | None:
         row = self._connection.execute(
-            select(effect).where(effect.c.key == key, effect.c.state == str(EffectState.PARKED))
+            select(effect).where(effect.c.key == key, effect.c.state == str(state))
         ).first()
         return None if row is None else _row(row)
+
+    def tried(self, key: str) -> bool:
+        """Whether a call was ever made for it: somebody may know of it."""
+        found = select(effect.c.id).where(effect.c.key == key, effect.c.attempts > 0)
+        return self._connection.execute(found).first() is not None
 
     def handed_over(self, one: EffectRow, *, remote_ref: str) -> None:
         """A request is where its place picks it up: done, and the fulfillment is asked for."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from core.model.fulfillment import (
     TrackingStatus,
 )
 from core.model.stock import HELD
+from core.rules.effects import short_key
 from jobs.store.bulk import upsert
 from jobs.store.store import Tx
 from jobs.store.tables import (
@@ -30,6 +31,9 @@ from jobs.store.tables import (
     shipment_line,
     tracking_event,
 )
+
+#: Open requests of one connection that are looked through for a name.
+_MOST_OPEN = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +217,13 @@ class Parcels:
             )
             for row in rows
         ]
+
+    def ask_soon(self, places: Sequence[LocationId], names: Set[str]) -> None:
+        """Those of these names (our keys, long or short, or their ids) are asked about next."""
+        open_ones = self.to_ask_about(places, before=self._tx.now, limit=_MOST_OPEN)
+        for one in open_ones:
+            if names & {one.key, short_key(one.key), one.reference}:
+                self.mark(one.order_id, one.number, asked_at=None)
 
     def asked_about(self, one: RequestToAsk) -> None:
         self.mark(one.order_id, one.number, asked_at=self._tx.now)

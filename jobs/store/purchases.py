@@ -270,6 +270,17 @@ class Purchases:
             )
         )
 
+    def came_back(self, number: str) -> None:
+        """It did not reach the supplier: as before it was sent."""
+        self._connection.execute(
+            update(purchase_order)
+            .where(
+                purchase_order.c.number == number,
+                purchase_order.c.state == str(PurchaseState.SENT),
+            )
+            .values(state=str(PurchaseState.DRAFT), sent_at=None)
+        )
+
     def confirmed(
         self,
         order: PurchaseRecord,

@@ -127,6 +127,19 @@ class Tx:
             returning=[],
         )
 
+    def keep_payload(self, source: str, kind: str, remote_id: str, body: str) -> int:
+        """Keep one raw record; its id, for the Case that is about it."""
+        self.keep_payloads(source, kind, [(remote_id, body)])
+        return int(
+            self.connection.execute(
+                select(payload.c.id).where(
+                    payload.c.source == source,
+                    payload.c.kind == kind,
+                    payload.c.remote_id == remote_id,
+                )
+            ).scalar_one()
+        )
+
     def open_case(self, case: Case, *, payload_id: int | None = None, once: bool = False) -> bool:
         """Open a Case unless one is open for this kind and subject. True when it is new.
 
@@ -203,14 +216,7 @@ class Tx:
             self._open_reject(source, reject)
 
     def _open_reject(self, source: str, reject: Reject) -> None:
-        self.keep_payloads(source, reject.kind, [(reject.remote_id, reject.raw)])
-        payload_id = self.connection.execute(
-            select(payload.c.id).where(
-                payload.c.source == source,
-                payload.c.kind == reject.kind,
-                payload.c.remote_id == reject.remote_id,
-            )
-        ).scalar_one()
+        payload_id = self.keep_payload(source, reject.kind, reject.remote_id, reject.raw)
         reason = Reason.of(
             "unreadable_record",
             source=source,

@@ -1302,6 +1302,20 @@ change_plan = Table(
     Column("settled_by", Text),
 )
 
+answer_link = Table(
+    "answer_link",
+    metadata,
+    Column(
+        "token_hash", Text, primary_key=True, comment="SHA-256; the token itself is kept nowhere"
+    ),
+    Column("connection", Text, nullable=False, comment="who may answer by it"),
+    Column("key", Text, nullable=False, comment="the purchase order it is about"),
+    Column("made_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("spent_at", Instant, comment="when it was answered, by this link or another"),
+    Index("ix_answer_link_key", "key"),
+)
+
 shadow_report = Table(
     "shadow_report",
     metadata,

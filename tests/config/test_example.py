@@ -34,6 +34,9 @@ ENVIRONMENT = {
     "ACME_PASSWORD": "x",
     "CEDAR_TOKEN": "x",
     "CEDAR_SIGNING_KEY": "x",
+    "CEDAR_CALL_SECRET": "x",
+    "PURCHASING_SMTP_PASSWORD": "x",
+    "PURCHASING_IMAP_PASSWORD": "x",
     "BOLT_PASSWORD": "x",
     "ORION_TOKEN": "x",
     "ORION_KEY": "x",
@@ -72,6 +75,16 @@ def test_without_its_environment_each_variable_is_asked_for(copy: Path) -> None:
 
     asked = [problem.wrong for problem in raised.value.problems]
     assert asked == [f"environment variable {name} is not set" for name in ENVIRONMENT]
+
+
+def test_an_address_to_deliver_to_is_that_of_a_location(copy: Path) -> None:
+    right = "warehouse-nj: [Example Shop Receiving"
+    text = copy.read_text(encoding="utf-8")
+    assert text.count(right) == 1
+    copy.write_text(text.replace(right, right.replace("-nj", "-ny")), encoding="utf-8")
+
+    with pytest.raises(ConfigProblems, match="'warehouse-ny' names no location"):
+        load(copy, environment=ENVIRONMENT)
 
 
 def test_every_option_of_every_model_appears() -> None:

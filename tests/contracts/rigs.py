@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import yaml
 
 from connectors import registry
@@ -27,6 +28,8 @@ from connectors.email.simulator import SmtpSimulator
 from connectors.fulfiller.simulator import TOKEN, FulfillerSimulator
 from connectors.shopify.simulator import ShopifySimulator
 from connectors.simulation import Simulator
+from connectors.supplier_email.simulator import OrderDesk
+from connectors.supplier_file.mail_simulator import MailboxSimulator
 from connectors.supplier_file.simulator import SupplierSimulator
 from connectors.ups.simulator import UpsSimulator
 from core.model.fulfillment import ConfirmedLine, Shipment
@@ -111,6 +114,15 @@ class Rig(ABC):
         """It counts again, and finds so many."""
         raise NotImplementedError
 
+    # Of remotes that call us:
+
+    #: the flow that finds out what a call is about
+    hurried = "orders"
+
+    def call(self) -> tuple[dict[str, str], bytes]:
+        """How it calls when something changed: headers in small letters, and the body."""
+        raise NotImplementedError("this remote calls nobody")
+
     # Of remotes that receive goods for us:
 
     def send(self, units: int) -> str:
@@ -137,10 +149,6 @@ class ChannelRig(Rig):
         line = {"sku": SKU, "quantity": quantity}
         placed = self.simulator.place_order({"lines": [line]})
         return str(placed.get("name") or placed["id"])
-
-    def call(self) -> tuple[dict[str, str], bytes]:
-        """How the remote calls us when something was sold: headers in small letters, and the body."""
-        raise NotImplementedError("this remote calls nobody")
 
     @abstractmethod
     def tracking_numbers(self, order: Order) -> list[str]:
@@ -365,6 +373,11 @@ class PartnerRig(Rig):
             "call_timeout": 5,
         }
 
+    def hand_over(self, number: str, document: bytes) -> None:
+        """A purchase order, all the way to where it is picked up."""
+        self.connector.stage_purchase(number, document)
+        self.connector.release_purchase(number)
+
     @abstractmethod
     def received(self, key: str) -> int:
         """How often it got this request."""
@@ -422,10 +435,7 @@ class EdiRig(PartnerRig):
     def bill(self, item: str, units: int) -> str:
         line = PurchaseLine(item, item, units, Money(250, "USD"))
         order = PurchaseOrder("PO-20261124-0A0A0A0A", "acme", "warehouse", (line,), NOON)
-        self.connector.stage_purchase(
-            order.number, self.connector.purchase_document(order, serial=1)
-        )
-        self.connector.release_purchase(order.number)
+        self.hand_over(order.number, self.connector.purchase_document(order, serial=1))
         for _ in range(3):
             self.pass_time(600)
         return order.number
@@ -450,9 +460,27 @@ class FulfillerRig(Rig):
     def settings(self) -> dict[str, Any]:
         return cedar(self.simulator.url)
 
+    hurried = "statuses"
+
+    def call(self) -> tuple[dict[str, str], bytes]:
+        calls: list[tuple[dict[str, str], bytes]] = []
+        self.simulator.subscribe(lambda *one: calls.append(one), CALL_SECRET)
+        asked = {"reference": "R", "items": [{"sku": SKU, "quantity": 1}]}
+        order = {**asked, "recipient": {"postal_code": "07470"}}
+        headers = {"authorization": f"Bearer {TOKEN}"}
+        answer = httpx.post(f"{self.simulator.url}/orders", json=order, headers=headers)
+        assert answer.status_code == 201
+        self.pass_time(120)
+        self.simulator.live()
+        sent, body = calls[0]
+        return {name.lower(): value for name, value in sent.items()}, body
+
     def received(self, key: str) -> int:
         """How often it took an order under this key."""
         return sum(one["reference"] == key for one in self.simulator.books()["orders"])
+
+
+CALL_SECRET = "simulated-call-secret"
 
 
 def cedar(url: str, token: str = TOKEN) -> dict[str, Any]:
@@ -460,6 +488,7 @@ def cedar(url: str, token: str = TOKEN) -> dict[str, Any]:
     tree = yaml.safe_load((ROOT / "config" / "example.yaml").read_text())["connections"]["cedar"]
     for name in ("signature", "ca_file"):
         del tree[name]
+    tree["hook"]["secret"] = CALL_SECRET
     return {**tree, "base_url": url, "headers": {"Authorization": f"Bearer {token}"}}
 
 
@@ -567,12 +596,95 @@ class EmailRig(Rig):
         }
 
 
+class SupplierEmailRig(Rig):
+    """A supplier's people, between a mail server and a mailbox."""
+
+    simulator: SmtpSimulator
+
+    def start(self) -> Simulator:
+        made = SmtpSimulator(clock=self.clock, seed=7)
+        made.start()
+        self.mailbox = MailboxSimulator(
+            clock=self.clock, seed=7, certificate=made.ca_file, key=made.key_file
+        )
+        self.mailbox.start()
+        self.desk = OrderDesk(lambda: made.contents, self.mailbox.deliver, now=self.clock.now)
+        self.short_of: dict[str, int] = {}
+        return made
+
+    def close(self) -> None:
+        super().close()
+        self.mailbox.stop()
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "type": "supplier_email",
+            "smtp": {
+                "host": "127.0.0.1",
+                "port": self.simulator.port,
+                "username": self.simulator.username,
+                "password": self.simulator.password,
+                "sender": "purchasing@shop.example",
+                "ca_file": str(self.simulator.ca_file),
+                "timeout": 5,
+            },
+            "to": "orders@acme.example",
+            "buyer": ["Example Shop LLC", "1 Main St", "Newark, NJ 07102"],
+            "deliver_to": {"home": ["Example Shop Receiving", "9 Dock Rd", "Newark, NJ 07105"]},
+            "replies": {
+                "host": "127.0.0.1",
+                "port": self.mailbox.port,
+                "username": self.mailbox.username,
+                "password": self.mailbox.password,
+                "senders": ["orders@acme.example"],
+                "ca_file": str(self.simulator.ca_file),
+                "call_timeout": 5,
+            },
+        }
+
+    def pass_time(self, seconds: float | None = None) -> None:
+        """The desk answers what it has not answered, once, with what it has."""
+        super().pass_time(seconds)
+        day = (self.clock.now() + timedelta(days=10)).date().isoformat()
+        for number, order in self.desk.books().items():
+            if self.short_of:
+                self.desk.answer_by_sheet(
+                    number,
+                    {
+                        one["sku"]: (str(self.short_of.get(one["item"], one["quantity"])), day)
+                        for one in order["lines"]
+                    },
+                )
+        self.short_of = {}
+
+    def hand_over(self, number: str, document: bytes) -> None:
+        self.connector.submit_purchase(number, document, answer_at="")
+
+    def purchased(self, number: str) -> int:
+        """How often it got this purchase order."""
+        return int(self.desk.books().get(number, {"count": 0})["count"])
+
+    def page(self, number: str) -> str:
+        """Where it was told to answer."""
+        return next(one.page for one in self.desk.mails() if one.number == number)
+
+    def short(self, item: str, units: int) -> None:
+        self.short_of[item] = units
+
+    def lose_the_answer(self) -> None:
+        self.simulator.faults.set([{"operation": "data", "kind": "lost-after-data", "nth": 1}])
+
+    def refuse_for_now(self) -> None:
+        self.simulator.faults.set([{"operation": "rcpt", "kind": "451", "nth": 1}])
+
+
 RIGS: dict[str, Callable[[str], Rig]] = {
     "amazon": AmazonRig,
     "edi": EdiRig,
     "email": EmailRig,
     "fulfiller": FulfillerRig,
     "shopify": ShopifyRig,
+    "supplier_email": SupplierEmailRig,
     "supplier_file": SupplierRig,
     "ups": UpsRig,
 }

@@ -33,7 +33,7 @@ from core.ports import (
     Told,
     Verdict,
 )
-from tests.contracts.rigs import SKU, TRACKING, UNITS, AmazonRig, ChannelRig
+from tests.contracts.rigs import SKU, TRACKING, UNITS, AmazonRig, ChannelRig, FulfillerRig
 
 
 def pull(rig: ChannelRig, since: str | None = None) -> list[Batch[Order]]:
@@ -209,16 +209,18 @@ class TestOrderCensus:
 class TestHintSource:
     capability = HintSource
 
-    def test_a_call_of_the_remote_s_own_names_flows(self, rig: ChannelRig) -> None:
-        # given a sale of which it calls
+    def test_a_call_of_the_remote_s_own_names_flows(self, rig: ChannelRig | FulfillerRig) -> None:
+        # given a change of which it calls
         headers, body = rig.call()
 
-        # then there is work for the flow that pulls orders, as often as it is told
-        assert "orders" in rig.connector.hinted(headers, body)
+        # then there is work for the flow that finds out, as often as it is told
+        assert rig.hurried in rig.connector.hinted(headers, body)
         assert rig.connector.hinted(headers, body) == rig.connector.hinted(headers, body)
         assert rig.connector.topics
 
-    def test_what_somebody_else_sends_is_refused_and_not_repeated(self, rig: ChannelRig) -> None:
+    def test_what_somebody_else_sends_is_refused_and_not_repeated(
+        self, rig: ChannelRig | FulfillerRig
+    ) -> None:
         # given the same call with another body, and without what proves it
         headers, body = rig.call()
 

@@ -23,6 +23,7 @@ from sqlalchemy import Connection, event
 from connectors.folders.outbox import Outbox
 from connectors.fulfiller.connector import Fulfiller
 from connectors.shopify.client import Client as Shopify
+from connectors.supplier_email.connector import SupplierEmail
 from jobs import log
 from jobs.bootstrap import build
 from jobs.clock import CLOCK_VARIABLE
@@ -80,7 +81,7 @@ def work(path: str, at: int, units: list[str]) -> int:
     app = build(Path(path), environment=dict(os.environ))
     for owner, name in (
         (Outbox, "stage"), (Outbox, "release"), (Shopify, "write"), (Fulfiller, "submit_request"),
-        (Fulfiller, "cancel_request"),
+        (Fulfiller, "cancel_request"), (SupplierEmail, "submit_purchase"),
     ):  # fmt: skip
         death.around(owner, name, writes=always)
     event.listen(app.store.database.engine, "before_cursor_execute", _note)

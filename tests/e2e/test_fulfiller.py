@@ -16,7 +16,7 @@ from sqlalchemy import select
 from connectors.fulfiller.simulator import TOKEN, FulfillerSimulator
 from jobs.demo.world import World
 from jobs.store.tables import effect
-from tests.contracts.rigs import cedar
+from tests.contracts.rigs import CALL_SECRET, cedar
 from tests.e2e.house import Edit, House, house
 from tests.e2e.test_modes_and_stops import sell
 from tests.e2e.test_trading import QUICK, by_place, is_over, proved, requests
@@ -44,6 +44,8 @@ def with_cedar(
         (folder / "cedar-token").write_text(f"Bearer {TOKEN}")
         known = cedar(made[0].url)
         known["headers"] = {"Authorization": f"${{file:{folder / 'cedar-token'}}}"}
+        (folder / "cedar-calls").write_text(CALL_SECRET)
+        known["hook"]["secret"] = f"${{file:{folder / 'cedar-calls'}}}"
         tree["connections"]["cedar"] = {**known, "ask_every": 1, **(connection or {})}
         tree["locations"]["acme"] |= {"ships_through": "cedar", "priority": 1}
         if also:

@@ -16,9 +16,14 @@ from jobs.cli import app
         (["approve", "12", "12/TEA"], "plan 12 stands there whole and in lines"),
         (["approve", "12", "--quantity", "48"], "--quantity is for a single line"),
         (["approve", "12/TEA", "12/CUP", "--quantity", "48"], "--quantity is for a single line"),
+        (["answer", "PO-1", "TEA"], "'TEA' is no answer"),
+        (["answer", "PO-1", "TEA=some"], "'TEA=some' is no answer"),
+        (["answer", "PO-1", "TEA=-1"], "'TEA=-1' is no answer"),
+        (["answer", "PO-1", "=48"], "'=48' is no answer"),
+        (["answer", "PO-1", "TEA=48@31/12/2026"], "is no answer; MUG-BLUE=48"),
     ],
 )
-def test_a_mistyped_approval_is_refused(words: list[str], why: str) -> None:
+def test_what_is_mistyped_is_refused(words: list[str], why: str) -> None:
     result = CliRunner().invoke(app, ["replenish", *words])
 
     assert isinstance(result.exception, ConfigError)

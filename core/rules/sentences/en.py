@@ -409,6 +409,10 @@ SENTENCES: Final[dict[str, str]] = {
     "purchase_late": "{supplier} is late with {number}: {units:unit was|units were} expected on {expected}. Ask them; "
     "`lockstep replenish close {number}` if it will not come.",
     "purchase_answer_strange": "{source} speaks of things that purchase order {number} does not hold: {items}.",
+    "purchase_words": "{sender} wrote about purchase order {number} ({supplier}) in words, or sent its sheet back unfilled. Read the mail, then say what will come: "
+    "`lockstep replenish answer {number} SKU=UNITS@DAY`.",
+    "purchase_bounced": "The mail with purchase order {number} did not reach {supplier}: it came back ({status}). Mend the address; "
+    "`lockstep replenish close {number}` takes the order back, and what it held is proposed again.",
     "unknown_purchase": "{source} answers purchase order {number}, which is not one of ours.",
     "purchase_received": "{units:unit|units} of {number} received at {location} ({reference}).",
     "receipt_over": "More came of {number} than was ordered: {lines}. It is counted in; keep it and pay for it, or send it back.",
@@ -571,6 +575,8 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_consignment_canceled": "Goods under way that were canceled",
     "group_case_purchase_refused": "Purchase orders that were refused",
     "group_case_purchase_answer_strange": "Answers about things that were not ordered",
+    "group_case_purchase_words": "Suppliers' letters about purchase orders",
+    "group_case_purchase_bounced": "Purchase orders that did not reach the supplier",
     "group_case_unknown_purchase": "Answers to purchase orders we never made",
     "group_case_receipt_over": "Deliveries with more than was ordered",
     "group_case_receipt_short": "Deliveries with less than was ordered",

@@ -12,8 +12,8 @@ import smtplib
 import ssl
 from collections.abc import Iterator
 
-from connectors.email.settings import Settings
 from connectors.http import excerpt
+from connectors.mail.servers import Smtp
 from core.errors import Rejected, Unauthorized, Unavailable, UnknownOutcome
 
 _LINE_STARTING_WITH_DOT = re.compile(rb"(?m)^\.")
@@ -22,7 +22,7 @@ _LINE_STARTING_WITH_DOT = re.compile(rb"(?m)^\.")
 class Client:
     """Talks to one server. Every call opens a connection of its own: safe in threads."""
 
-    def __init__(self, name: str, *, settings: Settings) -> None:
+    def __init__(self, name: str, *, settings: Smtp) -> None:
         self._name = name
         self._settings = settings
 

@@ -1,0 +1,1 @@
+"""Mail, as several connectors speak it: SMTP out, a mailbox in."""

@@ -1,0 +1,1 @@
+"""A supplier that takes purchase orders as mails, and answers on a page of ours or by mail."""

@@ -1,0 +1,130 @@
+"""A supplier that is written to, and writes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from imap_tools import MailMessage
+
+from connectors.mail.mailbox import Envelope, Mailbox
+from connectors.mail.smtp import Client
+from connectors.supplier_email import mapping, replies
+from connectors.supplier_email.settings import Settings
+from core.errors import Rejected
+from core.model.purchasing import PurchaseAnswer, PurchaseBounce, PurchaseLetter, PurchaseOrder
+from core.ports import (
+    Batch,
+    CheckReport,
+    Cursor,
+    Inside,
+    Key,
+    PurchaseAnswerSource,
+    PurchaseOrderService,
+    Reject,
+    RemoteRef,
+)
+
+
+class SupplierEmail(PurchaseOrderService, PurchaseAnswerSource):
+    """One supplier. Makes no call until a method is used."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        settings: Settings,
+        smtp: Client,
+        mailbox: Mailbox | None,
+        inside: Inside,
+    ) -> None:
+        self.name = name
+        self._settings = settings
+        self._smtp = smtp
+        self._mailbox = mailbox
+        self._clock = inside.clock
+
+    def check(self) -> CheckReport:
+        """Log in to both servers; send nothing, change nothing."""
+        settings = self._settings
+        facts = [("orders go to", settings.to), *self._smtp.look()]
+        if self._mailbox is not None and settings.replies is not None:
+            folder = settings.replies.folder
+            facts.append(("answers", f"{folder}: {self._mailbox.look(folder)}"))
+        where = f"{settings.smtp.host}:{settings.smtp.port_in_use}"
+        return CheckReport(name=where, facts=tuple(facts))
+
+    # what goes out
+
+    def purchase_document(self, order: PurchaseOrder, *, serial: int) -> bytes:
+        """Words, PDF and CSV of the order."""
+        return mapping.document(order, self._settings)
+
+    def submit_purchase(self, key: Key, document: bytes, *, answer_at: str) -> RemoteRef:
+        """Mail it; its Message-ID.
+
+        Raises Rejected (refused, or cannot be written as a mail), Unauthorized, Unavailable (not
+        sent), UnknownOutcome (the answer to the text was lost).
+        """
+        try:
+            content = mapping.message(
+                document, self._settings, at=self._clock.now(), answer_at=answer_at
+            )
+        except ValueError as error:
+            raise Rejected(
+                str(error), connector=self.name, operation="write mail", code="unwritable"
+            ) from None
+        self._smtp.send(content, recipient=self._settings.to)
+        return mapping.message_id(key, self._settings)
+
+    @property
+    def answer_page_for(self) -> timedelta | None:
+        return self._settings.link_open_for
+
+    # what comes back
+
+    def pull_purchase_answers(
+        self, *, since: Cursor | None
+    ) -> Iterator[Batch[PurchaseAnswer | PurchaseLetter | PurchaseBounce]]:
+        """One message a batch, oldest first: a later one corrects an earlier."""
+        now = self._clock.now()
+        told = self._settings.replies
+        if told is None or self._mailbox is None:
+            yield Batch((), since or "{}", complete_to=now)
+            return
+        walk = self._mailbox.oldest_first(told.folder, since=since, now=now, wanted=self._is_wanted)
+        for one in walk:
+            if isinstance(one, str):
+                yield Batch((), one, complete_to=now)
+            elif one.message is None:
+                name = f"message {one.envelope.message_id or one.uid}"
+                reject = Reject("purchase answer", name, one.refused, "")
+                yield Batch((), one.after, rejects=(reject,))
+            else:
+                reply = self._reply(one.message, one.envelope)
+                yield Batch(reply.items, one.after, rejects=reply.rejects, raw=reply.raw)
+
+    def _reply(self, message: MailMessage, envelope: Envelope) -> replies.Reply:
+        """A message that cannot even be taken apart is told, and keeps no other waiting."""
+        try:
+            return replies.read(message, envelope, self._settings)
+        except Exception as error:
+            # Parsers of mail raise whatever they like: an encoding nobody knows, a field of a megabyte.
+            name = f"message {envelope.message_id[:100]} of {envelope.at.isoformat()}"
+            why = f"it cannot be taken apart: {type(error).__name__}"
+            return replies.Reply(rejects=(Reject("purchase answer", name, why, ""),))
+
+    def _is_wanted(self, envelope: Envelope) -> bool:
+        """Mail servers report from addresses of their own."""
+        told = self._settings.replies
+        allowed = told is not None and envelope.sender in told.senders
+        return allowed or envelope.content_type == replies.REPORT
+
+
+def connect(name: str, settings: Settings, inside: Inside) -> SupplierEmail:
+    """Build the connector. Makes no call."""
+    mailbox = None
+    if settings.replies is not None:
+        mailbox = Mailbox(settings.replies, connector=name, largest=settings.replies.largest_file)
+    smtp = Client(name, settings=settings.smtp)
+    return SupplierEmail(name, settings=settings, smtp=smtp, mailbox=mailbox, inside=inside)

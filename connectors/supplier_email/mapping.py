@@ -1,0 +1,132 @@
+"""Our purchase order as a mail, with PDF and CSV. Pure.
+
+What is frozen when an order goes out is all of it but two things: the date, and the address of the
+page where they may answer, which is a secret that nothing keeps.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import re
+from datetime import datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from urllib.parse import quote, unquote
+
+from connectors.sheets import PURCHASE_COLUMNS, purchase_rows
+from connectors.supplier_email.paper import delivered_to, purchase_pdf, total_of
+from connectors.supplier_email.settings import Settings
+from core.model.purchasing import PurchaseOrder
+
+#: What they fill in; empty where they have not answered.
+ANSWER_COLUMNS = ("confirmed_quantity", "confirmed_date", "reference")
+
+#: Not every server takes 8-bit bodies; encoded ones pass everywhere.
+_POLICY = SMTP.clone(cte_type="7bit")
+
+_OURS = re.compile(r"<order\.([A-Za-z0-9%._~-]+)@([^<>@\s]+)>")
+
+
+def purchase_csv(order: PurchaseOrder) -> bytes:
+    """One line per thing, with columns to answer in: UTF-8 with a mark that spreadsheets look for."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow((*PURCHASE_COLUMNS, *ANSWER_COLUMNS))
+    writer.writerows((*row, *("" for _ in ANSWER_COLUMNS)) for row in purchase_rows(order))
+    return out.getvalue().encode("utf-8-sig")
+
+
+def document(order: PurchaseOrder, settings: Settings) -> bytes:
+    """All of the mail that is known when it is written, as JSON."""
+    made = {
+        "number": order.number,
+        "subject": f"Purchase order {order.number} from {settings.buyer[0]}",
+        "text": _words(order, settings),
+        "csv": base64.b64encode(purchase_csv(order)).decode(),
+        "pdf": base64.b64encode(purchase_pdf(order, settings)).decode(),
+    }
+    return json.dumps(made, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _words(order: PurchaseOrder, settings: Settings) -> str:
+    units = sum(line.quantity for line in order.lines)
+    total = total_of(order.lines)
+    needed = order.needed_on.isoformat() if order.needed_on else "as soon as can be"
+    deliver_to = "\n".join(f"  {line}" for line in delivered_to(order, settings))
+    money = f"\nTotal: {total}" if total is not None else ""
+    return (
+        f"Please supply, under our purchase order {order.number}:\n\n"
+        f"{len(order.lines)} items, {units} units in all; the order is attached, to be read (PDF)\n"
+        f"and to be loaded (CSV).{money}\n"
+        f"Needed on: {needed}\nDeliver to:\n{deliver_to}\n\n"
+        f"It is one order, however often this mail reaches you: please name {order.number} on\n"
+        "papers, parcels and invoices.\n"
+    )
+
+
+_BY_LINK = """
+To answer, open this page. It can be used once, and only until it expires:
+
+{page}
+
+Keep the address to yourself: whoever has it can answer for you.
+"""
+_BY_MAIL = """
+{also} answer to this mail with the CSV file attached, and fill in in each of its lines
+how many units will come (confirmed_quantity; 0: none) and on which day they leave
+(confirmed_date, like 2026-12-31).
+"""
+_IN_WORDS = """
+Please answer to this mail: what will come, and on which day it leaves.
+"""
+
+
+def message(made: bytes, settings: Settings, *, at: datetime, answer_at: str) -> bytes:
+    """The whole message with CRLF line ends. Raises ValueError that says what cannot be sent."""
+    told = json.loads(made)
+    number = told["number"]
+    mail = EmailMessage(policy=_POLICY)
+    mail["From"] = settings.smtp.sender
+    mail["To"] = settings.to
+    if settings.reply_to:
+        mail["Reply-To"] = settings.reply_to
+    mail["Subject"] = told["subject"]
+    mail["Date"] = format_datetime(at)
+    # SMTP itself can bring a mail twice: a reader's program knows it by this.
+    mail["Message-ID"] = message_id(number, settings)
+    # Answering machines stay silent (RFC 3834).
+    mail["Auto-Submitted"] = "auto-generated"
+    text = told["text"] + (_BY_LINK.format(page=answer_at) if answer_at else "")
+    if settings.replies is not None:
+        text += _BY_MAIL.format(also="Or" if answer_at else "Please")
+    elif not answer_at:
+        text += _IN_WORDS
+    mail.set_content(f"{text}\n-- \n" + "\n".join(settings.buyer) + "\n")
+    for kind, subtype in (("application", "pdf"), ("text", "csv")):
+        name = f"{quote(number, safe='')}.{subtype}"
+        content = base64.b64decode(told[subtype])
+        mail.add_attachment(content, maintype=kind, subtype=subtype, filename=name)
+    return mail.as_bytes()
+
+
+def message_id(number: str, settings: Settings) -> str:
+    """The fixed Message-ID of the mail with this order."""
+    return f"<order.{quote(number, safe='')}@{_domain(settings)}>"
+
+
+def numbers_in(text: str, settings: Settings) -> list[str]:
+    """The orders whose mails are named here by their Message-IDs, the first one first."""
+    found = [
+        unquote(number)
+        for number, domain in _OURS.findall(text)
+        if domain.casefold() == _domain(settings)
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _domain(settings: Settings) -> str:
+    return settings.smtp.sender.rpartition("@")[2].casefold()

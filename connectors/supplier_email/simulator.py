@@ -1,0 +1,159 @@
+"""A supplier's order desk: people who read mail, key orders in, and answer as people do.
+
+As dumb as real ones: an order that is mailed twice is keyed in twice, and the books show it. Mail
+itself is carried by the simulators of mail servers.
+"""
+
+from __future__ import annotations
+
+import csv
+import email.policy
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.utils import format_datetime
+from typing import Any
+
+_LINK = re.compile(r"^https?://\S+/answer/\S+", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderMail:
+    """One mail with an order, taken apart."""
+
+    number: str
+    message_id: str
+    text: str
+    pdf: bytes
+    sheet: str
+    #: address of the page to answer on; "": there is none
+    page: str
+    reply_to: str
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        return list(csv.DictReader(io.StringIO(self.sheet, newline="")))
+
+
+class OrderDesk:
+    """`inbox`: every mail as it came; `send`: carries one to whoever answers are for."""
+
+    def __init__(
+        self,
+        inbox: Callable[[], Sequence[bytes]],
+        send: Callable[[bytes], object],
+        *,
+        address: str = "orders@acme.example",
+        now: Callable[[], datetime],
+    ) -> None:
+        self._inbox, self._send = inbox, send
+        self._address, self._now = address, now
+
+    def mails(self) -> list[OrderMail]:
+        """In the order they came."""
+        return [_taken_apart(one) for one in self._inbox()]
+
+    def books(self) -> dict[str, Any]:
+        """Every order that was keyed in, with how often it came."""
+        mails = self.mails()
+        return {
+            one.number: {
+                "count": sum(other.number == one.number for other in mails),
+                "lines": [
+                    {"item": row["item"], "sku": row["sku"], "quantity": int(row["quantity"])}
+                    for row in one.rows
+                ],
+            }
+            for one in mails
+        }
+
+    def answer_by_sheet(
+        self, number: str, told: Mapping[str, tuple[str, str]], *, delimiter: str = ","
+    ) -> None:
+        """Fill our sheet in, Sku -> (units, day), and send it back; other lines stay empty."""
+        mail = self._mail(number)
+        rows = mail.rows
+        for row in rows:
+            units, day = told.get(row["sku"], ("", ""))
+            row["confirmed_quantity"], row["confirmed_date"] = units, day
+        out = io.StringIO(newline="")
+        writer = csv.DictWriter(out, list(rows[0]), delimiter=delimiter)
+        writer.writeheader()
+        writer.writerows(rows)
+        answer = self._reply(mail, "See the file.")
+        answer.add_attachment(
+            out.getvalue().encode(), maintype="text", subtype="csv", filename=f"{number}.csv"
+        )
+        self._send(answer.as_bytes())
+
+    def answer_in_words(
+        self, number: str, words: str, *, sender: str = "", threaded: bool = True,
+        automatic: bool = False,
+    ) -> None:  # fmt: skip
+        """`threaded`: as a mail program answers; not: a new mail that names the number."""
+        answer = self._reply(self._mail(number), words, threaded=threaded)
+        if sender:
+            answer.replace_header("From", sender)
+        if automatic:
+            answer["Auto-Submitted"] = "auto-replied"
+        self._send(answer.as_bytes())
+
+    def give_up(self, number: str, *, action: str = "failed", status: str = "5.1.1") -> None:
+        """The mail server reports about the mail with this order (RFC 3464)."""
+        mail = self._mail(number)
+        report = (
+            "From: MAILER-DAEMON@mx.acme.example\r\n"
+            f"To: {mail.reply_to}\r\nSubject: Undelivered Mail Returned to Sender\r\n"
+            f"Date: {format_datetime(self._now())}\r\nMIME-Version: 1.0\r\n"
+            "Message-ID: <report-1@mx.acme.example>\r\nAuto-Submitted: auto-replied\r\n"
+            'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
+            "--b\r\nContent-Type: text/plain\r\n\r\nIt could not be delivered.\r\n"
+            "--b\r\nContent-Type: message/delivery-status\r\n\r\n"
+            "Reporting-MTA: dns; mx.acme.example\r\n\r\n"
+            f"Final-Recipient: rfc822; {self._address}\r\nAction: {action}\r\n"
+            f"Status: {status}\r\n\r\n"
+            "--b\r\nContent-Type: text/rfc822-headers\r\n\r\n"
+            f"Message-ID: {mail.message_id}\r\n\r\n--b--\r\n"
+        )
+        self._send(report.encode())
+
+    def _mail(self, number: str) -> OrderMail:
+        return next(one for one in self.mails() if one.number == number)
+
+    def _reply(self, mail: OrderMail, words: str, *, threaded: bool = True) -> EmailMessage:
+        made = EmailMessage(policy=email.policy.SMTP)
+        made["From"], made["To"] = f"Acme Orders <{self._address}>", mail.reply_to
+        made["Date"] = format_datetime(self._now())
+        made["Message-ID"] = f"<{self._now():%Y%m%d%H%M%S%f}@acme.example>"
+        if threaded:
+            made["In-Reply-To"] = made["References"] = mail.message_id
+        made["Subject"] = f"RE: Purchase order {mail.number}"
+        made.set_content(words)
+        return made
+
+
+def _taken_apart(content: bytes) -> OrderMail:
+    mail = message_from_bytes(content, policy=email.policy.default)
+    assert isinstance(mail, EmailMessage)
+    body = mail.get_body(("plain",))
+    text = str(body.get_content()) if body else ""
+    files = {
+        part.get_content_type(): part.get_payload(decode=True) for part in mail.iter_attachments()
+    }
+    sheet, pdf = files["text/csv"], files["application/pdf"]
+    assert isinstance(sheet, bytes)
+    assert isinstance(pdf, bytes)
+    link = _LINK.search(text)
+    return OrderMail(
+        number=str(mail["Subject"]).split()[2],
+        message_id=str(mail["Message-ID"]),
+        text=text,
+        pdf=pdf,
+        sheet=sheet.decode("utf-8-sig"),
+        page=link[0] if link else "",
+        reply_to=str(mail["Reply-To"] or mail["From"]),
+    )

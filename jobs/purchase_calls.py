@@ -1,0 +1,64 @@
+"""Purchase orders to suppliers that take them by a call (a mail): told once, and never in doubt again.
+
+Nobody can be asked whether a mail came. One whose outcome is unknown is not repeated: two mails may
+be two orders to whoever keys them in. A person decides, or the supplier's answer proves that it came.
+"""
+
+from __future__ import annotations
+
+from core.errors import Rejected
+from core.model.purchasing import PurchaseState
+from core.ports import PurchaseOrderService
+from core.rules.effects import EffectState, EffectStep
+from jobs import links
+from jobs.purchase import KIND, document_of, record_sent
+from jobs.push import CALL, carry_out, each_effect, permitted, refuse
+from jobs.run import Run
+from jobs.store.effects import EffectRow, Effects
+from jobs.store.permissions import PURCHASES
+from jobs.store.purchases import Purchases
+
+
+def submit_purchases(run: Run, connection: str) -> None:
+    """Tell the supplier of approved purchase orders, each exactly once (I4)."""
+    target = run.wiring.connector(connection, PurchaseOrderService)
+
+    def send(effect: EffectRow) -> None:
+        if not permitted(run, effect, PURCHASES):
+            return
+        try:
+            with run.transaction() as tx:
+                document = document_of(tx, effect, target.purchase_document)
+                if document is None or not Effects(tx).sending(
+                    effect, settle_until=tx.now + CALL, fence=run.lease.fence, document=document
+                ):
+                    return
+                page = links.issue(
+                    tx, run.wiring, connection, effect.key, open_for=target.answer_page_for
+                )
+        except Rejected as error:
+            refuse(run, effect, error, None)
+            return
+        run.before_write(effect.scope, PURCHASES)
+        reference = carry_out(
+            run, effect, lambda: target.submit_purchase(effect.key, document, answer_at=page)
+        )
+        if reference is not None:
+            with run.transaction() as tx:
+                record_sent(tx, effect, reference)
+
+    _record_answered(run, connection)
+    each_effect(
+        run, connection, KIND, repeat_is_edit=False, staged=False, can_ask=False,
+        steps={EffectStep.SEND: send},
+    )  # fmt: skip
+
+
+def _record_answered(run: Run, connection: str) -> None:
+    """Who answers an order has it, whatever became of the call that told it."""
+    with run.transaction() as tx:
+        for effect in Effects(tx).live(connection, KIND, after=0, limit=500):
+            in_doubt = effect.state in (EffectState.SENDING, EffectState.UNKNOWN)
+            order = Purchases(tx).get(effect.key)
+            if in_doubt and order is not None and order.state is not PurchaseState.DRAFT:
+                record_sent(tx, effect, effect.remote_ref)
