@@ -17,7 +17,7 @@ from core.model.returns import (
     RefundState,
     Resolution,
 )
-from core.rules.effects import refund_key
+from core.rules.effects import cancel_key, refund_key
 from core.rules.modes import Permission, may_write
 from core.rules.returns import Moment, ReturnTerms, reduced
 from jobs.store.effects import Effects, Intent
@@ -302,17 +302,22 @@ def record_refund(tx: Tx, wiring: Wiring, one: Refund) -> list[int]:
         return [ours.return_id] if ours.return_id is not None else []
     if refunds.known(one.channel, one.remote_id) is not None:
         return []
+    # A cancellation that we pushed, of lines or of all, pays back as well.
+    ended = (one.key, cancel_key(one.channel, one.order))
+    canceled = any(Effects(tx).knows(key) for key in ended if key)
     order_id = Orders(tx).find(one.channel, one.order)
     settled = _settled_return(tx, order_id, one)
     lines, touched = _against(tx, settled, one)
     made = refunds.add(
         channel=one.channel, order=one.order, order_id=order_id,
         number=refunds.next_number(one.channel, one.order), state=RefundState.MADE,
-        cause="elsewhere", lines=lines, shipping=_rest(one), total=one.total,
+        cause="cancellation" if canceled else "elsewhere", lines=lines, shipping=_rest(one), total=one.total,
         remote_id=one.remote_id, return_id=settled.id if settled else None, made_at=one.made_at,
         chargeback=one.chargeback,
     )  # fmt: skip
     subject = f"order {one.channel} {one.order}"
+    if canceled:
+        return []
     if one.chargeback:
         reason = Reason.of("charged_back", order=one.order, amount=str(one.total))
         tx.open_case(Case("charged_back", subject, reason, Severity.CRITICAL))

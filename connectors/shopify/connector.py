@@ -10,7 +10,7 @@ import shopify
 from connectors.http import Http
 from connectors.shopify import census, documents, mapping, webhooks
 from connectors.shopify.bulk import MOST_LINES, BulkMutations
-from connectors.shopify.cancellations import Cancellations
+from connectors.shopify.cancellations import REASONS, Cancellations
 from connectors.shopify.client import FIRST_RATE, Client
 from connectors.shopify.offers import Offers
 from connectors.shopify.refunds import Refunds
@@ -292,14 +292,20 @@ class Shopify(
 
     @property
     def cancels_lines(self) -> bool:
-        """No: a line is canceled by a refund of it (refundCreate, restockType CANCEL)."""
-        return False
+        """By a refund of all their units (refundCreate, restockType CANCEL)."""
+        return True
 
     def push_cancellation(self, cancellation: Cancellation, *, key: Key) -> RemoteRef:
-        return self._cancellations.push(cancellation.order, cancellation.reason)
+        if cancellation.whole:
+            return self._cancellations.push(cancellation.order, cancellation.reason)
+        return self._refunds.cancel_lines(
+            cancellation.order, cancellation.lines, note=REASONS[cancellation.reason], key=key
+        )
 
     def find_cancellation(self, cancellation: Cancellation) -> bool:
-        return self._cancellations.find(cancellation.order)
+        if cancellation.whole:
+            return self._cancellations.find(cancellation.order)
+        return self._refunds.lines_ended(cancellation.order, cancellation.lines)
 
     # --- what comes back, and what is paid back
 

@@ -24,7 +24,7 @@ from connectors.shopify.values import Unreadable
 from connectors.shopify.walks import Node
 from core.errors import Rejected, UnknownOutcome
 from core.model.money import Money, exponent
-from core.model.returns import QuotedLine, RefundQuote, RefundRequest
+from core.model.returns import QuotedLine, RefundedLine, RefundQuote, RefundRequest
 from core.ports import Key, RemoteRef
 
 _NAMESPACE = uuid.UUID("0c7a2f1e-93d4-5b1b-9f0e-5a6f4e8d2c17")
@@ -102,6 +102,49 @@ class Refunds:
                     documents.SUGGESTED_REFUND.name,
                     "more_than_left",
                 )
+
+    # --- lines that end
+
+    def cancel_lines(self, order: str, lines: Sequence[str], *, note: str, key: Key) -> RemoteRef:
+        """Take lines that never shipped off an order, and pay back what was paid for them.
+
+        Raises Rejected where nothing is left of them, and what `push` raises.
+        """
+        gid = mapping.order_gid(order)
+        told = self._client.read(documents.REFUNDABLE, {"id": gid, "lines": sorted(lines)})
+        units = {
+            one["id"]: one["currentQuantity"]
+            for one in told["nodes"]
+            if one and one["currentQuantity"]
+        }
+        if not units:
+            raise self._no(
+                f"nothing is left of {', '.join(sorted(lines))}",
+                documents.REFUND_CREATE.name,
+                "more_than_left",
+            )
+        quote = self.quote(order, units, return_id="")
+        worth = sum((one.goods + one.tax for one in quote.lines), Money(0, quote.most.currency))
+        # Nothing was received yet for an order whose money is only authorized.
+        total = min(worth, quote.most)
+        request = RefundRequest(
+            order=order,
+            lines=tuple(
+                RefundedLine(one.line, one.quantity, one.goods + one.tax) for one in quote.lines
+            ),
+            shipping=Money(0, total.currency),
+            total=total,
+            note=note,
+            cancels=True,
+        )
+        return self.push(request, key=key)
+
+    def lines_ended(self, order: str, lines: Sequence[str]) -> bool:
+        """Whether nothing is left of these lines, by whomever they were ended."""
+        gid = mapping.order_gid(order)
+        told = self._client.read(documents.REFUNDABLE, {"id": gid, "lines": sorted(lines)})
+        left = {one["id"]: one["currentQuantity"] for one in told["nodes"] if one}
+        return all(left.get(line) == 0 for line in lines)
 
     # --- paying
 

@@ -299,6 +299,11 @@ class Effects:
         query = select(effect.c.id).where(effect.c.order_id == order_id, effect.c.kind == kind)
         return self._connection.execute(query.limit(1)).first() is not None
 
+    def knows(self, key: str) -> bool:
+        """Whether something of ours has this name."""
+        query = select(effect.c.id).where(effect.c.key == key)
+        return self._tx.connection.execute(query).first() is not None
+
     def request_of(self, key: str) -> str | None:
         """How far the request of this key is; None: there is none."""
         return self._tx.connection.execute(

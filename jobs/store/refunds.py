@@ -106,17 +106,34 @@ class Refunds:
         )
 
     def elsewhere(self, orders: Sequence[int]) -> dict[int, tuple[int, bool]]:
-        """Order -> (minor units that others paid back on it, whether a bank took some of them)."""
-        rows = self._tx.rows(
-            select(
-                refund.c.order_id,
-                func.sum(refund.c.total).label("total"),
-                func.max(cast(refund.c.chargeback, Integer)).label("chargeback"),
+        """Order -> (minor units that others paid back on it, whether a bank took some of them).
+
+        What was paid for units that left the order with it is not counted: nobody waits for those.
+        """
+        where = (refund.c.order_id.in_(orders), refund.c.cause == "elsewhere")
+        found = {
+            row.order_id: (int(row.total), bool(row.chargeback))
+            for row in self._tx.rows(
+                select(
+                    refund.c.order_id,
+                    func.sum(refund.c.total).label("total"),
+                    func.max(cast(refund.c.chargeback, Integer)).label("chargeback"),
+                )
+                .where(*where)
+                .group_by(refund.c.order_id)
             )
-            .where(refund.c.order_id.in_(orders), refund.c.cause == "elsewhere")
+        }
+        if not found:
+            return found
+        for row in self._tx.rows(
+            select(refund.c.order_id, func.sum(refund_line.c.amount).label("total"))
+            .join(refund_line, refund_line.c.refund_id == refund.c.id)
+            .where(*where, refund_line.c.quantity > 0)
             .group_by(refund.c.order_id)
-        )
-        return {row.order_id: (int(row.total), bool(row.chargeback)) for row in rows}
+        ):
+            total, chargeback = found[row.order_id]
+            found[row.order_id] = (total - int(row.total), chargeback)
+        return found
 
     def next_number(self, channel: ChannelId, order: str) -> int:
         last = self._connection.execute(

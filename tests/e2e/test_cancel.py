@@ -126,6 +126,36 @@ def test_through_a_lost_answer_it_is_canceled_once(tmp_path: Path, fault: str) -
         assert proved(shop)
 
 
+@pytest.mark.parametrize("fault", [None, "lost-answer", "502-applied"])
+def test_a_line_is_taken_off_and_the_rest_is_shipped(tmp_path: Path, fault: str | None) -> None:
+    with house(tmp_path, pace=QUIET) as shop:
+        # given an order of two things
+        shop.go_live()
+        lines = [{"sku": "MUG-BLUE", "quantity": 2}, {"sku": "MUG-GREEN", "quantity": 1}]
+        name = str(shop.world.shopify.place_order({"lines": lines})["name"])
+        shop.clock.advance(60)
+        shop.run("shopify-us/orders", "core/orders")
+        blue, _ = at_channel(shop, name)["lines"]
+        if fault:
+            shop.world.shopify.faults.set(
+                [{"operation": "RefundCreate", "kind": fault, "nth": [1]}]
+            )
+
+        # when a person cancels one of its lines
+        shop.cli("cancel", name, "--line", blue["id"], *WHY)
+        shop.until(lambda: handed_over(shop), seconds=7200, step=120)
+
+        # then that line is off the order and paid back once, and the other is asked for
+        was, stays = at_channel(shop, name)["lines"]
+        assert (was["current_quantity"], was["refunds"], was["refunded_quantity"]) == (0, 1, 2)
+        assert (stays["current_quantity"], stays["refunds"]) == (1, 0)
+        (asked,) = (one["lines"] for one in shop.world.warehouse.books()["requests"].values())
+        assert [one["sku"] for one in asked] == ["MUG-GREEN"]
+        shop.run("shopify-us/returns", "core/orders")
+        assert shop.cases() == []
+        assert proved(shop)
+
+
 def test_it_is_taken_back_before_the_channel_was_told(tmp_path: Path) -> None:
     with house(tmp_path, pace=QUIET) as shop:
         shop.go_live()
