@@ -214,8 +214,36 @@ class Returns:
         return Counter({row.line: int(row.units) for row in self._tx.rows(query)})
 
     def settled(self, order_id: int) -> Counter[str]:
-        """Order line -> units that come back, or were paid back though they do not."""
-        return self._coming(order_id, None) + self._settled_elsewhere(order_id)
+        """Order line -> units that come back, or that were paid back after they had left.
+
+        What was paid back before its parcel left was not to leave at all.
+        """
+        left = {
+            row.line: row.at
+            for row in self._tx.rows(
+                select(shipment_line.c.line, func.min(shipment.c.shipped_at).label("at"))
+                .join(
+                    shipment,
+                    (shipment.c.order_id == shipment_line.c.order_id)
+                    & (shipment.c.package_number == shipment_line.c.package_number),
+                )
+                .where(shipment.c.order_id == order_id)
+                .group_by(shipment_line.c.line)
+            )
+        }
+        paid = Counter[str]()
+        for row in self._tx.rows(
+            select(refund_line.c.line, refund_line.c.quantity, refund.c.made_at)
+            .join(refund, refund.c.id == refund_line.c.refund_id)
+            .where(
+                refund.c.order_id == order_id,
+                refund.c.cause == "elsewhere",
+                refund_line.c.return_place.is_(None),
+            )
+        ):
+            if row.line in left and row.made_at >= left[row.line]:
+                paid[row.line] += row.quantity
+        return self._coming(order_id, None) + paid
 
     # --- writing ---------------------------------------------------------------------------------
 

@@ -7,7 +7,9 @@ was not asked for, the books are right, and what ships against the buyer's will 
 from __future__ import annotations
 
 import itertools
+import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -16,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 
 from core.model.fulfillment import AcknowledgmentStatus, ShipRequest
+from core.model.money import Money
 from core.model.orders import Cancellation, CancelReason, OrderLine
+from core.model.returns import Refund, RefundedLine
 from core.ports import AskedFor, CancellationTarget, CheckReport, RequestService, RequestStatus
-from jobs import cancel, cancellations, requests
+from jobs import cancel, cancellations, refunds, requests
 from jobs.clock import ManualClock
 from jobs.decide import decide_orders
 from jobs.store.database import Database
@@ -40,11 +44,11 @@ class Caller(RequestService):
 
     tells: bool
     name: str = "home-files"
-    #: key -> units it was asked for
-    asked: dict[str, int] = field(default_factory=dict)
+    #: key -> units of each Sku it was asked for
+    asked: dict[str, dict[str, int]] = field(default_factory=dict)
     called_off: set[str] = field(default_factory=set)
-    #: key -> units it shipped
-    shipped: dict[str, int] = field(default_factory=dict)
+    #: the same of what it shipped
+    shipped: dict[str, dict[str, int]] = field(default_factory=dict)
 
     request_settle = timedelta(0)
     request_repeat_is_same = False
@@ -55,11 +59,11 @@ class Caller(RequestService):
         return CheckReport(self.name)
 
     def request_document(self, request: ShipRequest, *, serial: int) -> bytes:
-        return str(sum(one.quantity for one in request.lines)).encode()
+        return json.dumps({one.sku: one.quantity for one in request.lines}).encode()
 
     def submit_request(self, key: str, document: bytes) -> str:
         assert key not in self.asked, "asked twice under one key"
-        self.asked[key] = int(document)
+        self.asked[key] = json.loads(document)
         return key
 
     def find_submitted(self, asked: AskedFor) -> str | None:
@@ -114,6 +118,12 @@ class Story:
     told: int = 0
     current: int = UNITS
     canceled: bool = False
+    #: units of a line that was not there at first
+    added: int = 0
+    #: the bank took the money back
+    bank: bool = False
+    #: units that were paid back after they had left: the buyer may keep them
+    kept: int = 0
 
     def happen(self, event: str) -> None:
         self.shop.clock.advance(1)
@@ -135,7 +145,7 @@ class Story:
     def ship(self) -> None:
         for key in self.place.open(self.order):
             self.place.shipped[key] = self.place.asked[key]
-            self.shop.ship(key, ("TEA", self.place.asked[key]), number=f"1Z{key}")
+            self.shop.ship(key, *self.place.asked[key].items(), number=f"1Z{key}")
 
     def regret(self) -> None:
         """The channel cancels it."""
@@ -145,6 +155,30 @@ class Story:
     def lower(self) -> None:
         self.current = UNITS - 1
         self._tell()
+
+    def add(self) -> None:
+        """The buyer wants something more, in a line of its own."""
+        self.added = 1
+        self._tell()
+
+    def pay_back(self) -> None:
+        """Somebody at the channel takes a unit off the order and pays it back."""
+        self.kept = int(any(of_order(key, self.order) for key in self.place.shipped))
+        self._money(1)
+        self.lower()
+
+    def charge_back(self) -> None:
+        self.bank = True
+        self._money(0, chargeback=True)
+
+    def _money(self, units: int, *, chargeback: bool = False) -> None:
+        amount = Money(1999, "USD")
+        one = Refund(
+            "shopify-us", f"R{self.order}", self.order, self.shop.clock.now(), amount,
+            (RefundedLine("L1", units, amount),), chargeback=chargeback,
+        )  # fmt: skip
+        with self.shop.store.transaction() as tx:
+            refunds.record_refund(tx, self.shop.wiring, one)
 
     def end(self) -> None:
         """We cancel it."""
@@ -165,13 +199,16 @@ class Story:
     def _tell(self) -> None:
         self.told += 1
         at = minutes(self.told)
-        one = replace(line(units=UNITS), current=0 if self.canceled else self.current)
-        self._say(one, updated_at=at, canceled_at=at if self.canceled else None)
+        lines = [replace(line(units=UNITS), current=0 if self.canceled else self.current)]
+        if self.added:
+            more = line("L2", sku="CUP", units=self.added)
+            lines.append(replace(more, current=0 if self.canceled else self.added))
+        self._say(*lines, updated_at=at, canceled_at=at if self.canceled else None)
 
-    def _say(self, one: OrderLine, **changes: Any) -> None:
+    def _say(self, *lines: OrderLine, **changes: Any) -> None:
         # Each from a door of its own: none looks like another.
         door = replace(HOME, line1=f"{self.order} Main St")
-        self.shop.record(replace(order(self.order, one, **changes), ship_to=door))
+        self.shop.record(replace(order(self.order, *lines, **changes), ship_to=door))
 
 
 def of_order(key: str, order: str) -> bool:
@@ -200,15 +237,30 @@ def check(one: Story, events: tuple[str, ...]) -> None:
         assert differences(tx.connection) == [], events
         (row,) = tx.connection.execute(select(orders).where(orders.c.remote_id == number)).all()
         told = set(tx.connection.execute(select(cases.c.kind).where(mine)).scalars())
-        shipped = func.coalesce(func.sum(fulfillment_line.c.shipped), 0)
-        recorded = tx.connection.execute(
-            select(shipped).where(fulfillment_line.c.order_id == row.id)
-        ).scalar_one()
-    sent = sum(units for key, units in one.place.shipped.items() if of_order(key, number))
-    assert sent == recorded <= UNITS, events
+        recorded = Counter[str]()
+        for of in tx.connection.execute(
+            select(fulfillment_line).where(fulfillment_line.c.order_id == row.id)
+        ):
+            recorded[of.sku] += of.shipped
+    sent_of = Counter[str]()
+    for key, units in one.place.shipped.items():
+        if of_order(key, number):
+            sent_of.update(units)
+    assert sent_of == +recorded, events
+    sent = sent_of["TEA"]
+    assert sent <= UNITS, events
     assert "wrong_units_shipped" not in told, events
     wanted = 0 if one.canceled else one.current
-    if sent > wanted:
+    if one.bank:
+        # Either it was out already, or it stays until a person says so; told in any case.
+        assert "charged_back" in told, events
+        assert sent in (0, wanted), events
+        return
+    if not one.canceled:
+        assert sent_of["CUP"] == one.added, (events, sent_of)
+    if sent == wanted + one.kept:
+        assert "shipped_though_reduced" not in told, events
+    elif sent > wanted:
         against = {
             "canceled_after_request", "shipped_though_canceled", "shipped_though_reduced",
             "cancellation_too_late",
@@ -227,6 +279,9 @@ CHANGES = {
     "we cancel": ("ask", "accept", "ship", "end"),
     "fewer, then none": ("ask", "ship", "lower", "regret"),
     "we cancel and so does the buyer": ("ask", "ship", "end", "regret"),
+    "the buyer wants more": ("ask", "accept", "ship", "add"),
+    "a unit is paid back there": ("ask", "accept", "ship", "pay_back"),
+    "the bank takes it back": ("ask", "accept", "ship", "charge_back"),
 }
 
 
@@ -247,6 +302,7 @@ def opened(template: Path, folder: Path, *, tells: bool) -> Iterator[tuple[Shop,
         connectors={**shop.wiring.connectors, "home-files": place, "shopify-us": channel},
     )
     shop.receive("TEA", 5_000)
+    shop.receive("CUP", 5_000)
     try:
         yield shop, place, channel
     finally:
