@@ -13,6 +13,7 @@ from bench import (
     feeds,
     figures,
     joint,
+    names,
     offers,
     orders,
     oversell,
@@ -41,6 +42,7 @@ MEASUREMENTS: dict[str, Callable[..., figures.Figures]] = {
     "routing-backlog-oracle": joint.measure_oracle,
     "silence": silence.measure,
     "completeness": completeness.measure,
+    "names": names.measure,
 }
 #: The smallest sizes, to see that everything runs.
 SMALL: dict[str, dict[str, object]] = {
@@ -60,6 +62,7 @@ SMALL: dict[str, dict[str, object]] = {
     "routing-backlog-oracle": {"backlogs": 2, "orders": 5},
     "silence": {"rates": (20,), "shops": 1},
     "completeness": {"count": 60, "days": 1, "hide_every": 20},
+    "names": {"sizes": (1_000,)},
 }
 
 

@@ -50,7 +50,8 @@ class Catalog:
 
     def __init__(self, skus: Iterable[CatalogSku], *, accept_channel_skus: bool) -> None:
         self.skus: Mapping[Sku, CatalogSku] = {one.sku: one for one in skus}
-        self._accept = accept_channel_skus
+        #: whether a name that is written nowhere is our Sku as it stands
+        self.accepts = accept_channel_skus
         self._alias_of = {alias: one.sku for one in self.skus.values() for alias in one.aliases}
         self._highest_low_stock = max((one.low_stock or 0 for one in self.skus.values()), default=0)
         self._parts = {
@@ -68,11 +69,21 @@ class Catalog:
     def sku_for(self, remote_sku: str) -> Sku | None:
         """Our Sku for what a channel or supplier calls it; None where it is not known here."""
         name = remote_sku.strip()
-        if name in self.skus:
-            return name
-        if name in self._alias_of:
-            return self._alias_of[name]
-        return name if name and self._accept else None
+        return self.written(name) or (name if name and self.accepts else None)
+
+    def written(self, name: str) -> Sku | None:
+        """The Sku that is called so, by its own name or another; None where that is written nowhere."""
+        name = name.strip()
+        return name if name in self.skus else self._alias_of.get(name)
+
+    def knows(self, sku: Sku) -> bool:
+        """Whether there can be such a Sku."""
+        return self.accepts or sku in self.skus
+
+    @property
+    def aliases(self) -> Mapping[str, Sku]:
+        """Other names, and the Skus they mean."""
+        return self._alias_of
 
     def nearest(self, remote_sku: str) -> Sku | None:
         """The Sku whose name, or other name, is most like this one; None: none is like it."""

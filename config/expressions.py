@@ -17,7 +17,7 @@ from config.conditions import operands, unknown_names
 from config.validation import near
 from core.errors import ConfigError
 from core.model.catalog import FulfilledBy, Sku
-from core.model.orders import Address, Order, PaymentStatus, Risk
+from core.model.orders import Address, Order, OrderLine, PaymentStatus, Risk
 from core.rules.addresses import is_military, is_po_box
 
 #: What conditions of `policies` see. There is no stock in it: policies are picked when a Sku or
@@ -260,7 +260,7 @@ def sku_context(known: CatalogSku) -> cel.Context:
     return cel.Context(variables=seen)
 
 
-def order_seen(order: Order, *, sku_for: Callable[[str], Sku | None]) -> dict[str, Any]:
+def order_seen(order: Order, *, sku_of: Callable[[OrderLine], Sku | None]) -> dict[str, Any]:
     """An order as conditions see it: text that is not known is "", money that is not known 0."""
     to = order.ship_to
     return {
@@ -271,7 +271,7 @@ def order_seen(order: Order, *, sku_for: Callable[[str], Sku | None]) -> dict[st
             "currency": order.currency,
             "lines": [
                 {
-                    "sku": sku_for(line.remote_sku) or "",
+                    "sku": sku_of(line) or "",
                     "remote_sku": line.remote_sku,
                     "title": line.title,
                     "quantity": line.current,

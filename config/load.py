@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path as File
@@ -21,6 +21,7 @@ from config.expressions import Misread, Predicate, order_predicate, sku_predicat
 from config.fields import Shape
 from config.formulas import derived, formula
 from config.model import Config, SkuSettings
+from config.naming import FileNames, NameTable, file_names, read_names
 from config.nodes import Node, Sheet, Trouble
 from config.policies import Policies
 from config.problems import ConfigProblems, Path, Position, Problem
@@ -56,6 +57,8 @@ class Loaded:
     #: what holds for goods that come back, per Sku and channel
     returns: ReturnPolicies
     uplifts: Uplifts
+    #: what others call our goods, as far as it is written in a file
+    names: FileNames
     #: name -> the days a place is open
     calendars: Mapping[str, Calendar]
     #: name -> a carrier's service, with its rates
@@ -138,6 +141,9 @@ class _Reading:
         #: rate file -> its bytes
         self._rate_files: dict[File, bytes] = {}
         self._rate_problems: list[Problem] = []
+        self._names_file: File | None = None
+        self._names_content = b""
+        self._name_problems: list[Problem] = []
 
     def loaded(self) -> Loaded:
         config = validated(self._sheet, self._settings, self._shape)
@@ -147,7 +153,8 @@ class _Reading:
             self._sheet.troubles.extend(self._misread_formulas(config))
         rates = self._rates(config)
         table = self._table()
-        skus = self._skus(table)
+        skus = tuple(self._skus(table))
+        names = self._names(config, skus)
         picks = self._conditions(("policies",), sku_predicate)
         seasonal = [
             self._conditions(("seasons", index, "policies"), sku_predicate)
@@ -180,14 +187,18 @@ class _Reading:
             buying=BuyingPolicies(config.replenishment, catalog, buys),
             returns=ReturnPolicies(config.returns, catalog, back, config.shop.currency),
             uplifts=Uplifts(config.seasons, lifts, catalog),
+            names=names,
             calendars=calendars,
             services=services,
             files=(
                 *self._tree.files,
                 *((self._table_file,) if self._table_file else ()),
+                *((self._names_file,) if self._names_file else ()),
                 *self._rate_files,
             ),
-            digest=self._tree.digest(self._table_content, *self._rate_files.values()),
+            digest=self._tree.digest(
+                self._table_content, self._names_content, *self._rate_files.values()
+            ),
             policy_digest=_policy_digest(config, self._table_content),
         )
 
@@ -230,20 +241,25 @@ class _Reading:
     # Skus
 
     def _table(self) -> SkuTable | None:
-        path: Path = ("skus", "table")
+        found = self._beside(("skus", "table"))
+        if found is None:
+            return None
+        self._table_file, self._table_content, name = found
+        return read_table(self._table_file, self._table_content, name=name)
+
+    def _beside(self, path: Path) -> tuple[File, bytes, str] | None:
+        """The table that is named at this place: its file, its bytes, its name; None: there is none."""
         name = self._text(path)
         if not isinstance(name, str) or not name:
             return None
         file = self._path.parent / name
         try:
-            self._table_content = file.read_bytes()
+            return file, file.read_bytes(), name
         except OSError as error:
             at = self._sheet.at(path)
             wrong = f"the table cannot be read: {error.strerror}"
             self._sheet.troubles.append(Trouble(at, path, wrong, f"looked for {file}"))
             return None
-        self._table_file = file
-        return read_table(file, self._table_content, name=name)
 
     def _skus(self, table: SkuTable | None) -> Iterable[CatalogSku]:
         """Those of the YAML and those of the table. A wrong one in the YAML has been told."""
@@ -258,6 +274,32 @@ class _Reading:
         accept = self._text(("skus", "accept_channel_skus")) is not False
         self._sheet.troubles.extend(checks.skus(items, table, self._sheet, accept=accept))
         return (*(table.skus if table else ()), *items.values())
+
+    # Names
+
+    def _names(self, config: Config | None, skus: Sequence[CatalogSku]) -> FileNames:
+        """What the files say others call our goods."""
+        table = self._name_table()
+        if config is None:
+            self._name_problems = list(table.problems if table else ())
+            return FileNames()
+        names, troubles, self._name_problems = file_names(
+            config,
+            self._sheet,
+            table,
+            skus={one.sku for one in skus},
+            aliases={alias: one.sku for one in skus for alias in one.aliases},
+            accept=config.skus.accept_channel_skus,
+        )
+        self._sheet.troubles.extend(troubles)
+        return names
+
+    def _name_table(self) -> NameTable | None:
+        found = self._beside(("names", "table"))
+        if found is None:
+            return None
+        self._names_file, self._names_content, name = found
+        return read_names(self._names_file, self._names_content, name=name)
 
     # Conditions
 
@@ -326,7 +368,7 @@ class _Reading:
 
         hidden = self._hidden() if troubles else ()
         told = [self._problem(one, hidden) for one in sorted(troubles, key=place)]
-        read = (*(table.problems if table else ()), *self._rate_problems)
+        read = (*(table.problems if table else ()), *self._rate_problems, *self._name_problems)
         return list(dict.fromkeys((*told, *read)))
 
     def _hidden(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from config.consignments import Lanes, Refill
 from config.drift import Bulk, Drift
 from config.durations import Duration
 from config.ledger import Feed, Ledger, Shadow, SnapshotGuard
+from config.names import Names
 from config.offers import OfferPolicy, PolicyRule
 from config.part import Instant, Part, TimeZone, Units
 from config.places import Closing, LocationGroups, Stale
@@ -365,6 +366,7 @@ class Config(Part):
         {}, description="name -> locations that policies and channels name together"
     )
     skus: Skus = Skus()
+    names: Names = Field(Names(), description="what others call our goods")
     policies: tuple[PolicyRule, ...] = Field(
         (), description="what channels may show, by condition; later rules win field by field"
     )

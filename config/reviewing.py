@@ -12,7 +12,7 @@ from config.expressions import Predicate, RuleFailed, order_seen, sku_context
 from config.review import GoodsRestriction, OrderRule
 from core.model.carriage import Service
 from core.model.catalog import Sku
-from core.model.orders import Asked, Order
+from core.model.orders import Asked, Order, OrderLine
 from core.rules.restrictions import Restriction
 
 
@@ -44,14 +44,20 @@ class OrderRules:
         ]
         self._catalog = catalog
 
-    def met(self, order: Order) -> Met:
+    def met(self, order: Order, *, skus: Mapping[str, Sku | None] | None = None) -> Met:
         """What the rules say of this order, in their order in the YAML.
+
+        `skus`: line -> the Sku it was understood as; without it, what the list of Skus says.
 
         A condition that cannot be evaluated holds the order: a person decides, nothing ships.
         """
         if not self._rules:
             return _NOTHING
-        seen = cel.Context(variables=order_seen(order, sku_for=self._catalog.sku_for))
+
+        def sku_of(line: OrderLine) -> Sku | None:
+            return self._catalog.sku_for(line.remote_sku) if skus is None else skus[line.remote_id]
+
+        seen = cel.Context(variables=order_seen(order, sku_of=sku_of))
         holds: list[str] = []
         hits: list[tuple[OrderRule, frozenset[str] | None]] = []
         for rule, condition, fitting in self._rules:

@@ -15,11 +15,13 @@ from core.model.fulfillment import (
     FulfillmentState,
     ShipmentNotice,
 )
+from core.model.names import Meaning
 from core.model.reasons import Reason
 from core.model.stock import MovementKind, SnapshotBasis, StockMovement
 from core.ports import FulfillmentSource
 from core.rules.answers import AskedLine, Judged, judge, repriced
 from jobs.goods import expected_prices, names_of_goods, price_tolerance, ships_through
+from jobs.naming import in_our_units, other_words
 from jobs.rejections import CASES, doubt, reject, route_again, take_back
 from jobs.run import Run
 from jobs.store.held import Held
@@ -52,6 +54,7 @@ def record_acknowledgment(tx: Tx, wiring: Wiring, connection: str, answer: Ackno
     judged = None
     if lines := _lines_of(found, answer):
         names = names_of_goods(tx, wiring, found)
+        lines = in_our_units(tx, wiring, connection, names, lines)
         judged = judge(_asked(found), lines, names=names)
         _tell_oddities(tx, wiring, found, lines, judged, names)
         if all(one.status is AcknowledgmentStatus.UNKNOWN for one in lines):
@@ -272,10 +275,12 @@ def _in_our_words(
     ours = {sku for _, sku in found.lines}
     named = all(one.sku in ours for one in notice.lines)
     names: Mapping[str, Sku] = {} if named else names_of_goods(tx, wiring, found)
+    by = ships_through(wiring, found.location)
+    others = {} if named else other_words(tx, wiring, by, names, (one.sku for one in notice.lines))
     units: dict[Sku, int] = {}
     for one in notice.lines:
-        sku = names.get(one.sku, one.sku)
-        units[sku] = units.get(sku, 0) + one.quantity
+        meant = others.get(one.sku) or Meaning(names.get(one.sku, one.sku))
+        units[meant.sku] = units.get(meant.sku, 0) + one.quantity * meant.units
     return units
 
 

@@ -20,6 +20,7 @@ from core.rules.consignments import Part, done_with, shared_out
 from jobs import arrivals, consignments, receive
 from jobs.arrivals import CASES, subject_of
 from jobs.consignments import LOCKSTEP, CannotShip
+from jobs.naming import Naming, shown
 from jobs.purchase import CannotBuy
 from jobs.run import Run
 from jobs.store.consignments import (
@@ -64,7 +65,7 @@ def record_report(
     found = _found(tx, wiring, connection, place, report)
     if found is None:
         return
-    _take(tx, wiring, found, report, _in_skus(wiring, place, report.items))
+    _take(tx, wiring, found, report, _in_skus(tx, wiring, place, report.items))
     if watched:
         _ask_origin(tx, wiring, consignments.known(tx, found.number), before=found.told)
 
@@ -200,13 +201,17 @@ def _shared(told: _Told, lines: Sequence[ConsignmentLine]) -> list[ConsignmentLi
     return made
 
 
-def _in_skus(wiring: Wiring, place: LocationId, items: Sequence[InboundItem]) -> list[_Told]:
+def _in_skus(
+    tx: Tx, wiring: Wiring, place: LocationId, items: Sequence[InboundItem]
+) -> list[_Told]:
     """A receiver's items in our words; one that nobody here knows keeps its own name."""
     location = wiring.location(place)
     channel = (location.counting_channel if location else None) or ""
     made: dict[tuple[Sku | None, str], _Told] = {}
+    goods = {one.item: shown(channel, one.item, one.item) for one in items}
+    meant = Naming(tx, wiring).sold(goods.values())
     for one in items:
-        sku, each = wiring.sku_of(channel, one.item, one.item)
+        sku, each = meant[goods[one.item]].sku, meant[goods[one.item]].units
         key = (sku, "" if sku else one.item)
         before = made.get(key, _Told((), sku, 0, 0))
         made[key] = _Told(

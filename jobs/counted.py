@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from core.model.cases import Case
 from core.model.catalog import LocationId, Sku
 from core.model.reasons import Reason
 from core.model.stock import Figures, SnapshotRow, StockSnapshot
+from core.rules.names import Understood
 from core.rules.snapshots import Guard, Previous, change_suspicions, suspicions, whole_after
+from jobs.naming import Naming, by_all_names
+from jobs.store.bulk import chunks
 from jobs.store.counted import CountedItem, CountedItems
 from jobs.store.stock import Compared, Stock
 from jobs.store.store import Tx
@@ -30,6 +34,8 @@ class Counted:
     unknown: int = 0
     #: rows that the remote told
     rows: int = 0
+    #: names that may be several Skus each, as they are told; see `tell_doubt`
+    doubtful: tuple[str, ...] = ()
     #: item and quantity of the first rows, as the remote wrote them and nothing else: for a Case
     head: str = ""
 
@@ -38,53 +44,99 @@ def in_our_words(tx: Tx, wiring: Wiring, snapshot: StockSnapshot) -> Counted:
     """A remote's items as our Skus; what we do not know is left out of the figure.
 
     Where the remote counts items of its own, several of them may be of one Sku, and a change may
-    name one of these alone: the others' last figures are added.
+    name one of these alone: the others' last figures are added. What may be of one Sku or another
+    changes the figure of neither.
     """
     head = ", ".join(
         f"{(row.sku or row.item)[:40]}={row.quantity}" for row in islice(snapshot.rows, FIRST_LINES)
     )
+    naming = Naming(tx, wiring)
     if isinstance(snapshot.rows, Figures) or not any(row.item for row in snapshot.rows):
-        return _by_catalog(wiring, snapshot, head)
+        return _by_name(tx, wiring, naming, snapshot, head)
     place = wiring.location(snapshot.location)
     channel = (place.counting_channel if place else None) or ""
-    items, unknown = [], 0
-    for row in snapshot.rows:
-        sku, units = wiring.sku_of(channel, row.item, row.sku)
-        unknown += sku is None
+    goods = by_all_names(tx, [(channel, row.item, row.sku) for row in snapshot.rows])
+    meant = naming.sold(goods)
+    items, unknown, doubt = [], 0, _Doubt()
+    for row, one in zip(snapshot.rows, map(meant.__getitem__, goods), strict=True):
+        unknown += one.sku is None
+        doubt.add(row.sku or row.item, one)
         # Kits are counted by their components alone.
-        if sku is not None and not wiring.loaded.catalog.components_of(sku):
-            items.append(CountedItem(row.item, sku, row.quantity * units, row.words))
+        if one.sku is not None and not wiring.loaded.catalog.components_of(one.sku):
+            items.append(CountedItem(row.item, one.sku, row.quantity * one.units, row.words))
     named = _newest(tx, snapshot, items)
     figures = Counter[Sku]()
-    for one in named.values():
-        figures[one.sku] += one.units
+    for counted in named.values():
+        figures[counted.sku] += counted.units
     if not snapshot.complete:
         _add_others(tx, snapshot.location, named, figures)
+    doubt.leave(tx, snapshot, figures)
     rows = tuple(SnapshotRow(sku, units) for sku, units in sorted(figures.items()))
     return Counted(
-        replace(snapshot, rows=rows), tuple(named.values()), unknown, len(snapshot.rows), head
-    )
+        replace(snapshot, rows=rows), tuple(named.values()), unknown, len(snapshot.rows),
+        doubt.names, head,
+    )  # fmt: skip
 
 
-def _by_catalog(wiring: Wiring, snapshot: StockSnapshot, head: str) -> Counted:
-    sku_for = wiring.loaded.catalog.sku_for
-    if isinstance(snapshot.rows, Figures) and all(
-        sku_for(name) == name for name in snapshot.by_sku
-    ):
+def _by_name(tx: Tx, wiring: Wiring, naming: Naming, snapshot: StockSnapshot, head: str) -> Counted:
+    connection = wiring.counted_by(snapshot.location)
+    if isinstance(snapshot.rows, Figures) and naming.plain(connection, snapshot.by_sku):
         return Counted(
             snapshot, rows=len(snapshot.rows), head=head
         )  # the usual case, and a large file is not held twice
     rows: dict[Sku, int] = {}
-    unknown = 0
-    for row in snapshot.rows:
-        sku = sku_for(row.sku)
-        if sku is None:
-            unknown += 1
-        else:
-            rows[sku] = rows.get(sku, 0) + row.quantity
+    unknown, doubt = 0, _Doubt()
+    for chunk in chunks(snapshot.rows):
+        meant = naming.supplied(connection, (row.sku for row in chunk))
+        for row in chunk:
+            one = meant[row.sku]
+            doubt.add(row.sku, one)
+            if one.sku is None:
+                unknown += 1
+            else:
+                rows[one.sku] = rows.get(one.sku, 0) + row.quantity * one.units
+    doubt.leave(tx, snapshot, rows)
     return Counted(
-        replace(snapshot, rows=Figures(rows)), unknown=unknown, rows=len(snapshot.rows), head=head
-    )
+        replace(snapshot, rows=Figures(rows)), unknown=unknown, rows=len(snapshot.rows),
+        doubtful=doubt.names, head=head,
+    )  # fmt: skip
+
+
+class _Doubt:
+    """Rows that may be of one Sku or another."""
+
+    def __init__(self) -> None:
+        self._skus: dict[str, tuple[Sku, ...]] = {}
+
+    def add(self, name: str, one: Understood) -> None:
+        if one.perhaps:
+            self._skus[name] = one.perhaps
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(f"{name} ({' / '.join(skus)})" for name, skus in self._skus.items())
+
+    def leave(self, tx: Tx, snapshot: StockSnapshot, figures: dict[Sku, int]) -> None:
+        """None of the Skus they may be gets another figure."""
+        perhaps = {sku for skus in self._skus.values() for sku in skus}
+        for sku in perhaps:
+            figures.pop(sku, None)
+        if perhaps and snapshot.complete:
+            figures |= Stock(tx).on_hand(snapshot.location, perhaps)
+
+
+def tell_doubt(tx: Tx, found: Counted) -> None:
+    """One Case for the place while its figures name what may be several Skus."""
+    location = found.snapshot.location
+    subject = f"names {location}"
+    if found.doubtful:
+        told = ", ".join(found.doubtful[:FIRST_LINES])
+        reason = Reason.of(
+            "figures_in_doubt", location=location, count=len(found.doubtful), names=told
+        )
+        tx.renew_case(Case("figures_in_doubt", subject, reason))
+    elif found.snapshot.complete:
+        tx.close_case("figures_in_doubt", subject)
 
 
 def _newest(tx: Tx, snapshot: StockSnapshot, items: list[CountedItem]) -> dict[str, CountedItem]:

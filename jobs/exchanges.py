@@ -17,7 +17,7 @@ from core.model.returns import Resolution, ReturnState
 from core.rules.returns import Moment
 from jobs import refunds
 from jobs.claims import hold_units
-from jobs.store.offers import Offers
+from jobs.naming import sold_as
 from jobs.store.orders import OrderRecord, Orders, Resolved
 from jobs.store.returns import ReturnRecord, Returns
 from jobs.store.store import Tx
@@ -108,16 +108,13 @@ def _make(tx: Tx, wiring: Wiring, one: ReturnRecord, record: OrderRecord) -> Non
         attributes={REPLACES: order.remote_id},
     )
     orders = Orders(tx)
-    # A channel may name what it is by its listing alone.
-    listed = Offers(tx).of_listings(
-        (order.channel, line.listing_remote_id) for line in lines if line.listing_remote_id
+    meant = sold_as(
+        tx,
+        wiring,
+        order.channel,
+        {line.remote_id: (line.listing_remote_id, line.remote_sku) for line in lines},
     )
-    resolve = {}
-    for line in lines:
-        sku, units = listed.get((order.channel, line.listing_remote_id), (None, 1))
-        if sku is None:
-            sku, units = wiring.sku_of(order.channel, line.listing_remote_id, line.remote_sku)
-        resolve[remote_id, line.remote_id] = Resolved(sku, units)
+    resolve = {(remote_id, line): Resolved(known.sku, known.units) for line, known in meant.items()}
     orders.record([made], resolve=resolve)
     number = orders.find(order.channel, remote_id)
     assert number is not None, remote_id

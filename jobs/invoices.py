@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from core.errors import ConfigError
@@ -10,11 +11,13 @@ from core.model.cases import Case, Severity
 from core.model.catalog import Sku
 from core.model.invoices import Invoice, InvoiceState
 from core.model.money import Money
+from core.model.names import Meaning
 from core.model.reasons import Reason
 from core.ports import InvoiceSource
 from core.rules.invoices import Match, Supplied, Terms, match
 from core.rules.sentences import render
 from jobs.goods import expected_prices, names_of_goods, sellers_through, ships_through
+from jobs.naming import other_words
 from jobs.run import Run
 from jobs.store.invoices import InvoiceRecord, Invoices
 from jobs.store.parcels import Parcels, Requested
@@ -125,10 +128,27 @@ def _match(tx: Tx, wiring: Wiring, record: InvoiceRecord) -> tuple[Match, str]:
     patience = max((one.goods_within for one in sellers), default=timedelta(0))
     key, supplied, names = _order_of(tx, wiring, record)
     found = match(
-        record.invoice, supplied, names=names, terms=terms,
+        _in_our_units(tx, wiring, record, names), supplied, names=names, terms=terms,
         overdue=tx.now > record.received_at + patience,
     )  # fmt: skip
     return found, key
+
+
+def _in_our_units(
+    tx: Tx, wiring: Wiring, record: InvoiceRecord, names: Mapping[str, Sku]
+) -> Invoice:
+    """The invoice with lines that bill by another word, or by the case, as units of our Sku."""
+    lines = record.invoice.lines
+    others = other_words(tx, wiring, record.connection, names, (one.item for one in lines))
+    return replace(
+        record.invoice,
+        lines=tuple(
+            replace(one, item=meant.sku, quantity=one.quantity * meant.units)
+            if (meant := others.get(one.item))
+            else one
+            for one in lines
+        ),
+    )
 
 
 def _order_of(
@@ -137,7 +157,7 @@ def _order_of(
     """Our name for the order, its goods, and their names; None for the goods where it is unknown."""
     purchase = Purchases(tx).get(record.invoice.order)
     if purchase is not None and purchase.connection in ("", record.connection):
-        return _of_purchase(tx, record, purchase)
+        return _of_purchase(tx, wiring, record, purchase)
     request = Parcels(tx).requested(record.invoice.order) if record.invoice.order else None
     if request is not None and ships_through(wiring, request.location) == record.connection:
         return _of_request(tx, wiring, record, request)
@@ -145,10 +165,10 @@ def _order_of(
 
 
 def _of_purchase(
-    tx: Tx, record: InvoiceRecord, order: PurchaseRecord
+    tx: Tx, wiring: Wiring, record: InvoiceRecord, order: PurchaseRecord
 ) -> tuple[str, Mapping[Sku, Supplied], Mapping[str, Sku]]:
     names = {one.item: one.sku for one in order.lines} | {one.sku: one.sku for one in order.lines}
-    billed = _billed(tx, record, order.number, names)
+    billed = _billed(tx, wiring, record, order.number, names)
     supplied = {
         one.sku: Supplied(one.quantity, one.received, billed.get(one.sku, 0), one.price)
         for one in order.lines
@@ -160,7 +180,7 @@ def _of_request(
     tx: Tx, wiring: Wiring, record: InvoiceRecord, request: Requested
 ) -> tuple[str, Mapping[Sku, Supplied], Mapping[str, Sku]]:
     names = names_of_goods(tx, wiring, request)
-    billed = _billed(tx, record, request.key, names)
+    billed = _billed(tx, wiring, record, request.key, names)
     prices: Mapping[Sku, Money] = expected_prices(tx, wiring, request)
     ordered: dict[Sku, int] = {}
     came: dict[Sku, int] = {}
@@ -174,9 +194,14 @@ def _of_request(
     return request.key, supplied, names
 
 
-def _billed(tx: Tx, record: InvoiceRecord, key: str, names: Mapping[str, Sku]) -> dict[Sku, int]:
+def _billed(
+    tx: Tx, wiring: Wiring, record: InvoiceRecord, key: str, names: Mapping[str, Sku]
+) -> dict[Sku, int]:
     units: dict[Sku, int] = {}
-    for item, count in Invoices(tx).billed(key, without=record).items():
-        if (sku := names.get(item)) is not None:
-            units[sku] = units.get(sku, 0) + count
+    billed = Invoices(tx).billed(key, without=record)
+    others = other_words(tx, wiring, record.connection, names, billed)
+    for item, count in billed.items():
+        meant = others.get(item) or (Meaning(names[item]) if item in names else None)
+        if meant is not None:
+            units[meant.sku] = units.get(meant.sku, 0) + count * meant.units
     return units

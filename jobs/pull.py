@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
-from core.model.catalog import ChannelId
+from core.model.catalog import ChannelId, Listing, Sku
 from core.model.fulfillment import (
     TrackingEvent,
 )
@@ -22,15 +23,18 @@ from core.ports import (
 )
 from core.rules import parcels as parcel_rules
 from core.rules.freshness import Freshness
+from core.rules.names import Understood
 from core.rules.snapshots import Guard, Previous
 from jobs import counted, quarantine
 from jobs.claims import hold_units, ship_external
+from jobs.naming import Naming, codes_of, goods_of, sold_as
 from jobs.run import Run
 from jobs.store.counted import CountedItems
 from jobs.store.feeds import Feeds
 from jobs.store.lags import Kind, Lags
+from jobs.store.names import ListingCodes
 from jobs.store.offers import Offers
-from jobs.store.orders import Orders, Resolved
+from jobs.store.orders import OrderRecord, Orders, Resolved
 from jobs.store.parcels import Parcel, Parcels
 from jobs.store.sales import Sales
 from jobs.store.stock import Stock
@@ -68,7 +72,17 @@ def record_orders(
     """Record orders and hold their units in the same transaction (I1, I3); the changed numbers."""
     items = [one if one.channel == channel else replace(one, channel=channel) for one in items]
     orders = Orders(tx)
-    changed = orders.record(items, resolve=_resolve(tx, run, channel, items))
+    # A line that was understood stays what it was: units are held of it.
+    before = orders.understood(channel, [order.remote_id for order in items])
+    lines = {
+        key: (line.listing_remote_id, line.remote_sku)
+        for order in items
+        for line in order.lines
+        if (key := (order.remote_id, line.remote_id)) not in before
+    }
+    meant = sold_as(tx, run.wiring, channel, lines)
+    resolve = before | {key: Resolved(one.sku, one.units) for key, one in meant.items()}
+    changed = orders.record(items, resolve=resolve)
     records = orders.load(changed)
     shipped_by_others = [record.id for record in records if ship_external(tx, run.wiring, record)]
     if shipped_by_others:
@@ -91,6 +105,7 @@ def record_orders(
                 units=sum(line.current for line in record.order.lines),
             ),
         )
+        _tell_names(tx, record, meant)
         for claim in allocation.claims:
             args: dict[str, str | int] = {
                 "sku": claim.sku,
@@ -115,20 +130,12 @@ def record_orders(
     return changed
 
 
-def _resolve(
-    tx: Tx, run: Run, channel: ChannelId, items: Sequence[Order]
-) -> dict[tuple[str, str], Resolved]:
-    lines = [(order.remote_id, line) for order in items for line in order.lines]
-    known = Offers(tx).of_listings(
-        (channel, line.listing_remote_id) for _, line in lines if line.listing_remote_id
-    )
-    resolved: dict[tuple[str, str], Resolved] = {}
-    for order, line in lines:
-        sku, units = known.get((channel, line.listing_remote_id), (None, 1))
-        if sku is None:
-            sku, units = run.wiring.sku_of(channel, line.listing_remote_id, line.remote_sku)
-        resolved[order, line.remote_id] = Resolved(sku, units)
-    return resolved
+def _tell_names(tx: Tx, record: OrderRecord, meant: Mapping[tuple[str, str], Understood]) -> None:
+    """Why a line is taken for the Sku it is taken for, where that is not its very name."""
+    for line in record.order.lines:
+        one = meant.get((record.order.remote_id, line.remote_id))
+        if one is not None and one.why.code in ("name_written", "name_of_two", "pack_of_two"):
+            tx.decide(record.subject, one.why)
 
 
 # --- listings ------------------------------------------------------------------------------------
@@ -150,21 +157,29 @@ def pull_listings(run: Run, channel: ChannelId) -> timedelta | None:
             one if one.channel == channel else replace(one, channel=channel) for one in batch.items
         ]
         with run.transaction() as tx:
-            changed = Offers(tx).record_listings(
-                items,
-                resolve={
-                    (channel, one.remote_id): run.wiring.sku_of(
-                        channel, one.remote_id, one.remote_sku
-                    )
-                    for one in items
-                },
-            )
+            changed = record_listings(tx, run, items)
             Stock(tx).mark_dirty(changed)
             tx.close_rejects(channel, "listing", (one.remote_id for one in items))
             tx.open_rejects(channel, batch.rejects)
             tx.advance(batch.cursor, complete_to=batch.complete_to)
             complete = batch.complete_to is not None
     return None if complete else UNFINISHED
+
+
+def record_listings(tx: Tx, run: Run, items: Sequence[Listing]) -> set[Sku]:
+    """Record listings with their codes and the Skus they show; returns the Skus to decide again."""
+    codes = {(one.channel, one.remote_id): codes_of(one) for one in items}
+    ListingCodes(tx).record(codes.items())
+    goods = {
+        key: goods_of(one, codes[key]) for one in items if (key := (one.channel, one.remote_id))
+    }
+    meant = Naming(tx, run.wiring).sold(goods.values())
+    changed = Offers(tx).record_listings(
+        items,
+        resolve={key: (meant[one].sku, meant[one].units) for key, one in goods.items()},
+    )
+    tx.wake("core/names")
+    return changed
 
 
 # --- stock ---------------------------------------------------------------------------------------
@@ -194,7 +209,10 @@ def pull_stock(run: Run, connection: str) -> None:
 def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
     """One snapshot: late ones are kept and ignored, suspicious ones kept and shown to a person."""
     stock = Stock(tx)
+    by = run.wiring.counted_by(snapshot.location)
+    meant = partial(Naming(tx, run.wiring).supplied, by)
     found = counted.in_our_words(tx, run.wiring, snapshot)
+    counted.tell_doubt(tx, found)
     snapshot = found.snapshot
     if not (snapshot.complete or snapshot.rows):
         return
@@ -227,8 +245,7 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
         ),
     )
     if doubts:
-        sku_for = run.wiring.loaded.catalog.sku_for
-        quarantine.put_aside(tx, found, doubts, previous, sku_for=sku_for)
+        quarantine.put_aside(tx, found, doubts, previous, meant=meant)
         return
     whole = counted.totals(stock, snapshot, previous)
     if (
@@ -254,7 +271,7 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
                 why=why,
             ),
         )
-    record_terms(tx, snapshot, sku_for=run.wiring.loaded.catalog.sku_for)
+    record_terms(tx, snapshot, meant=meant)
     CountedItems(tx).keep(
         snapshot.location, found.items, as_of=snapshot.as_of, complete=snapshot.complete
     )

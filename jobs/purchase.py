@@ -34,6 +34,7 @@ from core.rules.answers import deviates
 from core.rules.modes import may_write
 from jobs.buying import NOT_IN_SIGHT, OPEN_ALWAYS, PLAN, Line, item_of
 from jobs.forecast import arrives, lead_time
+from jobs.naming import in_our_units
 from jobs.push import Handing, hand_over
 from jobs.run import Run
 from jobs.store.effects import EffectRow, Effects, Intent
@@ -392,6 +393,7 @@ def record_answers(
     named = {line.item: line.sku for line in order.lines} | {
         line.sku: line.sku for line in order.lines
     }
+    answers = in_our_units(tx, wiring, connection, named, answers)
     told = {named[one.item]: one for one in answers if one.item in named}
     strange = sorted({one.item for one in answers} - named.keys())
     if strange:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, select, update
 
 from core.model.cases import Case, Severity
-from core.model.catalog import LocationId, Sku
+from core.model.catalog import LocationId
 from core.model.reasons import Reason
 from core.model.stock import Figures, StockSnapshot
 from core.rules.snapshots import Previous
@@ -18,14 +18,14 @@ from jobs.store.counted import CountedItem, CountedItems
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
 from jobs.store.tables import snapshot
-from jobs.terms import kept_terms, record_terms, told_terms
+from jobs.terms import Reader, kept_terms, ours, record_terms, told_terms
 
 KIND = "snapshot_quarantined"
 
 
 def put_aside(
     tx: Tx, found: counted.Counted, doubts: Sequence[Reason], previous: Previous | None, *,
-    sku_for: Callable[[str], Sku | None],
+    meant: Reader,
 ) -> None:  # fmt: skip
     """Keep a snapshot with all it tells, and ask a person; the last good one stays in force.
 
@@ -37,7 +37,7 @@ def put_aside(
         "rows": list(taken.by_sku.items()),
         "items": [[one.item, one.sku, one.units, dict(one.words)] for one in found.items],
         "complete": taken.complete,
-        "terms": kept_terms(tx, taken, sku_for=sku_for),
+        "terms": kept_terms(tx, taken, meant=meant),
     }
     number = Stock(tx).keep_snapshot(
         taken, state="quarantined", reasons=doubts, content=content, unknown=found.unknown
@@ -101,7 +101,7 @@ def _put_in_force(tx: Tx, row: Row[Any]) -> None:
     whole = counted.totals(stock, taken, Previous(*in_force) if in_force else None)
     stock.apply_snapshot(taken)
     # They were kept in our words already.
-    record_terms(tx, taken, sku_for=lambda sku: sku)
+    record_terms(tx, taken, meant=ours)
     items = [
         CountedItem(item, sku, units, tuple(words.items()))
         for item, sku, units, words in row.content.get("items", ())

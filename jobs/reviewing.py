@@ -17,9 +17,11 @@ from core.rules.review import ReviewSettings, Verdict, goods_of, review
 from core.rules.suspicion import Alike, Beside, Limits
 from jobs import exchanges
 from jobs.money import in_shop_money
+from jobs.naming import Naming, by_all_names
 from jobs.run import Run
 from jobs.spelling import same_place
 from jobs.store.bulk import chunks
+from jobs.store.offers import Offers
 from jobs.store.orders import OrderRecord
 from jobs.store.refunds import Refunds
 from jobs.store.store import Tx
@@ -58,11 +60,12 @@ def review_all(tx: Tx, run: Run, records: Sequence[OrderRecord]) -> dict[int, Re
     )
     found = {}
     for record in records:
-        met = wiring.loaded.order_rules.met(record.order)
+        skus = {line: known.sku for line, known in record.resolved.items()}
+        met = wiring.loaded.order_rules.met(record.order, skus=skus)
         described = wiring.config.channels.get(record.order.channel)
         verdict = review(
             record.order,
-            skus={line: known.sku for line, known in record.resolved.items()},
+            skus=skus,
             rule_hits=met.holds,
             settings=replace(settings, release_window=described.release_window)
             if described
@@ -90,7 +93,8 @@ class _Other:
 class _Beside:
     """What is known beside the orders of one batch; nothing is asked for that no limit needs."""
 
-    def __init__(self, run: Run, limits: Limits) -> None:
+    def __init__(self, tx: Tx, run: Run, limits: Limits) -> None:
+        self._tx = tx
         self._wiring = run.wiring
         self._limits = limits
         self._others: dict[str, list[_Other]] = {}
@@ -104,7 +108,7 @@ class _Beside:
 
     @classmethod
     def of(cls, tx: Tx, run: Run, records: Sequence[OrderRecord], limits: Limits) -> _Beside:
-        made = cls(run, limits)
+        made = cls(tx, run, limits)
         if limits.velocity or limits.duplicate_within:
             made._others = _others(
                 tx, records, max(limits.velocity_within, limits.duplicate_within)
@@ -198,7 +202,30 @@ class _Beside:
             if line.remote_sku and record.resolved[line.remote_id].sku is None
         ]
         found = {line.remote_id: catalog.nearest(line.remote_sku) for line in unknown}
-        return {line: sku for line, sku in found.items() if sku is not None}
+        near = {line: sku for line, sku in found.items() if sku is not None}
+        return near | self._perhaps(record)
+
+    def _perhaps(self, record: OrderRecord) -> dict[str, str]:
+        """The Skus that lines in doubt may be: a person chooses, nobody guesses."""
+        channel = record.order.channel
+        unknown = [one for one in record.order.lines if record.resolved[one.remote_id].sku is None]
+        if not unknown:
+            return {}
+        pages = [(channel, one.listing_remote_id) for one in unknown]
+        called = Offers(self._tx).called(pages)
+        goods = by_all_names(
+            self._tx,
+            [
+                (*page, called.get(page, one.remote_sku))
+                for one, page in zip(unknown, pages, strict=True)
+            ],
+        )
+        meant = Naming(self._tx, self._wiring).sold(goods)
+        return {
+            line.remote_id: " / ".join(meant[one].perhaps)
+            for line, one in zip(unknown, goods, strict=True)
+            if meant[one].perhaps
+        }
 
     def _restricted(self, record: OrderRecord) -> list[tuple[str, str]]:
         to = record.order.ship_to

@@ -49,6 +49,7 @@ from jobs import (
     purchase_calls,
     push,
     receipts,
+    renaming,
     repay,
     replenish,
     requests,
@@ -72,7 +73,7 @@ _TURNS = {
     **dict.fromkeys(
         ("returns", "notices", "statuses", "tracking", "shelf", "census", "invoices", RECEIPTS), 2
     ),
-    **dict.fromkeys(("demand", "dates", "silence"), 3),
+    **dict.fromkeys(("demand", "dates", "names", "silence"), 3),
     **dict.fromkeys(
         (
             "offers",
@@ -124,6 +125,7 @@ def _core_units(wiring: Wiring) -> list[Unit]:
         Unit("core/orders", timedelta(minutes=1), decide.decide_orders),
         Unit("core/offers", timedelta(minutes=1), decide.decide_offers),
         Unit("core/dates", dates.EVERY, dates.follow_dates),
+        Unit("core/names", renaming.EVERY, renaming.follow_names),
         Unit("core/alerts", timedelta(seconds=15), tell.decide_alerts),
         Unit("core/mail", pace.mail, tell.send_mails),
         Unit("core/demand", demand.EVERY, demand.decide_demand),

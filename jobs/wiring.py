@@ -156,12 +156,6 @@ class Wiring:
             one.id: told[one.remote_id or ""] for one in places if told.get(one.remote_id or "")
         }
 
-    def sku_of(self, channel: ChannelId, remote_id: str, remote_sku: str) -> tuple[Sku | None, int]:
-        """A channel's thing in our words: (Sku or None, units of it in one sale)."""
-        packs = self.config.skus.units_per_sale.get(channel, {})
-        units = packs.get(remote_id, packs.get(remote_sku, 1))
-        return (self.loaded.catalog.sku_for(remote_sku) if remote_sku else None), units
-
     def twin(self, channel: ChannelId, location: LocationId) -> str:
         """The channel's own place that stands for one of ours; "" where it has none."""
         for remote, ours in self.config.channels[channel].twins.items():

@@ -130,6 +130,9 @@ def listing_from_row(row: Mapping[str, str], *, channel: str, marketplace: str) 
         fulfilled_by=_channel(word),
         attributes=_listing_attributes(OFFER_ONLY_PRODUCT_TYPE, word, row.get("asin1", "")),
         price=_report_price(row.get("price", ""), marketplace),
+        codes=_codes(
+            row.get("asin1", ""), row.get("product-id-type", ""), row.get("product-id", "")
+        ),
     )
 
 
@@ -160,6 +163,7 @@ def listing_from_item(item: Record, *, channel: str, marketplace: str) -> Listin
         ),
         price=money(_of_marketplace(item, "offers", marketplace), "price"),
         updated_at=instant(summary, "lastUpdatedDate") if "lastUpdatedDate" in summary else None,
+        codes=_codes(text(summary, "asin")),
     )
 
 
@@ -250,6 +254,18 @@ def _listing_attributes(product_type: str, channel: str, asin: str) -> tuple[tup
         "asin": asin.strip(),
     }
     return tuple((name, value) for name, value in found.items() if value)
+
+
+#: Words of the report's `product-id-type` for codes that are not Amazon's own: UPC, EAN.
+_BARCODES = frozenset({"3", "4"})
+
+
+def _codes(asin: str, kind: str = "", product_id: str = "") -> tuple[tuple[str, str], ...]:
+    """The codes of a page: its ASIN, and the UPC or EAN it was listed by."""
+    found = [("asin", asin.strip())] if asin.strip() else []
+    if kind.strip() in _BARCODES and product_id.strip():
+        found.append(("gtin", product_id.strip()))
+    return tuple(found)
 
 
 def _report_price(amount: str, marketplace: str) -> Money | None:

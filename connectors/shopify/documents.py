@@ -148,7 +148,7 @@ ORDER_ASSIGNMENTS = Document(
 
 _VARIANT = """
 fragment Variant on ProductVariant {
-  id title sku price inventoryPolicy updatedAt
+  id title sku barcode price inventoryPolicy updatedAt
   inventoryItem { id tracked requiresShipping }
 }
 """

@@ -344,4 +344,5 @@ def _listing(
         ),
         price=values.amount(variant["price"], currency, "price"),
         updated_at=max((instant for instant in updated if instant is not None), default=None),
+        codes=(("gtin", barcode),) if (barcode := (variant.get("barcode") or "").strip()) else (),
     )

@@ -59,6 +59,8 @@ class Listing:
     attributes: tuple[tuple[str, str], ...] = ()
     price: Money | None = None
     updated_at: datetime | None = None
+    #: (gtin or asin, as the channel shows it); see core.model.names.Scheme
+    codes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

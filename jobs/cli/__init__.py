@@ -18,6 +18,7 @@ from jobs.cli import (
     drift,
     invoices,
     looking,
+    names,
     returns,
     rollback,
     running,
@@ -35,8 +36,8 @@ app = typer.Typer(
 )
 
 for module in (
-    running, looking, demand, acting, buying, consignments, invoices, returns, drift, stock, rollback,
-    shadow,
+    running, looking, demand, acting, buying, consignments, invoices, names, returns, drift, stock,
+    rollback, shadow,
 ):  # fmt: skip
     module.register(app)
 

@@ -20,7 +20,7 @@ from jobs.availability import worked_out
 from jobs.bootstrap import Application
 from jobs.cli.counted import in_the_figure, remote_words, words_text
 from jobs.cli.shared import ConfigOption, JsonOption, application, console, harmless
-from jobs.cli.supply import supply_line, supply_of
+from jobs.cli.supply import names_of, supply_line, supply_of
 from jobs.foreseen import foreseen
 from jobs.places import shop_day
 from jobs.store.offers import Wanted
@@ -52,6 +52,8 @@ def explain_sku(
         out.print(Text(render(reason, language)))
     for terms in told["supply"]:
         out.print(Text(supply_line(terms, language)))
+    for named in told["names"]:
+        out.print(Text(render(Reason("explain_named", named), language)))
     for one in told["offers"]:
         out.print(Text(f"\n{one['channel']} {one['listing']} {one['place']}".rstrip()))
         if one["rules"]:
@@ -108,6 +110,7 @@ def _told(app: Application, tx: Tx, sku: Sku, channel: str | None) -> dict[str, 
         "reservations": tx.connection.execute(held).scalar_one(),
         "unallocated": sum(Stock(tx).unallocated(parts).values()),
         "supply": supply_of(tx, sku),
+        "names": names_of(tx, app.wiring, sku),
         "offers": [_offer(app, tx, row, fresh, why) for row in rows],
     }
 

@@ -176,18 +176,16 @@ class Offers:
             .values(**_NOT_OURS)
         ).rowcount
 
-    def of_listings(
-        self, keys: Iterable[tuple[ChannelId, str]]
-    ) -> dict[tuple[ChannelId, str], tuple[Sku | None, int]]:
-        """(channel, remote id) -> (Sku, units per sale) of recorded listings."""
-        found: dict[tuple[ChannelId, str], tuple[Sku | None, int]] = {}
+    def called(self, keys: Iterable[tuple[ChannelId, str]]) -> dict[tuple[ChannelId, str], str]:
+        """What the recorded ones of these listings say in their SKU field."""
+        found: dict[tuple[ChannelId, str], str] = {}
         for chunk in chunks(sorted(set(keys)), 400):
             for row in self._connection.execute(
-                select(
-                    listing.c.channel, listing.c.remote_id, listing.c.sku, listing.c.units_per_sale
-                ).where(tuple_(listing.c.channel, listing.c.remote_id).in_(chunk))
+                select(listing.c.channel, listing.c.remote_id, listing.c.remote_sku).where(
+                    tuple_(listing.c.channel, listing.c.remote_id).in_(chunk)
+                )
             ):
-                found[row.channel, row.remote_id] = (row.sku, row.units_per_sale)
+                found[row.channel, row.remote_id] = row.remote_sku
         return found
 
     def price(self, channel: ChannelId, sku: Sku) -> Money | None:

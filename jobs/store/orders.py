@@ -352,6 +352,29 @@ class Orders:
             query = query.with_for_update(skip_locked=True, key_share=True)
         return list(self._connection.execute(query).scalars())
 
+    def understood(
+        self, channel: ChannelId, remote_ids: Iterable[str]
+    ) -> dict[tuple[str, str], Resolved]:
+        """(order, line), by their remote ids, of those lines whose Sku is known -> what they are."""
+        found: dict[tuple[str, str], Resolved] = {}
+        for chunk in chunks(sorted(set(remote_ids)), 5_000):
+            for row in self._connection.execute(
+                select(
+                    orders.c.remote_id,
+                    order_line.c.remote_id.label("line"),
+                    order_line.c.sku,
+                    order_line.c.units_per_sale,
+                )
+                .join(orders, orders.c.id == order_line.c.order_id)
+                .where(
+                    orders.c.channel == channel,
+                    orders.c.remote_id.in_(chunk),
+                    order_line.c.sku.is_not(None),
+                )
+            ):
+                found[row.remote_id, row.line] = Resolved(row.sku, row.units_per_sale)
+        return found
+
     def named(self, name: str) -> list[int]:
         """Orders a person may mean: by name, with or without Shopify's '#', or by remote id."""
         return list(

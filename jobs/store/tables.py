@@ -127,6 +127,36 @@ listing = Table(
     Index("ix_listing_sku", "sku"),
 )
 
+listing_code = Table(
+    "listing_code",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("remote_id", Text, primary_key=True),
+    Column("scheme", Text, primary_key=True, comment="gtin, asin"),
+    Column("code", Text, primary_key=True, comment="as it is looked up; as told where it is wrong"),
+    Column("wrong", Boolean, nullable=False, comment="its check digit is not right"),
+    Index("ix_listing_code_code", "code"),
+)
+
+outside_name = Table(
+    "outside_name",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("scheme", Text, nullable=False, comment="listing, remote_sku, item, gtin, asin"),
+    Column("place", Text, nullable=False, comment="a channel, supplier or connection; '': all"),
+    Column("value", Text, nullable=False),
+    Column("source", Text, nullable=False, comment="file, person"),
+    Column("sku", Text, comment="null: from then on the source says nothing of it"),
+    Column("units", Integer, nullable=False, comment="units of the Sku in one of it"),
+    Column("begins", Instant, nullable=False, comment="in force from here on"),
+    Column("told_at", Instant, nullable=False),
+    Column("who", Text, nullable=False, comment="a person, or the place in a file"),
+    Column("note", Text, nullable=False),
+    Index("ix_outside_name_value", "value", "scheme", "place"),
+    Index("ix_outside_name_source", "source", "id"),
+    Index("ix_outside_name_sku", "sku"),
+)
+
 offer = Table(
     "offer",
     metadata,

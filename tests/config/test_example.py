@@ -55,7 +55,7 @@ def copy(tmp_path: Path) -> Path:
         (tmp_path / name).write_text("secret\n")
     text = EXAMPLE.read_text(encoding="utf-8").replace("/run/secrets/", f"{tmp_path}/")
     (tmp_path / "example.yaml").write_text(text, encoding="utf-8")
-    for beside in ("example-skus.csv", "example-rates.csv"):
+    for beside in ("example-names.csv", "example-skus.csv", "example-rates.csv"):
         shutil.copy(EXAMPLE.with_name(beside), tmp_path)
     return tmp_path / "example.yaml"
 

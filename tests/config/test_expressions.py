@@ -150,8 +150,8 @@ def test_a_failure_at_run_time_names_the_rule_and_no_value() -> None:
 
 def test_what_real_skus_and_orders_look_like_is_what_the_samples_show() -> None:
     seen = sku_seen("A", title="t", tags=("x",), low_stock=None, kit=True)
-    order = order_seen(_order(), sku_for=lambda remote: remote or None)
-    bare = order_seen(_order(bare=True), sku_for=lambda remote: None)
+    order = order_seen(_order(), sku_of=lambda line: line.remote_sku or None)
+    bare = order_seen(_order(bare=True), sku_of=lambda line: None)
 
     assert _shape(seen) == _shape(SKU_SAMPLE)
     assert _shape(order) == _shape(ORDER_SAMPLE)
@@ -160,7 +160,7 @@ def test_what_real_skus_and_orders_look_like_is_what_the_samples_show() -> None:
 
 
 def test_no_name_and_no_street_reaches_a_condition() -> None:
-    seen = order_seen(_order(), sku_for=lambda remote: None)
+    seen = order_seen(_order(), sku_of=lambda line: None)
 
     assert "Jane" not in str(seen)
     assert "Main St" not in str(seen)

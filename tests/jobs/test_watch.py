@@ -162,7 +162,7 @@ def test_a_case_shows_the_numbers_and_how_the_file_begins(shop: Shop) -> None:
 def test_skus_nobody_knows_are_counted_and_their_share_is_guarded(shop: Shop) -> None:
     # given a shop that knows only what is written, and a file with one stranger
     catalog = shop.wiring.loaded.catalog
-    catalog._accept = False  # as `skus.accept_channel_skus: false`
+    catalog.accepts = False  # as `skus.accept_channel_skus: false`
     shop.snapshot(("TEA", 50), ("CUP", 50), ("X0", 1), at=NOON)
     assert rows(shop.store, snapshot)[0]["unknown"] == 1
 

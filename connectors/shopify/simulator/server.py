@@ -128,6 +128,7 @@ class ShopifySimulator(HttpSimulator):
         mutable: bool = True,
         status: str = "ACTIVE",
         vendor: str = "Demo",
+        barcode: str | None = None,
     ) -> Variant:
         """A product with one variant; `quantities`: available units by location id or name.
 
@@ -147,6 +148,7 @@ class ShopifySimulator(HttpSimulator):
                 requires_shipping=requires_shipping,
                 gift_card=gift_card,
                 mutable=mutable,
+                barcode=barcode,
             )
 
     def load_catalog(self, entries: list[dict[str, Any]] | None = None) -> None:

@@ -174,6 +174,7 @@ class Shop:
         requires_shipping: bool = True,
         gift_card: bool = False,
         mutable: bool = True,
+        barcode: str | None = None,
     ) -> Variant:
         """Raises ValueError for a location that is not there."""
         now = self.now()
@@ -196,6 +197,7 @@ class Shop:
             created_at=now,
             updated_at=now,
             inventory_policy=policy,
+            barcode=barcode,
             is_gift_card=gift_card,
         )
         item.variant = variant

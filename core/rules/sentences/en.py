@@ -19,6 +19,29 @@ SENTENCES: Final[dict[str, str]] = {
     "pending": "The channel says order {order} must not ship yet; this ends by itself.",
     "unpaid": "Order {order} is not paid for: payment is {payment}.",
     "test_order": "Order {order} is a test order.",
+    # names: what others call our goods
+    "name_as_it_stands": "{name} is written nowhere and is taken for a Sku as it stands",
+    "name_unknown": "{name} is no name of anything here",
+    "name_of_sku": "{name} is the Sku {sku}, or another name of it in the list of Skus",
+    "name_written": "{name} is {units} x {sku}, for {by} says so ({where})",
+    "name_of_two": "{name} may be {skus}: what is written of its names speaks of several Skus",
+    "pack_of_two": "{name} is {sku}, but {units} units of it: what is written of its names differs",
+    "name_overruled": "{name} is {file} by {where}, and {said} by a person. The file is in force. Take the other back: "
+    "`lockstep map remove`, or change the file.",
+    "name_of_nothing": "{name} means {sku} (nearest known: {near}), and nobody knows such a Sku: no list of Skus, no "
+    "channel, no shelf, no supplier. Written at: {where}.",
+    "name_is_sku": "{name} was said to mean {sku}, and it is {own} in the list of Skus. Nothing of that name is sold "
+    "or counted until one of the two is gone.",
+    "listing_in_doubt": "Listing {listing} of {channel} ({name}; {codes}) may be {skus}. Its quantity is left alone and "
+    "its orders wait. Say which: `lockstep map set listing ID SKU --place {channel}`, or correct its codes there.",
+    "code_of_two": "{name} stands on {count:listing|listings} of different Skus: {listings}. One code is one thing: "
+    "correct it where it is wrong.",
+    "codes_wrong": "{count:barcode|barcodes} on {channel} cannot be a UPC or EAN, the check digit is wrong: {codes}",
+    "figures_in_doubt": "Figures for {location} name what may be one Sku or another ({count:name|names}: {names}). The "
+    "stock of all of these stays as it was. Say which each is: `lockstep map set item NAME SKU --place SUPPLIER`.",
+    "terms_of_cases": "The stock file for {location} tells terms of whole cases ({count:name|names}: {names}). Units are "
+    "counted; prices and packs are left out, for we buy by the unit: write `suppliers` items.",
+    "explain_named": "called {by}: {units} x {sku} ({where})",
     "unknown_sku": "Order {order}: {count:line has|lines have} no Sku of ours: {lines}.",
     "address_incomplete": "Order {order} cannot be labeled; missing or wrong in the address: {parts}.",
     "cancel_requested": "The buyer asked to cancel order {order}; lines: {lines}.",
@@ -601,6 +624,14 @@ SENTENCES: Final[dict[str, str]] = {
     "group_low_stock": "Low stock",
     "group_connection_down": "Connections that do not work",
     "group_case_unreadable_record": "Records that could not be read",
+    "group_case_name_overruled": "Names that files and people give to different Skus",
+    "group_case_name_of_nothing": "Names of Skus that nobody knows",
+    "group_case_name_is_sku": "Names that are Skus themselves",
+    "group_case_listing_in_doubt": "Listings that may be one Sku or another",
+    "group_case_code_of_two": "Codes that stand on several Skus",
+    "group_case_codes_wrong": "Barcodes with a wrong check digit",
+    "group_case_figures_in_doubt": "Stock figures that may be one Sku's or another's",
+    "group_case_terms_of_cases": "Suppliers' terms of whole cases",
     "group_case_terms_unreadable": "Suppliers' terms that could not be read",
     "group_case_snapshot_quarantined": "Stock files put in quarantine",
     "group_case_wrong_units_shipped": "Parcels with units nobody asked for",
