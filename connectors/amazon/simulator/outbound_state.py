@@ -245,7 +245,7 @@ class Floor:
                 "status": order.status.value,
                 "speed": order.body["shippingSpeedCategory"],
                 "features": {
-                    one["featureName"]: one["featureFulfillmentPolicy"]
+                    one["featureName"]: one.get("featureFulfillmentPolicy", "NotRequired")
                     for one in order.body.get("featureConstraints", [])
                 },
                 "items": _by_sku(order, lambda item: item.quantity),
