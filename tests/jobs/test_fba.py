@@ -15,6 +15,8 @@ from jobs.store.tables import offer, reservation, stock_level
 from tests.jobs.builders import line, order, rows
 from tests.jobs.shop import Shop, open_shop
 
+# Nothing in it that the databases do differently.
+pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 SHOPIFY, AMAZON = "shopify-us", "amazon-us"
 
 
