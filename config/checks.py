@@ -22,7 +22,8 @@ _ROLES: Mapping[str, frozenset[str]] = {
     #: "reserves": sets units aside for sales made elsewhere (core.ports.ReservationTarget)
     "shopify": frozenset({"sells", "counts", "reserves"}),
     #: "receives": tells what it books in of our goods (core.ports.InboundSource)
-    "amazon": frozenset({"sells", "counts", "receives"}),
+    #: "ships its own": asked to ship, it does so from what it counts itself and from nowhere else (FBA)
+    "amazon": frozenset({"sells", "counts", "receives", "ships", "ships its own"}),
     "supplier_file": frozenset({"counts", "ships", "sells to us"}),
     "edi": frozenset({"ships", "sells to us"}),
     "supplier_email": frozenset({"sells to us"}),
@@ -155,6 +156,7 @@ def sense(config: Config, sheet: Sheet) -> Iterator[Trouble]:
     yield from _shown_twice(config, sheet)
     yield from _counted_places(config, sheet)
     yield from _sold_behind_the_counter(config, sheet)
+    yield from _shipped_by_the_counter(config, sheet)
     yield from _mails_nobody_sends(config, sheet)
     yield from _places(config, sheet)
     yield from _foreign_money(config, sheet)
@@ -272,29 +274,63 @@ def _counted_places(config: Config, sheet: Sheet) -> Iterator[Trouble]:
             wrong = f"{location.counted_by!r} takes its own sales off what it tells"
             expected = "as `gross` they would be subtracted twice"
             yield Trouble(sheet.at(path), path, wrong, expected, "write `basis: net`")
-        if "reserves" not in _ROLES[kind] and location.ships_through:
+        own = location.ships_through in ("", location.counted_by)
+        if "ships its own" in _ROLES[kind] and not own:
             path = ("locations", name, "ships_through")
             wrong = f"{location.counted_by!r} ships from there itself"
-            yield Trouble(sheet.at(path), path, wrong, "", "leave it out")
+            fix = f"leave it out, or write {location.counted_by} for other channels' orders"
+            yield Trouble(sheet.at(path), path, wrong, "", fix)
+
+
+def _shipped_by_the_counter(config: Config, sheet: Sheet) -> Iterator[Trouble]:
+    """Who ships only what it counts (FBA) is asked for units of its own count, by other channels.
+
+    What it accepted its figure lacks, so that nothing need be told there (design, section 5).
+    """
+    for name, location in config.locations.items():
+        connection = config.connections.get(location.ships_through)
+        if connection is None or "ships its own" not in _ROLES.get(connection.type, ()):
+            continue
+        path: Path = ("locations", name, "ships_through")
+        if location.counted_by != location.ships_through:
+            # Where another channel counts, that is told already.
+            counter = config.connections.get(location.counted_by)
+            if counter is None or "ships its own" not in _ROLES.get(counter.type, ()):
+                wrong = f"{location.ships_through!r} ships only what lies in its own warehouses"
+                expected = f"{name!r} is counted by {location.counted_by!r}"
+                fix = f"write `counted_by: {location.ships_through}` beside it"
+                yield Trouble(sheet.at(path), path, wrong, expected, fix)
+            continue
+        if not any(
+            described.connection != location.counted_by and _sold_from(config, channel, name)
+            for channel, described in config.channels.items()
+        ):
+            wrong = f"nobody but {location.counted_by!r} sells from it, which ships that anyway"
+            fix = "leave it out, or name the channels that sell from it in its `channels`"
+            yield Trouble(sheet.at(path), path, wrong, "", fix)
+
+
+def _sold_from(config: Config, channel: str, name: str) -> bool:
+    """Whether a channel sells from a location."""
+    sold = expanded(config.channels[channel].sells_from, config.location_groups)
+    serves = config.locations[name].channels
+    return (not sold or name in sold) and (not serves or channel in serves)
 
 
 def _sold_behind_the_counter(config: Config, sheet: Sheet) -> Iterator[Trouble]:
     """A channel that counts a location and cannot set units aside there must sell from it alone.
 
     A sale elsewhere would have to be told there as one Effect (design, section 5); where there is
-    no such call (FBA), the units would be sold twice.
+    no such call (FBA), the units would be sold twice. Being asked to ship it is such a call.
     """
     for name, location in config.locations.items():
         counter = config.connections.get(location.counted_by)
         if counter is None or counter.type not in _SELLS:
             continue
-        if "reserves" in _ROLES[counter.type]:
+        if "reserves" in _ROLES[counter.type] or location.ships_through:
             continue
         for channel, described in config.channels.items():
-            sold = expanded(described.sells_from, config.location_groups)
-            sells = not sold or name in sold
-            serves = not location.channels or channel in location.channels
-            if sells and serves and described.connection != location.counted_by:
+            if described.connection != location.counted_by and _sold_from(config, channel, name):
                 path: Path = ("channels", channel)
                 yield Trouble(
                     sheet.at(path),
@@ -302,8 +338,8 @@ def _sold_behind_the_counter(config: Config, sheet: Sheet) -> Iterator[Trouble]:
                     f"it sells from {name!r}, which {location.counted_by!r} counts and sells from "
                     "itself; sales here could not be told there",
                     "",
-                    f"list its other locations in `sells_from`, or let {name!r} be counted by "
-                    "`lockstep`",
+                    f"list its other locations in `sells_from`, or let {location.counted_by!r} ship "
+                    f"them: `ships_through: {location.counted_by}` at {name!r}",
                 )
 
 

@@ -500,6 +500,7 @@ class RequestService(Connector):
     def cancel_request(self, asked: AskedFor) -> bool:
         """Tell it not to ship. True: it confirmed that it will not; False: it is too late.
 
+        UnknownOutcome: it said neither (yet), and is told again with the next run.
         May be repeated freely: what is canceled stays canceled.
         """
 

@@ -194,7 +194,7 @@ def _listed(units: Mapping[Sku, int]) -> str:
 def _absorb(tx: Tx, wiring: Wiring, found: Requested, *, after: datetime) -> None:
     """A place with a net figure took the units of a request off it."""
     location = wiring.location(found.location)
-    if location and location.basis is SnapshotBasis.NET and not location.counting_channel:
+    if location and location.basis is SnapshotBasis.NET and not location.learns_from_us:
         Held(tx).absorb(found.order_id, found.number, after=after)
 
 
@@ -326,7 +326,7 @@ def _consume(
     stock, held = Stock(tx), Held(tx)
     location = run.wiring.location(found.location)
     if location and location.basis is not None:
-        if location.counting_channel:
+        if location.learns_from_us:
             # Who ships is not who counts: the figure learns of it from us, or knew of the sale.
             held.ship(found.order_id, found.number, taken, after=None)
             return

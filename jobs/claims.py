@@ -144,7 +144,7 @@ def _counted_here(wiring: Wiring, location: LocationId) -> bool:
 def _learns_from_us(wiring: Wiring, location: LocationId) -> bool:
     """Only sales of its own are in its figure; one that is, is marked so already."""
     found = wiring.location(location)
-    return found is not None and found.counting_channel is not None
+    return found is not None and found.learns_from_us
 
 
 @dataclass

@@ -249,16 +249,41 @@ class Exposure:
         # The one that sells most keeps the last units, if sharing leaves it any: else nobody would
         # show them. The name decides between equals.
         order = sorted(rates, key=lambda key: (key in self.left_out, -rates[key].per_day, key))
-        alike = (tuple((channel, rates[channel, listing]) for channel, listing in order), places)
+        alike = (
+            tuple((channel, rates[channel, listing]) for channel, listing in order),
+            places,
+            self._sold_by_counters(part, places, {one.channel for one in sharing}),
+        )
         found = self._alike.get(alike)
         if found is None:
             found = self._alike[alike] = self._situations(*alike)
         return _Behind(tuple(order), *found)
 
+    def _sold_by_counters(
+        self, part: Sku, places: frozenset[LocationId], sharing: Set[ChannelId]
+    ) -> tuple[Rate, ...]:
+        """What channels sell of it that count and ship these places themselves (FBA), in offers that
+        are none of ours."""
+        channels = {
+            self._counted[place].counting_channel
+            for place in places & self._counted.keys()
+            if self._counted[place].ships_own_count
+        }
+        found = [
+            self._rates[part, channel]
+            for channel in sorted(one for one in channels if one)
+            if channel not in sharing and (part, channel) in self._rates
+        ]
+        return tuple(Rate(one.per_day, one.variance, one.days) for one in found)
+
     def _situations(
-        self, rates: Sequence[tuple[ChannelId, Rate]], places: frozenset[LocationId]
-    ) -> tuple[Held, Held, timedelta, timedelta]:
-        """What the offers of these rates do to each other: the same for every Sku that sells so."""
+        self, rates: Sequence[tuple[ChannelId, Rate]], places: frozenset[LocationId],
+        known: Sequence[Rate],
+    ) -> tuple[Held, Held, timedelta, timedelta]:  # fmt: skip
+        """What the offers of these rates do to each other: the same for every Sku that sells so.
+
+        `known` is taken from the counted places beside what others may take.
+        """
         waits = sorted((self._wait(channel) for channel, _ in rates), reverse=True)
         window = sum(waits[:2], timedelta(0))
         age = max(
@@ -276,9 +301,10 @@ class Exposure:
         if not age:
             return held, held, window, age
         everything = Rate(
-            per_day * self._risk.others,
-            sum(one.variance for _, one in rates) * self._risk.others,
-            min((one.days for _, one in rates), default=1),
+            per_day * self._risk.others + sum(one.per_day for one in known),
+            sum(one.variance for _, one in rates) * self._risk.others
+            + sum(one.variance for one in known),
+            min((one.days for one in (*(one for _, one in rates), *known)), default=1),
         )
         taken = _busy(everything, age, self._risk)
         return held, Held(replace(ours, taken=taken)), window, age

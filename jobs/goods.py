@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from sqlalchemy import select
 
 from core.model.catalog import LocationId, Sku
+from core.model.fulfillment import CountedAs
 from core.model.money import Money
 from core.model.purchasing import SupplierItem
 from core.ports import RequestService
 from jobs.buying import item_of
+from jobs.store.counted import CountedItems
 from jobs.store.orders import OrderRecord
 from jobs.store.parcels import Requested
 from jobs.store.store import Tx
@@ -39,11 +41,31 @@ def goods_of(
     return {sku: item_of(tx, wiring, name, sku) for name in reversed(sellers) for sku in asked}
 
 
+def counted_as(
+    tx: Tx, wiring: Wiring, location: LocationId, skus: Iterable[Sku]
+) -> dict[Sku, list[CountedAs]]:
+    """As what a place that ships what it counts itself counts these Skus. Packs are none of them:
+    who is asked for one unit cannot send a fourth of a box."""
+    place = wiring.location(location)
+    if place is None or not place.ships_own_count:
+        return {}
+    made: dict[Sku, list[CountedAs]] = {}
+    for one in CountedItems(tx).of_skus(location, skus):
+        if wiring.sku_of(place.counting_channel or "", one.item, one.item) == (one.sku, 1):
+            made.setdefault(one.sku, []).append(CountedAs(one.item, one.units))
+    return made
+
+
 def names_of_goods(tx: Tx, wiring: Wiring, found: Requested) -> dict[str, Sku]:
     """Their word for a thing in this request, or ours -> our Sku."""
     skus = {sku for _, sku in found.lines}
     theirs = goods_of(tx, wiring, found.location, skus)
-    return {one.item: sku for sku, one in theirs.items()} | {sku: sku for sku in skus}
+    counted = counted_as(tx, wiring, found.location, skus)
+    return (
+        {one.item: sku for sku, one in theirs.items()}
+        | {one.item: sku for sku, items in counted.items() for one in items}
+        | {sku: sku for sku in skus}
+    )
 
 
 def expected_prices(tx: Tx, wiring: Wiring, found: Requested) -> dict[Sku, Money]:

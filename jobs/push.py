@@ -35,7 +35,7 @@ from core.rules.effects import (
 )
 from core.rules.modes import may_write
 from jobs.claims import needs
-from jobs.goods import goods_of
+from jobs.goods import counted_as, goods_of
 from jobs.rejections import reject
 from jobs.run import Run, Stopped
 from jobs.store.effects import EffectRow, Effects, Intent
@@ -375,6 +375,7 @@ def _ship_request(tx: Tx, wiring: Wiring, record: OrderRecord, effect: EffectRow
         note="; ".join(record.asked.notes),
         short_key=short_key(effect.key),
         goods=goods_of(tx, wiring, found.location, (sku for _, sku in found.lines)),
+        counted=counted_as(tx, wiring, found.location, {sku for _, sku in found.lines}),
     )
 
 

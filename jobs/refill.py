@@ -12,7 +12,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
@@ -36,7 +36,14 @@ from jobs.store.plans import Plans
 from jobs.store.purchases import Purchases
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
-from jobs.store.tables import listing, order_line, orders, stock_level
+from jobs.store.tables import (
+    fulfillment,
+    fulfillment_line,
+    listing,
+    order_line,
+    orders,
+    stock_level,
+)
 from jobs.store.transfers import Transfers
 from jobs.wiring import Wiring
 
@@ -215,7 +222,26 @@ class _Look:
                 .group_by(order_line.c.sku)
             )
             sold.update({sku: int(units) for sku, units in rows})
+            sold.update(self._shipped_for_others(chunk, since=since))
         return sold
+
+    def _shipped_for_others(self, skus: Sequence[Sku], *, since: datetime) -> dict[Sku, int]:
+        """Units that left the place for orders it was asked to ship (Multi-Channel Fulfillment)."""
+        rows = self._tx.connection.execute(
+            select(fulfillment_line.c.sku, func.sum(fulfillment_line.c.shipped))
+            .join(
+                fulfillment,
+                (fulfillment.c.order_id == fulfillment_line.c.order_id)
+                & (fulfillment.c.number == fulfillment_line.c.number),
+            )
+            .where(
+                fulfillment.c.location == self._place,
+                fulfillment.c.shipped_at >= since,
+                fulfillment_line.c.sku.in_(skus),
+            )
+            .group_by(fulfillment_line.c.sku)
+        )
+        return {sku: int(units) for sku, units in rows}
 
     def _named(self, channel: ChannelId) -> dict[Sku, str]:
         """What the place calls each Sku: its listing that sells one unit."""

@@ -60,7 +60,11 @@ class Wiring:
         return next((one for one in self.locations if one.id == location), None)
 
     def eligible(self, channel: ChannelId, *, routing: bool) -> tuple[StockLocation, ...]:
-        """Locations this channel may sell from (and, for routing, that can be asked to ship)."""
+        """Locations this channel may sell from (and, for routing, that can be asked to ship).
+
+        What a channel counts and ships itself (FBA) is never asked for its own orders: those it sold
+        from there it ships anyway, the others it sold as ours to ship.
+        """
         sells_from = expanded(
             self.loaded.config.channels[channel].sells_from, self.loaded.config.location_groups
         )
@@ -69,7 +73,7 @@ class Wiring:
             for one in self.locations
             if (not sells_from or one.id in sells_from)
             and (not one.channels or channel in one.channels)
-            and (one.ships_through or not routing)
+            and (not routing or (one.ships_through and not _ships_for_itself(one, channel)))
         )
 
     def barred(self, sku: Sku, channel: ChannelId, *, at: datetime) -> frozenset[LocationId]:
@@ -147,7 +151,8 @@ class Wiring:
 
     def taken_from(self, channel: ChannelId, line: OrderLine) -> dict[LocationId, int]:
         """Units of a line that the channel took off its own figures, by our names of the places."""
-        places = self.counted_by_channel(channel)
+        # Where it ships itself what it sold (FBA), such lines are not ours; of ours nothing is taken.
+        places = [one for one in self.counted_by_channel(channel) if not one.ships_own_count]
         if line.taken_from is None:
             # It does not say where: with one place there is no doubt.
             return {places[0].id: line.current} if len(places) == 1 else {}
@@ -282,6 +287,10 @@ class Wiring:
         return {part: quantity * units_per_sale for part, quantity in kit.items()}
 
 
+def _ships_for_itself(place: StockLocation, channel: ChannelId) -> bool:
+    return place.ships_own_count and place.counting_channel == channel
+
+
 def stock_locations(loaded: Loaded) -> tuple[StockLocation, ...]:
     """The configured locations in our words, by priority."""
     made = []
@@ -304,6 +313,7 @@ def stock_locations(loaded: Loaded) -> tuple[StockLocation, ...]:
                     None,
                 ),
                 remote_id=one.remote_id,
+                ships_own_count=remote and one.ships_through == one.counted_by,
             )
         )
     return tuple(sorted(made, key=lambda one: (one.priority, one.id)))

@@ -7,6 +7,8 @@ The spellings are those of `CarrierCode` in Amazon's amzn-base.xsd, as quoted in
 
 from __future__ import annotations
 
+from connectors.values import CARRIER_WORDS
+
 OTHER = "Other"
 
 #: our word for a carrier, lower case -> Amazon's carrierCode
@@ -33,6 +35,27 @@ CARRIER_CODES = {
     "gls": "GLS",
     "tnt": "TNT",
 }
+
+
+#: How Amazon may call who carries its own parcels, lower case -> our word; it publishes no list.
+#: What is neither here nor a usual word (connectors.values) stays as it is told.
+OUR_WORDS = {
+    **CARRIER_WORDS,
+    "amazon logistics": "amazon",
+    "amzl": "amazon",
+    "amzl_us": "amazon",
+    "amzn_us": "amazon",
+}
+
+
+def our_word(carrier: str) -> str:
+    """Our word for a carrier that Amazon names.
+
+    >>> our_word("UPS"), our_word("AMZN_US"), our_word("Joe's Trucks")
+    ('ups', 'amazon', "joe's trucks")
+    """
+    word = " ".join(carrier.split()).lower()
+    return OUR_WORDS.get(word, word or "other")
 
 
 def spell(carrier: str) -> tuple[str, str]:

@@ -24,6 +24,7 @@ from connectors.amazon.operations import (
     SEARCH_ORDERS,
 )
 from connectors.amazon.order_feeds import OrderFeeds
+from connectors.amazon.outbound import FbaOutbound
 from connectors.amazon.queue import Queue
 from connectors.amazon.reports import LISTINGS, Reports
 from connectors.amazon.settings import Settings
@@ -37,11 +38,12 @@ from core.errors import (
     UnknownOutcome,
 )
 from core.model.catalog import Listing, OfferChange, OfferOutcome, OfferReading, OfferResult
-from core.model.fulfillment import Shipment
+from core.model.fulfillment import Shipment, ShipRequest
 from core.model.inbound import InboundReport
 from core.model.orders import Cancellation, Order
 from core.model.stock import StockSnapshot
 from core.ports import (
+    AskedFor,
     Batch,
     BulkOfferTarget,
     BulkProgress,
@@ -59,6 +61,8 @@ from core.ports import (
     OrderSource,
     Reject,
     RemoteRef,
+    RequestService,
+    RequestStatus,
     ShelfReport,
     ShelfSource,
     ShipmentTarget,
@@ -101,6 +105,7 @@ class Amazon(
     SubmissionTarget,
     StockSource,
     InboundSource,
+    RequestService,
 ):
     """One marketplace of one seller account."""
 
@@ -118,6 +123,7 @@ class Amazon(
         self._reports = Reports(name, self._amazon, settings, clock=inside.clock)
         self._stock = FbaStock(self._amazon, settings, name=name, clock=inside.clock)
         self._inbound = FbaInbound(self._amazon, settings, name=name, clock=inside.clock)
+        self._outbound = FbaOutbound(self._amazon, settings, name=name, clock=inside.clock)
 
     def close(self) -> None:
         self._amazon.close()
@@ -499,6 +505,44 @@ class Amazon(
     ) -> Sequence[RemoteRef]:
         """Order feeds of this kind's type; a feed tells nothing of its content before it failed."""
         return self._order_feeds.begun(kind, since=since, known=known)
+
+    # Orders of other channels, shipped from Amazon's warehouses
+
+    def request_document(self, request: ShipRequest, *, serial: int) -> bytes:
+        return self._outbound.document(request)
+
+    def submit_request(self, key: Key, document: bytes) -> RemoteRef:
+        return self._outbound.submit(document)
+
+    @property
+    def request_settle(self) -> timedelta:
+        return self._outbound.settle
+
+    @property
+    def request_repeat_is_same(self) -> bool:
+        """A name is taken once; yet asking first costs little, and rests on no word of the model."""
+        return False
+
+    @property
+    def can_find_requests(self) -> bool:
+        return True
+
+    def find_submitted(self, asked: AskedFor) -> RemoteRef | None:
+        return self._outbound.find(asked)
+
+    @property
+    def can_cancel_requests(self) -> bool:
+        return True
+
+    def cancel_request(self, asked: AskedFor) -> bool:
+        return self._outbound.cancel(asked)
+
+    @property
+    def ask_every(self) -> timedelta | None:
+        return self._outbound.ask_every
+
+    def request_status(self, asked: AskedFor) -> RequestStatus:
+        return self._outbound.status(asked)
 
     def _unavailable(self, operation: str, words: str) -> Unavailable:
         return Unavailable(words, connector=self.name, operation=operation)

@@ -112,6 +112,33 @@ GET_SHIPMENT_ITEMS = Operation(
     "getShipmentItems", "GET", "/fba/inbound/v0/shipmentItems", 2, 30, _FULFILLMENT_ROLE
 )
 
+CREATE_FULFILLMENT_ORDER = Operation(
+    "createFulfillmentOrder",
+    "POST",
+    "/fba/outbound/2020-07-01/fulfillmentOrders",
+    2,
+    30,
+    _FULFILLMENT_ROLE,
+    writes=True,
+)
+GET_FULFILLMENT_ORDER = Operation(
+    "getFulfillmentOrder",
+    "GET",
+    "/fba/outbound/2020-07-01/fulfillmentOrders/{}",
+    2,
+    30,
+    _FULFILLMENT_ROLE,
+)
+CANCEL_FULFILLMENT_ORDER = Operation(
+    "cancelFulfillmentOrder",
+    "PUT",
+    "/fba/outbound/2020-07-01/fulfillmentOrders/{}/cancel",
+    2,
+    30,
+    _FULFILLMENT_ROLE,
+    writes=True,
+)
+
 #: For `check` alone: is the account really in this marketplace?
 GET_MARKETPLACE_PARTICIPATIONS = Operation(
     "getMarketplaceParticipations",
@@ -141,5 +168,8 @@ OPERATIONS = (
     GET_SHIPMENTS,
     GET_SHIPMENT_ITEMS_BY_SHIPMENT_ID,
     GET_SHIPMENT_ITEMS,
+    CREATE_FULFILLMENT_ORDER,
+    GET_FULFILLMENT_ORDER,
+    CANCEL_FULFILLMENT_ORDER,
     GET_MARKETPLACE_PARTICIPATIONS,
 )

@@ -44,10 +44,20 @@ def _secure(url: str) -> str:
 Address = Annotated[str, AfterValidator(_secure)]
 
 
-class OrdersQueue(BaseModel):
-    """An SQS queue that gets the seller's ORDER_CHANGE notifications, and nobody else reads."""
-
+class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+#: shippingSpeedCategory; ScheduledDelivery is Japan's alone, and needs a window nobody tells.
+Speed = Literal["Standard", "Expedited", "Priority"]
+Feature = Literal[
+    "BLANK_BOX", "BLOCK_AMZL", "DELIVER_TOGETHER", "OVERBOX", "PACKING_SLIP",
+    "SIGNATURE_CONFIRMATION",
+]  # fmt: skip
+
+
+class OrdersQueue(Model):
+    """An SQS queue that gets the seller's ORDER_CHANGE notifications, and nobody else reads."""
 
     url: Address = Field(
         description="the queue's address: https://sqs.us-east-1.amazonaws.com/123456789012/orders; "
@@ -74,10 +84,38 @@ class OrdersQueue(BaseModel):
         return host[1] if len(host) > 2 and host[0] == "sqs" else ""
 
 
-class Settings(BaseModel):
-    """One marketplace of one Amazon seller account."""
+class MultiChannel(Model):
+    """How Amazon ships other channels' orders from FBA stock (Multi-Channel Fulfillment)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    speed: Speed = Field("Standard", description="of orders whose service says nothing else")
+    speeds: dict[str, Speed] = Field(
+        {},
+        description="service of ours, or what buyers chose -> Amazon's: {express: Expedited}; Amazon's own words mean themselves",
+    )
+    fill: Literal["FillOrKill", "FillAll", "FillAllAvailable"] = Field(
+        "FillOrKill",
+        description="where Amazon has not all of it: nothing is shipped; it waits up to 24 hours for the rest; or what there is is shipped, the rest comes from elsewhere",
+    )
+    features: dict[Feature, Literal["Required", "NotRequired"]] = Field(
+        {},
+        description="{BLANK_BOX: Required}: Required refuses what cannot be shipped so; some cost a fee",
+    )
+    comment: str = Field(
+        "Thank you for your order.",
+        min_length=1,
+        max_length=750,
+        description="printed on the packing slip, for the buyer",
+    )
+    ask_every: float = Field(
+        15.0, gt=0, description="minutes between two questions about one order"
+    )
+    settle: float = Field(
+        60.0, ge=0, description="seconds after which an order that was taken shows in questions"
+    )
+
+
+class Settings(Model):
+    """One marketplace of one Amazon seller account."""
 
     type: Literal["amazon"] = Field(description="amazon")
     seller_id: str = Field(
@@ -129,6 +167,10 @@ class Settings(BaseModel):
         False,
         description="whether `lockstep cancel --line` may end single lines of an order. No text of Amazon's "
         "says that an acknowledgement of Failure for some items leaves the others: try it on one order first",
+    )
+    multi_channel: MultiChannel = Field(
+        MultiChannel(),
+        description="how orders of other channels are shipped from FBA, by a location with `ships_through` this connection",
     )
     endpoint: Address | None = Field(
         None, description="another address of the seller API; plain http on loopback only"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -52,6 +52,16 @@ class Fulfillment:
 
 
 @dataclass(frozen=True, slots=True)
+class CountedAs:
+    """One of a place's own items that is one unit of a Sku of ours."""
+
+    #: what the place calls it
+    item: str
+    #: as many as it last told to be free
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
 class ShipRequest:
     """What a place that ships for us is told: once, under `key`."""
 
@@ -70,6 +80,8 @@ class ShipRequest:
     short_key: str = ""
     #: on which terms the place sells us these Skus; without those it told nothing of
     goods: Mapping[Sku, SupplierItem] = field(default_factory=dict)
+    #: as what the place itself counts these Skus, unit for unit; without those it told nothing of
+    counted: Mapping[Sku, Sequence[CountedAs]] = field(default_factory=dict)
 
     def by_sku(self) -> list[PurchaseLine]:
         """One line a Sku, for those who answer by item and could not tell two lines of one apart."""

@@ -76,6 +76,13 @@ class StockLocation:
     counting_channel: ChannelId | None = None
     #: what the counting remote calls it, where it counts several
     remote_id: str = ""
+    #: who counts it is also asked to ship from it (FBA): what it accepted its figure lacks
+    ships_own_count: bool = False
+
+    @property
+    def learns_from_us(self) -> bool:
+        """Whether its figure lacks a sale made elsewhere only once we told of it there."""
+        return self.counting_channel is not None and not self.ships_own_count
 
 
 @dataclass(frozen=True, slots=True)

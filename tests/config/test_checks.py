@@ -143,6 +143,40 @@ def test_a_location_whose_counter_cannot_be_told_is_not_sold_from_elsewhere(fold
     assert accepted.config.locations["fba"].counted_by == "amazon"
 
 
+FBA = "fba: {counted_by: amazon, ships_through: amazon, channels: [shopify-us]}"
+
+
+def test_what_amazon_counts_and_ships_itself_is_sold_elsewhere(folder: Folder) -> None:
+    # given FBA stock that Amazon ships for Shopify, when it is loaded, then it is accepted
+    folder.with_least(
+        GOOD.replace("own: {", f"{FBA}\n  own: {{").replace("[own, acme-wh]}", "[fba]}")
+    )
+
+    assert folder.load().config.locations["fba"].ships_through == "amazon"
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong"),
+    [
+        (FBA.replace("ships_through: amazon", "ships_through: acme"), "ships from there itself"),
+        (FBA.replace("counted_by: amazon", "counted_by: lockstep"), "in its own warehouses"),
+        (FBA.replace("counted_by: amazon", "counted_by: acme"), "in its own warehouses"),
+        (FBA.replace("[shopify-us]", "[amazon-us]"), "nobody but 'amazon' sells from it"),
+        (FBA.replace("counted_by: amazon", "counted_by: amazon-ca"), "ships from there itself"),
+        (FBA.replace("fba: {", "fba: {basis: gross, "), "takes its own sales off"),
+    ],
+)
+def test_a_place_that_amazon_cannot_ship_from_is_refused(
+    folder: Folder, place: str, wrong: str
+) -> None:
+    text = GOOD.replace("other: {", "amazon-ca: {type: amazon}\n  other: {")
+    folder.with_least(
+        text.replace("own: {", f"{place}\n  own: {{").replace("[own, acme-wh]}", "[own, fba]}")
+    )
+
+    assert wrong in " ".join(one.wrong for one in folder.problems())
+
+
 PLACE = "counted_by: shop, remote_id: gid://shopify/Location/7"
 
 

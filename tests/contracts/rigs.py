@@ -22,6 +22,7 @@ from connectors import registry
 from connectors.amazon import queue
 from connectors.amazon.simulator import AmazonSimulator
 from connectors.amazon.simulator.notifications import order_change
+from connectors.amazon.simulator.outbound_state import OutboundPace
 from connectors.amazon.simulator.queue import QueueSimulator
 from connectors.edi.simulator import EdiSimulator
 from connectors.email.simulator import SmtpSimulator
@@ -122,6 +123,16 @@ class Rig(ABC):
     def call(self) -> tuple[dict[str, str], bytes]:
         """How it calls when something changed: headers in small letters, and the body."""
         raise NotImplementedError("this remote calls nobody")
+
+    # Of remotes that ship for us:
+
+    def shippable(self) -> str:
+        """What it calls a thing that it can be asked to ship two of."""
+        return SKU
+
+    def received(self, key: str) -> int:
+        """How often it got a request under this key."""
+        raise NotImplementedError
 
     # Of remotes that receive goods for us:
 
@@ -282,7 +293,11 @@ class AmazonRig(ChannelRig):
     cancel_call = "createFeed"
 
     def start(self) -> Simulator:
-        made = AmazonSimulator(clock=self.clock, seed=7)
+        # Nothing is accepted before the contracts look at it for the first time.
+        pace = OutboundPace(
+            receive=(960.0, 960.0), plan=(60.0,) * 2, pick=(60.0,) * 2, ship=(600.0,) * 2
+        )
+        made = AmazonSimulator(clock=self.clock, seed=7, outbound=pace)
         for sku in (SKU, "TEAPOT", "TRAY"):
             made.add_listing(sku, quantity=UNITS)
         made.start()
@@ -330,13 +345,20 @@ class AmazonRig(ChannelRig):
     def recount(self, units: int) -> None:
         self.simulator.place_order({"set_quantity": {"sku": "FBA", "quantity": units}})
 
+    def shippable(self) -> str:
+        if "FBA" not in self.simulator.account.listings:
+            self.stock_up()
+        return "FBA"
+
+    def received(self, key: str) -> int:
+        orders = self.simulator.books()["fulfillment_orders"]
+        return sum(one["id"] == short_key(key) for one in orders)
+
     def inbound(self, **wish: Any) -> dict[str, Any]:
         return self.simulator.place_order({"inbound": wish})
 
     def send(self, units: int) -> str:
-        if "FBA" not in self.simulator.account.listings:
-            self.stock_up()
-        return str(self.inbound(send={"FBA": units})["id"])
+        return str(self.inbound(send={self.shippable(): units})["id"])
 
     def receive(self, ref: str, units: int, *, close: bool) -> None:
         self.inbound(receive=ref, units={"FBA": units})
@@ -377,10 +399,6 @@ class PartnerRig(Rig):
         """A purchase order, all the way to where it is picked up."""
         self.connector.stage_purchase(number, document)
         self.connector.release_purchase(number)
-
-    @abstractmethod
-    def received(self, key: str) -> int:
-        """How often it got this request."""
 
     @abstractmethod
     def purchased(self, number: str) -> int:

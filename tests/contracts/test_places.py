@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -35,8 +36,8 @@ from tests.contracts.rigs import (
     SKU,
     EdiRig,
     EmailRig,
-    FulfillerRig,
     PartnerRig,
+    Rig,
     SupplierEmailRig,
     UpsRig,
 )
@@ -45,14 +46,19 @@ KEY = "shopify-us:5501:F1"
 NAMES = (KEY, short_key(KEY))
 
 
-def document(rig: PartnerRig | FulfillerRig, *, quantity: int = 2) -> bytes:
+def document(rig: Rig, *, quantity: int = 2) -> bytes:
     request = ShipRequest(
         key=KEY,
         location="acme",
         order_name="#1001",
-        lines=(FulfillmentLine("11", SKU, quantity),),
+        lines=(FulfillmentLine("11", rig.shippable(), quantity),),
         ship_to=Address(
-            name="Ann Buyer", line1="1 Main St", city="Wayne", region="NJ", postal_code="07470"
+            name="Ann Buyer",
+            line1="1 Main St",
+            city="Wayne",
+            region="NJ",
+            postal_code="07470",
+            country="US",
         ),
         service="Standard",
         requested_at=NOON,
@@ -139,18 +145,16 @@ class TestRequestTarget:
 class TestRequestService:
     capability = RequestService
 
-    def submit(self, rig: FulfillerRig) -> AskedFor:
+    def submit(self, rig: Rig) -> AskedFor:
         reference = rig.connector.submit_request(KEY, document(rig))
         rig.pass_time()
         return AskedFor(KEY, short_key(KEY), reference)
 
-    def test_the_same_request_is_the_same_bytes(self, rig: FulfillerRig) -> None:
+    def test_the_same_request_is_the_same_bytes(self, rig: Rig) -> None:
         # given one request, when its document is made twice, then nothing differs
         assert document(rig) == document(rig)
 
-    def test_what_was_submitted_is_there_once_and_is_found_by_our_key(
-        self, rig: FulfillerRig
-    ) -> None:
+    def test_what_was_submitted_is_there_once_and_is_found_by_our_key(self, rig: Rig) -> None:
         # given a place that is asked before and after
         assert rig.connector.can_find_requests
         assert rig.connector.find_submitted(AskedFor(KEY, short_key(KEY))) is None
@@ -161,7 +165,7 @@ class TestRequestService:
         assert rig.connector.find_submitted(AskedFor(KEY, short_key(KEY))) == asked.reference
 
     def test_a_lost_answer_is_an_unknown_outcome_and_it_is_found_after_settling(
-        self, rig: FulfillerRig
+        self, rig: Rig
     ) -> None:
         # given a request that lands while its answer is lost
         rig.simulator.faults.set([{"operation": "create*", "kind": "lost-answer", "nth": 1}])
@@ -175,7 +179,7 @@ class TestRequestService:
         assert rig.connector.find_submitted(AskedFor(KEY, short_key(KEY))) is not None
         assert rig.received(KEY) == 1
 
-    def test_it_says_what_became_of_a_request(self, rig: FulfillerRig) -> None:
+    def test_it_says_what_became_of_a_request(self, rig: Rig) -> None:
         # given one that was taken
         asked = self.submit(rig)
         assert rig.connector.request_status(asked).acknowledgment is None
@@ -190,9 +194,37 @@ class TestRequestService:
 
         # then its parcel names our request and what is in it
         assert (notice.key, notice.carrier) == (KEY, "ups")
-        assert [(one.sku, one.quantity) for one in notice.lines] == [(SKU, 2)]
+        assert [(one.sku, one.quantity) for one in notice.lines] == [(rig.shippable(), 2)]
 
-    def test_one_that_it_does_not_know_is_told_as_that(self, rig: FulfillerRig) -> None:
+    def test_one_that_is_called_off_is_not_shipped_and_may_be_called_off_again(
+        self, rig: Rig
+    ) -> None:
+        # given one that was accepted
+        asked = self.submit(rig)
+        rig.pass_time(60)
+
+        # when it is told not to ship it, however often it takes to hear a yes
+        assert rig.connector.can_cancel_requests
+        for _ in range(3):
+            with suppress(UnknownOutcome):
+                assert rig.connector.cancel_request(asked)
+            rig.pass_time(60)
+        assert rig.connector.cancel_request(asked)
+
+        # then it says so itself, and nothing leaves
+        rig.pass_time(7200)
+        told = rig.connector.request_status(asked)
+        assert told.acknowledgment.status is AcknowledgmentStatus.REJECTED
+        assert told.notices == ()
+
+    def test_one_that_left_cannot_be_called_off(self, rig: Rig) -> None:
+        asked = self.submit(rig)
+        rig.pass_time(120)
+        rig.pass_time(7200)
+        assert not rig.connector.cancel_request(asked)
+        assert len(rig.connector.request_status(asked).notices) == 1
+
+    def test_one_that_it_does_not_know_is_told_as_that(self, rig: Rig) -> None:
         with pytest.raises(Rejected) as refused:
             rig.connector.request_status(AskedFor("shopify-us:0:F9", "R-0", "C999999"))
         assert refused.value.code == "unknown"

@@ -20,6 +20,7 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
+from connectors.amazon.connector import Amazon
 from connectors.folders.outbox import Outbox
 from connectors.fulfiller.connector import Fulfiller
 from connectors.shopify.client import Client as Shopify
@@ -82,6 +83,7 @@ def work(path: str, at: int, units: list[str]) -> int:
     for owner, name in (
         (Outbox, "stage"), (Outbox, "release"), (Shopify, "write"), (Fulfiller, "submit_request"),
         (Fulfiller, "cancel_request"), (SupplierEmail, "submit_purchase"),
+        (Amazon, "submit_request"), (Amazon, "cancel_request"),
     ):  # fmt: skip
         death.around(owner, name, writes=always)
     event.listen(app.store.database.engine, "before_cursor_execute", _note)

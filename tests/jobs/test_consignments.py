@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 
 from core.errors import Rejected
 from core.model.catalog import FulfilledBy
@@ -23,7 +24,14 @@ from jobs.store.costs import Costs
 from jobs.store.purchases import Purchases
 from jobs.store.stock import Stock
 from jobs.store.store import Store
-from jobs.store.tables import cases, receipt_cost, transfer
+from jobs.store.tables import (
+    cases,
+    fulfillment,
+    fulfillment_line,
+    orders,
+    receipt_cost,
+    transfer,
+)
 from tests.jobs.builders import rows
 from tests.jobs.buying import SUPPLIERS, Market, open_market
 from tests.jobs.underway import (
@@ -558,6 +566,29 @@ def test_a_place_that_sells_by_itself_is_filled_up_from_the_3pl(selling: Market)
     assert open_cases(selling)["refill_due"]["units"] == lines[0].units
     # and the same look again is the same plan
     assert proposals(selling)["home>fba"][0] == plan
+
+
+def test_what_fba_ships_for_other_channels_fills_it_up_too(selling: Market):
+    # given that Amazon was asked to ship all that the shop sold
+    ((_, (_, before)),) = proposals(selling).items()
+    with selling.shop.store.transaction() as tx:
+        sold = [one for one in rows(selling.shop.store, orders) if one["channel"] == "shopify-us"]
+        for one in sold:
+            known = {"order_id": one["id"], "number": 1}
+            shipped = {"state": "shipped", "created_at": tx.now, "shipped_at": one["placed_at"]}
+            tx.connection.execute(
+                insert(fulfillment).values(**known, location="fba", key=f"F{one['id']}", **shipped)
+            )
+            tx.connection.execute(
+                insert(fulfillment_line).values(
+                    **known, line="L", sku="TEA", quantity=3, per_unit=1, shipped=3
+                )
+            )
+
+    ((_, (_, after)),) = proposals(selling).items()
+
+    # then it gets what all five a day need
+    assert after[0].units >= 2 * before[0].units
 
 
 def test_the_origin_keeps_what_its_other_sales_need(selling: Market):

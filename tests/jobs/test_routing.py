@@ -125,7 +125,7 @@ def test_the_place_is_asked_for_the_service_that_was_chosen(shop: Shop):
         (record,) = Orders(tx).load([row["order_id"]])
         (effect,) = Effects(tx).live("acme-files", "request")
 
-    assert _ship_request(tx, shop.wiring, record, effect).service == "ground"
+        assert _ship_request(tx, shop.wiring, record, effect).service == "ground"
 
 
 def test_what_the_goods_cost_there_counts(store: Store, clock: ManualClock, tmp_path: Path):

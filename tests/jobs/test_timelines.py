@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from jobs.store.stock import Stock
 from jobs.store.store import Store
 from jobs.store.tables import movement, snapshot, stock_level
 from tests.jobs.builders import line, order, unlock_ledger
-from tests.jobs.shop import Shop, open_shop
+from tests.jobs.shop import Place, Shop, open_shop
 
 UNITS = 10
 SOLD = 3
@@ -89,8 +89,9 @@ def expected(shelf: Shelf, told: Sequence[str]) -> int:
 class Timeline:
     """One order from acme, on a shop of its own time."""
 
-    def __init__(self, shop: Shop, basis: SnapshotBasis, name: str) -> None:
+    def __init__(self, shop: Shop, basis: SnapshotBasis, name: str, through: str = THROUGH) -> None:
         self.shop = shop
+        self.through = through
         self.shelf = Shelf(basis)
         self.name = name
         self.told: list[str] = []
@@ -102,7 +103,7 @@ class Timeline:
         if event == "sold":
             self.shop.record(order(self.name, line(units=SOLD), placed_at=now, updated_at=now))
             decide.decide_orders(self.shop.run("core/orders"))
-            push.push_requests(self.shop.run(f"{THROUGH}/requests"), THROUGH)
+            push.push_requests(self.shop.run(f"{self.through}/requests"), self.through)
 
     def tell(self, fact: str) -> None:
         self.shop.clock.advance(7)
@@ -110,17 +111,17 @@ class Timeline:
         key = f"shopify-us:{self.name}:F1"
         at = self.shelf.at[TOLD_OF[fact]]
         if fact == "ack":
-            run = self.shop.run(f"{THROUGH}/acknowledgments")
+            run = self.shop.run(f"{self.through}/acknowledgments")
             with run.transaction() as tx:
                 answer = Acknowledgment(key, AcknowledgmentStatus.ACCEPTED, at)
-                answers.record_acknowledgment(tx, run.wiring, THROUGH, answer)
+                answers.record_acknowledgment(tx, run.wiring, self.through, answer)
         elif fact == "notice":
-            run = self.shop.run(f"{THROUGH}/notices")
+            run = self.shop.run(f"{self.through}/notices")
             with run.transaction() as tx:
                 parcel = ShipmentNotice(key, "other", "1Z1", at, (ShippedLine("TEA", SOLD),))
-                answers.record_notice(tx, run, THROUGH, parcel)
+                answers.record_notice(tx, run, self.through, parcel)
         else:
-            run = self.shop.run(f"{THROUGH}/stock")
+            run = self.shop.run(f"{self.through}/stock")
             figure = self.shelf.counted[fact]
             taken = StockSnapshot(
                 "acme", at, f"{fact}.csv", f"{self.name}{fact}", (SnapshotRow("TEA", figure),)
@@ -159,9 +160,9 @@ def empty(shop: Shop) -> None:
             connection.execute(delete(table))
 
 
-def begin(shop: Shop, basis: SnapshotBasis, name: str) -> Timeline:
+def begin(shop: Shop, basis: SnapshotBasis, name: str, through: str = THROUGH) -> Timeline:
     """Counted and told once before anything is sold."""
-    timeline = Timeline(shop, basis, name)
+    timeline = Timeline(shop, basis, name, through)
     timeline.live("c0")
     timeline.tell("c0")
     timeline.check()
@@ -170,15 +171,11 @@ def begin(shop: Shop, basis: SnapshotBasis, name: str) -> Timeline:
     return timeline
 
 
-# Nothing in it that the databases do differently: the other test runs on both.
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-def test_every_order_in_which_a_finished_life_is_told_ends_in_the_same_units(
-    shop: Shop, basis: SnapshotBasis
-):
+def finish_in_every_order(shop: Shop, basis: SnapshotBasis, through: str = THROUGH) -> None:
     # given a shelf that was counted, sold from, asked, counted again, ... and has shipped
     facts = ("ack", "notice", "c2", "c3")
     for number, arrivals in enumerate(itertools.permutations(facts)):
-        timeline = begin(shop, basis, f"{number}")
+        timeline = begin(shop, basis, f"{number}", through)
         for event in LIFE[2:]:
             timeline.live(event)
 
@@ -190,6 +187,35 @@ def test_every_order_in_which_a_finished_life_is_told_ends_in_the_same_units(
             timeline.check()
         assert expected(timeline.shelf, timeline.told) == UNITS - SOLD
         empty(shop)
+
+
+# Nothing in it that the databases do differently: the other test runs on both.
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_every_order_in_which_a_finished_life_is_told_ends_in_the_same_units(
+    shop: Shop, basis: SnapshotBasis
+):
+    finish_in_every_order(shop, basis)
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_what_amazon_counts_and_ships_for_others_is_told_in_every_order_too(
+    store: Store, clock: ManualClock, tmp_path: Path
+):
+    # given a place whose figure is Amazon's, and lacks what Amazon was asked for and took
+    shop = open_shop(
+        store, clock, tmp_path,
+        changes={
+            "ships_through: acme-files, counted_by: acme-files": "ships_through: amazon-us, counted_by: amazon-us, channels: [shopify-us]",
+            "location: acme}": "location: depot}",
+        },
+        more_locations="  depot: {counted_by: acme-files}",
+        acme_basis="net",
+        acme_guard={"rows_gone": 100, "units_fallen": 100, "zeros": 100},
+    )  # fmt: skip
+    connectors = {**shop.wiring.connectors, "amazon-us": Place("amazon-us")}
+    shop = replace(shop, wiring=replace(shop.wiring, connectors=connectors))
+
+    finish_in_every_order(shop, SnapshotBasis.NET, "amazon-us")
 
 
 def interleavings() -> st.SearchStrategy[list[str]]:

@@ -35,6 +35,9 @@ PLANS = {
     "getShipments": Plan(2, 30),
     "getShipmentItemsByShipmentId": Plan(2, 30),
     "getShipmentItems": Plan(2, 30),
+    "createFulfillmentOrder": Plan(2, 30),
+    "getFulfillmentOrder": Plan(2, 30),
+    "cancelFulfillmentOrder": Plan(2, 30),
     "getMarketplaceParticipations": Plan(0.016, 15),
 }
 #: JSON_LISTINGS_FEED has a limit of its own: 5 submissions in 5 minutes (changelog 2025-05-06).

@@ -19,6 +19,8 @@ from connectors.amazon.simulator.inventory import InventoryApi
 from connectors.amazon.simulator.listings import ListingsApi
 from connectors.amazon.simulator.orders import OrdersApi
 from connectors.amazon.simulator.orders_state import OrderRecord
+from connectors.amazon.simulator.outbound import OutboundApi
+from connectors.amazon.simulator.outbound_state import Floor, OutboundPace
 from connectors.amazon.simulator.rates import TokenBuckets
 from connectors.amazon.simulator.reports import ReportsApi
 from connectors.amazon.simulator.shipments import confirm
@@ -57,6 +59,7 @@ _LISTINGS = "listings/2021-08-01/items"
 _REPORTS = "reports/2021-06-30"
 _FEEDS = "feeds/2021-06-30"
 _INBOUND = "fba/inbound/v0"
+_OUTBOUND = "fba/outbound/2020-07-01/fulfillmentOrders"
 #: Method, path ("*" is one segment), operation id of the model.
 ROUTES = tuple(
     (method, tuple(path.split("/")), operation)
@@ -83,6 +86,9 @@ ROUTES = tuple(
         ("GET", f"{_INBOUND}/shipments", "getShipments"),
         ("GET", f"{_INBOUND}/shipments/*/items", "getShipmentItemsByShipmentId"),
         ("GET", f"{_INBOUND}/shipmentItems", "getShipmentItems"),
+        ("POST", _OUTBOUND, "createFulfillmentOrder"),
+        ("GET", f"{_OUTBOUND}/*", "getFulfillmentOrder"),
+        ("PUT", f"{_OUTBOUND}/*/cancel", "cancelFulfillmentOrder"),
         ("GET", "sellers/v1/marketplaceParticipations", "getMarketplaceParticipations"),
     )
 )
@@ -132,6 +138,8 @@ class AmazonSimulator(HttpSimulator):
         confirm_delay: Span = (2.0, 30.0),
         queue_delay: Span = (5.0, 45.0),
         fba_ship_delay: Span = (3600.0, 6 * 3600.0),
+        outbound: OutboundPace | None = None,
+        on_ship: Callable[[str, datetime], None] | None = None,
         auto_cancel_days: int = 7,
         pii_role: bool = True,
         roles: Collection[str] = ALL_ROLES,
@@ -165,6 +173,8 @@ class AmazonSimulator(HttpSimulator):
         self.dock = Dock(self.account)
         self._inbound = InboundApi(self.account, self.dock, seed=seed)
         self._inventory = InventoryApi(self.account, self.dock, seed=seed)
+        self._floor = Floor(self.account, outbound or OutboundPace(), on_ship=on_ship)
+        self._outbound = OutboundApi(self.account, self._floor)
 
     # HTTP
 
@@ -244,6 +254,11 @@ class AmazonSimulator(HttpSimulator):
             "getShipments": lambda c: self._inbound.shipments(c.parameters, now=c.now),
             "getShipmentItemsByShipmentId": lambda c: self._inbound.items_of(c.path[0], now=c.now),
             "getShipmentItems": lambda c: self._inbound.items(c.parameters, now=c.now),
+            "createFulfillmentOrder": lambda c: self._outbound.create(
+                body_object(c.request), now=c.now
+            ),
+            "getFulfillmentOrder": lambda c: self._outbound.get(c.path[0]),
+            "cancelFulfillmentOrder": lambda c: self._outbound.cancel(c.path[0], now=c.now),
             "getMarketplaceParticipations": lambda c: self._participations(),
         }
         known = calls.get(operation)
@@ -296,7 +311,9 @@ class AmazonSimulator(HttpSimulator):
         {"next_feed": "stuck" | "broken"}, {"free_feeds": true}: what is stuck ends;
         {"block": {"sku", "code"}}: Amazon refuses every submission for it ("" again takes them);
         {"revoke": true}, {"grant": true}. {"inbound": …}: the seller sends goods to FBA, they
-        travel, Amazon counts them (`inbound_wish.fulfill`).
+        travel, Amazon counts them (`inbound_wish.fulfill`). {"lose": {"sku", "units"}}: so many
+        are on no shelf of FBA; {"give_up": id}: a center cannot ship a fulfillment order, another
+        one does.
         Returns {"id", "status"} of an order or a shipment, else {}.
         Raises ValueError: "sold out", unknown keys or SKUs, too late to cancel.
         """
@@ -324,6 +341,12 @@ class AmazonSimulator(HttpSimulator):
                     return {}
                 case {"inbound": dict(wish), **rest} if not rest:
                     return inbound_wish.fulfill(self.dock, wish, now=now)
+                case {"lose": {"sku": str(sku), "units": int(units)}, **rest} if not rest:
+                    self._floor.lose(sku, units)
+                    return {}
+                case {"give_up": str(order_id), **rest} if not rest:
+                    self._floor.give_up(order_id, now=now)
+                    return {}
                 case {"revoke": True, **rest} if not rest:
                     self.lwa.revoke()
                     return {}
@@ -354,7 +377,8 @@ class AmazonSimulator(HttpSimulator):
             self.lwa.revoke()
 
     def books(self) -> dict[str, Any]:
-        """See `books.books`; also "feeds" with their states, "inbound" and "tokens_issued"."""
+        """See `books.books`; also "feeds" with their states, "inbound", "fulfillment_orders" and
+        "tokens_issued"."""
         with self.lock:
             now = self._catch_up()
             return books(self.account, now=now) | {
@@ -367,6 +391,7 @@ class AmazonSimulator(HttpSimulator):
                     for report in self._reports.reports.values()
                 ],
                 "inbound": self.dock.books(),
+                "fulfillment_orders": self._floor.books(),
                 "tokens_issued": self.lwa.issued,
             }
 

@@ -34,6 +34,9 @@ _OPENED_BY: dict[str, tuple[str, ...]] = {
     "getShipments": (FULFILLMENT,),
     "getShipmentItemsByShipmentId": (FULFILLMENT,),
     "getShipmentItems": (FULFILLMENT,),
+    "createFulfillmentOrder": (FULFILLMENT,),
+    "getFulfillmentOrder": (FULFILLMENT,),
+    "cancelFulfillmentOrder": (FULFILLMENT,),
 }
 _REPORTS_AND_FEEDS = (ORDER_TRACKING, PRODUCT_LISTING)
 _GRANTLESS_SCOPES = (

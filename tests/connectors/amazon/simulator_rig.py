@@ -54,6 +54,9 @@ MODELS = {
     "getShipments": "fulfillmentInboundV0",
     "getShipmentItemsByShipmentId": "fulfillmentInboundV0",
     "getShipmentItems": "fulfillmentInboundV0",
+    "createFulfillmentOrder": "fulfillmentOutbound_2020-07-01",
+    "getFulfillmentOrder": "fulfillmentOutbound_2020-07-01",
+    "cancelFulfillmentOrder": "fulfillmentOutbound_2020-07-01",
     "getMarketplaceParticipations": "sellers",
 }
 needs_models = pytest.mark.skipif(

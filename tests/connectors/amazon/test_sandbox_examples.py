@@ -71,8 +71,13 @@ SUCCESSES = [example for example in EXAMPLES if example.values[1] < 300]
 REFUSALS = [example for example in EXAMPLES if example.values[1] >= 400]
 
 
-#: The model of FBA inventory has a dynamic sandbox and no examples.
-WITHOUT_EXAMPLES = {"getInventorySummaries"}
+#: The models of FBA inventory and of Fulfillment Outbound have a dynamic sandbox and no examples.
+WITHOUT_EXAMPLES = {
+    "getInventorySummaries",
+    "createFulfillmentOrder",
+    "getFulfillmentOrder",
+    "cancelFulfillmentOrder",
+}
 
 
 def test_there_are_examples_of_every_operation_we_use() -> None:
