@@ -12,6 +12,7 @@ from core.model.money import Money
 from core.model.purchasing import SupplierItem
 from core.ports import RequestService
 from jobs.buying import item_of
+from jobs.naming import Naming, by_all_names
 from jobs.store.counted import CountedItems
 from jobs.store.orders import OrderRecord
 from jobs.store.parcels import Requested
@@ -50,8 +51,12 @@ def counted_as(
     if place is None or not place.ships_own_count:
         return {}
     made: dict[Sku, list[CountedAs]] = {}
-    for one in CountedItems(tx).of_skus(location, skus):
-        if wiring.sku_of(place.counting_channel or "", one.item, one.item) == (one.sku, 1):
+    items = CountedItems(tx).of_skus(location, skus)
+    channel = place.counting_channel or ""
+    goods = by_all_names(tx, [(channel, one.item, one.item) for one in items])
+    meant = Naming(tx, wiring).sold(goods)
+    for one, named in zip(items, goods, strict=True):
+        if (meant[named].sku, meant[named].units) == (one.sku, 1):
             made.setdefault(one.sku, []).append(CountedAs(one.item, one.units))
     return made
 
