@@ -20,7 +20,14 @@ from jobs.bootstrap import Application
 from jobs.cli.counted import remote_words, words_text
 from jobs.cli.explaining import explain_sku
 from jobs.cli.lags import lags_of, print_lags
-from jobs.cli.shared import ConfigOption, JsonOption, application, console, show
+from jobs.cli.shared import (
+    ConfigOption,
+    JsonOption,
+    application,
+    console,
+    reasons,
+    show,
+)
 from jobs.daemon import heartbeat_file
 from jobs.horizons import calendars_too_short
 from jobs.store.feeds import Feeds
@@ -32,7 +39,6 @@ from jobs.store.purchases import Purchases
 from jobs.store.stock import Stock, figure_instants
 from jobs.store.tables import (
     cases,
-    decision,
     effect,
     hold,
     mail,
@@ -497,7 +503,7 @@ def explain_order(
                     "holds": _holds(tx, row.id, language),
                     "priority": row.priority,
                     "asked": row.asked or {},
-                    "reasons": _reasons(tx, f"order {row.channel} {row.remote_id}", language),
+                    "reasons": reasons(tx, f"order {row.channel} {row.remote_id}", language),
                 }
             )  # fmt: skip
     if as_json:
@@ -521,19 +527,6 @@ def _holds(tx: Any, number: int, language: str) -> list[dict[str, Any]]:
         }
         for row in tx.connection.execute(
             select(hold).where(hold.c.order_id == number).order_by(hold.c.opened_at, hold.c.code)
-        )
-    ]
-
-
-def _reasons(tx: Any, subject: str, language: str) -> list[dict[str, str]]:
-    return [
-        {
-            "at": row.at.isoformat(),
-            "code": row.code,
-            "text": render(Reason(row.code, row.args), language),
-        }
-        for row in tx.connection.execute(
-            select(decision).where(decision.c.subject == subject).order_by(decision.c.id)
         )
     ]
 

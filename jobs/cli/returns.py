@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from core.model.money import Money
 from core.model.returns import (
@@ -18,7 +20,16 @@ from core.model.returns import (
 from core.rules.sentences import render
 from jobs import refunds, returns
 from jobs.bootstrap import Application
-from jobs.cli.shared import ByOption, ConfigOption, JsonOption, application, console, person, show
+from jobs.cli.shared import (
+    ByOption,
+    ConfigOption,
+    JsonOption,
+    application,
+    console,
+    person,
+    reasons,
+    show,
+)
 from jobs.store.orders import OrderRecord, Orders
 from jobs.store.refunds import RefundRow, Refunds
 from jobs.store.returns import ReturnRecord, Returns
@@ -37,6 +48,7 @@ EveryOption = Annotated[bool, typer.Option("--all", help="settled ones too")]
 def register(app: typer.Typer) -> None:
     back = typer.Typer(help="Goods that come back.", no_args_is_help=True)
     back.command(name="list")(listed)
+    back.command(name="show")(shown)
     back.command(name="open")(open_)
     back.command(name="accept")(accept)
     back.command(name="decline")(decline)
@@ -72,6 +84,33 @@ def listed(
             empty="nothing is on its way back",
             zone=app.wiring.config.shop.time_zone,
         )
+
+
+def shown(name: ReturnArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Everything that was decided about a return, and why; what is paid back for it."""
+    with application(config) as app, app.store.reading() as tx:
+        one = returns.the_one(tx, name)
+        language = app.wiring.config.shop.language
+        told = {
+            **_row(one),
+            "since": one.created_at.isoformat(),
+            "reasons": reasons(tx, one.subject, language),
+            "refunds": [
+                {**_refund(row), "since": row.created_at.isoformat()}
+                for row in Refunds(tx).of_return(one.id)
+            ],
+        }
+    if as_json:
+        print(json.dumps(told, ensure_ascii=False))
+        return
+    out = console()
+    out.print(Text(f"{one.rma} ({one.name}) of order {one.order} on {one.channel}: {one.state}"))
+    for line in one.lines:
+        out.print(Text(f"  {_line(line)}"))
+    for row in told["refunds"]:
+        out.print(Text(f"  refund {row['number']}: {row['total']}, {row['state']}. {row['why']}"))
+    for reason in told["reasons"]:
+        out.print(Text(f"{reason['at']}  {reason['text']}"))
 
 
 def _row(one: ReturnRecord) -> dict[str, Any]:

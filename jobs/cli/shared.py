@@ -15,9 +15,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from sqlalchemy import select
 
+from core.model.reasons import Reason
+from core.rules.sentences import render
 from jobs import log
 from jobs.bootstrap import Application, build, config_path
+from jobs.store.store import Tx
+from jobs.store.tables import decision
 
 ConfigOption = Annotated[
     str | None,
@@ -111,3 +116,17 @@ def _words(value: Any, zone: str) -> str:
     if isinstance(value, datetime):
         return value.astimezone(ZoneInfo(zone)).strftime("%m-%d %H:%M:%S")
     return harmless(str(value))
+
+
+def reasons(tx: Tx, subject: str, language: str) -> list[dict[str, str]]:
+    """Everything that was decided about it, in turn."""
+    return [
+        {
+            "at": row.at.isoformat(),
+            "code": row.code,
+            "text": render(Reason(row.code, row.args), language),
+        }
+        for row in tx.connection.execute(
+            select(decision).where(decision.c.subject == subject).order_by(decision.c.id)
+        )
+    ]

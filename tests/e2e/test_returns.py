@@ -97,6 +97,7 @@ def test_what_comes_back_is_looked_at_here_and_paid_back_there(tmp_path: Path) -
         assert shop.cases() == []
         assert paid(shop, name) == [(1, 1)]
         assert proved(shop)
+        assert "restock" in shop.cli("returns", "show", back).stdout
         words = shop.cli("explain", "order", name).stdout
         assert "on their way back" in words
         assert "paid" in words

@@ -189,7 +189,7 @@ SENTENCES: Final[dict[str, str]] = {
     "paid_back": "Order {order}: {amount} was paid back on the channel, as much as the whole order. Is anything to be shipped?",
     "exchange_open": "Order {order} holds the units of exchange {name} until {channel} makes them a line of the buyer's order: process the return there.",
     "return_awaited": "Order {order} replaces {units:unit|units} of return {rma} that are not here yet.",
-    "difference_due": "Order {order} replaces return {rma} by goods that cost {amount} more. Have the buyer pay it, then release: lockstep release ORDER --note PAID",
+    "difference_due": "Order {order} replaces return {rma} by goods that cost {amount} more. Have the buyer pay it, then: lockstep release '{order}' --hold difference_due --note PAID",
     "cancellation_wanted": "Order {order} is to be canceled at its channel ({why}), as {by} said.",
     "cancellation_made": "{channel} canceled the order.",
     "cancellation_accepted": "{channel} took the cancellation in ({reference}) and says later what became of it.",

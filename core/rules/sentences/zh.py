@@ -172,7 +172,7 @@ SENTENCES: Final[dict[str, str]] = {
     "paid_back": "订单 {order}：渠道上已退款 {amount}，相当于整单金额。是否仍要发货？",
     "exchange_open": "订单 {order} 为换货 {name} 保留库存，直到 {channel} 将其列入买家订单：请在渠道上处理该退货。",
     "return_awaited": "订单 {order} 用于换货，退货 {rma} 尚有 {units} 件未到。",
-    "difference_due": "订单 {order} 换给退货 {rma} 的商品贵 {amount}。请买家补款，然后放行：lockstep release 订单 --note 已付",
+    "difference_due": "订单 {order} 换给退货 {rma} 的商品贵 {amount}。请买家补款，然后：lockstep release '{order}' --hold difference_due --note 已付",
     "cancellation_wanted": "按 {by} 的要求，订单 {order} 将在渠道上取消（{why}）。",
     "cancellation_made": "{channel} 已取消该订单。",
     "cancellation_accepted": "{channel} 已接收取消请求（{reference}），稍后告知处理结果。",
