@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 
 from core.errors import ConfigError
 from core.model.cases import Case, Severity
@@ -17,7 +18,8 @@ from core.model.returns import (
     RefundState,
     Resolution,
 )
-from core.rules.effects import cancel_key, refund_key
+from core.ports import SubmissionTarget
+from core.rules.effects import EffectState, cancel_key, refund_key
 from core.rules.modes import Permission, may_write
 from core.rules.returns import Moment, ReturnTerms, reduced
 from jobs.store.effects import Effects, Intent
@@ -30,6 +32,17 @@ from jobs.store.types import json_text
 from jobs.wiring import Wiring
 
 KIND = "refund"
+#: What the Effect of a payment is answered with that is known by the channel showing it alone.
+SHOWN = "shown"
+#: Of an Effect that may have been carried out.
+_IN_FLIGHT = (
+    EffectState.SENDING,
+    EffectState.UNKNOWN,
+    EffectState.ACCEPTED,
+    EffectState.PARKED,
+)
+#: Clocks differ: a payment is not of before it was asked for, give or take this.
+_EARLIER = timedelta(minutes=5)
 TO_APPROVE = "refund_to_approve"
 
 
@@ -302,6 +315,10 @@ def record_refund(tx: Tx, wiring: Wiring, one: Refund) -> list[int]:
         return [ours.return_id] if ours.return_id is not None else []
     if refunds.known(one.channel, one.remote_id) is not None:
         return []
+    ours = _told_without_key(tx, wiring, one)
+    if ours is not None:
+        _is_shown(tx, ours, one)
+        return [ours.return_id] if ours.return_id is not None else []
     # A cancellation that we pushed, of lines or of all, pays back as well.
     ended = (one.key, cancel_key(one.channel, one.order))
     canceled = any(Effects(tx).knows(key) for key in ended if key)
@@ -332,6 +349,59 @@ def record_refund(tx: Tx, wiring: Wiring, one: Refund) -> list[int]:
         twice = Reason.of("refunded_twice", rma=settled.rma, order=one.order, amount=str(one.total))
         tx.open_case(Case("refunded_twice", made.subject, twice, Severity.CRITICAL))
     return [settled.id] if settled is not None else []
+
+
+def is_unshown(tx: Tx, row: RefundRow) -> bool:
+    """A refund of ours that was submitted, and that the channel did not show as paid yet."""
+    sent = Effects(tx).latest_as(row.key) if row.key else None
+    if sent is None or sent.sent_at is None:
+        return False
+    if row.state is RefundState.MADE:
+        # It is known by its submission until the payment itself has a name.
+        return row.remote_id == sent.remote_ref
+    return row.state is RefundState.APPROVED and sent.state in _IN_FLIGHT
+
+
+def _told_without_key(tx: Tx, wiring: Wiring, one: Refund) -> RefundRow | None:
+    """The refund of ours that this is, at a channel that takes submissions and shows no keys.
+
+    It is ours by order, amounts and time. A person who pays the same amount back there while ours is
+    on its way has it taken for ours: then the buyer has the money once, and if ours is paid too, it
+    shows as a second one, made elsewhere.
+    """
+    connector = wiring.connectors.get(wiring.connection_of[one.channel])
+    order_id = Orders(tx).find(one.channel, one.order)
+    if one.chargeback or order_id is None or not isinstance(connector, SubmissionTarget):
+        return None
+    amounts = _by_line(one.lines)
+    for row in sorted(Refunds(tx).of_order(order_id), key=lambda row: row.number):
+        sent = Effects(tx).latest_as(row.key) if row.key else None
+        if sent is None or sent.sent_at is None or one.made_at < sent.sent_at - _EARLIER:
+            continue
+        if row.total == one.total and _by_line(row.lines) == amounts and is_unshown(tx, row):
+            return row
+    return None
+
+
+def _by_line(lines: Sequence[RefundedLine | RefundLineRow]) -> Counter[str]:
+    """Line -> minor units; units are not compared, as a payment need not state them."""
+    amounts = Counter[str]()
+    for line in lines:
+        amounts[line.line] += line.amount.amount
+    return amounts
+
+
+def _is_shown(tx: Tx, row: RefundRow, one: Refund) -> None:
+    """A refund of ours has its name at the channel. One in doubt is over with that."""
+    sent = Effects(tx).latest_as(row.key or "")
+    assert sent is not None, row.key
+    if sent.state in _IN_FLIGHT:
+        Effects(tx).done(sent, remote_ref=sent.remote_ref or SHOWN)
+        tx.close_case("effect_parked", f"{KIND} {row.key}")
+    if row.state is RefundState.MADE:
+        Refunds(tx).mark(row, remote_id=one.remote_id, made_at=one.made_at)
+    else:
+        paid(tx, row, one.remote_id)
 
 
 def _rest(one: Refund) -> Money:

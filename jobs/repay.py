@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import timedelta
 
 from core.errors import Rejected
 from core.model.cases import Case, Severity
@@ -17,13 +18,21 @@ from core.model.returns import (
     RefundRequest,
     RefundState,
 )
-from core.ports import RefundTarget
+from core.ports import RefundTarget, SubmissionTarget, Told, Verdict
 from core.rules.effects import EffectState, EffectStep
 from core.rules.modes import may_write
 from core.rules.returns import Back, Proposal, propose
 from core.rules.sentences import render
 from jobs import refunds, returns
-from jobs.push import CALL, carry_out, each_effect, permitted, planned_again
+from jobs.push import (
+    CALL,
+    carry_out,
+    each_effect,
+    open_refused,
+    park,
+    permitted,
+    planned_again,
+)
 from jobs.refunds import terms_of
 from jobs.run import Run
 from jobs.store.effects import EffectRow, Effects
@@ -35,60 +44,187 @@ from jobs.store.store import Tx
 
 #: Money that is given although nothing comes back for it: no channel is asked what it would pay.
 _WITHOUT_GOODS = ("difference", "goodwill")
+#: A submission that was begun may be listed with an instant a little before ours.
+_MARGIN = timedelta(minutes=2)
+#: Amazon's Finances may lack what happened in the last 48 hours; a day more for what it says late.
+_SHOWN_WITHIN = timedelta(hours=72)
+_LOOK_AGAIN = timedelta(hours=1)
 
 
 def push_refunds(run: Run, channel: ChannelId) -> None:
     """Decide each wanted refund, and have each decided one paid."""
-    connection = run.wiring.connection_of[channel]
-    target = run.wiring.channel(channel, RefundTarget)
-    settle = run.wiring.config.channels[channel].settle
-    _decide_wanted(run, channel, target)
+    flow = _Flow(run, channel)
+    _decide_wanted(run, channel, flow.target)
+    each_effect(
+        run, flow.connection, refunds.KIND, repeat_is_edit=False, staged=False,
+        steps={EffectStep.SEND: flow.send, EffectStep.ASK: flow.ask, EffectStep.LOOK: flow.look},
+    )  # fmt: skip
 
-    def send(effect: EffectRow) -> None:
+
+class _Flow:
+    """One channel's payments, step by step.
+
+    Where a channel takes them as submissions, a repeat would pay again, a submission does not tell
+    what it was made of, and what the channel shows as paid comes days later. So one is paid when its
+    own report says so, or when the channel shows the payment; it is sent again only when nothing was
+    begun since the call, or all that was begun was dropped unread. Whatever is taken by then and may
+    be ours is waited for; after that a person decides. Money is never sent on a guess.
+    """
+
+    def __init__(self, run: Run, channel: ChannelId) -> None:
+        self._run, self._channel = run, channel
+        self.connection = run.wiring.connection_of[channel]
+        self.target = run.wiring.channel(channel, RefundTarget)
+        self._submits = self.target if isinstance(self.target, SubmissionTarget) else None
+        self._settle: timedelta = run.wiring.config.channels[channel].settle
+        if self._submits is not None:
+            self._settle = max(self._settle, self._submits.submission_settle)
+
+    def send(self, effect: EffectRow) -> None:
+        run = self._run
         if not permitted(run, effect, REFUNDS):
             return
         with run.transaction() as tx:
             row = _of(tx, effect)
             if row.state is RefundState.MADE:
-                Effects(tx).done(effect, remote_ref=row.remote_id or "")
+                Effects(tx).done(effect, remote_ref=self._answer(row.remote_id or ""))
                 return
             if row.state is not RefundState.APPROVED:
                 return
             if not Effects(tx).sending(
-                effect, settle_until=tx.now + CALL + settle, fence=run.lease.fence
+                effect, settle_until=tx.now + CALL + self._settle, fence=run.lease.fence
             ):
                 return
-        run.before_write(channel, REFUNDS)
+        run.before_write(self._channel, REFUNDS)
         asked = _read(effect.told or "")
-        reference = carry_out(run, effect, lambda: target.push_refund(asked, key=effect.key))
-        if reference is not None:
-            paid(effect, reference)
-            return
-        with run.transaction() as tx:
-            if Effects(tx).get(effect.id).state is EffectState.REFUSED:
-                Refunds(tx).mark(_of(tx, effect), state=str(RefundState.REFUSED))
+        reference = carry_out(
+            run, effect, lambda: self.target.push_refund(asked, key=effect.key)
+        )  # fmt: skip
+        if reference is None:
+            with run.transaction() as tx:
+                if Effects(tx).get(effect.id).state is EffectState.REFUSED:
+                    Refunds(tx).mark(_of(tx, effect), state=str(RefundState.REFUSED))
+        elif self._submits is None:
+            self._paid(effect, reference)
+        else:
+            with run.transaction() as tx:
+                Effects(tx).accepted(
+                    effect, remote_ref=reference, look_at=tx.now + self._submits.look_every
+                )
+                tx.decide(
+                    effect.subject,
+                    Reason.of("refund_accepted", channel=self._channel, reference=reference),
+                )
 
-    def ask(effect: EffectRow) -> None:
-        reference = target.find_refund(_read(effect.told or ""), key=effect.key)
-        if reference is not None:
-            paid(effect, reference)
+    def ask(self, effect: EffectRow) -> None:
+        """Its call may have landed."""
+        if self._shown(effect):
             return
-        send(planned_again(run, effect))
+        reference = self.target.find_refund(_read(effect.told or ""), key=effect.key)
+        if reference is not None and self._is_its_own(effect, reference):
+            self._paid(effect, reference, answer=self._answer(reference))
+        elif self._submits is None:
+            self.send(planned_again(self._run, effect))
+        else:
+            self._ask_submissions(effect, self._submits)
 
-    def paid(effect: EffectRow, reference: str) -> None:
-        with run.transaction() as tx:
-            Effects(tx).done(effect, remote_ref=reference)
+    def _ask_submissions(self, effect: EffectRow, submits: SubmissionTarget) -> None:
+        assert effect.sent_at is not None, "it was sent"
+        with self._run.reading() as tx:
+            known = Effects(tx).references(refunds.KIND, self.connection)
+        since = effect.sent_at - _MARGIN
+        begun = submits.find_submissions(refunds.KIND, since=since, known=known)
+        told = [submits.look_at_submission(ref, key=effect.key) for ref in begun]
+        refused = [one for one in told if one.verdict is Verdict.REFUSED]
+        if refused:
+            # It names our message: that was ours, and nothing was paid with it.
+            self._refuse(effect, refused[0])
+        elif any(one.verdict is Verdict.WAITING for one in told):
+            self._wait(effect, submits.look_every)
+        elif all(one.verdict is Verdict.DROPPED for one in told):
+            self.send(planned_again(self._run, effect))
+        else:
+            self._wait_to_be_shown(effect)
+
+    def look(self, effect: EffectRow) -> None:
+        """What became of the submission that was answered with this reference."""
+        assert self._submits is not None, "only submissions are accepted"
+        if self._shown(effect):
+            return
+        told = self._submits.look_at_submission(effect.remote_ref, key=effect.key)
+        if told.verdict is Verdict.TAKEN:
+            self._paid(effect, effect.remote_ref)
+        elif told.verdict is Verdict.REFUSED:
+            self._refuse(effect, told)
+        elif told.verdict is Verdict.DROPPED:
+            self.send(planned_again(self._run, effect))
+        elif told.verdict is Verdict.WAITING:
+            self._wait(effect, self._submits.look_every)
+        else:
+            self._wait_to_be_shown(effect)
+
+    def _shown(self, effect: EffectRow) -> bool:
+        """Whether the channel showed it as paid meanwhile: whatever is said of it, it is over."""
+        with self._run.reading() as tx:
+            row = _of(tx, effect)
+        if row.state is RefundState.MADE:
+            answer = effect.remote_ref or self._answer(row.remote_id or "")
+            self._paid(effect, row.remote_id or "", answer=answer)
+            return True
+        return False
+
+    def _is_its_own(self, effect: EffectRow, reference: str) -> bool:
+        """Where the channel shows no keys, two payments of the same amount look alike: what is known
+        as another one, or may be another of ours that is not shown yet, proves nothing."""
+        if self._submits is None:
+            return True
+        with self._run.reading() as tx:
+            row = _of(tx, effect)
+            other = Refunds(tx).known(self._channel, reference)
+            if other is not None and other.id != row.id:
+                return False
+            assert row.order_id is not None, "ours are of orders we know"
+            alike = [
+                one
+                for one in Refunds(tx).of_order(row.order_id)
+                if one.id != row.id and one.key and one.total == row.total
+            ]
+            return not any(refunds.is_unshown(tx, one) for one in alike)
+
+    def _wait(self, effect: EffectRow, so_long: timedelta) -> None:
+        with self._run.transaction() as tx:
+            Effects(tx).wait(effect, until=tx.now + so_long)
+
+    def _wait_to_be_shown(self, effect: EffectRow) -> None:
+        """The pull of what was paid settles it; what is not shown by then a person settles."""
+        assert effect.sent_at is not None, "it was sent"
+        if self._run.clock.now() - effect.sent_at > _SHOWN_WITHIN:
+            park(self._run, effect)
+        else:
+            self._wait(effect, _LOOK_AGAIN)
+
+    def _refuse(self, effect: EffectRow, told: Told) -> None:
+        with self._run.transaction() as tx:
+            error = Rejected(
+                told.words, connector=self.connection, operation=refunds.KIND, code=told.code
+            )
+            Effects(tx).refused(effect, response=str(error))
+            open_refused(tx, effect, error)
+            Refunds(tx).mark(_of(tx, effect), state=str(RefundState.REFUSED))
+
+    def _answer(self, reference: str) -> str:
+        """What an Effect is answered with that is known by its payment and not by its submission."""
+        return reference if self._submits is None else refunds.SHOWN
+
+    def _paid(self, effect: EffectRow, reference: str, *, answer: str = "") -> None:
+        with self._run.transaction() as tx:
+            Effects(tx).done(effect, remote_ref=answer or reference)
             row = _of(tx, effect)
             if row.state is not RefundState.MADE:
                 refunds.paid(tx, row, reference)
             if row.return_id is not None:
-                returns.look(tx, run.wiring, Returns(tx).get(row.return_id))
-            tx.wake(f"{channel}/orders")
-
-    each_effect(
-        run, connection, refunds.KIND, repeat_is_edit=False, staged=False,
-        steps={EffectStep.SEND: send, EffectStep.ASK: ask},
-    )  # fmt: skip
+                returns.look(tx, self._run.wiring, Returns(tx).get(row.return_id))
+            tx.wake(f"{self._channel}/orders")
 
 
 def _of(tx: Tx, effect: EffectRow) -> RefundRow:

@@ -15,6 +15,7 @@ from connectors.amazon.client import NotThere, SellingPartner
 from connectors.amazon.feed_calls import FeedCalls
 from connectors.amazon.feeds import MOST_MESSAGES, Feeds
 from connectors.amazon.fields import Record, Unreadable, instant_from, instant_text, text
+from connectors.amazon.finances import Finances
 from connectors.amazon.inbound import FbaInbound
 from connectors.amazon.operations import (
     CONFIRM_SHIPMENT,
@@ -26,7 +27,9 @@ from connectors.amazon.operations import (
 from connectors.amazon.order_feeds import OrderFeeds
 from connectors.amazon.outbound import FbaOutbound
 from connectors.amazon.queue import Queue
+from connectors.amazon.refunds import Refunds
 from connectors.amazon.reports import LISTINGS, Reports
+from connectors.amazon.returns import ReturnWalker
 from connectors.amazon.settings import Settings
 from connectors.amazon.stock import FbaStock
 from connectors.amazon.walks import BEFORE_NOW, OrderWalk, ReportWalk
@@ -41,6 +44,7 @@ from core.model.catalog import Listing, OfferChange, OfferOutcome, OfferReading,
 from core.model.fulfillment import Shipment, ShipRequest
 from core.model.inbound import InboundReport
 from core.model.orders import Cancellation, Order
+from core.model.returns import Refund, RefundQuote, RefundRequest, Return
 from core.model.stock import StockSnapshot
 from core.ports import (
     AskedFor,
@@ -59,10 +63,12 @@ from core.ports import (
     ListingSource,
     OrderCensus,
     OrderSource,
+    RefundTarget,
     Reject,
     RemoteRef,
     RequestService,
     RequestStatus,
+    ReturnSource,
     ShelfReport,
     ShelfSource,
     ShipmentTarget,
@@ -103,6 +109,8 @@ class Amazon(
     ShipmentTarget,
     CancellationTarget,
     SubmissionTarget,
+    ReturnSource,
+    RefundTarget,
     StockSource,
     InboundSource,
     RequestService,
@@ -121,6 +129,11 @@ class Amazon(
         self._order_feeds = OrderFeeds(settings, calls)
         self._cancellations = Cancellations(name, self._amazon, self._order_feeds)
         self._reports = Reports(name, self._amazon, settings, clock=inside.clock)
+        finances = Finances(name, self._amazon, settings)
+        self._refunds = Refunds(name, self._amazon, self._order_feeds, finances)
+        self._returns = ReturnWalker(
+            name, self._reports, finances, self._refunds, clock=inside.clock
+        )
         self._stock = FbaStock(self._amazon, settings, name=name, clock=inside.clock)
         self._inbound = FbaInbound(self._amazon, settings, name=name, clock=inside.clock)
         self._outbound = FbaOutbound(self._amazon, settings, name=name, clock=inside.clock)
@@ -543,6 +556,36 @@ class Amazon(
 
     def request_status(self, asked: AskedFor) -> RequestStatus:
         return self._outbound.status(asked)
+
+    # Returns and refunds
+
+    def pull_returns(self, *, since: Cursor | None) -> Iterator[Batch[Return | Refund]]:
+        """Two reports and Finances; nothing where `returns` is off."""
+        if self._settings.returns:
+            yield from self._returns.pull(self.name, since=since)
+
+    def quote_refund(
+        self, order: str, units: Mapping[str, int], *, return_remote_id: str
+    ) -> RefundQuote:
+        """From the order's own prices, less what Finances shows as paid back."""
+        self._check_returns()
+        return self._refunds.quote(order, units)
+
+    def push_refund(self, refund: RefundRequest, *, key: Key) -> RemoteRef:
+        """Begin a feed; nothing is paid with it. The feed's id. A repeat would pay again."""
+        self._check_returns()
+        return self._refunds.push(refund, key=key)
+
+    def find_refund(self, refund: RefundRequest, *, key: Key) -> RemoteRef | None:
+        """A payment of exactly this that Finances shows, whose id we cannot tell from our key. It may
+        show one days after it was made: None proves nothing."""
+        return self._refunds.find(refund)
+
+    def _check_returns(self) -> None:
+        """Raises Rejected."""
+        if not self._settings.returns:
+            words = "returns are off at this connection: `returns: true` switches them on"
+            raise Rejected(words, connector=self.name, operation="refund", code="off")
 
     def _unavailable(self, operation: str, words: str) -> Unavailable:
         return Unavailable(words, connector=self.name, operation=operation)

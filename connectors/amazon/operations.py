@@ -34,6 +34,8 @@ class Operation:
 _ORDERS_ROLE = "Inventory and Order Tracking"
 _LISTINGS_ROLE = "Product Listing"
 _FULFILLMENT_ROLE = "Amazon Fulfillment"
+#: From memory, as what it opens is.
+FINANCE_ROLE = "Finance and Accounting"
 
 #: One token each ~179 s: a run never waits for one, it walks on its burst and comes back later.
 SEARCH_ORDERS = Operation(
@@ -138,6 +140,9 @@ CANCEL_FULFILLMENT_ORDER = Operation(
     _FULFILLMENT_ROLE,
     writes=True,
 )
+LIST_TRANSACTIONS = Operation(
+    "listTransactions", "GET", "/finances/2024-06-19/transactions", 0.5, 10, FINANCE_ROLE
+)
 
 #: For `check` alone: is the account really in this marketplace?
 GET_MARKETPLACE_PARTICIPATIONS = Operation(
@@ -171,5 +176,6 @@ OPERATIONS = (
     CREATE_FULFILLMENT_ORDER,
     GET_FULFILLMENT_ORDER,
     CANCEL_FULFILLMENT_ORDER,
+    LIST_TRANSACTIONS,
     GET_MARKETPLACE_PARTICIPATIONS,
 )

@@ -29,7 +29,10 @@ from core.ports import Key, RemoteRef, Told, Verdict
 
 CONTENT_TYPE = "text/xml; charset=UTF-8"
 #: Kinds of Effects that leave as order feeds -> feedType.
-FEED_TYPES = {"cancellation": "POST_ORDER_ACKNOWLEDGEMENT_DATA"}
+FEED_TYPES = {
+    "cancellation": "POST_ORDER_ACKNOWLEDGEMENT_DATA",
+    "refund": "POST_PAYMENT_ADJUSTMENT_DATA",
+}
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 #: A report declares no entities; one that does is not Amazon's.
 _FOREIGN = (b"<!DOCTYPE", b"<!ENTITY")

@@ -163,6 +163,11 @@ class Settings(Model):
         description="a queue with ORDER_CHANGE notifications: orders are read within seconds of a change. "
         "Needs the extra `sqs` (requirements-sqs.lock)",
     )
+    returns: bool = Field(
+        False,
+        description="whether returns and refunds are read and settled here: two reports an hour, and "
+        "the role Finance and Accounting",
+    )
     cancels_lines: bool = Field(
         False,
         description="whether `lockstep cancel --line` may end single lines of an order. No text of Amazon's "

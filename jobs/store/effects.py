@@ -156,6 +156,12 @@ class Effects:
         """The parked effect of this key."""
         return self._as(key, EffectState.PARKED)
 
+    def latest_as(self, key: str) -> EffectRow | None:
+        """The effect of this key, in whatever state; of several the last."""
+        query = select(effect).where(effect.c.key == key).order_by(effect.c.id.desc()).limit(1)
+        row = self._connection.execute(query).first()
+        return None if row is None else _row(row)
+
     def done_as(self, key: str) -> EffectRow | None:
         """The effect of this key that took place."""
         return self._as(key, EffectState.DONE)

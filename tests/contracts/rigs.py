@@ -167,6 +167,14 @@ class ChannelRig(Rig):
 
     # Of places that take back and pay back:
 
+    #: whether what is pulled of a refund names our key and our return
+    names_us = True
+    #: pulls, one after the other, that one walk over returns takes, and seconds before each
+    walk = (0.0,)
+
+    def deliver(self, order: Order) -> None:
+        """Whatever must be before money can go back."""
+
     def come_back(self, order: Order, *, units: int) -> str:
         """It was shipped, and units of its first line come back: approved; the return's id there."""
         raise NotImplementedError
@@ -299,7 +307,7 @@ class AmazonRig(ChannelRig):
         )
         made = AmazonSimulator(clock=self.clock, seed=7, outbound=pace)
         for sku in (SKU, "TEAPOT", "TRAY"):
-            made.add_listing(sku, quantity=UNITS)
+            made.add_listing(sku, quantity=UNITS, price="10.00")
         made.start()
         return made
 
@@ -312,6 +320,7 @@ class AmazonRig(ChannelRig):
             "refresh_token": "Atzr|simulated",
             "secret_expires_on": "2027-05-01",
             "cancels_lines": True,
+            "returns": True,
             **({"orders_queue": self._queue()} if queue.installed() else {}),
             "endpoint": self.simulator.url,
             "lwa_url": f"{self.simulator.url}/auth/o2/token",
@@ -367,6 +376,36 @@ class AmazonRig(ChannelRig):
 
     def call_off(self, ref: str) -> None:
         self.inbound(move=ref, to="DELETED")
+
+    names_us = False
+    #: it asks for reports, and reads them; an hour is between two of a kind
+    walk = (3600.0, 900.0)
+
+    def deliver(self, order: Order) -> None:
+        self.connector.push_shipment(self.parcel(order), key=f"confirm:it:{order.remote_id}:1")
+        self.pass_time(60)
+
+    def come_back(self, order: Order, *, units: int) -> str:
+        wish = {"send_back": order.remote_id, "sku": SKU, "quantity": units}
+        return str(self.simulator.place_order(wish)["id"])
+
+    def pay_back(self, order: Order, *, units: int) -> None:
+        wish = {"pay_back": order.remote_id, "sku": SKU, "quantity": units}
+        self.simulator.place_order(wish)
+        self.pass_time()
+
+    def paid_back(self, order: Order) -> list[tuple[str, int, int]]:
+        """Its books know no units of an adjustment: what the cents are worth at the order's price."""
+        return [
+            (item["item_id"], round(item["total"] / 1000), item["total"])
+            for refund in self.simulator.books()["refunds"]
+            for item in refund["items"]
+            if refund["order"] == order.remote_id and item["item_id"] == order.lines[0].remote_id
+        ]
+
+    def lose_refund(self, *, of_return: bool) -> None:
+        rule = {"operation": "createFeed", "kind": "lost-answer", "nth": 1, "probability": 0}
+        self.simulator.faults.set([rule])
 
     def tracking_numbers(self, order: Order) -> list[str]:
         entries = self.simulator.books()["orders"]

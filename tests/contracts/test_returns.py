@@ -11,9 +11,9 @@ from core.errors import Rejected, UnknownOutcome
 from core.model.money import Money
 from core.model.orders import Order
 from core.model.returns import Refund, RefundedLine, RefundRequest, Return, ReturnStatus
-from core.ports import Batch, RefundTarget, ReturnSource
+from core.ports import Batch, RefundTarget, ReturnSource, SubmissionTarget, Verdict
 from tests.contracts.rigs import ChannelRig
-from tests.contracts.test_channels import orders_of
+from tests.contracts.test_channels import orders_of, told
 from tests.contracts.test_channels import pull as pull_orders
 
 KEY = "refund:it:5501:1"
@@ -27,12 +27,29 @@ def sold(rig: ChannelRig, *, units: int) -> Order:
     (order,) = [
         one for one in orders_of(pull_orders(rig)).values() if name in (one.name, one.remote_id)
     ]
+    rig.deliver(order)
     return order
 
 
 def pull(rig: ChannelRig, since: str | None = None) -> list[Batch[Return | Refund]]:
+    """A whole walk: where it takes several pulls, they go on from one another."""
+    batches: list[Batch[Return | Refund]] = []
     rig.pass_time()
-    return list(rig.connector.pull_returns(since=since))
+    for seconds in rig.walk:
+        rig.pass_time(seconds)
+        batches += rig.connector.pull_returns(since=batches[-1].cursor if batches else since)
+    return batches
+
+
+def pay(rig: ChannelRig, wanted: RefundRequest, *, key: str = KEY) -> str:
+    """Have it paid. Where payments are submissions, the remote's word on it is waited for."""
+    ref = str(rig.connector.push_refund(wanted, key=key))
+    if isinstance(rig.connector, SubmissionTarget):
+        found = told(rig, ref, key)
+        if found.verdict is Verdict.REFUSED:
+            raise Rejected(found.words, connector="it", operation="refund")
+        assert found.verdict is Verdict.TAKEN
+    return ref
 
 
 def returns_of(batches: Sequence[Batch[Return | Refund]]) -> list[Return]:
@@ -152,6 +169,10 @@ class TestRefundTarget:
     @pytest.mark.parametrize("of_return", [False, True], ids=["alone", "of a return"])
     def test_the_same_key_pays_once(self, rig: ChannelRig, of_return: bool) -> None:
         # given a refund that was made
+        if isinstance(rig.connector, SubmissionTarget):
+            pytest.skip(
+                "a submission is sent once: whoever lost its answer looks first (jobs.repay)"
+            )
         order = sold(rig, units=2)
         back = rig.come_back(order, units=2) if of_return else ""
         first = rig.connector.push_refund(wish(order, back=back), key=KEY)
@@ -165,6 +186,10 @@ class TestRefundTarget:
 
     def test_the_same_key_pays_once_for_ever(self, rig: ChannelRig) -> None:
         # given a refund that was made more than a day ago, when keys there are forgotten
+        if isinstance(rig.connector, SubmissionTarget):
+            pytest.skip(
+                "a submission is sent once: whoever lost its answer looks first (jobs.repay)"
+            )
         order = sold(rig, units=2)
         first = rig.connector.push_refund(wish(order), key=KEY)
         rig.pass_time(30 * 3600)
@@ -192,8 +217,8 @@ class TestRefundTarget:
 
         # then it is the one that is pulled under our key, and it was paid once
         (pulled,) = refunds_of(pull(rig))
-        assert (pulled.remote_id, pulled.key) == (found, KEY)
-        assert pulled.return_remote_id == back
+        assert pulled.remote_id == found
+        assert (pulled.key, pulled.return_remote_id) == ((KEY, back) if rig.names_us else ("", ""))
         assert rig.paid_back(order) == [(order.lines[0].remote_id, 1, PRICE)]
 
     @pytest.mark.parametrize("of_return", [False, True], ids=["alone", "of a return"])
@@ -203,20 +228,21 @@ class TestRefundTarget:
         back = rig.come_back(order, units=2) if of_return else ""
 
         # when each is paid back by itself, one of them less a fee
-        rig.connector.push_refund(wish(order, back=back), key=KEY)
-        rig.connector.push_refund(wish(order, cents=PRICE - 150, back=back), key=f"{KEY}2")
+        pay(rig, wish(order, back=back))
+        pay(rig, wish(order, cents=PRICE - 150, back=back), key=f"{KEY}2")
 
         # then both were paid, to the cent
         line = order.lines[0].remote_id
         assert rig.paid_back(order) == [(line, 1, PRICE), (line, 1, PRICE - 150)]
-        found = {one.key: one.total.amount for one in refunds_of(pull(rig))}
-        assert found == {KEY: PRICE, f"{KEY}2": PRICE - 150}
+        found = {one.total.amount: one.key for one in refunds_of(pull(rig))}
+        keys = (KEY, f"{KEY}2") if rig.names_us else ("", "")
+        assert found == dict(zip((PRICE, PRICE - 150), keys, strict=True))
 
     def test_what_is_pulled_of_a_refund_is_what_was_asked_for(self, rig: ChannelRig) -> None:
         # given a refund of two units of three, less a fee
         order = sold(rig, units=3)
         wanted = wish(order, units=2, cents=2 * PRICE - 301)
-        rig.connector.push_refund(wanted, key=KEY)
+        pay(rig, wanted)
 
         # when it is pulled, then its line says what was paid for it
         (found,) = refunds_of(pull(rig))
@@ -228,7 +254,7 @@ class TestRefundTarget:
 
         # when it is pushed, then it is refused
         with pytest.raises(Rejected):
-            rig.connector.push_refund(wish(order, cents=10 * PRICE), key=KEY)
+            pay(rig, wish(order, cents=10 * PRICE))
         assert rig.paid_back(order) == []
 
     def test_more_units_than_are_left_are_refused_and_nothing_moves(self, rig: ChannelRig) -> None:
@@ -238,7 +264,7 @@ class TestRefundTarget:
 
         # when two are to be paid back, then that is refused
         with pytest.raises(Rejected):
-            rig.connector.push_refund(wish(order, units=2), key=KEY)
+            pay(rig, wish(order, units=2))
         assert len(rig.paid_back(order)) == 1
 
     def test_an_order_that_is_not_there_is_refused(self, rig: ChannelRig) -> None:
@@ -246,4 +272,4 @@ class TestRefundTarget:
         unknown = order.remote_id[:-1] + ("1" if order.remote_id[-1] != "1" else "2")
 
         with pytest.raises(Rejected):
-            rig.connector.push_refund(replace(wish(order), order=unknown), key=KEY)
+            pay(rig, replace(wish(order), order=unknown))

@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from connectors.amazon.simulator.agenda import Agenda
 from connectors.amazon.simulator.listings_state import (
@@ -18,6 +19,10 @@ from connectors.amazon.simulator.listings_state import (
 )
 from connectors.amazon.simulator.orders_state import OrderRecord
 from core.model.money import Money
+
+if TYPE_CHECKING:
+    from connectors.amazon.simulator.ledger import Ledger
+    from connectors.amazon.simulator.sent_back import Returns
 
 _ASIN_LETTERS = "0123456789BCDFGHJKLMNPQRSTVWXYZ"
 
@@ -41,10 +46,16 @@ class Behavior:
     fba_ship_delay: Span
     #: business days after ship-by until Amazon cancels an unconfirmed order
     auto_cancel_days: int
+    #: Finances shows a payment after this long
+    post_delay: Span
 
 
 class Account:
     """State only; the operations live in modules of their own."""
+
+    #: what was paid back, and what comes back; whoever builds an account gives it these
+    ledger: Ledger
+    returns: Returns
 
     def __init__(
         self, *, seller_id: str, marketplace_id: str, store_name: str, behavior: Behavior, seed: int

@@ -20,6 +20,7 @@ from connectors.amazon.simulator.orders_state import (
     Status,
     add_business_days,
 )
+from core.model.money import Money
 
 _CHANNEL = {MERCHANT: DEFAULT, AMAZON: AMAZON_NA}
 _FIELDS = {
@@ -60,6 +61,11 @@ def order(account: Account, wish: Mapping[str, Any], *, now: datetime) -> OrderR
     account.orders[made.order_id] = record
     _plan(account, record, later, now=now)
     return record
+
+
+def _cents(line: Mapping[str, Any], name: str, currency: str) -> int:
+    """What an item costs besides its price: {"tax": "1.60", "shipping": "4.99"} for all units."""
+    return Money.parse(str(line.get(name, "0")), currency).amount
 
 
 def _wanted(wish: Mapping[str, Any]) -> list[tuple[str, int]]:
@@ -124,8 +130,10 @@ def _order(
                 title=listing.title,
                 quantity=quantity,
                 unit_price=listing.price,
+                tax=_cents(line, "tax", listing.price.currency),
+                shipping=_cents(line, "shipping", listing.price.currency),
             )
-            for listing, (_, quantity) in zip(listings, wanted, strict=True)
+            for listing, (_, quantity), line in zip(listings, wanted, wish["lines"], strict=True)
         ),
         ship_by=ship_by,
         deliver_by=add_business_days(ship_by, 5),

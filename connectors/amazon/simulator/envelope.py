@@ -20,6 +20,10 @@ class Unreadable(Exception):
     """The feed breaks its schema: nothing of it is carried out."""
 
 
+class Refused(Exception):
+    """One message is not carried out, and why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """One element of a sequence: a text of a pattern, or a sequence of its own."""
@@ -29,9 +33,14 @@ class Shape:
     children: tuple[Shape, ...] = ()
     least: int = 1
     most: int | None = 1
+    #: attributes it must have
+    attributes: tuple[str, ...] = ()
 
     def check(self, element: Element) -> None:
         """Raises Unreadable."""
+        for name in self.attributes:
+            if not element.get(name):
+                raise Unreadable(f"Attribute {name} is missing in element {self.name}.")
         if self.children:
             _check_sequence(element, self.children)
         elif len(element) or not re.fullmatch(self.pattern, (element.text or "").strip()):

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from xml.etree.ElementTree import Element
 
-from connectors.amazon.simulator import buyers, envelope
+from connectors.amazon.simulator import adjustments, buyers, envelope
 from connectors.amazon.simulator.account import Account
-from connectors.amazon.simulator.envelope import Failure, Shape, text_of
+from connectors.amazon.simulator.envelope import Failure, Refused, Shape, text_of
 from connectors.amazon.simulator.orders_state import AMAZON, OrderRecord, Status
 
 INVALID = "18028"
@@ -33,10 +33,6 @@ _ACKNOWLEDGEMENT = (
     text_of("StatusCode", "Success|Failure"),
     Shape("Item", children=_ITEM, least=0, most=None),
 )
-
-
-class Refused(Exception):
-    """One message is not carried out, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,4 +106,5 @@ KINDS = {
         Shape("OrderAcknowledgement", children=_ACKNOWLEDGEMENT),
         acknowledge,
     ),
+    "POST_PAYMENT_ADJUSTMENT_DATA": Kind("OrderAdjustment", adjustments.SHAPE, adjustments.adjust),
 }

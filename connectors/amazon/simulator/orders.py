@@ -193,7 +193,7 @@ def _item(order: Order, item: Item, included: Collection[str]) -> dict[str, Any]
     if order.status is not Status.PENDING:
         product["price"] = {"unitPrice": money(item.unit_price)}
         if "PROCEEDS" in included:
-            view["proceeds"] = _item_proceeds(item.unit_price * item.quantity)
+            view["proceeds"] = _item_proceeds(item)
     if "FULFILLMENT" in included:
         fulfilled = order.fulfilled(item.item_id)
         ended = order.status is Status.CANCELLED or item.canceled_by
@@ -204,11 +204,16 @@ def _item(order: Order, item: Item, included: Collection[str]) -> dict[str, Any]
     return view
 
 
-def _item_proceeds(total: Money) -> dict[str, Any]:
-    return {
-        "proceedsTotal": money(total),
-        "breakdowns": [{"type": "ITEM", "subtotal": money(total)}],
-    }
+def _item_proceeds(item: Item) -> dict[str, Any]:
+    goods, currency = item.unit_price * item.quantity, item.unit_price.currency
+    tax, shipping = Money(item.tax, currency), Money(item.shipping, currency)
+    parts: list[dict[str, Any]] = [{"type": "ITEM", "subtotal": money(goods)}]
+    if tax.amount:
+        detail = [{"subtype": "ITEM", "value": money(tax)}]
+        parts.append({"type": "TAX", "subtotal": money(tax), "detailedBreakdowns": detail})
+    if shipping.amount:
+        parts.append({"type": "SHIPPING", "subtotal": money(shipping)})
+    return {"proceedsTotal": money(goods + tax + shipping), "breakdowns": parts}
 
 
 def _cancellation(item: Item) -> dict[str, Any]:

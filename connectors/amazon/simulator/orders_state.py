@@ -43,6 +43,9 @@ class Item:
     title: str
     quantity: int
     unit_price: Money
+    #: minor units, for all of its units
+    tax: int = 0
+    shipping: int = 0
     #: why the buyer asks for a cancellation; "" while the buyer does not
     cancel_reason: str = ""
     #: BUYER, MERCHANT or AMAZON once the item is canceled, and the reason given
@@ -96,7 +99,13 @@ class Order:
 
     @property
     def total(self) -> Money:
-        first, *others = (item.unit_price * item.quantity for item in self.items)
+        first, *others = (
+            Money(
+                item.unit_price.amount * item.quantity + item.tax + item.shipping,
+                item.unit_price.currency,
+            )
+            for item in self.items
+        )
         return sum(others, first)
 
     def fulfilled(self, item_id: str) -> int:

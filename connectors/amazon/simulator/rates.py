@@ -38,6 +38,7 @@ PLANS = {
     "createFulfillmentOrder": Plan(2, 30),
     "getFulfillmentOrder": Plan(2, 30),
     "cancelFulfillmentOrder": Plan(2, 30),
+    "listTransactions": Plan(0.5, 10),
     "getMarketplaceParticipations": Plan(0.016, 15),
 }
 #: JSON_LISTINGS_FEED has a limit of its own: 5 submissions in 5 minutes (changelog 2025-05-06).

@@ -11,11 +11,18 @@ from connectors.amazon.simulator.account import Account
 from connectors.amazon.simulator.documents import DocumentStore
 from connectors.amazon.simulator.listings_state import AMAZON_NA, Listing
 from connectors.amazon.simulator.orders_state import AMAZON, Order, Status
+from connectors.amazon.simulator.sent_back import (
+    FBA_COLUMNS,
+    FBA_RETURNS,
+    FBM_COLUMNS,
+    FBM_RETURNS,
+)
 from connectors.amazon.simulator.wire import ApiError, amount, millis_text, seconds_text
 from connectors.simulation import Response
 
 ALL_LISTINGS = "GET_MERCHANT_LISTINGS_ALL_DATA"
 ORDERS_PLACED = "GET_FLAT_FILE_ALL_ORDERS_DATA_BY_ORDER_DATE_GENERAL"
+KINDS = (ALL_LISTINGS, ORDERS_PLACED, FBM_RETURNS, FBA_RETURNS)
 #: From memory; the buyer is in none of them.
 ORDER_COLUMNS = (
     "amazon-order-id", "merchant-order-id", "purchase-date", "last-updated-date", "order-status",
@@ -70,11 +77,13 @@ class ReportsApi:
 
     def create(self, body: dict[str, Any], *, now: datetime) -> Response:
         kind = str(body.get("reportType"))
-        if kind not in (ALL_LISTINGS, ORDERS_PLACED):
-            raise invalid(f"the simulator makes {ALL_LISTINGS} and {ORDERS_PLACED} only")
+        if kind not in KINDS:
+            raise invalid(f"the simulator makes {', '.join(KINDS)} only")
         first = _instant(body.get("dataStartTime")) or now - timedelta(days=30)
         if kind == ORDERS_PLACED and now - first > timedelta(days=31):
             raise invalid("dataStartTime: the report tells of 30 days at most")
+        if kind in (FBM_RETURNS, FBA_RETURNS) and now - first > timedelta(days=61):
+            raise invalid("dataStartTime: the report tells of 60 days at most")
         if self._account.marketplace_id not in places_of(body):
             raise invalid("marketplaceIds: the seller does not sell there")
         starts = now + self._account.delay(self._account.behavior.queue_delay)
@@ -97,6 +106,10 @@ class ReportsApi:
                 for row in _order_rows(record.now)
             ]
             content = _tsv(ORDER_COLUMNS, rows)
+        elif report.kind in (FBM_RETURNS, FBA_RETURNS):
+            rows = self._account.returns.rows(report.kind, first=first)
+            columns = FBM_COLUMNS if report.kind == FBM_RETURNS else FBA_COLUMNS
+            content = _tsv(columns, rows)
         else:
             rows = [_row(listing) for listing in self._account.listings.values()]
             content = _tsv(COLUMNS, rows)

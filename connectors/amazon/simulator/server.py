@@ -13,9 +13,11 @@ from connectors.amazon.simulator.account import Account, Behavior, Span
 from connectors.amazon.simulator.books import books
 from connectors.amazon.simulator.documents import DocumentStore
 from connectors.amazon.simulator.feeds import FeedsApi
+from connectors.amazon.simulator.finances import FinancesApi
 from connectors.amazon.simulator.inbound import InboundApi
 from connectors.amazon.simulator.inbound_state import Dock
 from connectors.amazon.simulator.inventory import InventoryApi
+from connectors.amazon.simulator.ledger import Ledger
 from connectors.amazon.simulator.listings import ListingsApi
 from connectors.amazon.simulator.orders import OrdersApi
 from connectors.amazon.simulator.orders_state import OrderRecord
@@ -23,6 +25,7 @@ from connectors.amazon.simulator.outbound import OutboundApi
 from connectors.amazon.simulator.outbound_state import Floor, OutboundPace
 from connectors.amazon.simulator.rates import TokenBuckets
 from connectors.amazon.simulator.reports import ReportsApi
+from connectors.amazon.simulator.sent_back import Returns
 from connectors.amazon.simulator.shipments import confirm
 from connectors.amazon.simulator.tokens import (
     ALL_ROLES,
@@ -89,6 +92,7 @@ ROUTES = tuple(
         ("POST", _OUTBOUND, "createFulfillmentOrder"),
         ("GET", f"{_OUTBOUND}/*", "getFulfillmentOrder"),
         ("PUT", f"{_OUTBOUND}/*/cancel", "cancelFulfillmentOrder"),
+        ("GET", "finances/2024-06-19/transactions", "listTransactions"),
         ("GET", "sellers/v1/marketplaceParticipations", "getMarketplaceParticipations"),
     )
 )
@@ -141,12 +145,19 @@ class AmazonSimulator(HttpSimulator):
         outbound: OutboundPace | None = None,
         on_ship: Callable[[str, datetime], None] | None = None,
         auto_cancel_days: int = 7,
+        post_delay: Span = (60.0, 600.0),
         pii_role: bool = True,
         roles: Collection[str] = ALL_ROLES,
     ) -> None:
         super().__init__(clock=clock, seed=seed)
         behavior = Behavior(
-            snapshot_age, apply_delay, confirm_delay, queue_delay, fba_ship_delay, auto_cancel_days
+            snapshot_age,
+            apply_delay,
+            confirm_delay,
+            queue_delay,
+            fba_ship_delay,
+            auto_cancel_days,
+            post_delay,
         )
         self.account = Account(
             seller_id=seller_id,
@@ -155,6 +166,8 @@ class AmazonSimulator(HttpSimulator):
             behavior=behavior,
             seed=seed,
         )
+        self.account.ledger = Ledger(self.account)
+        self.account.returns = Returns(self.account)
         self.lwa = LoginWithAmazon(
             app_id=app_id,
             client_secret=client_secret,
@@ -170,6 +183,7 @@ class AmazonSimulator(HttpSimulator):
         self._listings = ListingsApi(self.account, seed=seed)
         self._reports = ReportsApi(self.account, self._documents)
         self._feeds = FeedsApi(self.account, self._documents, self._buckets)
+        self._finances = FinancesApi(self.account, seed=seed)
         self.dock = Dock(self.account)
         self._inbound = InboundApi(self.account, self.dock, seed=seed)
         self._inventory = InventoryApi(self.account, self.dock, seed=seed)
@@ -259,6 +273,7 @@ class AmazonSimulator(HttpSimulator):
             ),
             "getFulfillmentOrder": lambda c: self._outbound.get(c.path[0]),
             "cancelFulfillmentOrder": lambda c: self._outbound.cancel(c.path[0], now=c.now),
+            "listTransactions": lambda c: self._finances.transactions(c.parameters, now=c.now),
             "getMarketplaceParticipations": lambda c: self._participations(),
         }
         known = calls.get(operation)
@@ -314,6 +329,8 @@ class AmazonSimulator(HttpSimulator):
         travel, Amazon counts them (`inbound_wish.fulfill`). {"lose": {"sku", "units"}}: so many
         are on no shelf of FBA; {"give_up": id}: a center cannot ship a fulfillment order, another
         one does.
+        travel, Amazon counts them (`inbound_wish.fulfill`). {"send_back": …}, {"return_status": …},
+        {"pay_back": …}, {"charge_back": …}: what comes back and is paid back (`sent_back.Returns.wish`).
         Returns {"id", "status"} of an order or a shipment, else {}.
         Raises ValueError: "sold out", unknown keys or SKUs, too late to cancel.
         """
@@ -347,6 +364,8 @@ class AmazonSimulator(HttpSimulator):
                 case {"give_up": str(order_id), **rest} if not rest:
                     self._floor.give_up(order_id, now=now)
                     return {}
+                case {"send_back": _} | {"return_status": _} | {"pay_back": _} | {"charge_back": _}:
+                    return self.account.returns.wish(order, now=now)
                 case {"revoke": True, **rest} if not rest:
                     self.lwa.revoke()
                     return {}
@@ -392,6 +411,7 @@ class AmazonSimulator(HttpSimulator):
                 ],
                 "inbound": self.dock.books(),
                 "fulfillment_orders": self._floor.books(),
+                "refunds": self.account.ledger.books(),
                 "tokens_issued": self.lwa.issued,
             }
 

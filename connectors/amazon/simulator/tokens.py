@@ -15,11 +15,12 @@ from connectors.simulation import Request, Response
 ORDER_TRACKING = "Inventory and Order Tracking"
 PRODUCT_LISTING = "Product Listing"
 FULFILLMENT = "Amazon Fulfillment"
+FINANCE = "Finance and Accounting"
 #: Buyers' addresses appear with this role only, without any token of their own (Orders 2026-01-01).
 SHIPPING_PII = "Direct-to-Consumer Shipping (Restricted)"
 #: Buyers' names and mail addresses.
 TAX_PII = "Tax Invoicing (Restricted)"
-ALL_ROLES = (ORDER_TRACKING, PRODUCT_LISTING, FULFILLMENT)
+ALL_ROLES = (ORDER_TRACKING, PRODUCT_LISTING, FULFILLMENT, FINANCE)
 
 #: One of these roles opens the operation. JSON_LISTINGS_FEED and FBA inventory as the "role
 #: mappings" pages give them, the others from memory; sellers operations need any role at all.
@@ -37,6 +38,7 @@ _OPENED_BY: dict[str, tuple[str, ...]] = {
     "createFulfillmentOrder": (FULFILLMENT,),
     "getFulfillmentOrder": (FULFILLMENT,),
     "cancelFulfillmentOrder": (FULFILLMENT,),
+    "listTransactions": (FINANCE,),
 }
 _REPORTS_AND_FEEDS = (ORDER_TRACKING, PRODUCT_LISTING)
 _GRANTLESS_SCOPES = (

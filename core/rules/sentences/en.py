@@ -192,6 +192,7 @@ SENTENCES: Final[dict[str, str]] = {
     "difference_due": "Order {order} replaces return {rma} by goods that cost {amount} more. Have the buyer pay it, then: lockstep release '{order}' --hold difference_due --note PAID",
     "cancellation_wanted": "Order {order} is to be canceled at its channel ({why}), as {by} said.",
     "cancellation_made": "{channel} canceled the order.",
+    "refund_accepted": "{channel} took the refund in ({reference}) and says later whether it paid it.",
     "cancellation_accepted": "{channel} took the cancellation in ({reference}) and says later what became of it.",
     "cancellation_not_shown": "{channel} says that {key} was carried out ({reference}), and does not show the order as canceled. Look there: nothing of it ships until it does.",
     "cancel_request_followed": "The buyer's request to cancel is followed, as `cancel_requests: automatic` says for {channel}.",

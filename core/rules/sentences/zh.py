@@ -175,6 +175,7 @@ SENTENCES: Final[dict[str, str]] = {
     "difference_due": "订单 {order} 换给退货 {rma} 的商品贵 {amount}。请买家补款，然后：lockstep release '{order}' --hold difference_due --note 已付",
     "cancellation_wanted": "按 {by} 的要求，订单 {order} 将在渠道上取消（{why}）。",
     "cancellation_made": "{channel} 已取消该订单。",
+    "refund_accepted": "{channel} 已接收退款（{reference}），稍后告知是否已付款。",
     "cancellation_accepted": "{channel} 已接收取消请求（{reference}），稍后告知处理结果。",
     "cancellation_not_shown": "{channel} 称 {key} 已执行（{reference}），但订单未显示为已取消。请在渠道上查看；在此之前不会发货。",
     "cancel_request_followed": "按 {channel} 的设置 `cancel_requests: automatic`，接受买家的取消请求。",
