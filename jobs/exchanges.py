@@ -19,6 +19,7 @@ from jobs import refunds
 from jobs.claims import hold_units
 from jobs.naming import sold_as
 from jobs.store.orders import OrderRecord, Orders, Resolved
+from jobs.store.refunds import Refunds
 from jobs.store.returns import ReturnRecord, Returns
 from jobs.store.store import Tx
 from jobs.wiring import Wiring
@@ -32,17 +33,18 @@ _APPROVED = (ReturnState.EXPECTED, ReturnState.RECEIVED, ReturnState.INSPECTED, 
 def follow(tx: Tx, wiring: Wiring, one: ReturnRecord, record: OrderRecord) -> None:
     """Have the replacement be there, be looked at again, or be gone."""
     number = Returns(tx).replacement_of(one)
-    wanted = (
-        one.state in _APPROVED
-        and any(row.resolution is Resolution.REPLACEMENT for row in one.lines)
-        and bool(missing(one))
-    )
+    replaced = [row for row in one.lines if row.resolution is Resolution.REPLACEMENT]
+    wanted = one.state in _APPROVED and bool(replaced) and bool(missing(one))
+    if one.state is ReturnState.CLOSED and not is_out(tx, one):
+        # What a closed return lacks will not come, and is not replaced.
+        wanted &= all(row.received >= row.quantity for row in replaced)
     if number is None:
         if wanted and one.live:
             _make(tx, wiring, one, record)
     elif not wanted:
         _take_back(tx, wiring, number)
     else:
+        _follow_address(tx, wiring, number, record)
         # What it waits for may have come.
         Orders(tx).decide_again([number])
         tx.wake("core/orders")
@@ -65,9 +67,11 @@ def left(tx: Tx, one: ReturnRecord) -> bool:
 
 def is_out(tx: Tx, one: ReturnRecord) -> bool:
     """Somebody was asked to ship what replaces it, or may have been; or the channel has it."""
+    if one.there:
+        return True
     number = Returns(tx).replacement_of(one)
     if number is None:
-        return bool(one.there)
+        return False
     (record,) = Orders(tx).load([number])
     return record.stage in _LEFT or any(row.sent for row in record.fulfillments)
 
@@ -124,6 +128,16 @@ def _make(tx: Tx, wiring: Wiring, one: ReturnRecord, record: OrderRecord) -> Non
     tx.wake("core/orders")
 
 
+def _follow_address(tx: Tx, wiring: Wiring, number: int, record: OrderRecord) -> None:
+    """Where the buyer's order goes now, what replaces it goes too."""
+    (ours,) = Orders(tx).load([number])
+    if record.order.ship_to in (None, ours.order.ship_to):
+        return
+    moved = replace(ours.order, ship_to=record.order.ship_to, updated_at=tx.now)
+    resolve = {(moved.remote_id, line): known for line, known in ours.resolved.items()}
+    Orders(tx).record([moved], resolve=resolve)
+
+
 def _take_back(tx: Tx, wiring: Wiring, number: int) -> None:
     """Nothing replaces it any more: as an order that its channel canceled."""
     orders = Orders(tx)
@@ -152,6 +166,10 @@ def waits(tx: Tx, wiring: Wiring, record: OrderRecord) -> list[Reason]:
         ]
     found = []
     original = Orders(tx).load([one.order_id])[0] if one.order_id is not None else None
+    late = max((row.late_days for row in one.lines), default=0)
+    if late:
+        found.append(Reason.of("return_late", name=one.name, rma=one.rma, days=late))
+    found += _paid_for(tx, one, record)
     coming = [
         row
         for row in one.lines
@@ -170,6 +188,17 @@ def waits(tx: Tx, wiring: Wiring, record: OrderRecord) -> list[Reason]:
                 Reason.of("difference_due", order=record.order.name, rma=one.rma, amount=str(due))
             )
     return found
+
+
+def _paid_for(tx: Tx, one: ReturnRecord, record: OrderRecord) -> list[Reason]:
+    """Money that went back on the buyer's order already, for no units of it."""
+    paid, bank = Refunds(tx).elsewhere([one.order_id or 0]).get(one.order_id or 0, (0, False))
+    if bank:
+        return [Reason.of("charged_back", order=record.order.name, amount="")]
+    if paid > 0:
+        amount = str(Money(paid, record.order.currency))
+        return [Reason.of("paid_back", order=record.order.name, amount=amount)]
+    return []
 
 
 def difference(one: ReturnRecord, record: OrderRecord | None) -> Money | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from core.errors import ConfigError
@@ -17,6 +18,7 @@ from core.model.returns import (
     RefundRequest,
     RefundState,
     Resolution,
+    ReturnState,
 )
 from core.ports import SubmissionTarget
 from core.rules.effects import EffectState, cancel_key, refund_key
@@ -46,6 +48,25 @@ _EARLIER = timedelta(minutes=5)
 TO_APPROVE = "refund_to_approve"
 
 
+#: Not paid, and not refused.
+_UNDECIDED = (RefundState.WANTED, RefundState.PROPOSED, RefundState.APPROVED)
+#: Nothing is due for a return that stands there.
+_NOT_DUE = (
+    ReturnState.REQUESTED,
+    ReturnState.DISPUTED,
+    ReturnState.DECLINED,
+    ReturnState.CANCELED,
+)
+#: Effects that were carried out, or may be.
+_TAKEN = (
+    EffectState.SENDING,
+    EffectState.UNKNOWN,
+    EffectState.ACCEPTED,
+    EffectState.DONE,
+    EffectState.PARKED,
+)
+
+
 class NoRefund(ConfigError):
     """What a person asked for cannot be done with a refund."""
 
@@ -60,32 +81,74 @@ def terms_of(wiring: Wiring, record: OrderRecord | None, line: str) -> ReturnTer
 # --- what is due ---------------------------------------------------------------------------------
 
 
-def want(tx: Tx, wiring: Wiring, one: ReturnRecord, record: OrderRecord) -> None:
-    """What is due for a return now and not on its way yet."""
+def want(tx: Tx, wiring: Wiring, one: ReturnRecord, record: OrderRecord) -> bool:
+    """Have wanted what is due for a return now, no more and no less.
+
+    What was wanted and is not due any more is withdrawn. False: some of that is on its way already.
+    """
+    gone = True
+    if any(_over(wiring, one, record, row) for row in one.lines):
+        gone = withdraw(tx, one)
+        one = Returns(tx).get(one.id)
     lines = [
-        RefundLineRow(row.line, units, Money(0, record.order.currency), row.place, found)
+        RefundLineRow(row.line, units, Money(0, record.order.currency), row.place, found, one.id)
         for row in one.lines
-        if row.resolution is Resolution.REFUND and row.line
-        for found, units in _due(row, terms_of(wiring, record, row.line).refund_when)
+        for found, units in _missing(row, _due(wiring, one, record, row))
     ]
     if lines:
-        _add(tx, record, "return", lines, return_id=one.id)
+        _add(tx, record, "return", lines, settles=one)
+    return gone
 
 
-def _due(row: ReturnLineRow, when: Moment) -> list[tuple[Disposition | None, int]]:
-    """(what was found, units) that money is due for; never more than what comes back."""
-    left = row.quantity - sum(row.refunding.values())
-    if when is not Moment.INSPECTION:
-        units = row.quantity if when is Moment.APPROVAL else row.received
-        due = min(left, units - sum(row.refunding.values()))
-        return [(None, due)] if due > 0 else []
+def _due(
+    wiring: Wiring, one: ReturnRecord, record: OrderRecord, row: ReturnLineRow
+) -> dict[Disposition | None, int]:
+    """What was found (None: nobody looked, or need not) -> units that money is due for by now."""
+    if row.resolution is not Resolution.REFUND or not row.line or one.state in _NOT_DUE:
+        return {}
+    when = terms_of(wiring, record, row.line).refund_when
+    if when is Moment.INSPECTION:
+        seen: dict[Disposition | None, int] = {}
+        for what, units in row.found.items():
+            seen[what] = units
+        return seen
+    # What a closed return lacks will not come.
+    expected = when is Moment.APPROVAL and one.state is not ReturnState.CLOSED
+    return {None: row.quantity if expected else row.received}
+
+
+def _over(wiring: Wiring, one: ReturnRecord, record: OrderRecord, row: ReturnLineRow) -> bool:
+    """More of it is wanted, or paid, than is due."""
+    return sum(row.refunding.values()) > sum(_due(wiring, one, record, row).values())
+
+
+def _missing(
+    row: ReturnLineRow, due: Mapping[Disposition | None, int]
+) -> list[tuple[Disposition | None, int]]:
+    """What is due and in no refund yet; what was paid without a look counts for any of it."""
+    left = sum(due.values()) - sum(row.refunding.values())
     found: list[tuple[Disposition | None, int]] = []
-    for what, units in row.found.items():
-        due = min(left, units - row.refunding.get(what, 0))
-        if due > 0:
-            found.append((what, due))
-            left -= due
+    for what, units in due.items():
+        lacking = min(left, units - row.refunding.get(what, 0))
+        if lacking > 0:
+            found.append((what, lacking))
+            left -= lacking
     return found
+
+
+def still_due(tx: Tx, wiring: Wiring, row: RefundRow) -> bool:
+    """Whether it may be paid as things stand now: nobody paid for its units meanwhile, and its
+    return was not taken back."""
+    if row.return_id is None or row.order_id is None:
+        return True
+    one = Returns(tx).get(row.return_id)
+    if row.cause == "difference":
+        return one.state not in _NOT_DUE and any(
+            line.resolution is Resolution.REPLACEMENT for line in one.lines
+        )
+    (record,) = Orders(tx).load([row.order_id])
+    places = {line.return_place for line in row.lines}
+    return not any(_over(wiring, one, record, line) for line in one.lines if line.place in places)
 
 
 def want_difference(tx: Tx, one: ReturnRecord, record: OrderRecord, amount: Money) -> None:
@@ -96,7 +159,7 @@ def want_difference(tx: Tx, one: ReturnRecord, record: OrderRecord, amount: Mone
     ):
         return
     line = next(row.line for row in one.lines if row.resolution is Resolution.REPLACEMENT)
-    _add(tx, record, "difference", [RefundLineRow(line, 0, amount)], return_id=one.id)
+    _add(tx, record, "difference", [RefundLineRow(line, 0, amount)], settles=one)
 
 
 def want_money(
@@ -120,37 +183,44 @@ def want_money(
 
 def _add(
     tx: Tx, record: OrderRecord, cause: str, lines: Sequence[RefundLineRow], *,
-    return_id: int | None = None, by: str | None = None, note: str = "",
+    settles: ReturnRecord | None = None, by: str | None = None, note: str = "",
 ) -> RefundRow:  # fmt: skip
     channel, order = record.order.channel, record.order.remote_id
     nothing = Money(0, record.order.currency)
     refunds = Refunds(tx)
     number = refunds.next_number(channel, order)
+    what = json_text(
+        [
+            cause,
+            settles.rma if settles else note,
+            [
+                [one.line, one.quantity, one.amount.amount, one.return_place, str(one.found or "")]
+                for one in lines
+            ],
+        ]
+    )
     made = refunds.add(
         channel=channel, order=order, order_id=record.id, number=number, state=RefundState.WANTED,
         cause=cause, lines=lines, shipping=nothing,
         total=sum((one.amount for one in lines), nothing),
-        key=refund_key(channel, order, number), return_id=return_id, by=by, note=note,
+        key=refund_key(channel, order, number, what),
+        return_id=settles.id if settles else None, by=by, note=note,
     )  # fmt: skip
     tx.wake(f"{channel}/refunds")
     return made
 
 
-def withdraw(tx: Tx, one: ReturnRecord, *, places: Sequence[int] | None = None) -> bool:
-    """Its refunds (those of these lines) are not to be paid. False: one is on its way already."""
+def withdraw(tx: Tx, one: ReturnRecord) -> bool:
+    """What was wanted for it is not to be paid. False: some of it was, or is on its way."""
     gone = True
     for row in Refunds(tx).of_return(one.id):
-        touched = places is None or any(line.return_place in places for line in row.lines)
-        if touched and row.state in (
-            RefundState.WANTED,
-            RefundState.PROPOSED,
-            RefundState.APPROVED,
-        ):
-            gone &= _withdraw(tx, row)
+        if row.return_id == one.id and row.state in _UNDECIDED:
+            gone &= withdraw_one(tx, row)
     return gone
 
 
-def _withdraw(tx: Tx, row: RefundRow) -> bool:
+def withdraw_one(tx: Tx, row: RefundRow) -> bool:
+    """It is not to be paid. False: it is on its way already."""
     if row.state is RefundState.APPROVED and not Effects(tx).cancel_unsent(row.key or ""):
         return False
     Refunds(tx).mark(row, state=str(RefundState.WITHDRAWN))
@@ -178,6 +248,11 @@ def approve(
     """A person says that it is to be paid, or that so much of it is. Raises NoRefund."""
     row = _waiting(tx, number, RefundState.PROPOSED)
     _permission(tx, row.channel)
+    if not still_due(tx, wiring, row):
+        withdraw_one(tx, row)
+        raise NoRefund(
+            f"refund {number} is not due any more: `lockstep refunds list` shows what is"
+        )
     if amount is not None:
         if not Money(0, row.total.currency) < amount <= row.total:
             raise NoRefund(f"refund {number} is {row.total}: approve that, or less of it")
@@ -186,7 +261,7 @@ def approve(
         row = Refunds(tx).decide(
             row, RefundState.PROPOSED, shipping=shipping, total=amount, why=row.why,
             lines=[
-                RefundLineRow(one.line, one.quantity, less.amount, one.return_place, one.found)
+                replace(one, amount=less.amount)
                 for one, less in zip(row.lines, cut, strict=True)
             ],
         )  # fmt: skip
@@ -204,14 +279,23 @@ def refuse(tx: Tx, number: int, *, by: str, note: str) -> RefundRow:
 
 
 def again(tx: Tx, number: int, *, by: str, note: str) -> RefundRow:
-    """What the channel refused is to be wanted afresh. Raises NoRefund."""
+    """What the channel refused is wanted afresh, under a new number. Raises NoRefund."""
     row = _waiting(tx, number, RefundState.REFUSED)
     tx.close_case("refund_refused", row.subject, by=by, note=note)
     tx.audit(by, "want refund again", row.subject, note=note)
-    return Refunds(tx).mark(row, state=str(RefundState.WITHDRAWN), decided_by=by, note=note)
+    Refunds(tx).mark(row, state=str(RefundState.WITHDRAWN), decided_by=by, note=note)
+    assert row.order_id is not None, row.subject
+    (record,) = Orders(tx).load([row.order_id])
+    settles = Returns(tx).get(row.return_id) if row.return_id is not None else None
+    nothing = Money(0, row.total.currency)
+    lines = [replace(one, amount=nothing) if one.quantity else one for one in row.lines]
+    return _add(tx, record, row.cause, lines, settles=settles, by=by, note=note)
 
 
 def _waiting(tx: Tx, number: int, *states: RefundState) -> RefundRow:
+    """The row, kept from others until the end of the transaction. Raises NoRefund."""
+    row = Refunds(tx).get(number)
+    Orders(tx).lock(row.order_id if row else None)
     row = Refunds(tx).get(number)
     if row is None:
         raise NoRefund(f"there is no refund {number}; `lockstep refunds list` shows all")
@@ -262,7 +346,7 @@ def request_of(tx: Tx, row: RefundRow) -> RefundRequest:
         shipping=row.shipping,
         total=row.total,
         return_remote_id=(settled.remote_id or "") if settled else "",
-        note=settled.rma if settled else row.note,
+        note=settled.rma if settled else "",
         cancels=row.cause == "cancellation",
     )
 
@@ -303,6 +387,7 @@ def paid(tx: Tx, row: RefundRow, reference: str) -> None:
 def record_refund(tx: Tx, wiring: Wiring, one: Refund) -> list[int]:
     """What the channel says it paid; the returns it changes something for."""
     refunds = Refunds(tx)
+    Orders(tx).lock(Orders(tx).find(one.channel, one.order))
     ours = refunds.keyed(one.key) if one.key else None
     if ours is not None:
         if ours.state is not RefundState.MADE:
@@ -319,18 +404,16 @@ def record_refund(tx: Tx, wiring: Wiring, one: Refund) -> list[int]:
     if ours is not None:
         _is_shown(tx, ours, one)
         return [ours.return_id] if ours.return_id is not None else []
-    # A cancellation that we pushed, of lines or of all, pays back as well.
-    ended = (one.key, cancel_key(one.channel, one.order))
-    canceled = any(Effects(tx).knows(key) for key in ended if key)
     order_id = Orders(tx).find(one.channel, one.order)
-    settled = _settled_return(tx, order_id, one)
-    lines, touched = _against(tx, settled, one)
-    made = refunds.add(
+    lines = _against(tx, order_id, one)
+    touched = sorted({line.return_id for line in lines if line.return_id is not None})
+    canceled = not touched and not one.chargeback and _by_our_cancellation(tx, one)
+    refunds.add(
         channel=one.channel, order=one.order, order_id=order_id,
         number=refunds.next_number(one.channel, one.order), state=RefundState.MADE,
-        cause="cancellation" if canceled else "elsewhere", lines=lines, shipping=_rest(one), total=one.total,
-        remote_id=one.remote_id, return_id=settled.id if settled else None, made_at=one.made_at,
-        chargeback=one.chargeback,
+        cause="cancellation" if canceled else "elsewhere", lines=lines, shipping=_rest(one),
+        total=one.total, remote_id=one.remote_id, made_at=one.made_at, chargeback=one.chargeback,
+        return_id=touched[0] if touched else None,
     )  # fmt: skip
     subject = f"order {one.channel} {one.order}"
     if canceled:
@@ -341,14 +424,81 @@ def record_refund(tx: Tx, wiring: Wiring, one: Refund) -> list[int]:
     else:
         reason = Reason.of("refund_elsewhere", channel=one.channel, amount=str(one.total))
     tx.decide(subject, reason)
-    if order_id is not None:
-        # What is paid back is not to be sent any more.
-        Orders(tx).decide_again([order_id])
-        tx.wake("core/orders")
-    if settled is not None and touched and not withdraw(tx, settled, places=touched):
-        twice = Reason.of("refunded_twice", rma=settled.rma, order=one.order, amount=str(one.total))
-        tx.open_case(Case("refunded_twice", made.subject, twice, Severity.CRITICAL))
-    return [settled.id] if settled is not None else []
+    if order_id is None:
+        return touched
+    # What is paid back is not to be sent any more, nor is what replaces it.
+    Orders(tx).decide_again([order_id])
+    tx.wake("core/orders")
+    (record,) = Orders(tx).load([order_id])
+    for number in touched:
+        settled = Returns(tx).get(number)
+        # Whatever of ours is not sent is withdrawn; what may be on its way is a Case until it is known.
+        if not want(tx, wiring, settled, record):
+            twice = Reason.of(
+                "refunded_twice", rma=settled.rma, order=one.order, amount=str(one.total)
+            )
+            tx.open_case(Case("refunded_twice", settled.subject, twice, Severity.CRITICAL))
+    return touched or [row.id for row in Returns(tx).of_order(order_id)]
+
+
+def _by_our_cancellation(tx: Tx, one: Refund) -> bool:
+    """A cancellation that we pushed, of lines or of all, pays back as well."""
+    for key in (one.key, cancel_key(one.channel, one.order)):
+        sent = Effects(tx).latest_as(key) if key else None
+        if sent is not None and sent.state in _TAKEN:
+            return True
+    return False
+
+
+def _rest(one: Refund) -> Money:
+    """What of it was for no line: shipping, and whatever else."""
+    lines = sum(line.amount.amount for line in one.lines)
+    return Money(max(0, one.total.amount - lines), one.total.currency)
+
+
+def _against(tx: Tx, order_id: int | None, one: Refund) -> list[RefundLineRow]:
+    """Its lines, each with the line of the return it settles, as far as that can be told.
+
+    Returns it names come first, then those that are still open; what was declined or canceled is
+    settled by a payment only where that names it.
+    """
+    found = Returns(tx).of_order(order_id) if order_id is not None else []
+    named = [each for each in found if each.remote_id == one.return_remote_id != ""]
+    over = (ReturnState.DECLINED, ReturnState.CANCELED)
+    others = [each for each in found if each not in named and each.state not in over]
+    others.sort(key=lambda each: (not each.live, each.id))
+    left = {
+        (each.id, row.place): row.quantity - row.refunded
+        for each in (*named, *others)
+        for row in each.lines
+    }
+    made: list[RefundLineRow] = []
+    for line in one.lines:
+        units, rest = line.quantity, line.amount.amount
+        for each in (*named, *others):
+            for row in each.lines:
+                taken = min(units, left[each.id, row.place]) if row.line == line.line else 0
+                if taken <= 0:
+                    continue
+                left[each.id, row.place] -= taken
+                units -= taken
+                part = line.amount.amount * taken // line.quantity
+                rest -= part
+                made.append(
+                    RefundLineRow(
+                        line.line,
+                        taken,
+                        Money(part, line.amount.currency),
+                        row.place,
+                        None,
+                        each.id,
+                    )
+                )
+        if units or not line.quantity:
+            made.append(RefundLineRow(line.line, units, Money(rest, line.amount.currency)))
+        elif made and rest:
+            made[-1] = replace(made[-1], amount=made[-1].amount + Money(rest, line.amount.currency))
+    return made
 
 
 def is_unshown(tx: Tx, row: RefundRow) -> bool:
@@ -402,48 +552,3 @@ def _is_shown(tx: Tx, row: RefundRow, one: Refund) -> None:
         Refunds(tx).mark(row, remote_id=one.remote_id, made_at=one.made_at)
     else:
         paid(tx, row, one.remote_id)
-
-
-def _rest(one: Refund) -> Money:
-    """What of it was for no line: shipping, and whatever else."""
-    lines = sum(line.amount.amount for line in one.lines)
-    return Money(max(0, one.total.amount - lines), one.total.currency)
-
-
-def _settled_return(tx: Tx, order_id: int | None, one: Refund) -> ReturnRecord | None:
-    """The return that a payment made elsewhere is for, as far as it can be told."""
-    if order_id is None:
-        return None
-    found = Returns(tx).of_order(order_id)
-    for record in found:
-        if one.return_remote_id and record.remote_id == one.return_remote_id:
-            return record
-    named = {line.line for line in one.lines if line.quantity}
-    for record in found:
-        if any(row.line in named and row.refunded < row.quantity for row in record.lines):
-            return record
-    return None
-
-
-def _against(
-    tx: Tx, settled: ReturnRecord | None, one: Refund
-) -> tuple[list[RefundLineRow], list[int]]:
-    """Its lines, each with the line of the return it settles; the lines of the return it touches."""
-    made, touched = [], []
-    left = {row.place: row.quantity - row.refunded for row in settled.lines} if settled else {}
-    for line in one.lines:
-        units = line.quantity
-        for row in settled.lines if settled and units else ():
-            if row.line != line.line or not left[row.place]:
-                continue
-            taken = min(units, left[row.place])
-            left[row.place] -= taken
-            touched.append(row.place)
-            part = Money(line.amount.amount * taken // line.quantity, line.amount.currency)
-            made.append(RefundLineRow(line.line, taken, part, row.place))
-            units -= taken
-        if units or not line.quantity:
-            so_far = sum(one.amount.amount for one in made if one.line == line.line)
-            rest = Money(line.amount.amount - so_far, line.amount.currency)
-            made.append(RefundLineRow(line.line, units, rest))
-    return made, touched

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
-from core.errors import Rejected
+from core.errors import ConnectorError, RateLimited, Rejected, Unauthorized, Unavailable
 from core.model.cases import Case, Severity
 from core.model.catalog import ChannelId
 from core.model.money import Money
@@ -38,7 +39,7 @@ from jobs.run import Run
 from jobs.store.effects import EffectRow, Effects
 from jobs.store.orders import OrderRecord, Orders
 from jobs.store.permissions import REFUNDS, Permissions
-from jobs.store.refunds import RefundLineRow, RefundRow, Refunds
+from jobs.store.refunds import RefundRow, Refunds
 from jobs.store.returns import ReturnRecord, Returns
 from jobs.store.store import Tx
 
@@ -85,11 +86,15 @@ class _Flow:
         if not permitted(run, effect, REFUNDS):
             return
         with run.transaction() as tx:
+            Orders(tx).lock(effect.order_id)
             row = _of(tx, effect)
             if row.state is RefundState.MADE:
                 Effects(tx).done(effect, remote_ref=self._answer(row.remote_id or ""))
                 return
             if row.state is not RefundState.APPROVED:
+                return
+            if not refunds.still_due(tx, run.wiring, row):
+                _not_due(tx, run, row)
                 return
             if not Effects(tx).sending(
                 effect, settle_until=tx.now + CALL + self._settle, fence=run.lease.fence
@@ -218,6 +223,7 @@ class _Flow:
 
     def _paid(self, effect: EffectRow, reference: str, *, answer: str = "") -> None:
         with self._run.transaction() as tx:
+            Orders(tx).lock(effect.order_id)
             Effects(tx).done(effect, remote_ref=answer or reference)
             row = _of(tx, effect)
             if row.state is not RefundState.MADE:
@@ -273,25 +279,43 @@ def _decide_wanted(run: Run, channel: ChannelId, target: RefundTarget) -> None:
             asked = refunds.request_of(tx, row)
         try:
             quote = target.quote_refund(row.order, units, return_remote_id=asked.return_remote_id)
-        except Rejected as error:
             with run.transaction() as tx:
-                _refused(tx, row, error)
-            continue
-        with run.transaction() as tx:
-            _decide(tx, run, row, quote)
+                _decide(tx, run, row, quote)
+        except (RateLimited, Unavailable, Unauthorized):
+            # The channel as a whole is in trouble: the unit backs off.
+            raise
+        except (ConnectorError, LookupError, ValueError) as error:
+            # This one alone cannot be reckoned; the others go on.
+            with run.transaction() as tx:
+                _refused(tx, row, str(error))
 
 
-def _refused(tx: Tx, row: RefundRow, error: Rejected) -> None:
+def _not_due(tx: Tx, run: Run, row: RefundRow) -> None:
+    """Somebody paid for its units meanwhile, or its return was taken back: it is not sent."""
+    if not refunds.withdraw_one(tx, row):
+        return
+    tx.decide(f"order {row.channel} {row.order}", Reason.of("refund_withdrawn", number=row.id))
+    if row.return_id is not None:
+        one = Returns(tx).get(row.return_id)
+        tx.close_case("refunded_twice", one.subject)
+        returns.look(tx, run.wiring, one)
+
+
+def _refused(tx: Tx, row: RefundRow, words: str) -> None:
     Refunds(tx).mark(row, state=str(RefundState.REFUSED))
-    reason = Reason.of("refund_refused", key=row.key or "", words=str(error)[:200])
+    reason = Reason.of("refund_refused", key=row.key or "", words=words[:200])
     tx.decide(f"order {row.channel} {row.order}", reason)
     tx.open_case(Case("refund_refused", row.subject, reason, Severity.CRITICAL))
 
 
 def _decide(tx: Tx, run: Run, row: RefundRow, quote: RefundQuote | None) -> None:
     """What it comes to, and whether a person has to see it."""
+    Orders(tx).lock(row.order_id)
     current = Refunds(tx).get(row.id)
     if current is None or current.state is not RefundState.WANTED or row.order_id is None:
+        return
+    if not refunds.still_due(tx, run.wiring, current):
+        _not_due(tx, run, current)
         return
     (record,) = Orders(tx).load([row.order_id])
     one = Returns(tx).get(row.return_id) if row.return_id is not None else None
@@ -303,10 +327,16 @@ def _decide(tx: Tx, run: Run, row: RefundRow, quote: RefundQuote | None) -> None
     else:
         found = _proposed(tx, run, row, record, one, quote)
         total, shipping, kept, ask = found.total, found.shipping, found.kept, list(found.ask)
-        lines = _split(row, found)
+        lines = [
+            replace(line, amount=due.amount)
+            for line, due in zip(row.lines, found.lines, strict=True)
+        ]
     if one is not None and (days := max((line.late_days for line in one.lines), default=0)):
         ask.append(Reason.of("return_late", name=one.name, rma=one.rma, days=days))
     refunds_ = Refunds(tx)
+    given = refunds_.beside(record.id, without=row.id)
+    if given > 0 and total.amount:
+        ask.append(Reason.of("refund_beside", amount=str(Money(given, total.currency))))
     if total.amount == 0:
         made = refunds_.decide(
             row, RefundState.MADE, lines=lines, shipping=shipping, total=total, why=kept
@@ -344,10 +374,13 @@ def _proposed(
         for line in row.lines
         if line.return_place is not None
     ]  # fmt: skip
+    # Those that are not decided yet see this one.
     earlier = [
         other
         for other in Refunds(tx).of_order(record.id)
-        if other.id != row.id and other.state in LIVE_REFUNDS
+        if other.id != row.id
+        and other.state in LIVE_REFUNDS
+        and other.state is not RefundState.WANTED
     ]
     labelled = any(other.return_id == row.return_id for other in earlier)
     return propose(
@@ -357,33 +390,12 @@ def _proposed(
 
 
 def _everything(record: OrderRecord, paid: list[RefundRow]) -> bool:
-    """Nothing of the order stays with the buyer once these are paid."""
+    """Nothing of what was sent stays with the buyer once these are paid."""
     back = Counter[str]()
     for row in paid:
         for line in row.lines:
             back[line.line] += line.quantity
     return all(
-        back[line.remote_id] >= max(line.ordered, line.current) or line.current == 0
+        back[line.remote_id] >= record.shipped.get(line.remote_id, line.fulfilled)
         for line in record.order.lines
     )
-
-
-def _split(row: RefundRow, found: Proposal) -> list[RefundLineRow]:
-    """The amount of each order line over the rows that speak of it; together exactly all of it."""
-    made = []
-    for due in found.lines:
-        before = 0
-        for line in (one for one in row.lines if one.line == due.line):
-            until = before + line.quantity
-            amount = (
-                due.amount.amount * until // due.quantity
-                - due.amount.amount * before // due.quantity
-            )
-            made.append(
-                RefundLineRow(
-                    line.line, line.quantity, Money(amount, due.amount.currency),
-                    line.return_place, line.found,
-                )
-            )  # fmt: skip
-            before = until
-    return made

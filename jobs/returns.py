@@ -45,7 +45,13 @@ from jobs.store.store import Tx
 from jobs.wiring import Wiring
 
 DISPUTED, LATE = "return_disputed", "return_late"
-_OURS_TO_JUDGE = (ReturnState.REQUESTED, ReturnState.EXPECTED, ReturnState.DISPUTED)
+#: States in which units may arrive; of a closed one those that came after all.
+_COMING = (
+    ReturnState.EXPECTED,
+    ReturnState.RECEIVED,
+    ReturnState.INSPECTED,
+    ReturnState.CLOSED,
+)
 
 
 class NoReturn(ConfigError):
@@ -76,6 +82,7 @@ def pull_returns(run: Run, channel: ChannelId) -> None:
 def record_return(tx: Tx, wiring: Wiring, one: Return) -> ReturnRecord | None:
     """Keep it, judge whether it can be ours, and see what is due. None: it has no line that counts."""
     returns = Returns(tx)
+    Orders(tx).lock(Orders(tx).find(one.channel, one.order))
     known = returns.known(one.channel, one.remote_id)
     if known is not None:
         return _changed(tx, wiring, known, one)
@@ -106,20 +113,20 @@ def record_return(tx: Tx, wiring: Wiring, one: Return) -> ReturnRecord | None:
     if problems:
         _dispute(tx, wiring, made, problems)
     _take_in_there(tx, made, one)
+    _now_exchanged(tx, made)
     return look(tx, wiring, returns.get(made.id))
 
 
 def _changed(tx: Tx, wiring: Wiring, known: ReturnRecord, one: Return) -> ReturnRecord:
     """The channel states it otherwise than before, or again."""
     returns = Returns(tx)
-    returns.exchange(known.id, one.exchanged)
     values: dict[str, object] = {
         "status": str(one.status), "carrier": one.carrier or known.carrier,
         "tracking_number": one.tracking_number or known.tracking_number,
         "label": one.label or known.label,
     }  # fmt: skip
     state = known.state
-    if state in _OURS_TO_JUDGE and state is not ReturnState.DISPUTED:
+    if state in (ReturnState.REQUESTED, ReturnState.EXPECTED):
         state = _state_of(one)
     elif one.status in (ReturnStatus.CANCELED, ReturnStatus.DECLINED) and not known.handled_there:
         # It was canceled there though units of it are here: a person sees what they are.
@@ -128,21 +135,64 @@ def _changed(tx: Tx, wiring: Wiring, known: ReturnRecord, one: Return) -> Return
             tx.open_case(Case("return_canceled_though_here", known.subject, reason))
         elif known.live:
             state = _state_of(one)
+            tx.close_case(DISPUTED, known.subject)
     if state is not known.state:
         values["state"] = str(state)
     record = returns.mark(known, **values)
-    _new_quantities(tx, record, one)
+    returns.exchange(known.id, one.exchanged)
+    if record.live:
+        _new_quantities(tx, wiring, record, one)
+        _now_exchanged(tx, returns.get(known.id))
     _take_in_there(tx, returns.get(known.id), one)
     return look(tx, wiring, returns.get(known.id))
 
 
-def _new_quantities(tx: Tx, record: ReturnRecord, one: Return) -> None:
-    """The channel changed how many units come; never to fewer than are here."""
-    told = {line.remote_id: line.quantity for line in one.lines}
-    for line in record.lines:
-        units = told.get(line.remote_id, line.quantity)
-        if units > 0 and units != line.quantity and units >= line.received:
-            Returns(tx).mark_line(record, line.place, quantity=units)
+def _new_quantities(tx: Tx, wiring: Wiring, record: ReturnRecord, one: Return) -> None:
+    """The channel changed which units come; what is here already stays. More than before is judged."""
+    returns = Returns(tx)
+    told = {line.remote_id: line for line in one.lines}
+    more = False
+    for row in record.lines:
+        line = told.pop(row.remote_id, None)
+        units = max(line.quantity if line else 0, row.received)
+        if units != row.quantity:
+            more |= units > row.quantity
+            returns.mark_line(record, row.place, quantity=units)
+    order = _order_of(tx, record.channel, record.order)
+    for line in told.values():
+        if line.quantity <= 0:
+            continue
+        more = True
+        name = _line_of(order, line, Counter()) if order else line.line
+        what = Resolution.REPLACEMENT if one.exchanged else Resolution.REFUND
+        returns.add_line(
+            returns.get(record.id), line, name,
+            Resolution.NOTHING if record.handled_there else what,
+        )  # fmt: skip
+    if not more or order is None or record.handled_there or record.state is ReturnState.DISPUTED:
+        return
+    now = returns.get(record.id)
+    wanted = Counter[str]()
+    for row in now.lines:
+        wanted[row.line or row.remote_sku] += row.quantity
+    problems = doubts(+wanted, _sold(tx, order, without=record.id))
+    if problems:
+        _dispute(tx, wiring, returns.mark(now, state=str(ReturnState.DISPUTED)), problems)
+
+
+def _now_exchanged(tx: Tx, one: ReturnRecord) -> None:
+    """What the channel gives instead is no money of ours: nor the other way around."""
+    what = Resolution.REPLACEMENT if one.exchanged else Resolution.REFUND
+    other = Resolution.REFUND if one.exchanged else Resolution.REPLACEMENT
+    if one.remote_id is None:
+        return
+    for row in one.lines:
+        if row.resolution is other:
+            Returns(tx).mark_line(one, row.place, resolution=str(what))
+    units = sum(row.quantity for row in one.lines), sum(each.quantity for each in one.exchanged)
+    if one.exchanged and units[0] != units[1]:
+        reason = Reason.of("exchange_uneven", **_named(one), instead=units[1])
+        tx.open_case(Case("exchange_uneven", one.subject, reason), once=True)
 
 
 def _state_of(one: Return) -> ReturnState:
@@ -235,8 +285,10 @@ def _dispute(tx: Tx, wiring: Wiring, one: ReturnRecord, problems: Sequence[Reaso
 
 def accept(tx: Tx, wiring: Wiring, name: str, *, by: str, note: str) -> ReturnRecord:
     """A person says that a disputed return is ours, or approves one we opened. Raises NoReturn."""
-    one = the_one(tx, name)
-    if one.state not in (ReturnState.DISPUTED, ReturnState.REQUESTED):
+    one = _held(tx, name)
+    if one.state is ReturnState.REQUESTED:
+        raise NoReturn(f"{one.rma} waits for the channel: approve it on {one.channel}")
+    if one.state is not ReturnState.DISPUTED:
         raise NoReturn(f"{one.rma} is {one.state}: nothing is to be accepted")
     record = _order_of(tx, one.channel, one.order)
     if record is None or not all(line.line for line in one.lines):
@@ -254,7 +306,9 @@ def end(
     tx: Tx, wiring: Wiring, name: str, state: ReturnState, *, by: str, note: str
 ) -> ReturnRecord:
     """A person ends it: declined, canceled, or closed as it is. Raises NoReturn."""
-    one = the_one(tx, name)
+    one = _held(tx, name)
+    if one.remote_id is not None and state is not ReturnState.CLOSED:
+        raise NoReturn(f"{one.rma} is a return of {one.channel}'s: end it there")
     if not one.live:
         raise NoReturn(f"{one.rma} is {one.state} already")
     here = sum(line.received for line in one.lines)
@@ -268,6 +322,12 @@ def end(
     tx.close_case(LATE, one.subject, by=by, note=note)
     tx.audit(by, "end return", one.subject, after={"state": str(state)}, note=note)
     return look(tx, wiring, made)
+
+
+def _held(tx: Tx, name: str) -> ReturnRecord:
+    """The one of that name, kept from others until the end of the transaction. Raises NoReturn."""
+    Orders(tx).lock(the_one(tx, name).order_id)
+    return the_one(tx, name)
 
 
 def the_one(tx: Tx, name: str) -> ReturnRecord:
@@ -310,7 +370,8 @@ def open_return(tx: Tx, wiring: Wiring, asked: Opening, *, by: str, note: str) -
     found = Orders(tx).load(Orders(tx).named(asked.order))
     if len(found) != 1:
         raise NoReturn(f"{asked.order!r} names {len(found)} orders")
-    record = found[0]
+    Orders(tx).lock(found[0].id)
+    (record,) = Orders(tx).load([found[0].id])
     if record.replaces is not None:
         raise NoReturn(
             f"{asked.order} replaces what came back: open the return for the order itself"
@@ -377,20 +438,16 @@ def receive(
     tx: Tx, wiring: Wiring, name: str, units: Mapping[str, int], *, by: str, note: str
 ) -> ReturnRecord:
     """Units of it arrived; empty: all that are expected. Raises NoReturn."""
-    one = the_one(tx, name)
-    if one.state not in (ReturnState.EXPECTED, ReturnState.RECEIVED, ReturnState.INSPECTED):
-        raise NoReturn(f"{one.rma} is {one.state}: accept it first (`lockstep returns accept`)")
-    if one.handled_there:
-        raise NoReturn(f"{one.rma} goes back to {one.channel}, not to us")
+    one = _held(tx, name)
+    _must_come_here(one)
     asked = units or {str(line.place): line.quantity - line.received for line in one.lines}
     returns = Returns(tx)
     for row, count in _rows(one, asked):
-        if count < 0 or row.received + count > row.quantity:
+        if count < 0 or not returns.receive(one, row.place, count):
             raise NoReturn(
                 f"{count} more of line {row.place} of {one.rma}: {row.quantity} are expected, "
                 f"{row.received} are here. Open a return for what was not announced"
             )
-        returns.mark_line(one, row.place, received=row.received + count)
     made = returns.mark(one, state=str(ReturnState.RECEIVED), received_at=tx.now)
     tx.audit(by, "receive return", one.subject, after=dict(asked), note=note)
     tx.decide(one.subject, Reason.of("return_received", **_named(made)))
@@ -402,8 +459,11 @@ def inspect(
     location: LocationId = "", by: str, note: str,
 ) -> ReturnRecord:  # fmt: skip
     """Somebody looked at units that are here; empty: at all that nobody looked at. Raises NoReturn."""
-    one = the_one(tx, name)
+    one = _held(tx, name)
+    _must_come_here(one)
     asked = units or {str(line.place): line.received - line.inspected for line in one.lines}
+    if not any(asked.values()):
+        raise NoReturn(f"nothing of {one.rma} waits to be looked at: receive it first")
     record = _order_of(tx, one.channel, one.order)
     for row, count in _rows(one, asked):
         if count == 0:
@@ -429,14 +489,29 @@ def inspect(
     return look(tx, wiring, made)
 
 
+def _must_come_here(one: ReturnRecord) -> None:
+    """Raises NoReturn."""
+    if one.handled_there:
+        raise NoReturn(f"{one.rma} goes back to {one.channel}, not to us")
+    if one.state is ReturnState.DISPUTED:
+        raise NoReturn(f"{one.rma} is disputed: accept it first (`lockstep returns accept`)")
+    if one.state not in _COMING:
+        raise NoReturn(
+            f"{one.rma} is {one.state}: open a return for what came all the same "
+            "(`lockstep returns open`)"
+        )
+
+
 def _rows(one: ReturnRecord, asked: Mapping[str, int]) -> list[tuple[ReturnLineRow, int]]:
     """Each line that is named, by its number, order line or Sku. Raises NoReturn."""
-    found = []
+    found: list[tuple[ReturnLineRow, int]] = []
     for name, count in asked.items():
         rows = [row for row in one.lines if name in (str(row.place), row.line, row.remote_sku)]
         if len(rows) != 1:
             there = ", ".join(f"{row.place} ({row.remote_sku})" for row in one.lines)
             raise NoReturn(f"{name!r} is {len(rows)} lines of {one.rma}; it has {there}")
+        if any(rows[0].place == row.place for row, _ in found):
+            raise NoReturn(f"{name!r} is line {rows[0].place}, which is named twice")
         found.append((rows[0], count))
     return found
 
@@ -547,10 +622,16 @@ def look(tx: Tx, wiring: Wiring, one: ReturnRecord) -> ReturnRecord:
     record = _order_of(tx, one.channel, one.order)
     if one.handled_there or record is None:
         return one
-    if one.state in (ReturnState.DECLINED, ReturnState.CANCELED, ReturnState.DISPUTED):
-        refunds.withdraw(tx, one)
-    elif one.state is not ReturnState.REQUESTED:
-        refunds.want(tx, wiring, one, record)
+    gone = refunds.want(tx, wiring, one, record)
+    one = Returns(tx).get(one.id)
+    over = one.state in (ReturnState.DECLINED, ReturnState.CANCELED)
+    if over and not refunds.withdraw(tx, one):
+        gone = False
+    if over and (not gone or exchanges.is_out(tx, one) or any(row.refunded for row in one.lines)):
+        reason = Reason.of("return_ended_though_settled", **_named(one))
+        tx.open_case(
+            Case("return_ended_though_settled", one.subject, reason, Severity.CRITICAL), once=True
+        )
     _never_both(tx, one)
     one = Returns(tx).get(one.id)
     exchanges.follow(tx, wiring, one, record)

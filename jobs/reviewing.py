@@ -361,6 +361,7 @@ def _usual(tx: Tx, records: Sequence[OrderRecord], least: int) -> dict[tuple[int
                     .where(
                         order_line.c.listing_remote_id == line.listing_remote_id,
                         orders.c.channel == record.order.channel,
+                        orders.c.replaces.is_(None),
                         order_line.c.order_id < record.id,
                     )
                     .order_by(order_line.c.order_id.desc())

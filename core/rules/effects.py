@@ -140,9 +140,13 @@ def cancel_key(channel: ChannelId, order: str, lines: Sequence[str] = ()) -> str
     return ":".join(["cancel", channel, order, *(["+".join(sorted(lines))] if lines else [])])
 
 
-def refund_key(channel: ChannelId, order: str, number: int) -> str:
-    """The name of one payment back to a buyer: `refund:shopify-us:5501:1`."""
-    return f"refund:{channel}:{order}:{number}"
+def refund_key(channel: ChannelId, order: str, number: int, what: str) -> str:
+    """The name of one payment back to a buyer: `refund:shopify-us:5501:1-7K3M9Q`.
+
+    `what` says what it is for: after an older copy of the database was restored the same decision has
+    the same name, and another one has another.
+    """
+    return f"refund:{channel}:{order}:{number}-{letters(what, 6)}"
 
 
 def message_id(incident: str, sequence: int, recipient: str, domain: str) -> str:

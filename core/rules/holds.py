@@ -97,6 +97,7 @@ KINDS: Mapping[str, HoldKind] = {
     "exchange_open": HoldKind(Role.SUPPORT, Ends.CHANNEL, releasable=False, told=False),
     # Fewer that are still to come are no news.
     "return_awaited": HoldKind(Role.NOBODY, Ends.GOODS, told=False, evidence=()),
+    "return_late": HoldKind(Role.SUPPORT, Ends.PERSON),
     "difference_due": HoldKind(Role.FINANCE, Ends.PERSON),
     "canceling": HoldKind(Role.NOBODY, Ends.CHANNEL, releasable=False, told=False),
     "rule_hit": HoldKind(Role.OPERATIONS, Ends.CONFIGURATION),

@@ -147,6 +147,7 @@ class Back:
 class Proposal:
     """What a buyer is to be paid back, in the shop's currency, and why it is not more."""
 
+    #: one for each piece that was asked about, in its order
     lines: tuple[RefundedLine, ...]
     shipping: Money
     total: Money
@@ -168,16 +169,15 @@ def propose(
         raise ValueError("nothing came back: nothing is due")
     quoted = {one.line: one for one in quote.lines}
     nothing = Money(0, quote.most.currency)
-    lines: list[RefundedLine] = []
     kept: list[Reason] = []
+    due: dict[int, Money] = {}
     for line in dict.fromkeys(one.line for one in back):
-        pieces = [one for one in back if one.line == line]
-        paid, whole = nothing, nothing
-        for piece, goods, tax in _shares(pieces, quoted[line]):
-            due, why = _due(piece, goods, tax)
-            paid, whole = paid + due, whole + goods + tax
+        places = [place for place, one in enumerate(back) if one.line == line]
+        shares = _shares([back[place] for place in places], quoted[line])
+        for place, (piece, goods, tax) in zip(places, shares, strict=True):
+            due[place], why = _due(piece, goods, tax)
             kept.extend(why)
-        lines.append(RefundedLine(line, sum(one.units for one in pieces), paid))
+    lines = [RefundedLine(one.line, one.units, due[place]) for place, one in enumerate(back)]
     shipping = quote.shipping if everything and all(_ships_back(one) for one in back) else nothing
     fee = _label_fee(back, labels, nothing)
     lines, taken = _less(lines, fee)

@@ -219,7 +219,7 @@ def accept(
 def decline(
     name: ReturnArgument, note: NoteOption, config: ConfigOption = None, by: ByOption = None
 ) -> None:
-    """It is not taken back. A return of the channel's own is declined there as well."""
+    """A return opened here is not taken back. One of the channel's is declined there."""
     _end(name, ReturnState.DECLINED, note, config, by)
 
 
@@ -398,7 +398,9 @@ def refuse(
 ) -> None:
     """Pay nothing for it. Its units are settled by that."""
     with application(config) as app, app.store.transaction() as tx:
-        refunds.refuse(tx, number, by=person(by), note=note)
+        row = refunds.refuse(tx, number, by=person(by), note=note)
+        if row.return_id is not None:
+            returns.look(tx, app.wiring, Returns(tx).get(row.return_id))
     console().print(f"refund {number} is not paid", markup=False)
 
 
@@ -407,10 +409,8 @@ def again(
 ) -> None:
     """What the channel refused is asked for afresh."""
     with application(config) as app, app.store.transaction() as tx:
-        row = refunds.again(tx, number, by=person(by), note=note)
-        if row.return_id is not None:
-            returns.look(tx, app.wiring, Returns(tx).get(row.return_id))
-    console().print(f"refund {number} is asked for again, under a new number", markup=False)
+        made = refunds.again(tx, number, by=person(by), note=note)
+    console().print(f"refund {number} is asked for again, as refund {made.id}", markup=False)
 
 
 def _amount(text: str, currency: str) -> Money:

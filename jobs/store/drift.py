@@ -157,6 +157,8 @@ class Drifts:
             .where(
                 order_line.c.listing_remote_id == key.remote_id,
                 orders.c.channel == key.channel,
+                # The channel sold nothing with what replaces a return.
+                orders.c.replaces.is_(None),
                 or_(
                     placed,
                     and_(orders.c.updated_at >= after, order_line.c.current < order_line.c.ordered),

@@ -783,6 +783,14 @@ class Orders:
             update(orders).where(orders.c.id == order_id).values(canceling=reason)
         )
 
+    def lock(self, order_id: int | None) -> None:
+        """What is decided about its returns and payments is decided by one at a time until the end of
+        this transaction. SQLite has one writer anyway."""
+        if order_id is not None and self._connection.dialect.name != "sqlite":
+            self._connection.execute(
+                select(orders.c.id).where(orders.c.id == order_id).with_for_update()
+            )
+
     def replace(self, order_id: int, return_id: int) -> None:
         """It is one of ours, in place of what came back."""
         self._connection.execute(

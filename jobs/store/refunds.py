@@ -13,7 +13,7 @@ from sqlalchemy import Integer, Row, cast, delete, func, insert, select, update
 from core.model.catalog import ChannelId
 from core.model.money import Money
 from core.model.reasons import Reason
-from core.model.returns import LIVE_REFUNDS, Disposition, RefundState
+from core.model.returns import Disposition, RefundState
 from jobs.store.store import Tx
 from jobs.store.tables import refund, refund_line
 
@@ -28,6 +28,8 @@ class RefundLineRow:
     return_place: int | None = None
     #: what was found; None: nobody looked
     found: Disposition | None = None
+    #: the return of that line; None: none
+    return_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class RefundRow:
 
     @property
     def subject(self) -> str:
-        return f"refund {self.channel} {self.order} {self.number}"
+        return f"refund {self.key or f'{self.channel} {self.order} {self.number}'}"
 
 
 class Refunds:
@@ -81,29 +83,38 @@ class Refunds:
         return self._rows(refund.c.order_id == order_id)
 
     def of_return(self, return_id: int) -> list[RefundRow]:
-        return self._rows(refund.c.return_id == return_id)
+        """Those that were wanted for it, and those made elsewhere that settle some of it."""
+        settling = select(refund_line.c.refund_id).where(refund_line.c.return_id == return_id)
+        return self._rows((refund.c.return_id == return_id) | refund.c.id.in_(settling))
 
     def wanted(self, channel: ChannelId) -> list[RefundRow]:
         """Those for which the channel is not asked yet what it would pay back."""
         return self._rows(refund.c.channel == channel, refund.c.state == str(RefundState.WANTED))
 
     def listed(self, *, every: bool = False) -> list[RefundRow]:
-        """Those that are not made, refused or withdrawn (or all), oldest first."""
+        """Those that somebody waits for, refused ones too (or all), oldest first."""
         if every:
             return self._rows()
-        waiting = (RefundState.WANTED, RefundState.PROPOSED, RefundState.APPROVED)
+        waiting = (
+            RefundState.WANTED,
+            RefundState.PROPOSED,
+            RefundState.APPROVED,
+            RefundState.REFUSED,
+        )
         return self._rows(refund.c.state.in_([str(one) for one in waiting]))
 
-    def paid_back(self, order_id: int) -> int:
-        """Minor units that were paid back on the order, or may be."""
-        return int(
-            self._connection.execute(
-                select(func.coalesce(func.sum(refund.c.total), 0)).where(
-                    refund.c.order_id == order_id,
-                    refund.c.state.in_([str(one) for one in LIVE_REFUNDS]),
-                )
-            ).scalar_one()
-        )
+    def beside(self, order_id: int, *, without: int) -> int:
+        """Minor units that were paid back on the order, or are decided to be, for no units of it."""
+        total = 0
+        for row in self.of_order(order_id):
+            if row.id == without or row.state not in (RefundState.APPROVED, RefundState.MADE):
+                continue
+            if row.cause in ("return", "cancellation"):
+                continue
+            total += row.total.amount - sum(
+                line.amount.amount for line in row.lines if line.quantity
+            )
+        return total
 
     def elsewhere(self, orders: Sequence[int]) -> dict[int, tuple[int, bool]]:
         """Order -> (minor units that others paid back on it, whether a bank took some of them).
@@ -209,6 +220,7 @@ class Refunds:
                         "refund_id": refund_id,
                         "place": place,
                         "line": one.line,
+                        "return_id": one.return_id,
                         "return_place": one.return_place,
                         "disposition": str(one.found) if one.found else None,
                         "quantity": one.quantity,
@@ -224,15 +236,17 @@ class Refunds:
         )
         currency = {row.id: row.currency for row in rows}
         lines: dict[int, list[RefundLineRow]] = defaultdict(list)
+        numbers = select(refund.c.id).where(*where)
         for one in self._tx.rows(
             select(refund_line)
-            .where(refund_line.c.refund_id.in_(list(currency)))
+            .where(refund_line.c.refund_id.in_(numbers))
             .order_by(refund_line.c.refund_id, refund_line.c.place)
         ):
             lines[one.refund_id].append(
                 RefundLineRow(
                     one.line, one.quantity, Money(one.amount, currency[one.refund_id]),
                     one.return_place, Disposition(one.disposition) if one.disposition else None,
+                    one.return_id,
                 )
             )  # fmt: skip
         return [_row(row, lines[row.id]) for row in rows]

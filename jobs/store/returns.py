@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, Select, delete, func, insert, select, update
 
 from core.model.catalog import ChannelId, LocationId, Sku
 from core.model.money import Money
 from core.model.returns import (
-    LIVE_REFUNDS,
     Disposition,
     ExchangedLine,
     RefundState,
     Resolution,
     Return,
+    ReturnedLine,
     ReturnReason,
     ReturnState,
     ReturnStatus,
@@ -45,8 +45,10 @@ OVER = (
     ReturnState.DECLINED,
     ReturnState.CANCELED,
 )
+_IN_PARCEL = (shipment.c.order_id == shipment_line.c.order_id) & (
+    shipment.c.package_number == shipment_line.c.package_number
+)
 _SETTLED = (str(RefundState.MADE), str(RefundState.DECLINED))
-_NOT_COMING = [str(one) for one in (ReturnState.DECLINED, ReturnState.CANCELED)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,63 +172,57 @@ class Returns:
                 shipment_line.c.line, shipment_line.c.quantity, shipment.c.shipped_at,
                 shipment.c.delivered_at,
             )
-            .join(
-                shipment,
-                (shipment.c.order_id == shipment_line.c.order_id)
-                & (shipment.c.package_number == shipment_line.c.package_number),
-            )
+            .join(shipment, _IN_PARCEL)
             .where(shipment.c.order_id == order_id)
         ):  # fmt: skip
             shipped[row.line] += row.quantity
             when = (row.delivered_at or row.shipped_at, row.delivered_at is not None)
             at[row.line] = max(at.get(row.line, when), when)
         coming = self._coming(order_id, without)
-        settled = self._settled_elsewhere(order_id)
+        settled = self._paid_after_it_left(order_id)
         return {
-            line: Sold(shipped[line], coming[line], settled[line], *(at.get(line) or (None, False)))
-            for line in shipped
-        }
-
-    def _coming(self, order_id: int, without: int | None) -> Counter[str]:
-        query = (
-            select(return_line.c.line, func.sum(return_line.c.quantity).label("units"))
-            .join(returns, returns.c.id == return_line.c.return_id)
-            .where(returns.c.order_id == order_id, returns.c.state.not_in(_NOT_COMING))
-            .group_by(return_line.c.line)
-        )
-        if without is not None:
-            query = query.where(returns.c.id != without)
-        return Counter({row.line: int(row.units) for row in self._tx.rows(query)})
-
-    def _settled_elsewhere(self, order_id: int) -> Counter[str]:
-        """Units paid back that no return of ours is behind."""
-        query = (
-            select(refund_line.c.line, func.sum(refund_line.c.quantity).label("units"))
-            .join(refund, refund.c.id == refund_line.c.refund_id)
-            .where(
-                refund.c.order_id == order_id,
-                refund.c.state.in_([str(one) for one in LIVE_REFUNDS]),
-                refund_line.c.return_place.is_(None),
-                refund.c.cause != "cancellation",
+            line: Sold(
+                max(shipped[line], units), coming[line], settled[line],
+                *(at.get(line) or (None, False)),
             )
-            .group_by(refund_line.c.line)
-        )
-        return Counter({row.line: int(row.units) for row in self._tx.rows(query)})
+            for line, units in fulfilled.items()
+        }  # fmt: skip
 
     def settled(self, order_id: int) -> Counter[str]:
         """Order line -> units that come back, or that were paid back after they had left.
 
         What was paid back before its parcel left was not to leave at all.
         """
+        return self._coming(order_id, None) + self._paid_after_it_left(order_id)
+
+    def _coming(self, order_id: int, without: int | None) -> Counter[str]:
+        """Units that are on their way, here, or settled by a return, whatever became of that.
+
+        Of a return that is closed only what came or was settled; of one that was declined or canceled
+        only what was paid for it all the same; of one that is disputed nothing.
+        """
+        units = Counter[str]()
+        for one in self.of_order(order_id):
+            if one.id == without or one.state is ReturnState.DISPUTED:
+                continue
+            for row in one.lines:
+                if one.live or (
+                    one.state is ReturnState.CLOSED and row.resolution is Resolution.REPLACEMENT
+                ):
+                    units[row.line] += row.quantity
+                elif one.state is ReturnState.CLOSED:
+                    units[row.line] += max(row.received, row.refunded)
+                else:
+                    units[row.line] += row.refunded
+        return units
+
+    def _paid_after_it_left(self, order_id: int) -> Counter[str]:
+        """Units paid back that no return is behind, after their parcel had left."""
         left = {
             row.line: row.at
             for row in self._tx.rows(
                 select(shipment_line.c.line, func.min(shipment.c.shipped_at).label("at"))
-                .join(
-                    shipment,
-                    (shipment.c.order_id == shipment_line.c.order_id)
-                    & (shipment.c.package_number == shipment_line.c.package_number),
-                )
+                .join(shipment, _IN_PARCEL)
                 .where(shipment.c.order_id == order_id)
                 .group_by(shipment_line.c.line)
             )
@@ -241,9 +237,9 @@ class Returns:
                 refund_line.c.return_place.is_(None),
             )
         ):
-            if row.line in left and row.made_at >= left[row.line]:
+            if row.line not in left or row.made_at >= left[row.line]:
                 paid[row.line] += row.quantity
-        return self._coming(order_id, None) + paid
+        return paid
 
     # --- writing ---------------------------------------------------------------------------------
 
@@ -304,6 +300,13 @@ class Returns:
 
     def exchange(self, return_id: int, lines: Iterable[ExchangedLine]) -> None:
         """What the buyer gets instead, as it is now."""
+        lines = list(lines)
+        self._connection.execute(
+            delete(exchange_line).where(
+                exchange_line.c.return_id == return_id,
+                exchange_line.c.remote_id.not_in([one.remote_id for one in lines]),
+            )
+        )
         upsert(
             self._connection,
             exchange_line,
@@ -328,6 +331,38 @@ class Returns:
         """Set columns of it; the record as it is then."""
         self._connection.execute(update(returns).where(returns.c.id == one.id).values(**values))
         return self.get(one.id)
+
+    def receive(self, one: ReturnRecord, place: int, units: int) -> bool:
+        """So many more are here. False: more than are expected."""
+        return bool(
+            self._connection.execute(
+                update(return_line)
+                .where(
+                    return_line.c.return_id == one.id,
+                    return_line.c.place == place,
+                    return_line.c.received + units <= return_line.c.quantity,
+                )
+                .values(received=return_line.c.received + units)
+            ).rowcount
+        )
+
+    def add_line(self, one: ReturnRecord, row: ReturnedLine, line: str, what: Resolution) -> None:
+        """The channel added units to a return it stated before."""
+        self._connection.execute(
+            insert(return_line).values(
+                return_id=one.id,
+                place=max((each.place for each in one.lines), default=0) + 1,
+                remote_id=row.remote_id,
+                line=line,
+                remote_sku=row.remote_sku,
+                quantity=row.quantity,
+                received=0,
+                reason=str(row.reason),
+                raw_reason=row.raw_reason,
+                resolution=str(what),
+                late_days=0,
+            )
+        )
 
     def mark_line(self, one: ReturnRecord, place: int, **values: Any) -> None:
         self._connection.execute(
@@ -369,6 +404,7 @@ class Returns:
             supplier_claim.c.return_id == one.id,
             supplier_claim.c.place == place,
             supplier_claim.c.sku == sku,
+            supplier_claim.c.state == "open",
         )
         grown = self._connection.execute(
             update(supplier_claim)
@@ -432,7 +468,7 @@ class Returns:
         rows = self._tx.rows(
             select(returns).where(*where).order_by(returns.c.created_at, returns.c.id)
         )
-        numbers = [row.id for row in rows]
+        numbers = select(returns.c.id).where(*where)
         lines = self._lines(numbers)
         instead: dict[int, list[Row[Any]]] = defaultdict(list)
         for row in self._tx.rows(
@@ -459,7 +495,7 @@ class Returns:
             for row in rows
         ]  # fmt: skip
 
-    def _lines(self, numbers: Sequence[int]) -> dict[int, list[ReturnLineRow]]:
+    def _lines(self, numbers: Select[Any]) -> dict[int, list[ReturnLineRow]]:
         found: dict[tuple[int, int], Counter[Disposition]] = defaultdict(Counter)
         for row in self._tx.rows(select(inspection).where(inspection.c.return_id.in_(numbers))):
             found[row.return_id, row.place][Disposition(row.disposition)] += row.quantity
@@ -467,12 +503,12 @@ class Returns:
         paid = Counter[tuple[int, int]]()
         for row in self._tx.rows(
             select(
-                refund.c.return_id, refund.c.state, refund_line.c.return_place,
+                refund_line.c.return_id, refund.c.state, refund_line.c.return_place,
                 refund_line.c.disposition, refund_line.c.quantity,
             )
             .join(refund_line, refund_line.c.refund_id == refund.c.id)
             .where(
-                refund.c.return_id.in_(numbers),
+                refund_line.c.return_id.in_(numbers),
                 refund_line.c.return_place.is_not(None),
                 refund.c.state != str(RefundState.WITHDRAWN),
             )

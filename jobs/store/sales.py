@@ -63,7 +63,13 @@ class Sold:
 
 def _placed(channel: ChannelId, until: datetime) -> tuple[ColumnElement[bool], ...]:
     """Orders of a channel that were placed by then and are no tests."""
-    return orders.c.channel == channel, orders.c.test.is_(False), orders.c.placed_at <= until
+    return (
+        orders.c.channel == channel,
+        orders.c.test.is_(False),
+        # A replacement sells nothing a second time.
+        orders.c.replaces.is_(None),
+        orders.c.placed_at <= until,
+    )
 
 
 class Sales:

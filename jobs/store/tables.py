@@ -1057,14 +1057,13 @@ return_line = Table(
     Column("remote_id", Text, nullable=False, comment="the channel's; empty: ours alone"),
     Column("line", Text, nullable=False, comment="of the order; empty: not known"),
     Column("remote_sku", Text, nullable=False),
-    Column("quantity", Integer, nullable=False, comment="units of the order line"),
+    Column("quantity", Integer, nullable=False, comment="units of the order line; 0: taken off"),
     Column("received", Integer, nullable=False, server_default="0"),
     Column("reason", Text, nullable=False),
     Column("raw_reason", Text, nullable=False),
     Column("resolution", Text, nullable=False, comment="refund, replacement, nothing"),
     Column("late_days", Integer, nullable=False, server_default="0", comment="after its window"),
-    CheckConstraint("quantity > 0", name="quantity"),
-    CheckConstraint("received >= 0", name="received"),
+    CheckConstraint("received >= 0 AND received <= quantity", name="received"),
 )
 
 inspection = Table(
@@ -1127,10 +1126,12 @@ refund_line = Table(
     Column("refund_id", Number, ForeignKey("refund.id", ondelete="CASCADE"), primary_key=True),
     Column("place", Integer, primary_key=True),
     Column("line", Text, nullable=False, comment="of the order"),
-    Column("return_place", Integer, comment="the line of the return it settles; null: none"),
+    Column("return_id", Number, comment="the return whose units these are; null: none"),
+    Column("return_place", Integer, comment="the line of that return"),
     Column("disposition", Text, comment="what was found; null: nobody looked"),
     Column("quantity", Integer, nullable=False),
     Column("amount", BigInteger, nullable=False, comment="minor units, tax included"),
+    Index("ix_refund_line_return_id", "return_id"),
 )
 
 exchange_line = Table(
@@ -1163,7 +1164,7 @@ supplier_claim = Table(
     Column("closed_at", Instant),
     Column("person", Text),
     Column("note", Text),
-    UniqueConstraint("return_id", "place", "sku"),
+    Index("ix_supplier_claim_return_id", "return_id"),
     Index("ix_supplier_claim_state", "state", "supplier"),
 )
 

@@ -73,7 +73,12 @@ def upgrade() -> None:
         ),
         sa.Column("line", sa.Text(), nullable=False, comment="of the order; empty: not known"),
         sa.Column("remote_sku", sa.Text(), nullable=False),
-        sa.Column("quantity", sa.Integer(), nullable=False, comment="units of the order line"),
+        sa.Column(
+            "quantity",
+            sa.Integer(),
+            nullable=False,
+            comment="units of the order line; 0: taken off",
+        ),
         sa.Column("received", sa.Integer(), server_default="0", nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("raw_reason", sa.Text(), nullable=False),
@@ -85,8 +90,9 @@ def upgrade() -> None:
             nullable=False,
             comment="after its window",
         ),
-        sa.CheckConstraint("quantity > 0", name=op.f("ck_return_line_quantity")),
-        sa.CheckConstraint("received >= 0", name=op.f("ck_return_line_received")),
+        sa.CheckConstraint(
+            "received >= 0 AND received <= quantity", name=op.f("ck_return_line_received")
+        ),
         sa.ForeignKeyConstraint(
             ["return_id"],
             ["returns.id"],
@@ -180,11 +186,12 @@ def upgrade() -> None:
         sa.Column("place", sa.Integer(), nullable=False),
         sa.Column("line", sa.Text(), nullable=False, comment="of the order"),
         sa.Column(
-            "return_place",
-            sa.Integer(),
+            "return_id",
+            NUMBER,
             nullable=True,
-            comment="the line of the return it settles; null: none",
+            comment="the return whose units these are; null: none",
         ),
+        sa.Column("return_place", sa.Integer(), nullable=True, comment="the line of that return"),
         sa.Column(
             "disposition", sa.Text(), nullable=True, comment="what was found; null: nobody looked"
         ),
@@ -198,6 +205,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("refund_id", "place", name=op.f("pk_refund_line")),
     )
+    op.create_index("ix_refund_line_return_id", "refund_line", ["return_id"], unique=False)
     op.create_table(
         "exchange_line",
         sa.Column("return_id", NUMBER, nullable=False),
@@ -242,10 +250,8 @@ def upgrade() -> None:
             ["return_id"], ["returns.id"], name=op.f("fk_supplier_claim_return_id_returns")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_supplier_claim")),
-        sa.UniqueConstraint(
-            "return_id", "place", "sku", name=op.f("uq_supplier_claim_return_id_place_sku")
-        ),
     )
+    op.create_index("ix_supplier_claim_return_id", "supplier_claim", ["return_id"], unique=False)
     op.create_index(
         "ix_supplier_claim_state", "supplier_claim", ["state", "supplier"], unique=False
     )
