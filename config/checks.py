@@ -10,7 +10,7 @@ from config.model import Config
 from config.nodes import Node, Sheet, Trouble
 from config.places import expanded
 from config.problems import Path, Position
-from config.shipping import CarrierService, Dispatching, Rates
+from config.shipping import CarrierService, ChannelProgram, Dispatching, Rates
 from config.table import SkuTable
 from config.validation import near
 from core.model.catalog import Sku
@@ -61,6 +61,10 @@ class _Reference:
 _REFERENCES = (
     _Reference(("channels", "*", "connection"), "connections", "sells"),
     _Reference(("channels", "*", "sells_from", "*"), "locations", also="location_groups"),
+    _Reference(
+        ("channels", "*", "programs", "*", "locations", "*"), "locations", also="location_groups"
+    ),
+    _Reference(("channels", "*", "programs", "*", "services", "*"), "services"),
     _Reference(("location_groups", "*", "*"), "locations"),
     _Reference(("channels", "*", "twins", "*", "*"), "locations"),
     _Reference(("locations", "*", "counted_by"), "connections", "counts", ("lockstep",)),
@@ -164,6 +168,7 @@ def sense(config: Config, sheet: Sheet) -> Iterator[Trouble]:
     yield from _filled_from_itself(config, sheet)
     yield from _places_that_ship(config, sheet)
     yield from _carriers(config, sheet)
+    yield from _programs(config, sheet)
 
 
 def service_days(
@@ -194,6 +199,54 @@ def _carriers(config: Config, sheet: Sheet) -> Iterator[Trouble]:
                     expected = f"expected one of {', '.join(known)}" if known and not fix else ""
                     wrong = f"{carrier!r} is the carrier of no service"
                     yield Trouble(sheet.at(path), path, wrong, expected, fix)
+
+
+def _programs(config: Config, sheet: Sheet) -> Iterator[Trouble]:
+    """A program that nobody can keep, or that nobody can tell whether it is kept, holds every order."""
+    for channel, described in config.channels.items():
+        meant: dict[str, str] = {}
+        for name, program in described.programs.items():
+            path: Path = ("channels", channel, "programs", name)
+            for word in program.words or (name,):
+                other = meant.setdefault(word.casefold(), name)
+                if other != name:
+                    yield Trouble(
+                        sheet.key(path), path, f"{word!r} stands for {other!r} already", "",
+                        "one program for each word",
+                    )  # fmt: skip
+            yield from _kept_programs(config, sheet, path, channel, program)
+
+
+def _kept_programs(
+    config: Config, sheet: Sheet, path: Path, channel: str, program: ChannelProgram
+) -> Iterator[Trouble]:
+    ships = {name for name in config.locations if _ships_for(config, name, channel)}
+    asked = expanded(program.locations, config.location_groups) or ships
+    for name in sorted(asked & config.locations.keys() - ships):
+        wrong = f"{name!r} ships no orders of {channel!r}"
+        yield Trouble(sheet.key(path), path, wrong, "", "leave it out, or let it ship them")
+    offered = {one for name in asked & ships for one in config.locations[name].dispatch.services}
+    for service in program.services:
+        if service in config.services and service not in offered:
+            wrong = f"{service!r} picks up at none of its locations"
+            yield Trouble(sheet.key(path), path, wrong, "", "list it in their `dispatch`")
+    if program.late == "cost":
+        return
+    used = (set(program.services) or offered) & offered & config.services.keys()
+    for service in sorted(one for one in used if not config.services[one].days):
+        wrong = f"nobody knows how long {service!r} travels, so it would never count as in time"
+        yield Trouble(sheet.key(path), path, wrong, "", "write its `days`, or `late: cost` here")
+
+
+def _ships_for(config: Config, name: str, channel: str) -> bool:
+    """The location may be asked to ship this channel's orders."""
+    location = config.locations[name]
+    sold = expanded(config.channels[channel].sells_from, config.location_groups)
+    return bool(
+        location.ships_through
+        and (not sold or name in sold)
+        and (not location.channels or channel in location.channels)
+    )
 
 
 def _places_that_ship(config: Config, sheet: Sheet) -> Iterator[Trouble]:

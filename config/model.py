@@ -24,7 +24,7 @@ from config.replenishment import Currencies, Duties, Hours, Replenishment, Suppl
 from config.returns import Returns
 from config.review import Review
 from config.seasons import Season
-from config.shipping import NO_PARCEL, Dispatching, Parcel, Routing, Services
+from config.shipping import NO_PARCEL, ChannelProgram, Dispatching, Parcel, Routing, Services
 
 Language = Literal["en", "zh"]
 ModeName = Literal["observe", "propose", "act"]
@@ -189,6 +189,9 @@ class Channel(Part):
         None,
         description="an order of which units are missing ships what there is once it is so old, and "
         "the rest when it comes: two parcels are paid for; unset: it waits until all is there",
+    )
+    programs: dict[str, ChannelProgram] = Field(
+        {}, description="programs whose orders only some may ship: name -> who, how, and in time"
     )
 
 

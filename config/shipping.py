@@ -7,15 +7,16 @@ import re
 from collections.abc import Mapping
 from datetime import time
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from config.durations import Duration
 from config.part import Part, TimeZone
+from config.places import expanded
 from config.replenishment import Amount
 from core.model.calendars import Calendar
-from core.model.carriage import Lateness, Service
+from core.model.carriage import Lateness, Program, Service
 from core.model.money import exponent
 
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
@@ -169,6 +170,25 @@ class Routing(Part):
     )
 
 
+class ChannelProgram(Part):
+    """What a channel asks of who ships the orders of one of its programs."""
+
+    words: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        (),
+        description="the channel's words for it, among an order's programs and tags or for the "
+        "service bought, in large or small letters; empty: the name it has here",
+    )
+    locations: tuple[str, ...] = Field(
+        (), description="locations, or groups of them, that may ship it; empty: all"
+    )
+    services: tuple[str, ...] = Field((), description="services it may travel by; empty: all")
+    late: Literal["never", "cost"] = Field(
+        "never",
+        description="never: it leaves and, as a rule, arrives by the last days the channel states, "
+        "or waits for a person; cost: being late costs what `routing.late` says",
+    )
+
+
 class Parcel(Part):
     """One unit of a Sku as a carrier sees it."""
 
@@ -234,3 +254,15 @@ def service_of(
 def lateness_of(late: LateCost, currency: str) -> Lateness:
     """The cost of lateness in the core's words."""
     return Lateness(cents(late.once, currency), cents(late.each_day, currency))
+
+
+def program_of(
+    name: str, described: ChannelProgram, groups: Mapping[str, tuple[str, ...]]
+) -> Program:
+    """The program in the core's words."""
+    return Program(
+        name,
+        expanded(described.locations, groups) if described.locations else None,
+        frozenset(described.services) if described.services else None,
+        described.late == "cost",
+    )

@@ -504,7 +504,14 @@ def _all_may(scope: Scope, allocation: Allocation) -> Permission:
 _UNFILLABLE, _OVERDUE, _UNROUTABLE = "unfillable", "promise_overdue", "unroutable"
 
 #: why an order must not be routed -> the Case about it
-_BLOCKED = {"too_many_places": "unroutable_places", "no_service": "unroutable_service"}
+_BLOCKED = {
+    "too_many_places": "unroutable_places",
+    "no_service": "unroutable_service",
+    "program_late": "unroutable_program_late",
+    "program_place": "unroutable_program_place",
+    "program_service": "unroutable_program_service",
+    "program_unmet": "unroutable_program",
+}
 
 
 def _block(tx: Tx, record: OrderRecord, allocation: Allocation, why: Reason) -> Reason:

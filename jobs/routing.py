@@ -9,10 +9,10 @@ from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 
 from config.buying import names_of
-from config.shipping import lateness_of
+from config.shipping import lateness_of, program_of
 from config.zip3 import centroids
 from core.model.calendars import Closure
-from core.model.carriage import Dispatch, Lateness
+from core.model.carriage import Dispatch, Lateness, Program
 from core.model.catalog import ChannelId, LocationId, Sku
 from core.model.money import Money
 from core.model.orders import Address
@@ -28,6 +28,7 @@ from core.rules.allocation import (
 )
 from core.rules.carriage import Buyer, Centroids, ShipDay, Ways, piece, ships_on, ways
 from core.rules.joint import route_together
+from core.rules.programs import eased, programs_of
 from core.rules.restrictions import barred, holds_for
 from core.rules.risk import Rate
 from core.rules.routing import Routing, route
@@ -56,6 +57,9 @@ _LOST = {
     "scarcity": "route_lost_scarcity",
     "preference": "route_lost_preference",
 }
+#: Connection type -> its words for programs that take a certified place: until the configuration
+#: names one, their orders ship from none. A Prime order of ours is Seller Fulfilled Prime.
+_CERTIFIED = {"amazon": ("PRIME",)}
 #: Most units of one Sku whose scarcity is worked out one by one.
 _MOST_STEPS = 50
 
@@ -93,6 +97,7 @@ class Routes:
         config = wiring.config
         self._cost: Lateness = lateness_of(config.routing.late, config.shop.currency)
         self._centroids: Centroids = centroids() if wiring.loaded.services else {}
+        self._programs = {channel: _programs(wiring, channel) for channel in config.channels}
         #: order -> how it was routed, where its units might as well be another's
         self._routed: dict[int, _Order] = {}
 
@@ -218,6 +223,9 @@ class Routes:
             self._wiring.day(order.ship_by) if order.ship_by else None,
             barred=barred(holding, self._wiring.loaded.services.values()) if holding else {},
             only=record.asked.services,
+            program=programs_of(order, self._programs.get(order.channel, {})),
+            ship_until=order.ship_by,
+            deliver_until=order.deliver_by,
         )
 
     def ways(self, place: LocationId, buyer: Buyer, shipped: date) -> Ways:
@@ -294,7 +302,7 @@ class _Order:
     def allocation(self) -> Allocation:
         if not any(one.units > 0 for one in self._asked):
             return allocate(self._asked, locations=self._locations, available=self._available)
-        origins = list(self._origins(self._days))
+        origins = list(self._origins(self._buyer, self._left_out))
         self._open = [one for one in origins if one.place not in self._closed]
         found = self._route(self._open)
         if found.plan is None and self._closed:
@@ -345,7 +353,62 @@ class _Order:
             why = Reason.of("too_many_places", places=made.splits, most=most)
         else:
             why = Reason.of("no_service", location=", ".join(_places_of(made)))
-        return replace(made, reasons=(*made.reasons, *self._left_out), blocked=why)
+        if flips := list(self._without_program()):
+            why, *_ = flips
+        reasons = (*made.reasons, *self._left_out, *flips[1:])
+        return replace(made, reasons=reasons, blocked=why)
+
+    def _without_program(self) -> Iterator[Reason]:
+        """Which bounds of its channel's program keep the order from shipping: one of them, or all.
+
+        Nothing where it would not ship without them either.
+        """
+        program, found = self._buyer.program, False
+        if program is None:
+            return
+        for bound, less in (*eased(program), ("program_unmet", None)):
+            if (less or not found) and (plan := self._plan_under(less)) is not None:
+                found = True
+                yield self._eased(bound, program, plan)
+        if found:
+            yield from self._before_cut_offs(program)
+
+    def _plan_under(
+        self, program: Program | None, days: Mapping[LocationId, ShipDay | None] | None = None
+    ) -> Plan | None:
+        """The plan of places that are open, were this all that the channel asks."""
+        buyer = replace(self._buyer, program=program)
+        origins = self._origins(buyer, [], days)
+        return self._route([one for one in origins if one.place not in self._closed]).plan
+
+    def _eased(self, bound: str, program: Program, plan: Plan) -> Reason:
+        services = sorted({one.service for one in plan.parts if one.service})
+        days = sorted({day.isoformat() for day in self._ship_on(plan).values()})
+        return Reason(
+            bound,
+            {
+                "program": program.name,
+                "location": ", ".join(sorted(plan.places)),
+                "service": ", ".join(services) or "-",
+                "day": ", ".join(days),
+            },
+        )
+
+    def _before_cut_offs(self, program: Program) -> Iterator[Reason]:
+        """Places that would have kept the program, had the order come before their cut-offs."""
+        for place, day in self._days.items():
+            if day is None or day.missed is None:
+                continue
+            plan = self._plan_under(program, {**self._days, place: ShipDay(day.missed)})
+            if plan is not None and place in plan.places:
+                cut_off = self._routes.dispatch(place).cut_off
+                assert cut_off is not None, "only a cut-off is missed"
+                yield Reason.of(
+                    "route_cut_off",
+                    location=", ".join(sorted(plan.places)),
+                    place=place,
+                    cut_off=cut_off.isoformat("minutes"),
+                )
 
     def _ships_partly(self) -> bool:
         """Its channel lets an order that is so old go in parts."""
@@ -378,16 +441,19 @@ class _Order:
             most_places=self._routes.most_places,
         )
 
-    def _origins(self, days: Mapping[LocationId, ShipDay | None]) -> Iterator[Origin]:
-        """The locations that can ship to this buyer."""
+    def _origins(
+        self, buyer: Buyer, left_out: list[Reason],
+        days: Mapping[LocationId, ShipDay | None] | None = None,
+    ) -> Iterator[Origin]:  # fmt: skip
+        """The locations that can ship to this buyer; why others cannot comes to `left_out`."""
         for one in self._locations:
-            dispatch, day = self._routes.dispatch(one.id), days[one.id]
+            dispatch, day = self._routes.dispatch(one.id), (days or self._days)[one.id]
             if day is None:
-                self._left_out.append(Reason.of("place_ships_never", location=one.id))
+                left_out.append(Reason.of("place_ships_never", location=one.id))
                 continue
-            found = self._routes.ways(one.id, self._buyer, day.day)
-            self._left_out += found.left_out
-            if dispatch.services and not found.ways:
+            found = self._routes.ways(one.id, buyer, day.day)
+            left_out += found.left_out
+            if not found.may:
                 continue
             yield Origin(
                 one.id,
@@ -408,6 +474,9 @@ class _Order:
         """What the plan costs, what others would have cost, and what would have changed it."""
         plan = found.plan
         assert plan is not None
+        if (program := self._buyer.program) is not None:
+            yield Reason.of("route_program", program=program.name)
+            yield from (one for one in self._left_out if "program" in one.args)
         if not any(one.costs.total for one in (plan, *found.others)):
             return
         yield from self._costs_told(plan)
@@ -484,6 +553,18 @@ def _sellers(wiring: Wiring, place: LocationId) -> frozenset[ChannelId]:
         for channel in wiring.config.channels
         if any(one.id == place for one in wiring.eligible(channel, routing=True))
     )
+
+
+def _programs(wiring: Wiring, channel: ChannelId) -> dict[str, Program]:
+    """The channel's words, in small letters -> the program they stand for."""
+    groups, sells = wiring.config.location_groups, wiring.config.channels[channel].connection
+    certified = _CERTIFIED.get(wiring.config.connections[sells].type, ())
+    guarded = {word.casefold(): Program(word, places=frozenset()) for word in certified}
+    return guarded | {
+        word.casefold(): program_of(name, described, groups)
+        for name, described in wiring.config.channels[channel].programs.items()
+        for word in described.words or (name,)
+    }
 
 
 def _piece(wiring: Wiring, sku: Sku) -> Piece | None:

@@ -74,3 +74,16 @@ class Lateness:
     #: cents at once, and for each day
     once: int = 0
     each_day: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What a channel asks of whoever ships an order that it sold under a promise of its own (Prime)."""
+
+    #: our name for it: "prime"
+    name: str
+    #: places that may ship it, and services by which; None: any
+    places: frozenset[LocationId] | None = None
+    services: frozenset[str] | None = None
+    #: being late costs what it costs; False: it never leaves nor arrives late
+    may_be_late: bool = False

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 
-from core.model.carriage import Dispatch, Lateness, Service
+from core.model.carriage import Dispatch, Lateness, Program, Service
 from core.model.orders import Address
 from core.model.reasons import Arg, Reason
 from core.model.routing import Piece, Way
 from core.rules.addresses import is_military, is_po_box
 from core.rules.calendars import NeverOpen, after_open_days, next_open
+from core.rules.programs import last_day
 
 _DAY = timedelta(days=1)
 #: Miles up to which zones 1, 2, 3, ... 7 reach; zone 8 is beyond.
@@ -114,7 +115,7 @@ def _free_day(dispatch: Dispatch, since: date, full: Set[date]) -> date:
 
 def lateness(service: Service, zone: int, shipped: date, promised: date, cost: Lateness) -> int:
     """Cents expected to be lost when a parcel of that day comes later than promised."""
-    days = service.days.get(zone, max(service.days.values(), default=0))
+    days = _usual_days(service, zone)
     expected = Fraction(0)
     for share, later in _shares(service.late):
         try:
@@ -125,6 +126,10 @@ def lateness(service: Service, zone: int, shipped: date, promised: date, cost: L
         if late > 0:
             expected += share * (cost.once + cost.each_day * late)
     return math.floor(expected + Fraction(1, 2))
+
+
+def _usual_days(service: Service, zone: int) -> int:
+    return service.days.get(zone, max(service.days.values(), default=0))
 
 
 def _shares(late: Sequence[int]) -> list[tuple[Fraction, int]]:
@@ -156,6 +161,11 @@ class Buyer:
     barred: Mapping[str, str] = field(default_factory=dict)
     #: the shop's rules want one of these; None: any
     only: tuple[str, ...] | None = None
+    #: what the channel asks of who ships it; None: nothing
+    program: Program | None = None
+    #: the instants of its last days, which a Program that is never late keeps to the hour
+    ship_until: datetime | None = None
+    deliver_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +173,10 @@ class Ways:
     """How one place can ship to one buyer."""
 
     ways: tuple[Way, ...]
-    #: why services of the place are no way to this buyer
+    #: why the place, or services of it, are no way to this buyer
     left_out: tuple[Reason, ...]
+    #: False: the place must not ship it, whatever it costs
+    may: bool = True
 
 
 def ways(
@@ -180,6 +192,8 @@ def ways(
 
     A buyer whose ZIP nobody knows is in the furthest zone: too dear rather than too cheap.
     """
+    if (must_not := _kept_from(dispatch, buyer, shipped)) is not None:
+        return Ways((), (must_not,), may=False)
     found, left_out = [], []
     if dispatch.postal_code:
         reached = zone(dispatch.postal_code, buyer.ship_to.postal_code, centroids) or FURTHEST
@@ -189,6 +203,9 @@ def ways(
     for name in sorted(dispatch.services):
         service = services[name]
         why = _unfit(service, reached, buyer)
+        if why is None and (broken := _breaks(dispatch, service, reached, buyer, shipped)):
+            left_out.append(broken)
+            continue
         if why:
             told: dict[str, Arg] = {"location": dispatch.place, "service": name, "zone": reached}
             if name in buyer.barred:
@@ -201,7 +218,7 @@ def ways(
         found.append(
             Way(name, service.rates[reached], service.volume_per_kilogram, max(late, more))
         )
-    return Ways(tuple(found), tuple(left_out))
+    return Ways(tuple(found), tuple(left_out), may=bool(found) or not dispatch.services)
 
 
 def _unfit(service: Service, zone: int, buyer: Buyer) -> str | None:
@@ -217,3 +234,57 @@ def _unfit(service: Service, zone: int, buyer: Buyer) -> str | None:
     if not service.military and is_military(buyer.ship_to):
         return "service_no_military"
     return None if zone in service.rates else "service_not_there"
+
+
+def _kept_from(dispatch: Dispatch, buyer: Buyer, shipped: date) -> Reason | None:
+    """Why the buyer's program keeps the whole place from shipping; None: it does not."""
+    program, place = buyer.program, dispatch.place
+    if program is None:
+        return None
+    if program.places is not None and place not in program.places:
+        return Reason.of("place_not_in_program", location=place, program=program.name)
+    strict = not program.may_be_late
+    if strict and buyer.ship_until is not None:
+        last = last_day(buyer.ship_until, dispatch.zone, after=dispatch.cut_off)
+        if shipped > last:
+            return Reason.of(
+                "place_ships_late", location=place, program=program.name,
+                day=shipped.isoformat(), last=last.isoformat(),
+            )  # fmt: skip
+    asks = program.services is not None or (strict and buyer.deliver_until is not None)
+    if asks and not dispatch.services:
+        return Reason.of("place_without_services", location=place, program=program.name)
+    return None
+
+
+def _breaks(
+    dispatch: Dispatch, service: Service, zone: int, buyer: Buyer, shipped: date
+) -> Reason | None:
+    """Why the buyer's program keeps a service from carrying it; None: it does not."""
+    program, place = buyer.program, dispatch.place
+    if program is None:
+        return None
+    if program.services is not None and service.name not in program.services:
+        return Reason.of(
+            "service_not_in_program", location=place, service=service.name, program=program.name
+        )
+    if program.may_be_late or buyer.deliver_until is None:
+        return None
+    last = last_day(buyer.deliver_until, dispatch.zone)
+    arrives = _arrives(service, zone, shipped)
+    if arrives is not None and arrives <= last:
+        return None
+    return Reason.of(
+        "service_arrives_late", location=place, service=service.name, program=program.name,
+        day=arrives.isoformat() if arrives else "-", last=last.isoformat(),
+    )  # fmt: skip
+
+
+def _arrives(service: Service, zone: int, shipped: date) -> date | None:
+    """The day a parcel comes as a rule; None: nobody said how long it travels."""
+    if not service.days:
+        return None
+    try:
+        return after_open_days(service.calendar, shipped, _usual_days(service, zone))
+    except NeverOpen:
+        return None

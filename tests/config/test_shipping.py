@@ -9,8 +9,8 @@ import pytest
 
 from config.load import Loaded, load
 from config.problems import ConfigProblems
-from config.shipping import Parcel
-from core.model.carriage import Service
+from config.shipping import ChannelProgram, Parcel, program_of
+from core.model.carriage import Program, Service
 
 _CONFIG = """
 shop: {name: Small shop}
@@ -180,3 +180,70 @@ def test_a_cut_off_is_a_time_of_the_place(tmp_path: Path):
     )
 
     assert found.config.locations["home"].dispatch.cut_off == time(9, 30)
+
+
+_PRIME = """
+services:
+  air: {{carrier: ups, rates: {{2: {{5: 9}}}}{days}}}
+  post: {{carrier: usps, rates: {{2: {{5: 9}}}}}}
+connections:
+  shopify-us: {{type: shopify, shop: s.myshopify.com, client_id: c, client_secret: "${{env:SECRET}}"}}
+  files: {{type: supplier_file, transport: {{kind: local, root: x}}, folders: {{requests_out: in, shipments_in: {{path: out}}}}}}
+channels:
+  shopify-us: {{connection: shopify-us, programs: {programs}}}
+location_groups: {{certified: [home]}}
+locations:
+  home: {{ships_through: files, dispatch: {{postal_code: "07102", services: [air]}}}}
+  shelf: {{}}
+"""
+
+
+def prime(folder: Path, programs: str, *, days: str = ", days: {2: 1}") -> Loaded:
+    path = folder / "lockstep.yaml"
+    least = "\n".join(
+        one for one in _CONFIG.splitlines() if not one.startswith(("conn", "  files"))
+    )
+    path.write_text(least + _PRIME.format(days=days, programs=programs))
+    return load(path, environment={"SECRET": "x"})
+
+
+def test_a_program_names_places_or_groups_of_them(tmp_path: Path):
+    config = prime(tmp_path, "{prime: {locations: [certified], services: [air]}}").config
+
+    described = config.channels["shopify-us"].programs["prime"]
+
+    assert program_of("prime", described, config.location_groups) == Program(
+        "prime", frozenset({"home"}), frozenset({"air"})
+    )
+    free = ChannelProgram(late="cost")
+    assert program_of("any", free, {}) == Program("any", may_be_late=True)
+
+
+@pytest.mark.parametrize(
+    ("programs", "days", "said"),
+    [
+        ("{prime: {locations: [hme]}}", ", days: {2: 1}", "'hme' names no location"),
+        ("{prime: {services: [ari]}}", ", days: {2: 1}", "'ari' names no service"),
+        (
+            "{prime: {locations: [shelf]}}",
+            ", days: {2: 1}",
+            "'shelf' ships no orders of 'shopify-us'",
+        ),
+        (
+            "{prime: {services: [post]}}",
+            ", days: {2: 1}",
+            "'post' picks up at none of its locations",
+        ),
+        ("{prime: {locations: [home]}}", "", "nobody knows how long 'air' travels"),
+        ("{prime: {}, fast: {words: [Prime]}}", ", days: {2: 1}", "stands for 'prime' already"),
+    ],
+)
+def test_a_program_nobody_can_keep_is_told(tmp_path: Path, programs: str, days: str, said: str):
+    with pytest.raises(ConfigProblems) as problems:
+        prime(tmp_path, programs, days=days)
+
+    assert said in str(problems.value)
+
+
+def test_a_program_that_may_be_late_needs_no_days(tmp_path: Path):
+    assert prime(tmp_path, "{prime: {late: cost}}", days="").config.channels

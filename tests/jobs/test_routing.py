@@ -79,12 +79,12 @@ def places(shop: Shop, one: Any) -> list[str]:
     return [place for place, _, _ in routed(shop, one)]
 
 
-def told(shop: Shop, remote_id: str) -> list[str]:
+def told(shop: Shop, remote_id: str, channel: str = "shopify-us") -> list[str]:
     """Why, in English."""
     with shop.store.reading() as tx:
         found = tx.rows(
             select(decision)
-            .where(decision.c.subject == f"order shopify-us {remote_id}")
+            .where(decision.c.subject == f"order {channel} {remote_id}")
             .order_by(decision.c.id)
         )
         return [render(Reason(row.code, row.args), "en") for row in found]

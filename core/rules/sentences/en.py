@@ -103,6 +103,26 @@ SENTENCES: Final[dict[str, str]] = {
     "service_no_po_box": "{service} of {location} does not deliver to PO boxes.",
     "service_no_military": "{service} of {location} does not deliver to military addresses.",
     "service_not_there": "{service} of {location} has no rates for zone {zone}.",
+    "route_program": "It is sold under {program}, so only some may ship it.",
+    "place_not_in_program": "{location} is not one of the locations that may ship {program} orders.",
+    "place_ships_late": "{location} ships on {day} at the earliest; {program} orders leave by {last}.",
+    "place_without_services": "{location} names no services, so nobody knows that it ships {program} orders as they must be.",
+    "service_not_in_program": "{service} of {location} is not one of the services of {program} orders.",
+    "service_arrives_late": "{service} of {location} arrives on {day}; this {program} order is due by {last}.",
+    "program_late": "Were {program} orders allowed to be late, it would ship from {location} by {service} on {day}.",
+    "program_place": "Were {program} orders allowed to ship from anywhere, it would from {location} by {service} on {day}.",
+    "program_service": "Were {program} orders allowed to travel by any service, it would ship from {location} by "
+    "{service} on {day}.",
+    "program_unmet": "Without all that {program} asks, it would ship from {location} by {service} on {day}.",
+    "unroutable_program_late": "Order {order} from {channel} is sold under {program}, and whoever may ship it would be late: "
+    "{location}, by {service} on {day}. Let such orders be late (`late: cost`), move a cut-off, or agree with the buyer.",
+    "unroutable_program_place": "Order {order} from {channel} is sold under {program}, and no location that may ship it "
+    "can: {location} could, by {service} on {day}. Move stock, add the location to the program if it is certified, or "
+    "cancel.",
+    "unroutable_program_service": "Order {order} from {channel} is sold under {program}, and none of its services carries "
+    "it in time: {service} of {location} would, on {day}. Add a service to the program if it counts for it, or cancel.",
+    "unroutable_program": "Order {order} from {channel} is sold under {program}, and nobody can ship it as that asks, by "
+    "more than one reason. Without it, {location} would by {service} on {day}.",
     "unroutable_places": "Order {order} from {channel} has all its units, but would ship from {places} locations; "
     "{most} are allowed. Raise `routing.most_splits`, move stock, or cancel a line.",
     "unroutable_service": "Order {order} from {channel} has all its units at {location}, but no service carries them to "

@@ -91,6 +91,24 @@ SENTENCES: Final[dict[str, str]] = {
     "service_no_po_box": "{location} 的 {service} 不投递邮政信箱。",
     "service_no_military": "{location} 的 {service} 不投递军邮地址。",
     "service_not_there": "{location} 的 {service} 没有第 {zone} 区的运价。",
+    "route_program": "此订单属于 {program}，只有部分库位可以发货。",
+    "place_not_in_program": "{location} 不在可发 {program} 订单的库位之内。",
+    "place_ships_late": "{location} 最早于 {day} 发货；{program} 订单须在 {last} 前发出。",
+    "place_without_services": "{location} 未列出任何服务，无法确认其能按 {program} 的要求发货。",
+    "service_not_in_program": "{location} 的 {service} 不在 {program} 订单的服务之内。",
+    "service_arrives_late": "{location} 的 {service} 于 {day} 送达；此 {program} 订单须在 {last} 前送达。",
+    "program_late": "若允许 {program} 订单迟到，会于 {day} 由 {location} 以 {service} 发货。",
+    "program_place": "若 {program} 订单可从任何库位发货，会于 {day} 由 {location} 以 {service} 发货。",
+    "program_service": "若 {program} 订单可用任何服务，会于 {day} 由 {location} 以 {service} 发货。",
+    "program_unmet": "若不受 {program} 的任何要求限制，会于 {day} 由 {location} 以 {service} 发货。",
+    "unroutable_program_late": "{channel} 的订单 {order} 属于 {program}，可发货的库位都会迟到：{location} 以 {service} "
+    "于 {day} 发货。请允许此类订单迟到（`late: cost`）、推后截单时间，或与买家商定。",
+    "unroutable_program_place": "{channel} 的订单 {order} 属于 {program}，可发此类订单的库位均无法发货：{location} 可于 "
+    "{day} 以 {service} 发货。请调拨库存；若该库位已获认证，请将其加入此计划；或取消订单。",
+    "unroutable_program_service": "{channel} 的订单 {order} 属于 {program}，其服务均无法按时送达：{location} 的 {service} "
+    "可以（{day} 发货）。若该服务符合要求，请将其加入此计划；或取消订单。",
+    "unroutable_program": "{channel} 的订单 {order} 属于 {program}，因多个原因无人能按其要求发货。若不受限制，会于 {day} 由 "
+    "{location} 以 {service} 发货。",
     "unroutable_places": "{channel} 的订单 {order} 库存齐全，但需从 {places} 个库位发货，最多允许 {most} 个。"
     "请提高 `routing.most_splits`、调拨库存或取消某行。",
     "unroutable_service": "{channel} 的订单 {order} 的货全在 {location}，但没有服务能送达买家。请在该库位增加服务，或与买家更改地址。",

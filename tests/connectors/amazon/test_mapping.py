@@ -23,6 +23,7 @@ from connectors.amazon.listings import (
     stated_handling,
 )
 from connectors.amazon.mapping import confirmation_of, order_from, package_reference
+from core.model.carriage import Program
 from core.model.catalog import (
     FulfilledBy,
     ListingStatus,
@@ -33,6 +34,7 @@ from core.model.catalog import (
 from core.model.fulfillment import ConfirmedLine, Shipment
 from core.model.money import Money
 from core.model.orders import Address, Order, PaymentStatus
+from core.rules.programs import programs_of
 
 US = "ATVPDKIKX0DER"
 ORDER: dict[str, Any] = {
@@ -113,6 +115,8 @@ def test_an_order_is_read_whole() -> None:
     assert datetime(2026, 12, 1, 7, 59, 59, tzinfo=UTC) == found.deliver_by
     assert (Money(4999, "USD"), "USD", "STANDARD") == (found.total, found.currency, found.service)
     assert found.tags == ("PRIME", "AMAZON_BUSINESS")
+    prime = Program("prime")
+    assert programs_of(found, {"prime": prime}) == prime
     assert found.attributes == {
         "status": "UNSHIPPED",
         "sales_channel": "AMAZON",
