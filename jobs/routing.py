@@ -325,7 +325,7 @@ class _Order:
         ]
         return replace(
             made,
-            reasons=(*made.reasons, *closed, *self._told(found, origins)),
+            reasons=(*made.reasons, *closed, *self._told(found)),
             ship_on=self._ship_on(found.plan),
         )
 
@@ -371,7 +371,7 @@ class _Order:
                 found = True
                 yield self._eased(bound, program, plan)
         if found:
-            yield from self._before_cut_offs(program)
+            yield from self._in_time(frozenset())
 
     def _plan_under(
         self, program: Program | None, days: Mapping[LocationId, ShipDay | None] | None = None
@@ -393,22 +393,6 @@ class _Order:
                 "day": ", ".join(days),
             },
         )
-
-    def _before_cut_offs(self, program: Program) -> Iterator[Reason]:
-        """Places that would have kept the program, had the order come before their cut-offs."""
-        for place, day in self._days.items():
-            if day is None or day.missed is None:
-                continue
-            plan = self._plan_under(program, {**self._days, place: ShipDay(day.missed)})
-            if plan is not None and place in plan.places:
-                cut_off = self._routes.dispatch(place).cut_off
-                assert cut_off is not None, "only a cut-off is missed"
-                yield Reason.of(
-                    "route_cut_off",
-                    location=", ".join(sorted(plan.places)),
-                    place=place,
-                    cut_off=cut_off.isoformat("minutes"),
-                )
 
     def _ships_partly(self) -> bool:
         """Its channel lets an order that is so old go in parts."""
@@ -470,7 +454,7 @@ class _Order:
 
     # why
 
-    def _told(self, found: Routing, origins: Sequence[Origin]) -> Iterator[Reason]:
+    def _told(self, found: Routing) -> Iterator[Reason]:
         """What the plan costs, what others would have cost, and what would have changed it."""
         plan = found.plan
         assert plan is not None
@@ -485,7 +469,7 @@ class _Order:
                 yield self._lost(plan, other)
         if not found.proved:
             yield Reason.of("route_not_proved")
-        yield from self._in_time(plan, origins)
+        yield from self._in_time(plan.places)
 
     def _costs_told(self, plan: Plan) -> Iterator[Reason]:
         """Part by part, what it costs."""
@@ -516,26 +500,23 @@ class _Order:
             part=self._money(more[most]),
         )
 
-    def _in_time(self, plan: Plan, origins: Sequence[Origin]) -> Iterator[Reason]:
+    def _in_time(self, chosen: frozenset[LocationId]) -> Iterator[Reason]:
         """Where another place would have won, had the order come before its cut-off."""
-        for origin in origins:
-            day = self._days[origin.place]
-            if day is None or day.missed is None or origin.place in plan.places:
+        for place, day in self._days.items():
+            if day is None or day.missed is None or place in chosen:
                 continue
-            early = self._routes.ways(origin.place, self._buyer, day.missed).ways
-            if early == origin.ways:
+            early = self._routes.ways(place, self._buyer, day.missed)
+            if early.ways == self._routes.ways(place, self._buyer, day.day).ways:
                 continue
-            then = self._route(
-                [replace(one, ways=early) if one is origin else one for one in origins
-                 if one.place not in self._closed]
-            )  # fmt: skip
-            if then.plan and origin.place in then.plan.places:
-                cut_off = self._routes.dispatch(origin.place).cut_off
+            days = {**self._days, place: ShipDay(day.missed)}
+            then = self._plan_under(self._buyer.program, days)
+            if then and place in then.places:
+                cut_off = self._routes.dispatch(place).cut_off
                 assert cut_off is not None, "only a cut-off is missed"
                 yield Reason.of(
                     "route_cut_off",
-                    location=", ".join(sorted(then.plan.places)),
-                    place=origin.place,
+                    location=", ".join(sorted(then.places)),
+                    place=place,
                     cut_off=cut_off.isoformat("minutes"),
                 )
 

@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 
 from core.model.catalog import FulfilledBy
+from core.model.fulfillment import AcknowledgmentStatus
 from core.model.orders import Order
+from jobs import push
 from jobs.clock import ManualClock
 from jobs.store.store import Store
 from jobs.store.tables import effect, fulfillment
 from tests.jobs.builders import line, minutes, order, rows
 from tests.jobs.shop import Shop, open_shop
-from tests.jobs.test_routing import open_cases
+from tests.jobs.test_routing import at, open_cases
 from tests.jobs.test_routing import told as told_of
 
 #: Our own warehouse is in Newark and certified; the supplier's is in Reno, where buyers live.
@@ -144,6 +146,39 @@ def test_a_prime_order_after_the_cut_off_waits_and_says_which_cut_off_it_missed(
     assert "It would have been home, had the order come before 06:00, the cut-off of home." in said
 
 
+def test_a_certified_place_that_missed_its_day_is_told_where_another_ships_in_time(
+    store: Store, clock: ManualClock, tmp_path: Path
+):
+    shop = opened(
+        store,
+        clock,
+        tmp_path,
+        program="{services: [ground, air]}",
+        home=f'{HOME}, cut_off: "06:00"',
+    )
+    assert routed(shop, prime("1", ship_to=at("07102"))) == [("acme", "air", date(2026, 11, 24))]
+
+    said = told(shop, "1")
+    assert "home ships on 2026-11-25 at the earliest; prime orders leave by 2026-11-24." in said
+    assert "It would have been home, had the order come before 06:00, the cut-off of home." in said
+
+
+def test_what_the_certified_place_refuses_goes_to_no_other(shop: Shop):
+    # given a prime order that the certified place was asked to ship
+    assert routed(shop, prime("1")) == [("home", "air", date(2026, 11, 24))]
+    push.push_requests(shop.run("home-files/requests"), "home-files")
+    (key,) = [row["key"] for row in rows(shop.store, fulfillment)]
+    shop.clock.advance(60)
+
+    # when it refuses
+    shop.answer(key, AcknowledgmentStatus.REJECTED, through="home-files")
+    shop.decide()
+
+    # then the supplier, who has one and would be in time, is not asked, and a person is
+    assert [row["location"] for row in rows(shop.store, fulfillment)] == ["home"]
+    assert ("unroutable_program_place", "order amazon-us 1") in open_cases(shop)
+
+
 def test_a_closed_certified_place_is_not_waited_for(
     store: Store, clock: ManualClock, tmp_path: Path
 ):
@@ -198,21 +233,19 @@ def test_a_program_may_say_that_being_late_only_costs(
     assert open_cases(shop) == []
 
 
-def test_an_order_for_scarce_units_gives_way_but_never_to_a_place_that_may_not_ship_it(
+def test_orders_decided_together_never_push_a_prime_order_to_a_place_that_may_not_ship_it(
     store: Store, clock: ManualClock, tmp_path: Path
 ):
-    # given one tea with us, and prime and other orders decided together
+    # given one tea with us
     shop = opened(store, clock, tmp_path, tea=1)
-    newark = replace(order().ship_to, region="NJ", postal_code="07030")  # type: ignore[type-var]
-    plain = order("1", channel="amazon-us", ship_to=newark)
 
-    # when the other one comes first, which is cheapest from us as well
-    shop.record(plain, prime("2"))
+    # when a prime order comes together with one that pays most where it is sent from elsewhere
+    shop.record(prime("1"), order("2", channel="amazon-us", ship_to=at("07030")))
     shop.decide()
 
-    # then one of them has it, and a prime order is never sent to the supplier
-    assert all(place == "home" for place, _, _ in shipping(shop, "2"))
-    assert len(shipping(shop, "1")) == 1
+    # then the prime order keeps the unit, though the other would gain by it
+    assert shipping(shop, "1") == [("home", "air", date(2026, 11, 24))]
+    assert shipping(shop, "2") == [("acme", "ground", date(2026, 11, 24))]
 
 
 def test_what_is_there_of_an_old_prime_order_ships_from_the_certified_place_alone(
