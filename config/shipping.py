@@ -266,3 +266,21 @@ def program_of(
         frozenset(described.services) if described.services else None,
         described.late == "cost",
     )
+
+
+#: Connection type -> its words for programs that take a certified place: until the configuration
+#: names one, their orders ship from none. A Prime order of ours is Seller Fulfilled Prime.
+_CERTIFIED = {"amazon": ("PRIME",)}
+
+
+def programs_by_word(
+    described: Mapping[str, ChannelProgram], groups: Mapping[str, tuple[str, ...]], *, kind: str
+) -> dict[str, Program]:
+    """The channel's words, in small letters -> the program they stand for. `kind`: of connection."""
+    found = {
+        word.casefold(): Program(word, places=frozenset()) for word in _CERTIFIED.get(kind, ())
+    }
+    for name, one in described.items():
+        program = program_of(name, one, groups)
+        found |= {word.casefold(): program for word in one.words or (name,)}
+    return found

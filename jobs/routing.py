@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 
 from config.buying import names_of
-from config.shipping import lateness_of, program_of
+from config.shipping import lateness_of, programs_by_word
 from config.zip3 import centroids
 from core.model.calendars import Closure
 from core.model.carriage import Dispatch, Lateness, Program
@@ -57,9 +57,6 @@ _LOST = {
     "scarcity": "route_lost_scarcity",
     "preference": "route_lost_preference",
 }
-#: Connection type -> its words for programs that take a certified place: until the configuration
-#: names one, their orders ship from none. A Prime order of ours is Seller Fulfilled Prime.
-_CERTIFIED = {"amazon": ("PRIME",)}
 #: Most units of one Sku whose scarcity is worked out one by one.
 _MOST_STEPS = 50
 
@@ -538,14 +535,9 @@ def _sellers(wiring: Wiring, place: LocationId) -> frozenset[ChannelId]:
 
 def _programs(wiring: Wiring, channel: ChannelId) -> dict[str, Program]:
     """The channel's words, in small letters -> the program they stand for."""
-    groups, sells = wiring.config.location_groups, wiring.config.channels[channel].connection
-    certified = _CERTIFIED.get(wiring.config.connections[sells].type, ())
-    guarded = {word.casefold(): Program(word, places=frozenset()) for word in certified}
-    return guarded | {
-        word.casefold(): program_of(name, described, groups)
-        for name, described in wiring.config.channels[channel].programs.items()
-        for word in described.words or (name,)
-    }
+    described = wiring.config.channels[channel]
+    kind = wiring.config.connections[described.connection].type
+    return programs_by_word(described.programs, wiring.config.location_groups, kind=kind)
 
 
 def _piece(wiring: Wiring, sku: Sku) -> Piece | None:
