@@ -247,8 +247,14 @@ def _judge(tx: Tx, record: OrderRecord | None, one: Return) -> tuple[list[str], 
 
 
 def _sold(tx: Tx, record: OrderRecord, *, without: int | None = None) -> dict[str, Sold]:
-    fulfilled = {line.remote_id: line.fulfilled for line in record.order.lines}
-    return Returns(tx).sold(record.id, fulfilled=fulfilled, without=without)
+    lines = {line.remote_id: line for line in record.order.lines}
+    fulfilled = {name: line.fulfilled for name, line in lines.items()}
+    found = Returns(tx).sold(record.id, fulfilled=fulfilled, without=without)
+    # What was paid back was, first of all, for units that never left.
+    return {
+        name: replace(one, settled=max(0, one.settled - max(0, lines[name].ordered - one.shipped)))
+        for name, one in found.items()
+    }
 
 
 def _line_of(record: OrderRecord, line: ReturnedLine, left: Mapping[str, int]) -> str:

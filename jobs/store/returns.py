@@ -212,9 +212,17 @@ class Returns:
                     units[row.line] += row.quantity
                 elif one.state is ReturnState.CLOSED:
                     units[row.line] += max(row.received, row.refunded)
+                elif row.resolution is Resolution.REPLACEMENT and self._was_replaced(one):
+                    units[row.line] += row.quantity
                 else:
                     units[row.line] += row.refunded
         return units
+
+    def _was_replaced(self, one: ReturnRecord) -> bool:
+        """A parcel with what replaces its units left."""
+        number = self.replacement_of(one)
+        sent = select(shipment.c.order_id).where(shipment.c.order_id == number).limit(1)
+        return number is not None and self._connection.execute(sent).first() is not None
 
     def _paid_after_it_left(self, order_id: int) -> Counter[str]:
         """Units paid back that no return is behind, after their parcel had left."""
