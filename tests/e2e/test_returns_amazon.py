@@ -1,0 +1,220 @@
+"""A buyer on Amazon sends something back: paid back once, by Amazon's own book, whatever gets lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from jobs.store.tables import effect, inspection, movement, payload, refund, return_line
+from tests.e2e.house import House, house
+from tests.e2e.test_cancel_amazon import book
+from tests.e2e.test_returns import looked_at, states
+from tests.e2e.test_trading import QUICK
+
+SKU = "MUG-BLUE"
+SHIPPING = (
+    "amazon-us/orders", "core/orders", "warehouse/requests", "warehouse/acknowledgments",
+    "warehouse/notices", "amazon-us/shipments",
+)  # fmt: skip
+
+
+def by_rules(tree: dict[str, Any]) -> None:
+    tree["returns"] = {"approve_above": "500.00"}
+    tree["connections"]["amazon-us"]["returns"] = True
+
+
+@contextmanager
+def amazon(path: Path) -> Iterator[House]:
+    with house(path, pace=QUICK, edit=by_rules) as shop:
+        shop.go_live()
+        yield shop
+
+
+def shipped(shop: House, units: int = 2) -> str:
+    """An order on Amazon with tax and shipping, that our warehouse sent."""
+    line = {"sku": SKU, "quantity": units, "tax": "1.57", "shipping": "4.99"}
+    name = str(shop.world.amazon.place_order({"lines": [line]})["id"])
+    for _ in range(30):
+        shop.clock.advance(60)
+        shop.run(*SHIPPING)
+        if book(shop, name)["status"] == "SHIPPED":
+            shop.clock.advance(300)
+            shop.run("amazon-us/orders", "core/orders")
+            return name
+    raise AssertionError((shop.errors(), shop.cases()))
+
+
+def paid(shop: House, order: str) -> list[tuple[str, int]]:
+    """(by whom, cents) of each payment back, by Amazon's own book."""
+    return [
+        (one["by"], sum(item["total"] for item in one["items"]))
+        for one in shop.world.amazon.books()["refunds"]
+        if one["order"] == order
+    ]
+
+
+def sent_back(shop: House, order: str, units: int = 1, **more: Any) -> str:
+    wish = {"send_back": order, "sku": SKU, "quantity": units} | more
+    return str(shop.world.amazon.place_order(wish)["id"])
+
+
+def go_on(shop: House, over: Callable[[], object], *, step: float = 600, most: int = 40) -> None:
+    for _ in range(most):
+        if over():
+            return
+        shop.clock.advance(step)
+        shop.run("amazon-us/returns", "amazon-us/refunds")
+    raise AssertionError((shop.errors(), shop.cases(), states(shop), rows(shop)))
+
+
+def rows(shop: House) -> list[tuple[str, str]]:
+    return [(row.cause, row.state) for row in shop.rows(select(refund).order_by(refund.c.id))]
+
+
+def is_made(shop: House) -> bool:
+    return [state for _, state in rows(shop)] == ["made"]
+
+
+def test_what_comes_back_is_looked_at_here_and_paid_back_at_amazon_once(tmp_path: Path) -> None:
+    with amazon(tmp_path) as shop:
+        # given a parcel of which the buyer sends one unit back
+        name = shipped(shop)
+        back = sent_back(shop, name)
+        go_on(shop, lambda: states(shop) == ["expected"])
+
+        # when it is here and in order
+        looked_at(shop, back)
+        go_on(shop, lambda: is_made(shop))
+
+        # then Amazon paid it once, and what Finances shows of it later is known to be ours
+        ((by, cents),) = paid(shop, name)
+        assert by == "feed"
+        (row,) = shop.rows(select(refund))
+        assert (row.cause, row.total) == ("return", cents)
+        (sent,) = shop.rows(select(effect).where(effect.c.kind == "refund"))
+        go_on(shop, lambda: shop.rows(select(refund))[0].remote_id != sent.remote_ref)
+        assert is_made(shop)
+        assert states(shop) == ["closed"]
+        assert len(paid(shop, name)) == 1
+        assert shop.cases() == []
+
+
+@pytest.mark.parametrize("kind", ["lost-answer", "lost-request", "503-html"])
+def test_through_a_lost_answer_amazon_pays_once(tmp_path: Path, kind: str) -> None:
+    with amazon(tmp_path) as shop:
+        # given a return that is due, and a feed whose answer is lost
+        name = shipped(shop)
+        back = sent_back(shop, name)
+        go_on(shop, lambda: states(shop) == ["expected"])
+        shop.world.amazon.faults.set([{"operation": "createFeed", "kind": kind, "nth": [1]}])
+
+        # when it is paid back
+        looked_at(shop, back)
+        go_on(shop, lambda: is_made(shop))
+        for _ in range(8):
+            shop.clock.advance(3600)
+            shop.run("amazon-us/returns", "amazon-us/refunds")
+
+        # then it was paid once, by Amazon's own book, and is known as ours
+        assert [by for by, _ in paid(shop, name)] == ["feed"]
+        assert rows(shop) == [("return", "made")]
+        assert shop.cases() == []
+
+
+def test_what_nothing_proves_waits_for_a_person(tmp_path: Path) -> None:
+    with amazon(tmp_path) as shop:
+        # given a feed whose answer is lost, that ends without a report, and pays nothing
+        name = shipped(shop)
+        back = sent_back(shop, name)
+        go_on(shop, lambda: states(shop) == ["expected"])
+        shop.world.amazon.faults.set(
+            [{"operation": "createFeed", "kind": "lost-answer", "nth": [1]}]
+        )
+        shop.world.amazon.place_order({"next_feed": "broken"})
+        looked_at(shop, back)
+
+        # when three days pass in which Finances shows nothing
+        def state() -> str:
+            found = shop.rows(select(effect.c.state).where(effect.c.kind == "refund"))
+            return str(found[0].state) if found else ""
+
+        go_on(shop, lambda: state() == "parked", step=6 * 3600, most=20)
+
+        # then a person decides, and nothing was sent a second time
+        assert "Nobody can tell whether the refund" in shop.cases()[0]
+        feeds = [one["type"] for one in shop.world.amazon.books()["feeds"]]
+        assert feeds.count("POST_PAYMENT_ADJUSTMENT_DATA") == 1
+        assert paid(shop, name) == []
+
+
+def test_what_is_refunded_in_seller_central_is_not_paid_again(tmp_path: Path) -> None:
+    with amazon(tmp_path) as shop:
+        # given a return whose unit somebody pays back in Seller Central
+        name = shipped(shop)
+        back = sent_back(shop, name)
+        go_on(shop, lambda: states(shop) == ["expected"])
+        shop.world.amazon.place_order({"pay_back": name, "sku": SKU, "quantity": 1})
+        go_on(shop, lambda: rows(shop) == [("elsewhere", "made")])
+
+        # when the unit is looked at here
+        looked_at(shop, back)
+        for _ in range(3):
+            shop.clock.advance(3600)
+            shop.run("amazon-us/returns", "amazon-us/refunds")
+
+        # then nothing more is paid
+        assert [by for by, _ in paid(shop, name)] == ["seller"]
+        assert rows(shop) == [("elsewhere", "made")]
+        assert states(shop) == ["closed"]
+        assert shop.cases() == []
+
+
+def test_a_refused_adjustment_is_told_and_pays_nothing(tmp_path: Path) -> None:
+    with amazon(tmp_path) as shop:
+        # given a refund that was sent, while all of the order is paid back at Amazon
+        name = shipped(shop)
+        back = sent_back(shop, name)
+        go_on(shop, lambda: states(shop) == ["expected"])
+        looked_at(shop, back)
+        shop.run("amazon-us/refunds")
+        shop.world.amazon.place_order({"pay_back": name, "sku": SKU, "quantity": 2})
+
+        # when Amazon has judged it
+        go_on(shop, lambda: rows(shop)[0] == ("return", "refused"))
+
+        # then a person is told, and it paid nothing
+        assert any("exceeds what was paid" in one for one in shop.cases()), shop.cases()
+        assert [by for by, _ in paid(shop, name)] == ["seller"]
+
+
+def test_what_fba_took_back_is_written_down_and_moves_nothing_of_ours(tmp_path: Path) -> None:
+    with amazon(tmp_path) as shop:
+        # given an order that Amazon shipped out of its own warehouse
+        fba = shop.world.fba_skus()[0]
+        line = {"sku": fba, "quantity": 1}
+        placed = shop.world.amazon.place_order({"lines": [line]})
+        shop.clock.advance(7 * 3600)
+        shop.run("amazon-us/orders", "core/orders")
+        before = shop.rows(select(movement.c.id))
+
+        # when its buyer sends the unit back to Amazon
+        sent_back(shop, str(placed["id"]), sku=fba, disposition="CUSTOMER_DAMAGED")
+        go_on(shop, lambda: rows(shop) and states(shop))
+
+        # then what Amazon found is known, and neither units nor money of ours move
+        assert states(shop) == ["closed"]
+        (found,) = shop.rows(select(return_line.c.received, return_line.c.raw_reason))
+        assert (found.received, found.raw_reason) == (1, "UNWANTED_ITEM")
+        (seen,) = shop.rows(select(inspection.c.disposition))
+        assert seen.disposition == "damaged"
+        assert shop.rows(select(movement.c.id)) == before
+        assert rows(shop) == [("elsewhere", "made")]
+        assert shop.rows(select(effect).where(effect.c.kind == "refund")) == []
+        assert [by for by, _ in paid(shop, str(placed["id"]))] == ["amazon"]
+        kept = "".join(str(row) for row in shop.rows(select(payload)))
+        assert "call me" not in kept
