@@ -42,6 +42,7 @@ from jobs.store.permissions import REFUNDS, Permissions
 from jobs.store.refunds import RefundRow, Refunds
 from jobs.store.returns import ReturnRecord, Returns
 from jobs.store.store import Tx
+from jobs.wiring import Wiring
 
 #: Money that is given although nothing comes back for it: no channel is asked what it would pay.
 _WITHOUT_GOODS = ("difference", "goodwill")
@@ -231,6 +232,16 @@ class _Flow:
             if row.return_id is not None:
                 returns.look(tx, self._run.wiring, Returns(tx).get(row.return_id))
             tx.wake(f"{self._channel}/orders")
+
+
+def record_landed(tx: Tx, wiring: Wiring, effect: EffectRow) -> None:
+    """A person saw at the channel that a payment in doubt was made. Its own name there is not known:
+    until the channel shows it, it goes by the answer of its Effect."""
+    row = _of(tx, effect)
+    if row.state is not RefundState.MADE:
+        refunds.paid(tx, row, Effects(tx).get(effect.id).remote_ref)
+    if row.return_id is not None:
+        returns.look(tx, wiring, Returns(tx).get(row.return_id))
 
 
 def _of(tx: Tx, effect: EffectRow) -> RefundRow:

@@ -1,4 +1,4 @@
-"""What `lockstep check` asks Amazon: four reads, and no write."""
+"""What `lockstep check` asks Amazon: up to five reads, and no write."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from connectors.amazon.operations import (
     GET_LISTINGS_ITEM,
     GET_MARKETPLACE_PARTICIPATIONS,
     GET_SHIPMENTS,
+    LIST_TRANSACTIONS,
     SEARCH_ORDERS,
     Operation,
 )
@@ -39,6 +40,7 @@ def report(amazon: SellingPartner, settings: Settings, *, now: datetime) -> Chec
     orders, order_facts, order_problems = _orders(amazon, settings, now=now)
     listings, listing_problems = _listings(amazon, settings)
     inbound, inbound_problems = _inbound(amazon, settings)
+    finances, finance_problems = _finances(amazon, settings, now=now)
     return CheckReport(
         name=f"{store or settings.seller_id} at {urlsplit(settings.api_url).hostname}",
         facts=(
@@ -49,12 +51,13 @@ def report(amazon: SellingPartner, settings: Settings, *, now: datetime) -> Chec
             *order_facts,
             *inbound,
         ),
-        rights=(*orders, *listings),
+        rights=(*orders, *listings, *finances),
         problems=(
             *place_problems,
             *order_problems,
             *listing_problems,
             *inbound_problems,
+            *finance_problems,
             *_expiry(settings.secret_expires_on, now=now),
         ),
         secret_expires_at=_midnight(settings.secret_expires_on),
@@ -162,6 +165,26 @@ def _inbound(
     except (RateLimited, Rejected) as error:
         return (), (str(error),)
     return ((what, "followed"),), ()
+
+
+def _finances(
+    amazon: SellingPartner, settings: Settings, *, now: datetime
+) -> tuple[tuple[Right, ...], tuple[str, ...]]:
+    """The right to see what was paid back, where returns are settled here."""
+    if not settings.returns:
+        return (), ()
+    without = "refunds cannot be seen, and nothing can be paid back"
+    span = {
+        "postedAfter": instant_text(now - timedelta(hours=1)),
+        "postedBefore": instant_text(now - BEFORE_NOW),
+    }
+    try:
+        amazon.call(LIST_TRANSACTIONS, query=span)
+    except Unauthorized as error:
+        return (_denied(error, LIST_TRANSACTIONS, without),), ()
+    except (RateLimited, Rejected) as error:
+        return (), (str(error),)
+    return (Right(LIST_TRANSACTIONS.role, granted=True, without_it=without),), ()
 
 
 def _denied(error: Unauthorized, operation: Operation, without: str) -> Right:

@@ -22,7 +22,7 @@ from connectors.amazon.client import SellingPartner
 from connectors.amazon.fields import Record, Unreadable, count, list_of, money, part, text
 from connectors.amazon.finances import GOODS, SHIPPING, SHIPPING_TAX, TAX, Finances, PaidBack
 from connectors.amazon.operations import GET_ORDER
-from connectors.amazon.order_feeds import OrderFeeds
+from connectors.amazon.order_feeds import OrderFeeds, message_id
 from core.errors import Rejected
 from core.model.money import Money
 from core.model.returns import (
@@ -33,7 +33,6 @@ from core.model.returns import (
     RefundRequest,
 )
 from core.ports import Key, RemoteRef
-from core.rules.effects import short_key
 
 KIND = "refund"
 #: AdjustmentReason, from Amazon's own client library: for units that came back, and for money alone.
@@ -217,7 +216,7 @@ def adjustment(
     for number, (item, amounts) in enumerate(parts.items(), start=1):
         one = SubElement(made, "AdjustedItem")
         SubElement(one, "AmazonOrderItemCode").text = item
-        SubElement(one, "MerchantAdjustmentItemID").text = f"{short_key(key)}-{number}"
+        SubElement(one, "MerchantAdjustmentItemID").text = f"{message_id(key)}-{number}"
         reason = CAME_BACK if units.get(item) else MONEY_ALONE
         SubElement(one, "AdjustmentReason").text = reason
         prices = SubElement(one, "ItemPriceAdjustments")

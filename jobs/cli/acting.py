@@ -30,6 +30,7 @@ from jobs.answers import record_acknowledgment
 from jobs.bootstrap import Application
 from jobs.cli.shared import ByOption, ConfigOption, JsonOption, application, console, person, show
 from jobs.purchase import record_sent
+from jobs.repay import record_landed as record_paid
 from jobs.reservations import record_landed
 from jobs.store.effects import Effects
 from jobs.store.orders import Orders
@@ -357,6 +358,8 @@ def settle(
             effects.done(parked, remote_ref=key)
             if parked.kind == "reservation":
                 record_landed(tx, parked)
+            elif parked.kind == "refund":
+                record_paid(tx, app.wiring, parked)
         tx.close_case("effect_parked", f"{parked.kind} {key}", by=person(by), note=note)
         tx.audit(person(by), "settle", key, after={"landed": landed}, note=note)
         flow, owner = _unit_of(parked.kind, connection=parked.connection, scope=parked.scope)
@@ -462,7 +465,7 @@ def _unit_of(kind: str, *, connection: str, scope: str) -> tuple[str, str]:
     """(flow, whose unit) that carries out effects of this kind."""
     if kind == "confirmation":
         return "shipments", scope
-    return f"{kind}s", scope if kind == "cancellation" else connection
+    return f"{kind}s", scope if kind in ("cancellation", "refund") else connection
 
 
 def _release_holds(tx: Tx, order: str, code: str | None, note: str | None, who: str) -> int:

@@ -17,6 +17,7 @@ from tests.e2e.test_returns import looked_at, states
 from tests.e2e.test_trading import QUICK
 
 SKU = "MUG-BLUE"
+NOTE = ("--note", "seen in Seller Central", "--by", "ann")
 SHIPPING = (
     "amazon-us/orders", "core/orders", "warehouse/requests", "warehouse/acknowledgments",
     "warehouse/notices", "amazon-us/shipments",
@@ -61,6 +62,11 @@ def paid(shop: House, order: str) -> list[tuple[str, int]]:
 def sent_back(shop: House, order: str, units: int = 1, **more: Any) -> str:
     wish = {"send_back": order, "sku": SKU, "quantity": units} | more
     return str(shop.world.amazon.place_order(wish)["id"])
+
+
+def feeds(shop: House) -> int:
+    kinds = [one["type"] for one in shop.world.amazon.books()["feeds"]]
+    return kinds.count("POST_PAYMENT_ADJUSTMENT_DATA")
 
 
 def go_on(shop: House, over: Callable[[], object], *, step: float = 600, most: int = 40) -> None:
@@ -126,7 +132,8 @@ def test_through_a_lost_answer_amazon_pays_once(tmp_path: Path, kind: str) -> No
         assert shop.cases() == []
 
 
-def test_what_nothing_proves_waits_for_a_person(tmp_path: Path) -> None:
+@pytest.mark.parametrize("seen", ["--landed", "--again"])
+def test_what_nothing_proves_waits_for_a_person(tmp_path: Path, seen: str) -> None:
     with amazon(tmp_path) as shop:
         # given a feed whose answer is lost, that ends without a report, and pays nothing
         name = shipped(shop)
@@ -145,11 +152,17 @@ def test_what_nothing_proves_waits_for_a_person(tmp_path: Path) -> None:
 
         go_on(shop, lambda: state() == "parked", step=6 * 3600, most=20)
 
-        # then a person decides, and nothing was sent a second time
+        # then nothing was sent a second time, and a person is asked
         assert "Nobody can tell whether the refund" in shop.cases()[0]
-        feeds = [one["type"] for one in shop.world.amazon.books()["feeds"]]
-        assert feeds.count("POST_PAYMENT_ADJUSTMENT_DATA") == 1
-        assert paid(shop, name) == []
+        assert (feeds(shop), paid(shop, name)) == (1, [])
+
+        # and what they say holds: it is there, or it is sent again
+        shop.cli("settle", f"refund:amazon-us:{name}:1", seen, *NOTE)
+        go_on(shop, lambda: is_made(shop))
+        assert feeds(shop) == (1 if seen == "--landed" else 2)
+        assert len(paid(shop, name)) == feeds(shop) - 1
+        assert shop.cases() == []
+        assert states(shop) == ["closed"]
 
 
 def test_what_is_refunded_in_seller_central_is_not_paid_again(tmp_path: Path) -> None:

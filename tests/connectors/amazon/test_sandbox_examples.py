@@ -31,6 +31,7 @@ FILES = (
     "reports_2021-06-30",
     "feeds_2021-06-30",
     "fulfillmentInboundV0",
+    "finances_2024-06-19",
     "sellers",
 )
 OURS = {operation.name: operation for operation in OPERATIONS}
@@ -128,6 +129,8 @@ def _accept(operation: Operation, answer: Any) -> None:
             assert answer["url"]
         case "createFeedDocument" | "getFeedDocument":
             assert answer["url"]
+        case "listTransactions":
+            assert answer["payload"]["transactions"]
         case "createFeed":
             assert answer["feedId"]
         case "getFeed":
