@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from reportlab.platypus import Flowable
 
-from connectors.paper import Part, gap, lined, printed, text, told, width_of
+from connectors.paper import Part, Pen, gap, printed, width_of
 from connectors.supplier_email.settings import Settings
 from core.model.money import Money
 from core.model.purchasing import PurchaseLine, PurchaseOrder
@@ -19,30 +19,31 @@ _FIGURES = frozenset({3, 4, 5, 6})
 
 def purchase_pdf(order: PurchaseOrder, settings: Settings) -> bytes:
     """The order to be read by people; quantities are units. Foreign text stands there as text."""
-    story = _story(order, settings, width_of(settings.paper))
+    pen = Pen()
+    story = _story(order, settings, width_of(settings.paper), pen)
     return printed(
-        [Part(story, order.number)],
+        [Part(story, pen.text(order.number, size=8))],
         title=f"Purchase order {order.number}",
         author=settings.buyer[0],
         size=settings.paper,
     )
 
 
-def _story(order: PurchaseOrder, settings: Settings, width: float) -> list[Flowable]:
+def _story(order: PurchaseOrder, settings: Settings, width: float, pen: Pen) -> list[Flowable]:
     story: list[Flowable] = [
-        *(text(line, bold=not number) for number, line in enumerate(settings.buyer)),
+        *(pen.text(line, bold=not number) for number, line in enumerate(settings.buyer)),
         gap(8),
-        text(f"Purchase order {order.number}", size=16, bold=True),
+        pen.text(f"Purchase order {order.number}", size=16, bold=True),
         gap(4),
-        told(_facts(order, settings), width),
+        pen.told(_facts(order, settings), width),
         gap(6),
-        lined(_HEADINGS, _rows(order.lines), _WIDTHS, width, right=_FIGURES),
+        pen.lined(_HEADINGS, _rows(order.lines), _WIDTHS, width, right=_FIGURES),
     ]
     total = total_of(order.lines)
     if total is not None:
-        story += [gap(3), text(f"Total {total}", bold=True, right=True)]
+        story += [gap(3), pen.text(f"Total {total}", bold=True, right=True)]
     if settings.terms:
-        story += [gap(6), *map(text, settings.terms)]
+        story += [gap(6), *map(pen.text, settings.terms)]
     return story
 
 

@@ -17,6 +17,7 @@ from connectors.folders.outbox import Outbox
 from connectors.folders.places import Ftps, LocalFolder, Sftp
 from connectors.folders.reach import transport_to
 from connectors.folders.transport import Deliveries, Transport
+from connectors.paper import font_problem
 from connectors.supplier_file import invoices, mapping, purchases
 from connectors.supplier_file.files import File
 from connectors.supplier_file.https import HttpsDeliveries
@@ -109,6 +110,9 @@ class SupplierFile(
                 if error.missing != f"list {folder}":
                     raise
                 problems.append(str(error))
+        wanted = self._settings.papers
+        if wanted and wanted.font and (why := font_problem(wanted.font)):
+            problems.append(f"papers.font {wanted.font}: {why}")
         return CheckReport(name=there, facts=tuple(facts), problems=tuple(problems))
 
     def _look(self, folder: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from connectors.paper import Part, gap, lined, printed, text, told, width_of
+from connectors.paper import Part, Pen, gap, printed, width_of
 from connectors.sheets import plain_cell
 from connectors.supplier_file.mapping import PAPER_COLUMNS, REQUEST_COLUMNS
 from connectors.supplier_file.settings import Papers
@@ -42,34 +42,35 @@ def papers(document: bytes, settings: Papers, *, time_zone: str, connector: str)
         raise Rejected(
             str(error), connector=connector, operation="draw papers", code="unreadable"
         ) from None
-    width, head = width_of(settings.paper), rows[0]
+    width, head, pen = width_of(settings.paper), rows[0], Pen(settings.font)
+    foot = pen.text(head["key"], size=8)
     return printed(
         [
             Part(
                 [
-                    text(f"Pick list {head['order']}", size=16, bold=True),
+                    pen.text(f"Pick list {head['order']}", size=16, bold=True),
                     gap(4),
-                    told(_asked(head, time_zone), width),
+                    pen.told(_asked(head, time_zone), width),
                     gap(6),
-                    lined(_PICK, _to_pick(rows), _PICK_SHARES, width, right=_UNITS),
+                    pen.lined(_PICK, _to_pick(rows), _PICK_SHARES, width, right=_UNITS),
                     gap(3),
-                    text(_counted(rows), bold=True),
+                    pen.text(_counted(rows), bold=True),
                 ],
-                head["key"],
+                foot,
             ),
             Part(
                 [
-                    *(text(line, bold=not number) for number, line in enumerate(settings.shop)),
+                    *(pen.text(line, bold=not number) for number, line in enumerate(settings.shop)),
                     gap(8),
-                    text(f"Packing slip {head['order']}", size=16, bold=True),
+                    pen.text(f"Packing slip {head['order']}", size=16, bold=True),
                     gap(4),
-                    told([("Ship to", _address(head))], width),
+                    pen.told([("Ship to", _address(head))], width),
                     gap(6),
-                    lined(_PACK, _in_parcel(rows), _PACK_SHARES, width, right=_UNITS),
+                    pen.lined(_PACK, _in_parcel(rows), _PACK_SHARES, width, right=_UNITS),
                     gap(6),
-                    *map(text, settings.words),
+                    *map(pen.text, settings.words),
                 ],
-                head["key"],
+                foot,
             ),
         ],
         title=f"Request {head['key']}",

@@ -380,6 +380,9 @@ class Papers(Model):
     folder: Folder | None = None
     #: letter in the US, a4 elsewhere
     paper: Literal["letter", "a4"] = "letter"
+    #: a TrueType file (.ttf) with letters of other scripts: what is used of it goes into the PDF. Left
+    #: out: Chinese, Korean and Japanese print only where their fonts are installed
+    font: str | None = None
     #: at the foot of the packing slip: thanks, how to return
     words: Annotated[tuple[PrintedLine, ...], Field(max_length=20)] = ()
 

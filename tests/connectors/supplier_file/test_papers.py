@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import reportlab
 from pydantic import ValidationError
 from pypdf import PdfReader
 
@@ -133,6 +134,39 @@ def test_other_scripts_print_and_what_cannot_is_seen_to_be_missing() -> None:
     assert [name for name in names if shown.count(name) != 2] == []
     assert shown.count("Mug ❑ red") == 2
     assert {"Lukasz Dvorák", "❑❑❑❑❑ 5"} <= set(shown.splitlines())
+
+
+def test_a_font_of_ones_own_goes_into_the_paper() -> None:
+    # given letters that a TrueType file has, and readers need not have
+    font = str(Path(reportlab.__file__).parent / "fonts" / "Vera.ttf")
+    asked = request(ship_to=Address(name="Łukasz <Ž>", line1="蓝色"))
+
+    # when papers are drawn with it, twice
+    made = [drawn(asked, font=font) for _ in range(2)]
+
+    # then they are in it, and what it has not is shown as ever
+    assert {"Łukasz <Ž>", "蓝色"} <= set(pages(made[0])[1])
+    assert b"/FontFile2" in made[0]
+    assert b"/FontFile2" not in drawn(asked)
+    assert made[0] == made[1]
+
+
+def test_a_font_that_cannot_be_read_is_told_and_keeps_nothing_waiting(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    # given a name that leads nowhere, and a file that is no font
+    (tmp_path / "shipments").mkdir()
+    (tmp_path / "broken.ttf").write_bytes(b"no font at all")
+
+    for font in ("/nowhere.ttf", str(tmp_path / "broken.ttf")):
+        # when the connection is checked, and a request goes out
+        home = at_home(tmp_path, clock, font=font)
+        (problem,) = home.check().problems
+        home.stage_request(KEY, home.request_document(request(), serial=1))
+
+        # then the check says so, and there is a paper
+        assert font in problem
+        assert f"{STEM}.pdf.part" in lying(tmp_path)
 
 
 def test_long_lists_and_long_words_break_and_pages_are_numbered() -> None:
