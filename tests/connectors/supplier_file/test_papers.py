@@ -18,6 +18,7 @@ from connectors.fulfiller.settings import Settings as FulfillerSettings
 from connectors.supplier_file import mapping, papers
 from connectors.supplier_file.connector import SupplierFile, connect
 from connectors.supplier_file.settings import Papers, Settings
+from connectors.supplier_file.simulator import SupplierSimulator
 from core.errors import Rejected
 from core.model.fulfillment import FulfillmentLine, ShipRequest, SoldAs
 from core.model.orders import Address
@@ -258,7 +259,7 @@ def test_papers_are_staged_first_and_released_first(
 
 
 def test_an_attempt_that_died_between_paper_and_request_goes_on_with_the_same_bytes(
-    over_sftp: Connect, supplier: Any
+    over_sftp: Connect, supplier: SupplierSimulator
 ) -> None:
     # given a request whose paper was released, and whose process died then
     acme = over_sftp(papers=SHOP)
@@ -279,6 +280,22 @@ def test_an_attempt_that_died_between_paper_and_request_goes_on_with_the_same_by
     told = supplier.books()["requests"][KEY]
     assert (told["count"], told["papers"]) == (1, 1)
     assert acme.find_request(KEY, sheet) is Handover.ABSENT
+
+
+def test_a_paper_that_was_taken_before_its_request_came_is_not_missed(
+    over_sftp: Connect, supplier: SupplierSimulator
+) -> None:
+    # given a paper that was released, and printed and put away before the process went on
+    acme = over_sftp(papers=SHOP)
+    sheet = acme.request_document(request(), serial=1)
+    acme.stage_request(KEY, sheet)
+    (supplier.root / "requests" / f"{STEM}.pdf.part").unlink()
+
+    # when the next one releases
+    acme.release_request(KEY)
+
+    # then the request goes out as it should
+    assert lying(supplier.root) == [f"{STEM}.csv"]
 
 
 def test_a_torn_paper_is_not_handed_over(tmp_path: Path, clock: ManualClock) -> None:
