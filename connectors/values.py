@@ -17,6 +17,16 @@ def _zone(value: str) -> str:
     return value
 
 
+def without_papers(values: object) -> object:
+    """Settings of a place whose requests are no CSV files: there is nothing papers could lie beside."""
+    if isinstance(values, dict) and "papers" in values:
+        raise ValueError(
+            "papers: pick lists and packing slips are written beside requests that are CSV files "
+            "(type: supplier_file); this place takes none; leave them out"
+        )
+    return values
+
+
 def header_name(value: str) -> str:
     """Of an HTTP request, as it may be written anywhere."""
     if not value.replace("-", "").isalnum() or not value.isascii():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sqlalchemy import select
 
@@ -14,6 +14,7 @@ from core.ports import RequestService
 from jobs.buying import item_of
 from jobs.naming import Naming, by_all_names
 from jobs.store.counted import CountedItems
+from jobs.store.offers import Offers
 from jobs.store.orders import OrderRecord
 from jobs.store.parcels import Requested
 from jobs.store.store import Tx
@@ -59,6 +60,13 @@ def counted_as(
         if (meant[named].sku, meant[named].units) == (one.sku, 1):
             made.setdefault(one.sku, []).append(CountedAs(one.item, one.units))
     return made
+
+
+def titles_of(tx: Tx, wiring: Wiring, skus: Collection[Sku]) -> dict[Sku, str]:
+    """What these are, for people: as the configuration says, else as a channel shows one unit of it."""
+    known = wiring.loaded.catalog.skus
+    written = {sku: known[sku].title for sku in skus if sku in known and known[sku].title}
+    return Offers(tx).titles(sku for sku in skus if sku not in written) | written
 
 
 def names_of_goods(tx: Tx, wiring: Wiring, found: Requested) -> dict[str, Sku]:

@@ -6,7 +6,7 @@ crash or a lost answer the remote is asked before anything is repeated (I4).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ from core.errors import (
 )
 from core.model.cases import Case, Severity
 from core.model.catalog import ChannelId
-from core.model.fulfillment import FulfillmentLine, ShipRequest
+from core.model.fulfillment import FulfillmentLine, ShipRequest, SoldAs
 from core.model.orders import Address
 from core.model.reasons import Reason
 from core.ports import Handover, Key, RemoteRef, RequestTarget, ShipmentTarget
@@ -35,7 +35,7 @@ from core.rules.effects import (
 )
 from core.rules.modes import may_write
 from jobs.claims import needs
-from jobs.goods import counted_as, goods_of
+from jobs.goods import counted_as, goods_of, titles_of
 from jobs.rejections import reject
 from jobs.run import Run, Stopped
 from jobs.store.effects import EffectRow, Effects, Intent
@@ -376,7 +376,20 @@ def _ship_request(tx: Tx, wiring: Wiring, record: OrderRecord, effect: EffectRow
         short_key=short_key(effect.key),
         goods=goods_of(tx, wiring, found.location, (sku for _, sku in found.lines)),
         counted=counted_as(tx, wiring, found.location, {sku for _, sku in found.lines}),
+        sold=_sold(record, {line for line, _ in found.lines}),
+        titles=titles_of(tx, wiring, {sku for _, sku in found.lines}),
     )
+
+
+def _sold(record: OrderRecord, lines: Collection[str]) -> dict[str, SoldAs]:
+    """What these lines of the order were sold as; without those whose Sku nobody knows any more."""
+    return {
+        line.remote_id: SoldAs(known.sku, line.title)
+        for line in record.order.lines
+        if line.remote_id in lines
+        and (known := record.resolved.get(line.remote_id))
+        and known.sku is not None
+    }
 
 
 # --- shipment confirmations ----------------------------------------------------------------------

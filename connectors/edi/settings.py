@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from connectors.folders.places import Folder, Ftps, LocalFolder, Pattern, Sftp
-from connectors.values import Currency, TimeZone
+from connectors.values import Currency, TimeZone, without_papers
 from core.model.fulfillment import AcknowledgmentStatus
 
 
@@ -133,6 +133,8 @@ class Settings(Model):
     stable_after: float = Field(default=30.0, ge=0)
     #: bytes; a larger file is not read
     largest_file: int = Field(default=16 * 1024 * 1024, gt=0)
+
+    _no_papers = model_validator(mode="before")(without_papers)
 
     @model_validator(mode="after")
     def _two_sides(self) -> Settings:

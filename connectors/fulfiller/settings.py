@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from connectors.fulfiller.template import NAMES, PATH_NAMES, faults
-from connectors.values import HeaderName, SecretHeaders, TimeZone
+from connectors.values import HeaderName, SecretHeaders, TimeZone, without_papers
 from core.model.fulfillment import AcknowledgmentStatus
 
 
@@ -186,6 +186,8 @@ class Settings(Model):
     timezone: TimeZone = "UTC"
     call_timeout: float = Field(default=30.0, gt=0)
     calls_per_second: float = Field(default=2.0, gt=0)
+
+    _no_papers = model_validator(mode="before")(without_papers)
 
     @model_validator(mode="after")
     def _a_hook_hurries_something(self) -> Settings:

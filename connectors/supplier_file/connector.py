@@ -1,7 +1,8 @@
 """A place that speaks in files: stock and answers in, requests to ship and purchase orders out.
 
 Their folders are read only: nothing of theirs is moved or deleted. What was taken lives in the
-cursor. In the folders for what goes out we write `KEY.part` and rename it to `KEY.csv`, nothing else.
+cursor. In the folders for what goes out we write `KEY.part` and rename it to `KEY.csv`, and where
+papers are wanted `KEY.pdf.part` to `KEY.pdf`; nothing else.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from connectors.folders.outbox import Outbox
 from connectors.folders.places import Ftps, LocalFolder, Sftp
 from connectors.folders.reach import transport_to
 from connectors.folders.transport import Deliveries, Transport
+from connectors.paper import font_problem
 from connectors.supplier_file import invoices, mapping, purchases
 from connectors.supplier_file.files import File
 from connectors.supplier_file.https import HttpsDeliveries
 from connectors.supplier_file.imap import ImapDeliveries
-from connectors.supplier_file.settings import Https, Imap, InFolder, Settings
+from connectors.supplier_file.papers import is_whole, papers
+from connectors.supplier_file.settings import Https, Imap, InFolder, Papers, Settings
 from connectors.supplier_file.stock import stock_of
 from core.errors import Rejected, Unauthorized
 from core.model.fulfillment import Acknowledgment, ShipmentNotice, ShipRequest
@@ -87,6 +90,7 @@ class SupplierFile(
         for label, folder in (
             ("stock", folders.stock_in and folders.stock_in.path),
             ("requests", folders.requests_out),
+            ("papers", self._settings.papers and self._settings.papers.folder),
             ("acknowledgments", folders.acknowledgments_in and folders.acknowledgments_in.path),
             ("shipments", folders.shipments_in and folders.shipments_in.path),
             ("purchase orders", folders.purchases_out),
@@ -106,6 +110,9 @@ class SupplierFile(
                 if error.missing != f"list {folder}":
                     raise
                 problems.append(str(error))
+        wanted = self._settings.papers
+        if wanted and wanted.font and (why := font_problem(wanted.font)):
+            problems.append(f"papers.font {wanted.font}: {why}")
         return CheckReport(name=there, facts=tuple(facts), problems=tuple(problems))
 
     def _look(self, folder: str) -> str:
@@ -215,25 +222,49 @@ class SupplierFile(
 
     # what goes out
 
-    @staticmethod
-    def request_document(request: ShipRequest, *, serial: int) -> bytes:
+    def request_document(self, request: ShipRequest, *, serial: int) -> bytes:
         """The file for a request; the same request is the same bytes."""
-        return mapping.request_document(request)
+        return mapping.request_document(request, for_papers=self._settings.papers is not None)
 
     def stage_request(self, key: Key, document: bytes) -> None:
-        """Upload as `KEY.part`, replacing an earlier attempt. Suppliers ignore that name."""
-        self._requests("stage request").stage(key, document)
+        """Upload as `KEY.part`, replacing an earlier attempt. Suppliers ignore that name.
+
+        Papers first: where the CSV is staged, they are.
+        """
+        requests, told = self._requests("stage request"), self._settings.papers
+        if told is not None:
+            drawn = papers(
+                document, told, time_zone=self._settings.format.timezone, connector=self.name
+            )
+            self._papers(told).stage(key, drawn)
+        requests.stage(key, document)
 
     def release_request(self, key: Key) -> RemoteRef:
         """Rename `KEY.part` to `KEY.csv`; returns the final name.
 
         Raises Rejected "exists" or "no-such-file", UnknownOutcome when the answer was lost.
+        Papers first: nobody finds a request whose papers are still to come.
         """
-        return self._requests("release request").release(key)
+        requests, told = self._requests("release request"), self._settings.papers
+        if told is not None:
+            self._papers(told).release_beside(key)
+        return requests.release(key)
 
     def find_request(self, key: Key, document: bytes) -> Handover:
         """Where the request is; ABSENT after `staged` was committed means handed over."""
-        return self._requests("find request").find(key, document)
+        found, told = self._requests("find request").find(key, document), self._settings.papers
+        if found is Handover.STAGED and told is not None:
+            drawn = self._papers(told).staged(key)
+            if drawn is not None and not is_whole(drawn):
+                return Handover.PARTIAL
+        return found
+
+    def _papers(self, told: Papers) -> Outbox:
+        folder = told.folder or self._settings.folders.requests_out
+        assert folder is not None, "settings refuse papers without requests"
+        return Outbox(
+            self._folders(), folder, suffix=".pdf", staging=".pdf.part", connector=self.name
+        )
 
     @staticmethod
     def purchase_document(order: PurchaseOrder, *, serial: int) -> bytes:

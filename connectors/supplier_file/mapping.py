@@ -26,6 +26,7 @@ from core.model.fulfillment import (
     Acknowledgment,
     AcknowledgmentStatus,
     AnsweredLine,
+    FulfillmentLine,
     ShipmentNotice,
     ShippedLine,
     ShipRequest,
@@ -301,16 +302,22 @@ REQUEST_COLUMNS = (
     "service", "ship_by", "requested_at", "note",
 )  # fmt: skip
 
+#: More of them, where papers are drawn from it: what the Sku is, and what the buyer calls the order
+#: line. `sold_units` is empty where these are no whole units of the line.
+PAPER_COLUMNS = ("title", "sold_sku", "sold_title", "sold_units")
 
-def request_document(request: ShipRequest) -> bytes:
+
+def request_document(request: ShipRequest, *, for_papers: bool = False) -> bytes:
     """The request as UTF-8 CSV with CRLF. The same request is the same bytes.
+
+    For papers it has PAPER_COLUMNS too: what is on them is drawn from here.
 
     Text that a spreadsheet would run as a formula gets an apostrophe in front, line breaks and
     control characters become blanks. The buyer's email is not passed on.
     """
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(REQUEST_COLUMNS)
+    writer.writerow((*REQUEST_COLUMNS, *(PAPER_COLUMNS if for_papers else ())))
     tail = (
         *_address(request.ship_to),
         safe_cell(request.service),
@@ -320,8 +327,19 @@ def request_document(request: ShipRequest) -> bytes:
     )
     for line in request.lines:
         head = (request.key, request.order_name, line.line, line.sku)
-        writer.writerow((*map(safe_cell, head), str(line.quantity), *tail))
+        more = _of_paper(request, line) if for_papers else ()
+        writer.writerow((*map(safe_cell, head), str(line.quantity), *tail, *map(safe_cell, more)))
     return out.getvalue().encode("utf-8")
+
+
+def _of_paper(request: ShipRequest, line: FulfillmentLine) -> tuple[str, str, str, str]:
+    """As PAPER_COLUMNS. A thing without a title of ours is called as it was sold, where it is that."""
+    title, sold = request.titles.get(line.sku, ""), request.sold.get(line.line)
+    units, rest = divmod(line.quantity, line.per_unit)
+    whole = "" if rest else str(units)
+    if sold is None:
+        return title, "", "", whole
+    return title or (sold.title if sold.sku == line.sku else ""), sold.sku, sold.title, whole
 
 
 def _address(to: Address) -> tuple[str, ...]:

@@ -368,6 +368,25 @@ class Format(Model):
     discontinued: dict[str, bool] = {}
 
 
+PrintedLine = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Papers(Model):
+    """For each request a PDF: a pick list for the warehouse, a packing slip for the buyer."""
+
+    #: name and address of the shop, at the head of the packing slip
+    shop: Annotated[tuple[PrintedLine, ...], Field(min_length=1, max_length=12)]
+    #: where they are put; left out: beside the CSV, under the same name
+    folder: Folder | None = None
+    #: letter in the US, a4 elsewhere
+    paper: Literal["letter", "a4"] = "letter"
+    #: a TrueType file (.ttf) with letters of other scripts: what is used of it goes into the PDF. Left
+    #: out: Chinese, Korean and Japanese print only where their fonts are installed
+    font: str | None = None
+    #: at the foot of the packing slip: thanks, how to return
+    words: Annotated[tuple[PrintedLine, ...], Field(max_length=20)] = ()
+
+
 #: Transports that nothing can be written over.
 READ_ONLY = frozenset({"https", "imap"})
 
@@ -387,6 +406,8 @@ class Settings(Model):
     largest_file: int = Field(default=64 * 1024 * 1024, gt=0)
     #: lines of one file that are read; a longer one is refused
     most_lines: int = Field(default=1_000_000, gt=0)
+    #: left out: requests are CSV alone. With it they have columns for what is on the papers
+    papers: Papers | None = None
 
     @model_validator(mode="after")
     def _can_be_written_to(self) -> Settings:
@@ -394,6 +415,15 @@ class Settings(Model):
             raise ValueError(
                 f"requests_out: nothing can be written over {self.transport.kind}; "
                 "leave it out, or send requests through a connection of their own"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _papers_belong_to_requests(self) -> Settings:
+        if self.papers and not self.folders.requests_out:
+            raise ValueError(
+                "papers: no request goes out here that they could belong to; name "
+                "`requests_out` under `folders`, or leave them out"
             )
         return self
 

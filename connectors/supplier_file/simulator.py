@@ -66,6 +66,8 @@ class RequestRecord:
     key: str
     picked_up_at: list[datetime] = field(default_factory=list)
     documents: list[str] = field(default_factory=list)
+    #: of each time it was picked up: the PDF that lay beside it; empty: none did
+    papers: list[bytes] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
 
 
@@ -168,9 +170,15 @@ class SupplierSimulator(Keeper):
             self._files += 1
             # Out of reach of the SFTP server: the sender sees that it is gone, nothing else.
             shutil.move(path, self.processed / f"{self._files:06d}-{path.name}")
+            paper = path.with_suffix(".pdf")
+            drawn = paper.read_bytes() if paper.exists() else b""
+            if drawn:
+                # Printed with the request that was taken, and only then.
+                shutil.move(paper, self.processed / f"{self._files:06d}-{paper.name}")
             for key in dict.fromkeys(key for key, _ in rows):
                 mine = [line for whose, line in rows if whose == key]
                 self._receive(key, mine, text, now)
+                self._requests[key].papers.append(drawn)
 
     def _take_purchases(self, now: datetime) -> None:
         for path in sorted((self.root / PURCHASES).glob("*.csv")):
@@ -406,6 +414,7 @@ class SupplierSimulator(Keeper):
             "lines": [vars(line) for line in record.lines],
             "states": [work.state for work in self._work if work.key == record.key],
             "held": record.key in self._held,
+            "papers": sum(bool(drawn) for drawn in record.papers),
         }
 
 

@@ -62,6 +62,14 @@ class CountedAs:
 
 
 @dataclass(frozen=True, slots=True)
+class SoldAs:
+    """What an order line was sold as: our Sku for it (a Kit's own), and what the channel calls it."""
+
+    sku: Sku
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
 class ShipRequest:
     """What a place that ships for us is told: once, under `key`."""
 
@@ -82,6 +90,10 @@ class ShipRequest:
     goods: Mapping[Sku, SupplierItem] = field(default_factory=dict)
     #: as what the place itself counts these Skus, unit for unit; without those it told nothing of
     counted: Mapping[Sku, Sequence[CountedAs]] = field(default_factory=dict)
+    #: order line -> what the buyer ordered with it, for the people who pack it
+    sold: Mapping[str, SoldAs] = field(default_factory=dict)
+    #: what we call these Skus; without those that have no title
+    titles: Mapping[Sku, str] = field(default_factory=dict)
 
     def by_sku(self) -> list[PurchaseLine]:
         """One line a Sku, for those who answer by item and could not tell two lines of one apart."""

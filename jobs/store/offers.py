@@ -218,6 +218,21 @@ class Offers:
             found.extend(ListingRow(*row, True) for row in rows.all())
         return found
 
+    def titles(self, skus: Iterable[Sku]) -> dict[Sku, str]:
+        """What channels call one unit of these; always the same one where they differ."""
+        found: dict[Sku, str] = {}
+        for chunk in chunks(sorted(set(skus))):
+            rows = self._connection.execute(
+                select(listing.c.sku, listing.c.title)
+                .where(
+                    listing.c.sku.in_(chunk), listing.c.units_per_sale == 1, listing.c.title != ""
+                )
+                .order_by(listing.c.channel, listing.c.remote_id)
+            )
+            for row in rows:
+                found.setdefault(row.sku, row.title)
+        return found
+
     def set_remote_locations(self, channel: ChannelId, found: Sequence[tuple[str, str]]) -> None:
         """Where the channel keeps numbers; one nameless place where it keeps one per listing."""
         self._connection.execute(

@@ -102,13 +102,17 @@ class Way:
 def by_file(folder: Path) -> Iterator[Way]:
     def first(tree: dict[str, Any]) -> None:
         tree["locations"]["acme"] |= {"priority": 1}
+        tree["connections"]["acme"]["papers"] = {"shop": ["Harbor Goods"]}
 
     with house(folder, pace=QUICK, edit=first) as shop:
         shop.go_live()
         acme = shop.world.acme
 
         def taken() -> Counter[str]:
-            return Counter({k: one["count"] for k, one in acme.books()["requests"].items()})
+            known = acme.books()["requests"]
+            # Whoever picks up a request finds its papers beside it.
+            assert all(one["papers"] == one["count"] for one in known.values()), known
+            return Counter({k: one["count"] for k, one in known.items()})
 
         def sent() -> int:
             return sum(

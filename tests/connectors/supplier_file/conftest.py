@@ -61,7 +61,9 @@ def over_sftp(supplier: SupplierSimulator, clock: ManualClock) -> Iterator[Conne
     """Makes connections to the supplier; keyword arguments change the transport's settings."""
     made: list[SupplierFile] = []
 
-    def make(*, stable_after: float = 10.0, **transport: Any) -> SupplierFile:
+    def make(
+        *, stable_after: float = 10.0, papers: dict[str, Any] | None = None, **transport: Any
+    ) -> SupplierFile:
         reached = {
             "kind": "sftp",
             "host": "127.0.0.1",
@@ -78,6 +80,7 @@ def over_sftp(supplier: SupplierSimulator, clock: ManualClock) -> Iterator[Conne
                 "folders": FOLDERS,
                 "location": "acme",
                 "stable_after": stable_after,
+                "papers": papers,
             }
         )
         made.append(connect("acme", settings, Inside(clock)))

@@ -13,6 +13,7 @@ import asyncssh
 import httpx
 import pytest
 
+from connectors.supplier_file import mapping
 from connectors.supplier_file.connector import SupplierFile
 from connectors.supplier_file.settings import Settings
 from connectors.supplier_file.simulator import SupplierSimulator
@@ -39,7 +40,7 @@ def request(key: str = KEY, *, sku: str = "MUG-1", quantity: int = 2) -> ShipReq
 
 
 def document(key: str = KEY, **kwargs: Any) -> bytes:
-    return SupplierFile.request_document(request(key, **kwargs), serial=1)
+    return mapping.request_document(request(key, **kwargs))
 
 
 def hand_over(acme: SupplierFile, key: str = KEY, **kwargs: Any) -> None:
