@@ -44,7 +44,7 @@ def test_an_order_says_what_the_yaml_says() -> None:
         assert order["reference"] == KEY
         assert order["address"] == {
             "name": "Ann Buyer", "address1": "1 Main St", "city": "Wayne", "state": "NJ",
-            "postal_code": "07470"
+            "postal_code": "07470", "country": "US",
         }  # fmt: skip
 
 
