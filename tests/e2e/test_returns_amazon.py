@@ -167,7 +167,7 @@ def test_what_nothing_proves_waits_for_a_person(shop: House, seen: str) -> None:
     assert (feeds(shop) - before, paid(shop, name)) == (1, [])
 
     # and what they say holds: it is there, or it is sent again
-    shop.cli("settle", f"refund:amazon-us:{name}:1", seen, *NOTE)
+    shop.cli("settle", sent(shop, name)[0].key, seen, *NOTE)
     go_on(shop, lambda: is_made(shop, name))
     begun = feeds(shop) - before
     assert begun == (1 if seen == "--landed" else 2)
