@@ -126,13 +126,16 @@ class _Flow:
         """Its call may have landed."""
         if self._shown(effect):
             return
-        reference = self.target.find_refund(_read(effect.told or ""), key=effect.key)
-        if reference is not None and self._is_its_own(effect, reference):
-            self._paid(effect, reference, answer=self._answer(reference))
-        elif self._submits is None:
-            self.send(planned_again(self._run, effect))
-        else:
+        if self._submits is not None:
+            # Not by a search: an equal payment that was made elsewhere before would pass for ours. The
+            # pull knows when each was made, and `_shown` what it found.
             self._ask_submissions(effect, self._submits)
+            return
+        reference = self.target.find_refund(_read(effect.told or ""), key=effect.key)
+        if reference is not None:
+            self._paid(effect, reference)
+        else:
+            self.send(planned_again(self._run, effect))
 
     def _ask_submissions(self, effect: EffectRow, submits: SubmissionTarget) -> None:
         assert effect.sent_at is not None, "it was sent"
@@ -178,24 +181,6 @@ class _Flow:
             self._paid(effect, row.remote_id or "", answer=answer)
             return True
         return False
-
-    def _is_its_own(self, effect: EffectRow, reference: str) -> bool:
-        """Where the channel shows no keys, two payments of the same amount look alike: what is known
-        as another one, or may be another of ours that is not shown yet, proves nothing."""
-        if self._submits is None:
-            return True
-        with self._run.reading() as tx:
-            row = _of(tx, effect)
-            other = Refunds(tx).known(self._channel, reference)
-            if other is not None and other.id != row.id:
-                return False
-            assert row.order_id is not None, "ours are of orders we know"
-            alike = [
-                one
-                for one in Refunds(tx).of_order(row.order_id)
-                if one.id != row.id and one.key and one.total == row.total
-            ]
-            return not any(refunds.is_unshown(tx, one) for one in alike)
 
     def _wait(self, effect: EffectRow, so_long: timedelta) -> None:
         with self._run.transaction() as tx:
