@@ -39,7 +39,7 @@ from jobs.refunds import terms_of
 from jobs.run import Run
 from jobs.store.offers import Offers
 from jobs.store.orders import OrderRecord, Orders
-from jobs.store.returns import ReturnLineRow, ReturnRecord, Returns
+from jobs.store.returns import OVER, ReturnLineRow, ReturnRecord, Returns
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
 from jobs.wiring import Wiring
@@ -92,7 +92,12 @@ def record_return(tx: Tx, wiring: Wiring, one: Return) -> ReturnRecord | None:
     one = replace(one, lines=lines)
     record = _order_of(tx, one.channel, one.order)
     names, problems = _judge(tx, record, one)
-    state = ReturnState.DISPUTED if problems else _state_of(one)
+    state = _state_of(one)
+    if problems and state in OVER:
+        # It was over before we heard of it, as all returns of the time before us.
+        problems = ()
+    elif problems:
+        state = ReturnState.DISPUTED
     resolution = Resolution.REPLACEMENT if one.exchanged else Resolution.REFUND
     if one.handled_there:
         # Whoever takes it back pays it back; we only look on.
@@ -196,10 +201,10 @@ def _now_exchanged(tx: Tx, one: ReturnRecord) -> None:
 
 
 def _state_of(one: Return) -> ReturnState:
-    if one.status is ReturnStatus.CLOSED and one.handled_there:
-        return ReturnState.CLOSED
+    """As long as nothing of it is here. What the channel closed will not come: it is settled there."""
     return {
         ReturnStatus.REQUESTED: ReturnState.REQUESTED,
+        ReturnStatus.CLOSED: ReturnState.CLOSED,
         ReturnStatus.DECLINED: ReturnState.DECLINED,
         ReturnStatus.CANCELED: ReturnState.CANCELED,
     }.get(one.status, ReturnState.EXPECTED)

@@ -300,6 +300,21 @@ def test_an_exchange_the_channel_takes_back_frees_its_units_and_is_paid(opened: 
     assert order_named(shop, f"#1-{made.rma}").stage == "canceled"
 
 
+@pytest.mark.parametrize("order_id", ["1", "77"], ids=["an order we know", "one from before us"])
+def test_what_was_over_before_we_heard_of_it_is_over(opened: Open, order_id: str) -> None:
+    # given a shop that pays at once, and a return that its channel closed long ago
+    shop = opened(AT_ONCE)
+
+    # when it is pulled for the first time
+    made = announced(shop, order_id=order_id, status=ReturnStatus.CLOSED)
+    pay(shop)
+
+    # then nothing is paid, and nobody is asked
+    assert made.state is ReturnState.CLOSED
+    assert till(shop).paid == {}
+    assert told(shop, "return_disputed") == []
+
+
 class TestSeveralPeople:
     """On PostgreSQL, where two may write at once."""
 
