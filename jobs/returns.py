@@ -13,12 +13,10 @@ from dataclasses import dataclass, replace
 
 from core.errors import ConfigError
 from core.model.cases import Case, Severity
-from core.model.catalog import ChannelId, LocationId, Sku
+from core.model.catalog import ChannelId
 from core.model.money import Money
 from core.model.reasons import Reason
 from core.model.returns import (
-    QUALITY,
-    Disposition,
     ExchangedLine,
     Refund,
     Resolution,
@@ -28,30 +26,20 @@ from core.model.returns import (
     ReturnState,
     ReturnStatus,
 )
-from core.model.stock import MovementKind, StockMovement
 from core.ports import ReturnSource
 from core.rules.effects import letters
 from core.rules.returns import Sold, doubts, late_by
 from core.rules.sentences import render
 from jobs import exchanges, refunds
-from jobs.goods import supplied_by
 from jobs.refunds import terms_of
 from jobs.run import Run
 from jobs.store.offers import Offers
 from jobs.store.orders import OrderRecord, Orders
-from jobs.store.returns import OVER, ReturnLineRow, ReturnRecord, Returns
-from jobs.store.stock import Stock
+from jobs.store.returns import OVER, ReturnRecord, Returns
 from jobs.store.store import Tx
 from jobs.wiring import Wiring
 
 DISPUTED, LATE = "return_disputed", "return_late"
-#: States in which units may arrive; of a closed one those that came after all.
-_COMING = (
-    ReturnState.EXPECTED,
-    ReturnState.RECEIVED,
-    ReturnState.INSPECTED,
-    ReturnState.CLOSED,
-)
 
 
 class NoReturn(ConfigError):
@@ -90,7 +78,7 @@ def record_return(tx: Tx, wiring: Wiring, one: Return) -> ReturnRecord | None:
     if not lines:
         return None
     one = replace(one, lines=lines)
-    record = _order_of(tx, one.channel, one.order)
+    record = order_of(tx, one.channel, one.order)
     names, problems = _judge(tx, record, one)
     state = _state_of(one)
     if problems and state in OVER:
@@ -112,9 +100,9 @@ def record_return(tx: Tx, wiring: Wiring, one: Return) -> ReturnRecord | None:
         late=_late(tx, wiring, record, names, one),
         remote=True,
     )
-    tx.decide(made.subject, Reason.of("return_recorded", **_named(made)))
+    tx.decide(made.subject, Reason.of("return_recorded", **named(made)))
     if record is not None:
-        tx.decide(record.subject, Reason.of("return_recorded", **_named(made)))
+        tx.decide(record.subject, Reason.of("return_recorded", **named(made)))
     if problems:
         _dispute(tx, wiring, made, problems)
     _take_in_there(tx, made, one)
@@ -136,7 +124,7 @@ def _changed(tx: Tx, wiring: Wiring, known: ReturnRecord, one: Return) -> Return
     elif one.status in (ReturnStatus.CANCELED, ReturnStatus.DECLINED) and not known.handled_there:
         # It was canceled there though units of it are here: a person sees what they are.
         if known.live and any(line.received for line in known.lines):
-            reason = Reason.of("return_canceled_though_here", **_named(known))
+            reason = Reason.of("return_canceled_though_here", **named(known))
             tx.open_case(Case("return_canceled_though_here", known.subject, reason))
         elif known.live:
             state = _state_of(one)
@@ -163,7 +151,7 @@ def _new_quantities(tx: Tx, wiring: Wiring, record: ReturnRecord, one: Return) -
         if units != row.quantity:
             more |= units > row.quantity
             returns.mark_line(record, row.place, quantity=units)
-    order = _order_of(tx, record.channel, record.order)
+    order = order_of(tx, record.channel, record.order)
     for line in told.values():
         if line.quantity <= 0:
             continue
@@ -196,7 +184,7 @@ def _now_exchanged(tx: Tx, one: ReturnRecord) -> None:
             Returns(tx).mark_line(one, row.place, resolution=str(what))
     units = sum(row.quantity for row in one.lines), sum(each.quantity for each in one.exchanged)
     if one.exchanged and units[0] != units[1]:
-        reason = Reason.of("exchange_uneven", **_named(one), instead=units[1])
+        reason = Reason.of("exchange_uneven", **named(one), instead=units[1])
         tx.open_case(Case("exchange_uneven", one.subject, reason), once=True)
 
 
@@ -228,7 +216,7 @@ def _take_in_there(tx: Tx, record: ReturnRecord, one: Return) -> None:
 # --- whether it can be ours ----------------------------------------------------------------------
 
 
-def _order_of(tx: Tx, channel: ChannelId, order: str) -> OrderRecord | None:
+def order_of(tx: Tx, channel: ChannelId, order: str) -> OrderRecord | None:
     number = Orders(tx).find(channel, order)
     return Orders(tx).load([number])[0] if number is not None else None
 
@@ -296,12 +284,12 @@ def _dispute(tx: Tx, wiring: Wiring, one: ReturnRecord, problems: Sequence[Reaso
 
 def accept(tx: Tx, wiring: Wiring, name: str, *, by: str, note: str) -> ReturnRecord:
     """A person says that a disputed return is ours, or approves one we opened. Raises NoReturn."""
-    one = _held(tx, name)
+    one = held(tx, name)
     if one.state is ReturnState.REQUESTED:
         raise NoReturn(f"{one.rma} waits for the channel: approve it on {one.channel}")
     if one.state is not ReturnState.DISPUTED:
         raise NoReturn(f"{one.rma} is {one.state}: nothing is to be accepted")
-    record = _order_of(tx, one.channel, one.order)
+    record = order_of(tx, one.channel, one.order)
     if record is None or not all(line.line for line in one.lines):
         raise NoReturn(
             f"{one.rma} belongs to no order of ours: what comes is put away by `lockstep stock "
@@ -317,7 +305,7 @@ def end(
     tx: Tx, wiring: Wiring, name: str, state: ReturnState, *, by: str, note: str
 ) -> ReturnRecord:
     """A person ends it: declined, canceled, or closed as it is. Raises NoReturn."""
-    one = _held(tx, name)
+    one = held(tx, name)
     if one.remote_id is not None and state is not ReturnState.CLOSED:
         raise NoReturn(f"{one.rma} is a return of {one.channel}'s: end it there")
     if not one.live:
@@ -335,7 +323,7 @@ def end(
     return look(tx, wiring, made)
 
 
-def _held(tx: Tx, name: str) -> ReturnRecord:
+def held(tx: Tx, name: str) -> ReturnRecord:
     """The one of that name, kept from others until the end of the transaction. Raises NoReturn."""
     Orders(tx).lock(the_one(tx, name).order_id)
     return the_one(tx, name)
@@ -412,7 +400,7 @@ def open_return(tx: Tx, wiring: Wiring, asked: Opening, *, by: str, note: str) -
         remote=False, our_label=asked.our_label, person=by, note=note,
     )  # fmt: skip
     tx.audit(by, "open return", made.subject, after={"order": record.order.name}, note=note)
-    tx.decide(record.subject, Reason.of("return_recorded", **_named(made)))
+    tx.decide(record.subject, Reason.of("return_recorded", **named(made)))
     return look(tx, wiring, made)
 
 
@@ -442,195 +430,12 @@ def _number(*parts: object) -> str:
     return f"RMA-{letters(':'.join(str(one) for one in parts), 10)}"
 
 
-# --- goods that are here -------------------------------------------------------------------------
-
-
-def receive(
-    tx: Tx, wiring: Wiring, name: str, units: Mapping[str, int], *, by: str, note: str
-) -> ReturnRecord:
-    """Units of it arrived; empty: all that are expected. Raises NoReturn."""
-    one = _held(tx, name)
-    _must_come_here(one)
-    asked = units or {str(line.place): line.quantity - line.received for line in one.lines}
-    returns = Returns(tx)
-    for row, count in _rows(one, asked):
-        if count < 0 or not returns.receive(one, row.place, count):
-            raise NoReturn(
-                f"{count} more of line {row.place} of {one.rma}: {row.quantity} are expected, "
-                f"{row.received} are here. Open a return for what was not announced"
-            )
-    made = returns.mark(one, state=str(ReturnState.RECEIVED), received_at=tx.now)
-    tx.audit(by, "receive return", one.subject, after=dict(asked), note=note)
-    tx.decide(one.subject, Reason.of("return_received", **_named(made)))
-    return look(tx, wiring, made)
-
-
-def inspect(
-    tx: Tx, wiring: Wiring, name: str, what: Disposition, units: Mapping[str, int], *,
-    location: LocationId = "", by: str, note: str,
-) -> ReturnRecord:  # fmt: skip
-    """Somebody looked at units that are here; empty: at all that nobody looked at. Raises NoReturn."""
-    one = _held(tx, name)
-    _must_come_here(one)
-    asked = units or {str(line.place): line.received - line.inspected for line in one.lines}
-    if not any(asked.values()):
-        raise NoReturn(f"nothing of {one.rma} waits to be looked at: receive it first")
-    record = _order_of(tx, one.channel, one.order)
-    for row, count in _rows(one, asked):
-        if count == 0:
-            continue
-        if count < 0 or row.inspected + count > row.received:
-            raise NoReturn(
-                f"{count} more of line {row.place} of {one.rma}: {row.received} are here, "
-                f"{row.inspected} were looked at. Receive them first"
-            )
-        place = location or place_for(wiring, record, row)
-        if not wiring.location(place):
-            raise NoReturn(
-                f"say where it is: --location; {place or 'nothing'} is no location of ours"
-            )
-        book = Returns(tx).inspect(
-            one, row.place, what, count, location=place, person=by, note=note
-        )
-        _put_away(tx, wiring, record, row, what, count, place, f"{one.rma}/{book}", by, one)
-        if what is not Disposition.RESTOCK and row.reason in QUALITY:
-            _claim(tx, wiring, record, one, row, count)
-    made = Returns(tx).mark(one, state=str(ReturnState.INSPECTED))
-    tx.audit(by, "inspect return", one.subject, after={"found": str(what), **asked}, note=note)
-    return look(tx, wiring, made)
-
-
-def _must_come_here(one: ReturnRecord) -> None:
-    """Raises NoReturn."""
-    if one.handled_there:
-        raise NoReturn(f"{one.rma} goes back to {one.channel}, not to us")
-    if one.state is ReturnState.DISPUTED:
-        raise NoReturn(f"{one.rma} is disputed: accept it first (`lockstep returns accept`)")
-    if one.state not in _COMING:
-        raise NoReturn(
-            f"{one.rma} is {one.state}: open a return for what came all the same "
-            "(`lockstep returns open`)"
-        )
-
-
-def _rows(one: ReturnRecord, asked: Mapping[str, int]) -> list[tuple[ReturnLineRow, int]]:
-    """Each line that is named, by its number, order line or Sku. Raises NoReturn."""
-    found: list[tuple[ReturnLineRow, int]] = []
-    for name, count in asked.items():
-        rows = [row for row in one.lines if name in (str(row.place), row.line, row.remote_sku)]
-        if len(rows) != 1:
-            there = ", ".join(f"{row.place} ({row.remote_sku})" for row in one.lines)
-            raise NoReturn(f"{name!r} is {len(rows)} lines of {one.rma}; it has {there}")
-        if any(rows[0].place == row.place for row, _ in found):
-            raise NoReturn(f"{name!r} is line {rows[0].place}, which is named twice")
-        found.append((rows[0], count))
-    return found
-
-
-def place_for(wiring: Wiring, record: OrderRecord | None, row: ReturnLineRow) -> LocationId:
-    """Where its units are put away: as its policy says, else where they came from, else at home."""
-    wished = terms_of(wiring, record, row.line).return_to
-    if wished:
-        return wished
-    came = [
-        one.location
-        for one in (record.fulfillments if record else ())
-        if any(line == row.line for line, _ in one.lines) and _counts(wiring, one.location)
-    ]
-    home = [one.id for one in wiring.locations if _counts(wiring, one.id)]
-    return next(iter([*came, *home]), "")
-
-
-def _counts(wiring: Wiring, location: LocationId) -> bool:
-    """Whether we count it ourselves; elsewhere the remote's figure is the truth."""
-    found = wiring.location(location)
-    return found is not None and found.basis is None
-
-
-def _put_away(
-    tx: Tx, wiring: Wiring, record: OrderRecord | None, row: ReturnLineRow, what: Disposition,
-    count: int, place: LocationId, reference: str, by: str, one: ReturnRecord,
-) -> None:  # fmt: skip
-    """Lines of our ledger; none where a remote counts the place, or nobody knows the goods."""
-    if not _counts(wiring, place):
-        return
-    moves = []
-    for sku, units in goods_of(wiring, record, row.line, count).items():
-        moves.append(
-            StockMovement(
-                sku, place, MovementKind.RETURN, units, f"{reference}/{sku}", tx.now,
-                cause="customer", person=by, note=one.rma,
-            )
-        )  # fmt: skip
-        if what is not Disposition.RESTOCK:
-            # It came, and it cannot be sold: both are told, so that the book says where it went.
-            moves.append(
-                StockMovement(
-                    sku, place, MovementKind.DAMAGE, -units, f"{reference}/{sku}", tx.now,
-                    cause=str(what), person=by, note=one.rma,
-                )
-            )  # fmt: skip
-    Stock(tx).move(moves)
-
-
-def goods_of(wiring: Wiring, record: OrderRecord | None, line: str, units: int) -> dict[Sku, int]:
-    """What so many units of an order line consist of, as they were sent; else as they are sold."""
-    if record is None:
-        return {}
-    for one in record.fulfillments:
-        sent = {
-            sku: per_unit
-            for (name, sku), (_, per_unit, shipped) in one.lines.items()
-            if name == line and shipped
-        }
-        if sent:
-            return {sku: per_unit * units for sku, per_unit in sent.items()}
-    known = record.resolved.get(line)
-    if known is None or known.sku is None:
-        return {}
-    parts = wiring.components(known.sku, known.units_per_sale)
-    return {sku: per_unit * units for sku, per_unit in parts.items()}
-
-
-def _claim(
-    tx: Tx, wiring: Wiring, record: OrderRecord | None, one: ReturnRecord, row: ReturnLineRow,
-    count: int,
-) -> None:  # fmt: skip
-    """Bad goods: whoever supplied them answers for it."""
-    if record is None or not terms_of(wiring, record, row.line).claims:
-        return
-    for sku, units in goods_of(wiring, record, row.line, count).items():
-        supplier, cost = supplied_by(tx, wiring, record, row.line, sku)
-        made = Returns(tx).claim(
-            one, row.place, supplier=supplier, sku=sku, quantity=units, cost=cost, reason=row.reason
-        )
-        reason = Reason.of(
-            "supplier_claim", supplier=supplier or "?", sku=sku, units=made.quantity, rma=one.rma,
-            why=str(row.reason), number=made.id,
-        )  # fmt: skip
-        tx.decide(one.subject, reason)
-        tx.renew_case(Case("supplier_claim", made.subject, reason))
-
-
-def settle_claim(tx: Tx, number: int, state: str, *, by: str, note: str) -> None:
-    """The supplier credited it, or gives nothing. Raises NoReturn."""
-    found = Returns(tx).claims(number=number)
-    if not found or found[0].state != "open":
-        raise NoReturn(
-            f"claim {number} is not open; `lockstep returns claims` shows those that are"
-        )
-    (one,) = found
-    Returns(tx).close_claim(number, state, by=by, note=note)
-    tx.close_case("supplier_claim", one.subject, by=by, note=note)
-    tx.audit(by, "settle claim", f"return {one.rma}", after={"state": state}, note=note)
-
-
 # --- what is due ---------------------------------------------------------------------------------
 
 
 def look(tx: Tx, wiring: Wiring, one: ReturnRecord) -> ReturnRecord:
     """Bring what is due in line with where it stands; the return as it is then."""
-    record = _order_of(tx, one.channel, one.order)
+    record = order_of(tx, one.channel, one.order)
     if one.handled_there or record is None:
         return one
     gone = refunds.want(tx, wiring, one, record)
@@ -639,7 +444,7 @@ def look(tx: Tx, wiring: Wiring, one: ReturnRecord) -> ReturnRecord:
     if over and not refunds.withdraw(tx, one):
         gone = False
     if over and (not gone or exchanges.is_out(tx, one) or any(row.refunded for row in one.lines)):
-        reason = Reason.of("return_ended_though_settled", **_named(one))
+        reason = Reason.of("return_ended_though_settled", **named(one))
         tx.open_case(
             Case("return_ended_though_settled", one.subject, reason, Severity.CRITICAL), once=True
         )
@@ -656,7 +461,7 @@ def look(tx: Tx, wiring: Wiring, one: ReturnRecord) -> ReturnRecord:
     if one.live and _is_over(tx, one):
         one = Returns(tx).mark(one, state=str(ReturnState.CLOSED), closed_at=tx.now)
         tx.close_case(LATE, one.subject)
-        tx.decide(one.subject, Reason.of("return_closed", **_named(one)))
+        tx.decide(one.subject, Reason.of("return_closed", **named(one)))
     return one
 
 
@@ -666,7 +471,7 @@ def _never_both(tx: Tx, one: ReturnRecord) -> None:
     if not both:
         return
     if exchanges.is_out(tx, one):
-        reason = Reason.of("refunded_and_replaced", **_named(one))
+        reason = Reason.of("refunded_and_replaced", **named(one))
         tx.open_case(
             Case("refunded_and_replaced", one.subject, reason, Severity.CRITICAL), once=True
         )
@@ -687,6 +492,6 @@ def _is_over(tx: Tx, one: ReturnRecord) -> bool:
     return True
 
 
-def _named(one: ReturnRecord) -> dict[str, str | int]:
+def named(one: ReturnRecord) -> dict[str, str | int]:
     units = sum(line.quantity for line in one.lines)
     return {"name": one.name, "rma": one.rma, "order": one.order, "units": units}

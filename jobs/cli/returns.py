@@ -18,7 +18,7 @@ from core.model.returns import (
     ReturnState,
 )
 from core.rules.sentences import render
-from jobs import refunds, returns
+from jobs import refunds, returned, returns
 from jobs.bootstrap import Application
 from jobs.cli.shared import (
     ByOption,
@@ -252,7 +252,7 @@ def receive(
 ) -> None:
     """Units of it are here; without --line all that is expected. Nothing is sold before inspection."""
     with application(config) as app, app.store.transaction() as tx:
-        made = returns.receive(tx, app.wiring, name, _units(line), by=person(by), note=note)
+        made = returned.receive(tx, app.wiring, name, _units(line), by=person(by), note=note)
     console().print("; ".join(_line(one) for one in made.lines), markup=False)
 
 
@@ -267,7 +267,7 @@ def inspect(
 ) -> None:
     """Somebody looked at units; without --line at all that are here and nobody looked at."""
     with application(config) as app, app.store.transaction() as tx:
-        made = returns.inspect(
+        made = returned.inspect(
             tx, app.wiring, name, found, _units(line), location=location, by=person(by), note=note
         )
     console().print("; ".join(_line(one) for one in made.lines), markup=False)
@@ -312,7 +312,7 @@ def claimed(
     """A claim is settled: credited, or refused."""
     state = "refused" if refused else "credited"
     with application(config) as app, app.store.transaction() as tx:
-        returns.settle_claim(tx, number, state, by=person(by), note=note)
+        returned.settle_claim(tx, number, state, by=person(by), note=note)
     console().print(f"claim {number} is {state}", markup=False)
 
 

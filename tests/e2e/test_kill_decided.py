@@ -17,7 +17,7 @@ import pytest
 from core.model.orders import CancelReason
 from core.model.purchasing import PurchaseLine, PurchaseOrder
 from core.model.returns import Disposition, Resolution, ReturnReason
-from jobs import cancel, purchase, returns
+from jobs import cancel, purchase, returned, returns
 from tests.e2e.house import House, house
 from tests.e2e.test_buying import SKU, sells_to_us
 from tests.e2e.test_kill_steps import Mortal
@@ -76,8 +76,8 @@ def refunds(folder: Path, *, there: bool) -> Iterator[Deed]:
                     back = returns.open_return(
                         tx, shop.app.wiring, asked, by="ann", note="called"
                     ).rma
-                returns.receive(tx, shop.app.wiring, back, {}, by="ann", note="")
-                returns.inspect(
+                returned.receive(tx, shop.app.wiring, back, {}, by="ann", note="")
+                returned.inspect(
                     tx, shop.app.wiring, back, Disposition.RESTOCK, {}, by="ann", note=""
                 )
             return name

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from core.model.returns import Disposition
-from jobs import returns as inbound
+from jobs import returned
 from jobs.store.tables import hold, orders, refund, returns, stock_level
 from tests.e2e.house import House, house
 from tests.e2e.test_modes_and_stops import sell
@@ -63,8 +63,8 @@ def looked_at(shop: House, back: str, found: Disposition = Disposition.RESTOCK) 
     """It is here, and somebody looked at it."""
     with shop.app.store.transaction() as tx:
         wiring = shop.app.wiring
-        inbound.receive(tx, wiring, back, {}, by="ann", note="")
-        inbound.inspect(tx, wiring, back, found, {}, by="ann", note="")
+        returned.receive(tx, wiring, back, {}, by="ann", note="")
+        returned.inspect(tx, wiring, back, found, {}, by="ann", note="")
 
 
 def states(shop: House) -> list[str]:

@@ -14,7 +14,7 @@ from core.model.returns import (
     ReturnState,
     ReturnStatus,
 )
-from jobs import cancel, push, returns
+from jobs import cancel, push, returned, returns
 from jobs.clock import ManualClock
 from jobs.store.proof import differences
 from jobs.store.returns import ReturnRecord
@@ -95,7 +95,7 @@ def test_a_replacement_is_held_at_once_and_sent_when_the_units_are_here(shop: Sh
     work(shop)
     assert [one.tracking_number for one in till(shop).confirmed] == ["1Z1"]
     with shop.store.transaction() as tx:
-        returns.inspect(tx, shop.wiring, made.rma, Disposition.RESTOCK, {}, by="ann", note="")
+        returned.inspect(tx, shop.wiring, made.rma, Disposition.RESTOCK, {}, by="ann", note="")
     assert look(shop, made.rma).state is ReturnState.CLOSED
     assert till(shop).paid == {}
     with shop.store.reading() as tx:

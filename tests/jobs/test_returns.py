@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import UnknownOutcome
 from core.model.returns import Disposition, Resolution, ReturnReason, ReturnState, ReturnStatus
-from jobs import refunds, returns
+from jobs import refunds, returned, returns
 from jobs.clock import ManualClock
 from jobs.store.proof import differences
 from jobs.store.store import Store
@@ -49,7 +49,7 @@ def shop(store: Store, clock: ManualClock, tmp_path: Path) -> Shop:
 
 def inspect(shop: Shop, name: str, what: Disposition, **units: int) -> None:
     with shop.store.transaction() as tx:
-        returns.inspect(tx, shop.wiring, name, what, units, by="ann", note="")
+        returned.inspect(tx, shop.wiring, name, what, units, by="ann", note="")
 
 
 def proved(shop: Shop) -> bool:

@@ -29,7 +29,7 @@ from core.model.returns import (
 )
 from core.ports import RefundTarget
 from core.rules.sentences import render
-from jobs import push, refunds, repay, returns
+from jobs import push, refunds, repay, returned, returns
 from jobs.clock import ManualClock
 from jobs.store.orders import Orders
 from jobs.store.refunds import RefundRow, Refunds
@@ -164,7 +164,7 @@ def pay(shop: Shop) -> None:
 
 def receive(shop: Shop, name: str, **units: int) -> ReturnRecord:
     with shop.store.transaction() as tx:
-        return returns.receive(tx, shop.wiring, name, units, by="ann", note="")
+        return returned.receive(tx, shop.wiring, name, units, by="ann", note="")
 
 
 def look(shop: Shop, name: str) -> ReturnRecord:
