@@ -78,6 +78,10 @@ def inspect(
         if what is not Disposition.RESTOCK and row.reason in QUALITY:
             _claim(tx, wiring, record, one, row, count)
     made = Returns(tx).mark(one, state=str(ReturnState.INSPECTED))
+    reason = Reason.of(
+        "return_inspected", rma=one.rma, units=sum(asked.values()), found=str(what), by=by
+    )
+    tx.decide(one.subject, reason)
     tx.audit(by, "inspect return", one.subject, after={"found": str(what), **asked}, note=note)
     return look(tx, wiring, made)
 

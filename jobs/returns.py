@@ -277,7 +277,9 @@ def _late(
 
 def _dispute(tx: Tx, wiring: Wiring, one: ReturnRecord, problems: Sequence[Reason]) -> None:
     words = " ".join(render(reason, wiring.config.shop.language) for reason in problems)
-    reason = Reason.of(DISPUTED, name=one.name, rma=one.rma, order=one.order, words=words)
+    reason = Reason.of(
+        DISPUTED, name=one.name, rma=one.rma, order=one.order_name, words=words
+    )  # fmt: skip
     tx.decide(one.subject, reason)
     tx.open_case(Case(DISPUTED, one.subject, reason, Severity.WARNING))
 
@@ -494,4 +496,4 @@ def _is_over(tx: Tx, one: ReturnRecord) -> bool:
 
 def named(one: ReturnRecord) -> dict[str, str | int]:
     units = sum(line.quantity for line in one.lines)
-    return {"name": one.name, "rma": one.rma, "order": one.order, "units": units}
+    return {"name": one.name, "rma": one.rma, "order": one.order_name, "units": units}

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.text import Text
+from sqlalchemy import select
 
 from core.model.money import Money
 from core.model.returns import (
@@ -34,6 +35,7 @@ from jobs.store.orders import OrderRecord, Orders
 from jobs.store.refunds import RefundRow, Refunds
 from jobs.store.returns import ReturnRecord, Returns
 from jobs.store.store import Tx
+from jobs.store.tables import order_line
 
 ReturnArgument = Annotated[str, typer.Argument(help="its RMA number, or the channel's name for it")]
 NumberArgument = Annotated[int, typer.Argument(help="its number in the list")]
@@ -96,7 +98,7 @@ def shown(name: ReturnArgument, config: ConfigOption = None, as_json: JsonOption
             "since": one.created_at.isoformat(),
             "reasons": reasons(tx, one.subject, language),
             "refunds": [
-                {**_refund(row), "since": row.created_at.isoformat()}
+                {**_refund(tx, row), "since": row.created_at.isoformat()}
                 for row in Refunds(tx).of_return(one.id)
             ],
         }
@@ -104,13 +106,15 @@ def shown(name: ReturnArgument, config: ConfigOption = None, as_json: JsonOption
         print(json.dumps(told, ensure_ascii=False))
         return
     out = console()
-    out.print(Text(f"{one.rma} ({one.name}) of order {one.order} on {one.channel}: {one.state}"))
+    out.print(
+        Text(f"{one.rma} ({one.name}) of order {one.order_name} on {one.channel}: {one.state}")
+    )
     for line in one.lines:
         out.print(Text(f"  {_line(line)}"))
     for row in told["refunds"]:
         out.print(Text(f"  refund {row['number']}: {row['total']}, {row['state']}. {row['why']}"))
     for reason in told["reasons"]:
-        out.print(Text(f"{reason['at']}  {reason['text']}"))
+        out.print(Text(f"  {reason['at'][:19]}  {reason['text']}"))
 
 
 def _row(one: ReturnRecord) -> dict[str, Any]:
@@ -118,7 +122,7 @@ def _row(one: ReturnRecord) -> dict[str, Any]:
         "rma": one.rma,
         "name": one.name,
         "channel": one.channel,
-        "order": one.order,
+        "order": one.order_name,
         "state": str(one.state),
         "lines": "; ".join(_line(line) for line in one.lines),
         "label": " ".join(part for part in (one.carrier, one.tracking_number, one.label) if part),
@@ -325,7 +329,7 @@ def refunds_listed(
     """Refunds that are not paid: what each comes to, and what it waits for."""
     with application(config) as app, app.store.reading() as tx:
         show(
-            [_refund(one) for one in Refunds(tx).listed(every=every)],
+            [_refund(tx, one) for one in Refunds(tx).listed(every=every)],
             columns=(
                 "number",
                 "channel",
@@ -344,14 +348,22 @@ def refunds_listed(
         )
 
 
-def _refund(one: RefundRow) -> dict[str, Any]:
-    lines = [f"{line.quantity} x {line.line}: {line.amount}" for line in one.lines]
+def _refund(tx: Tx, one: RefundRow) -> dict[str, Any]:
+    query = select(order_line.c.remote_id, order_line.c.remote_sku)
+    named = {
+        row.remote_id: row.remote_sku
+        for row in tx.connection.execute(query.where(order_line.c.order_id == one.order_id))
+    }
+    lines = [
+        f"{line.quantity} x {named.get(line.line) or line.line}: {line.amount}"
+        for line in one.lines
+    ]
     if one.shipping.amount:
         lines.append(f"shipping: {one.shipping}")
     return {
         "number": one.id,
         "channel": one.channel,
-        "order": one.order,
+        "order": one.order_name,
         "total": str(one.total),
         "state": f"{one.state} by {one.decided_by}" if one.decided_by else str(one.state),
         "for": one.cause,

@@ -15,7 +15,7 @@ from core.model.money import Money
 from core.model.reasons import Reason
 from core.model.returns import Disposition, RefundState
 from jobs.store.store import Tx
-from jobs.store.tables import refund, refund_line
+from jobs.store.tables import orders, refund, refund_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,8 @@ class RefundRow:
     decided_by: str | None
     note: str
     lines: tuple[RefundLineRow, ...]
+    #: what people call the order; its id where we know none
+    order_name: str
 
     @property
     def subject(self) -> str:
@@ -232,7 +234,10 @@ class Refunds:
 
     def _rows(self, *where: Any) -> list[RefundRow]:
         rows = self._tx.rows(
-            select(refund).where(*where).order_by(refund.c.created_at, refund.c.id)
+            select(refund, orders.c.name.label("order_name"))
+            .outerjoin(orders, orders.c.id == refund.c.order_id)
+            .where(*where)
+            .order_by(refund.c.created_at, refund.c.id)
         )
         currency = {row.id: row.currency for row in rows}
         lines: dict[int, list[RefundLineRow]] = defaultdict(list)
@@ -258,6 +263,7 @@ def _row(row: Row[Any], lines: Sequence[RefundLineRow]) -> RefundRow:
         row.return_id, RefundState(row.state), row.cause, Money(row.shipping, row.currency),
         Money(row.total, row.currency), tuple(Reason(code, args) for code, args in row.why),
         row.chargeback, row.created_at, row.made_at, row.decided_by, row.note or "", tuple(lines),
+        row.order_name or row.order_remote_id,
     )  # fmt: skip
 
 

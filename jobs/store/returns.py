@@ -96,6 +96,8 @@ class ReturnRecord:
     label: str
     created_at: datetime
     lines: tuple[ReturnLineRow, ...]
+    #: what people call the order; its id where we know none
+    order_name: str
     exchanged: tuple[ExchangedLine, ...] = ()
     #: remote ids of exchanged lines that the channel made lines of its order
     there: frozenset[str] = field(default=frozenset())
@@ -474,7 +476,10 @@ class Returns:
 
     def _records(self, *where: Any) -> list[ReturnRecord]:
         rows = self._tx.rows(
-            select(returns).where(*where).order_by(returns.c.created_at, returns.c.id)
+            select(returns, orders.c.name.label("order_name"))
+            .outerjoin(orders, orders.c.id == returns.c.order_id)
+            .where(*where)
+            .order_by(returns.c.created_at, returns.c.id)
         )
         numbers = select(returns.c.id).where(*where)
         lines = self._lines(numbers)
@@ -491,6 +496,7 @@ class Returns:
                 row.order_id, ReturnStatus(row.status), ReturnState(row.state), row.handled_there,
                 row.our_label, row.carrier, row.tracking_number, row.label, row.created_at,
                 tuple(lines[row.id]),
+                row.order_name or row.order_remote_id,
                 tuple(
                     ExchangedLine(
                         one.remote_id, one.remote_sku, one.listing_remote_id, one.quantity,
