@@ -427,7 +427,9 @@ class TestCancellationTarget:
         # given an order of two lines
         if not rig.connector.cancels_lines:
             pytest.skip("only whole orders are canceled there")
-        rig.simulator.place_order({"lines": [{"sku": SKU}, {"sku": "TRAY", "quantity": 2}]})
+        rig.simulator.place_order(
+            {"lines": [{"sku": SKU, "quantity": 1}, {"sku": "TRAY", "quantity": 2}]}
+        )
         (order,) = orders_of(pull(rig)).values()
         first, second = (one.remote_id for one in order.lines)
         alone = Cancellation(order.remote_id, CancelReason.OUT_OF_STOCK, (first,), False)

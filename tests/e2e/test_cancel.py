@@ -126,7 +126,7 @@ def test_through_a_lost_answer_it_is_canceled_once(tmp_path: Path, fault: str) -
         assert proved(shop)
 
 
-@pytest.mark.parametrize("fault", [None, "lost-answer", "502-applied"])
+@pytest.mark.parametrize("fault", [None, "lost-answer"])
 def test_a_line_is_taken_off_and_the_rest_is_shipped(tmp_path: Path, fault: str | None) -> None:
     with house(tmp_path, pace=QUIET) as shop:
         # given an order of two things

@@ -103,7 +103,7 @@ def test_what_comes_back_is_looked_at_here_and_paid_back_there(tmp_path: Path) -
         assert "paid" in words
 
 
-@pytest.mark.parametrize("kind", ["lost-answer", "lost-request", "502-applied"])
+@pytest.mark.parametrize("kind", ["lost-answer", "lost-request"])
 def test_through_a_lost_answer_it_is_paid_once(tmp_path: Path, kind: str) -> None:
     with house(tmp_path, pace=QUICK, edit=by_rules) as shop:
         # given a return at the channel, and one that only we know of

@@ -309,8 +309,19 @@ def opened(template: Path, folder: Path, *, tells: bool) -> Iterator[tuple[Shop,
         store.close()
 
 
-@pytest.mark.parametrize("tells", [True, False], ids=["it can be told", "it can not"])
-@pytest.mark.parametrize("name", CHANGES)
+#: What the place can be told makes no difference to these.
+EITHER_WAY = ("the buyer wants more", "a unit is paid back there", "the bank takes it back")
+
+
+@pytest.mark.parametrize(
+    ("name", "tells"),
+    [
+        (name, tells)
+        for name in CHANGES
+        for tells in (True, False)
+        if name not in EITHER_WAY or not tells
+    ],
+)
 def test_every_interleaving_ends_well(
     sqlite_template: Path, tmp_path: Path, name: str, tells: bool
 ) -> None:

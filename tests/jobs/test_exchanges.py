@@ -38,6 +38,12 @@ from tests.jobs.till import (
 
 
 @pytest.fixture
+def backend() -> str:
+    # The statements are those of tests/jobs/test_returns.py, which runs on both.
+    return "sqlite"
+
+
+@pytest.fixture
 def shop(store: Store, clock: ManualClock, tmp_path: Path) -> Shop:
     made = open_till(store, clock, tmp_path, more="returns: {approve_above: '50.00'}\n")
     sold(made)
