@@ -347,7 +347,6 @@ def request_of(tx: Tx, row: RefundRow) -> RefundRequest:
         total=row.total,
         return_remote_id=(settled.remote_id or "") if settled else "",
         note=settled.rma if settled else "",
-        cancels=row.cause == "cancellation",
     )
 
 
@@ -362,7 +361,6 @@ def told(one: RefundRequest) -> str:
             "currency": one.total.currency,
             "return": one.return_remote_id,
             "note": one.note,
-            "cancels": one.cancels,
         }
     )
 

@@ -249,7 +249,6 @@ def _read(text: str) -> RefundRequest:
         total=Money(said["total"], currency),
         return_remote_id=said["return"],
         note=said["note"],
-        cancels=said["cancels"],
     )
 
 

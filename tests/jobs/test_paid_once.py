@@ -17,7 +17,7 @@ from core.model.returns import (
     ReturnState,
     ReturnStatus,
 )
-from jobs import push, refunds, returned, returns
+from jobs import push, refunds, returns
 from jobs.clock import ManualClock
 from jobs.store.orders import Orders
 from jobs.store.returns import Returns
@@ -28,6 +28,7 @@ from tests.jobs.till import (
     all_refunds,
     announced,
     back,
+    inspect,
     look,
     on_hand,
     open_till,
@@ -62,11 +63,6 @@ def opened(store: Store, clock: ManualClock, tmp_path: Path) -> Open:
         return shop
 
     return make
-
-
-def inspect(shop: Shop, name: str, found: Disposition = Disposition.RESTOCK, **units: int) -> None:
-    with shop.store.transaction() as tx:
-        returned.inspect(tx, shop.wiring, name, found, units, by="ann", note="")
 
 
 def here(shop: Shop, name: str, **units: int) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import UnknownOutcome
 from core.model.returns import Disposition, Resolution, ReturnReason, ReturnState, ReturnStatus
-from jobs import refunds, returned, returns
+from jobs import refunds, returns
 from jobs.clock import ManualClock
 from jobs.store.proof import differences
 from jobs.store.store import Store
@@ -18,6 +18,7 @@ from tests.jobs.till import (
     all_refunds,
     announced,
     back,
+    inspect,
     look,
     on_hand,
     open_till,
@@ -45,11 +46,6 @@ def shop(store: Store, clock: ManualClock, tmp_path: Path) -> Shop:
     made = open_till(store, clock, tmp_path, more=POLICY)
     sold(made)
     return made
-
-
-def inspect(shop: Shop, name: str, what: Disposition, **units: int) -> None:
-    with shop.store.transaction() as tx:
-        returned.inspect(tx, shop.wiring, name, what, units, by="ann", note="")
 
 
 def proved(shop: Shop) -> bool:

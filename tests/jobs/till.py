@@ -16,6 +16,7 @@ from core.model.money import Money
 from core.model.orders import OrderLine
 from core.model.reasons import Reason
 from core.model.returns import (
+    Disposition,
     ExchangedLine,
     QuotedLine,
     Refund,
@@ -165,6 +166,13 @@ def pay(shop: Shop) -> None:
 def receive(shop: Shop, name: str, **units: int) -> ReturnRecord:
     with shop.store.transaction() as tx:
         return returned.receive(tx, shop.wiring, name, units, by="ann", note="")
+
+
+def inspect(
+    shop: Shop, name: str, found: Disposition = Disposition.RESTOCK, **units: int
+) -> ReturnRecord:
+    with shop.store.transaction() as tx:
+        return returned.inspect(tx, shop.wiring, name, found, units, by="ann", note="")
 
 
 def look(shop: Shop, name: str) -> ReturnRecord:
