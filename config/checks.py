@@ -28,7 +28,7 @@ _ROLES: Mapping[str, frozenset[str]] = {
     "edi": frozenset({"ships", "sells to us"}),
     "supplier_email": frozenset({"sells to us"}),
     "fulfiller": frozenset({"ships"}),
-    "ups": frozenset({"tracks"}),
+    "ups": frozenset({"tracks", "quotes"}),
     "email": frozenset({"mails"}),
 }
 #: Types of connections whose offers say how long an order takes to ship.
@@ -39,6 +39,7 @@ _WANTED = {
     "counts": "expected `lockstep` or a connection that tells stock",
     "ships": "expected a connection that takes requests to ship",
     "mails": "expected an email connection",
+    "quotes": "expected a connection that quotes rates: ups",
     "sells to us": "expected a connection that takes purchase orders",
 }
 
@@ -80,6 +81,7 @@ _REFERENCES = (
     _Reference(("locations", "*", "refill", "lane"), "lanes"),
     _Reference(("locations", "*", "dispatch", "services", "*"), "services"),
     _Reference(("services", "*", "calendar"), "calendars", besides=("",)),
+    _Reference(("services", "*", "live", "connection"), "connections", "quotes"),
     _Reference(
         ("seasons", "*", "dispatch", "*", "locations", "*"), "locations", also="location_groups"
     ),
@@ -169,6 +171,17 @@ def sense(config: Config, sheet: Sheet) -> Iterator[Trouble]:
     yield from _places_that_ship(config, sheet)
     yield from _carriers(config, sheet)
     yield from _programs(config, sheet)
+    yield from _live_rates(config, sheet)
+
+
+def _live_rates(config: Config, sheet: Sheet) -> Iterator[Trouble]:
+    """Carriers quote in dollars."""
+    for name, service in config.services.items():
+        if service.live is None or config.shop.currency == "USD":
+            continue
+        path: Path = ("services", name, "live")
+        wrong = f"carriers quote in USD, and the shop counts in {config.shop.currency}"
+        yield Trouble(sheet.key(path), path, wrong, "", "leave `live` out, and keep the table")
 
 
 def service_days(

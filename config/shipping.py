@@ -16,7 +16,7 @@ from config.part import Part, TimeZone
 from config.places import expanded
 from config.replenishment import Amount
 from core.model.calendars import Calendar
-from core.model.carriage import Lateness, Program, Service
+from core.model.carriage import Lateness, Live, Program, Service
 from core.model.money import exponent
 
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
@@ -53,14 +53,32 @@ def _rising(rates: Rates) -> Rates:
     return rates
 
 
+class LiveRates(Part):
+    """Whom to ask what a service really costs."""
+
+    connection: str = Field(description="a connection to a carrier that quotes rates")
+    code: str = Field(
+        pattern=r"^[0-9A-Za-z_]{1,30}$",
+        description="the carrier's own code of the service, in quotes; UPS: '03' Ground, '02' 2nd Day "
+        "Air, '12' 3 Day Select, '13' Next Day Air Saver, '01' Next Day Air",
+    )
+
+
 class CarrierService(Part):
     """One service of one carrier."""
 
     carrier: str = Field(description="our word for the carrier: ups")
     rates: str | Annotated[Rates, AfterValidator(_rising)] = Field(
+        {},
         description="a CSV or XLSX file beside the main YAML file: a column `pounds`, `kilograms` or "
         "`grams` (up to which weight), then one for each zone, with prices in the shop's currency; or "
-        "the same here: zone -> grams -> price. A zone that is not in it is not served"
+        "the same here: zone -> grams -> price. A zone that is not in it is not served. Only a "
+        "service with `live` may be without",
+    )
+    live: LiveRates | None = Field(
+        None,
+        description="ask the carrier ahead for its prices, in USD; what it does not say, or said too "
+        "long ago, is priced by `rates`",
     )
     days: dict[Zone, Annotated[int, Field(ge=0, le=60)]] = Field(
         {}, description="zone -> days it travels, counted in its own open days"
@@ -80,6 +98,12 @@ class CarrierService(Part):
     meets: tuple[str, ...] = Field(
         (), description="channels' words for what buyers paid for, that it fulfills; empty: all"
     )
+
+    @model_validator(mode="after")
+    def _priced(self) -> CarrierService:
+        if not self.rates and self.live is None:
+            raise ValueError("it has no `rates`: name a table, write prices here, or ask `live`")
+        return self
 
     @model_validator(mode="after")
     def _no_more_than_all(self) -> CarrierService:
@@ -153,6 +177,18 @@ class Untrusted(Part):
     within: Duration = Field(Duration(days=1), description="the time that is looked at")
 
 
+class Quotes(Part):
+    """How long a price that a carrier named holds, and for which orders prices are asked."""
+
+    valid: Duration = Field(
+        Duration(days=3), description="so long a price is used; asked again before it ends"
+    )
+    recent: Duration = Field(
+        Duration(days=14),
+        description="prices are asked where open orders go, and where those of this time went",
+    )
+
+
 class Routing(Part):
     """Which location ships an order: the least of all that it costs."""
 
@@ -167,6 +203,9 @@ class Routing(Part):
     )
     scarce: Scarce = Field(
         Scarce(), description="what the last units of a place are worth elsewhere"
+    )
+    quotes: Quotes = Field(
+        Quotes(), description="prices that carriers name, for services with `live`"
     )
 
 
@@ -248,6 +287,7 @@ def service_of(
         po_box=described.po_box,
         military=described.military,
         meets=frozenset(described.meets),
+        live=Live(described.live.connection, described.live.code) if described.live else None,
     )
 
 

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
+from core.model.carriage import RateAnswer, RateQuestion
 from core.model.catalog import Listing, OfferChange, OfferKey, OfferReading, OfferResult
 from core.model.fulfillment import (
     Acknowledgment,
@@ -756,6 +757,26 @@ class TrackingSource(Connector):
     @abstractmethod
     def pull_tracking(self, tracking_number: str) -> TrackingReport:
         """Every scan the carrier has for this number."""
+
+
+class RateSource(Connector):
+    """A carrier that says what a parcel would cost. It is asked ahead, never while an order waits."""
+
+    @property
+    @abstractmethod
+    def price_basis(self) -> str:
+        """What its prices hold for beside lane and weight: "residential, negotiated". No secrets.
+
+        What was quoted on another basis is no quote any more.
+        """
+
+    @abstractmethod
+    def quote_rates(self, question: RateQuestion) -> Sequence[RateAnswer]:
+        """What one parcel costs by each service it may travel by; a service that is missing does not
+        go there.
+
+        Raises RateLimited where the quota is used up, Rejected where it does not price this lane.
+        """
 
 
 @dataclass(frozen=True, slots=True)

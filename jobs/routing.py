@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from config.buying import names_of
 from config.shipping import lateness_of, programs_by_word
@@ -17,7 +18,7 @@ from core.model.catalog import ChannelId, LocationId, Sku
 from core.model.money import Money
 from core.model.orders import Address
 from core.model.reasons import Reason
-from core.model.routing import Costs, Origin, Piece, Plan
+from core.model.routing import Costs, Origin, Part, Piece, Plan
 from core.model.stock import StockLocation
 from core.rules.allocation import (
     Allocation,
@@ -28,13 +29,15 @@ from core.rules.allocation import (
 )
 from core.rules.carriage import Buyer, Centroids, ShipDay, Ways, piece, ships_on, ways
 from core.rules.joint import route_together
+from core.rules.live_rates import asked_at, parcels
 from core.rules.programs import eased, programs_of
 from core.rules.restrictions import barred, holds_for
 from core.rules.risk import Rate
-from core.rules.routing import Routing, route
+from core.rules.routing import Routing, billable, route
 from core.rules.scarcity import expected_loss
 from core.rules.unit_prices import Contender
 from jobs.money import in_shop_money
+from jobs.quoted import Quoted
 from jobs.store.demand import DemandRate, Demands
 from jobs.store.orders import OrderRecord
 from jobs.store.shipping import planned_on
@@ -83,6 +86,7 @@ class Routes:
         pieces: Mapping[Sku, Piece],
         goods: Mapping[LocationId, Mapping[Sku, int]],
         worth: _Elsewhere | None,
+        quoted: Quoted,
     ) -> None:
         self._wiring = wiring
         self._now = now
@@ -91,6 +95,7 @@ class Routes:
         self._pieces = pieces
         self._goods = goods
         self._worth = worth
+        self._quoted = quoted
         config = wiring.config
         self._cost: Lateness = lateness_of(config.routing.late, config.shop.currency)
         self._centroids: Centroids = centroids() if wiring.loaded.services else {}
@@ -113,9 +118,10 @@ class Routes:
             tx.now,
             places,
             planned_on(tx, limited, since=today - timedelta(days=1)),
-            {sku: made for sku in asked if (made := _piece(wiring, sku)) is not None},
+            {sku: made for sku in asked if (made := piece_of(wiring, sku)) is not None},
             _goods(tx, wiring, places, asked),
             _Elsewhere.open(tx, wiring, places, asked),
+            Quoted(tx, wiring),
         )
 
     def allocation(
@@ -228,7 +234,30 @@ class Routes:
     def ways(self, place: LocationId, buyer: Buyer, shipped: date) -> Ways:
         dispatch = self.dispatch(place)
         services = self._wiring.loaded.services
-        return ways(dispatch, services, self._centroids, buyer, shipped=shipped, cost=self._cost)
+        return ways(
+            dispatch, services, self._centroids, buyer, shipped=shipped, cost=self._cost,
+            quotes=self._quoted.of(dispatch, buyer.ship_to),
+        )  # fmt: skip
+
+    def price_told(
+        self, place: LocationId, buyer: Buyer, shipped: date, service: str,
+        goods: Sequence[tuple[Piece, int]],
+    ) -> Reason | None:  # fmt: skip
+        """Whether the carrier's own price or the table counted; None: there is only the table."""
+        live = self._wiring.loaded.services[service].live
+        way = next(one for one in self.ways(place, buyer, shipped).ways if one.service == service)
+        if live is None:
+            return None
+        quotes = self._quoted.of(self.dispatch(place), buyer.ship_to).get(service, ())
+        at = asked_at(way.rates, quotes, [billable(way, *load) for load in parcels(goods)])
+        if at is None:
+            return Reason.of("route_rate_table", location=place, service=service)
+        zone = ZoneInfo(self._wiring.config.shop.time_zone)
+        when = at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+        return Reason.of(
+            "route_rate_quoted", location=place, service=service, connection=live.connection,
+            at=when,
+        )  # fmt: skip
 
     def goods(self, place: LocationId) -> Mapping[Sku, int]:
         return self._goods.get(place, {})
@@ -483,6 +512,20 @@ class _Order:
                 total=self._money(costs.total),
                 **money,
             )
+            if part.service and (told := self._price_told(part)) is not None:
+                yield told
+
+    def _price_told(self, part: Part) -> Reason | None:
+        """Who says what the parcels of a part cost."""
+        day = self._days[part.place]
+        assert day is not None, "it ships"
+        goods = [
+            (self._routes.pieces.get(sku, Piece()), per * part.units[one.line])
+            for one in self._asked
+            if part.units.get(one.line)
+            for sku, per in one.components.items()
+        ]
+        return self._routes.price_told(part.place, self._buyer, day.day, part.service, goods)
 
     def _lost(self, plan: Plan, other: Plan) -> Reason:
         """By how much another plan lost, and by what most."""
@@ -540,7 +583,7 @@ def _programs(wiring: Wiring, channel: ChannelId) -> dict[str, Program]:
     return programs_by_word(described.programs, wiring.config.location_groups, kind=kind)
 
 
-def _piece(wiring: Wiring, sku: Sku) -> Piece | None:
+def piece_of(wiring: Wiring, sku: Sku) -> Piece | None:
     """One unit as carriers see it; None where nothing is written of it."""
     parcel = wiring.loaded.catalog.settings(sku).parcel
     if not (parcel.weight or any(parcel.size) or parcel.alone or parcel.hazmat):

@@ -20,6 +20,7 @@ from core.ports import (
     PurchaseAnswerSource,
     PurchaseOrderService,
     PurchaseOrderTarget,
+    RateSource,
     ReceiptSource,
     RefundTarget,
     RequestService,
@@ -48,6 +49,7 @@ from jobs import (
     purchase,
     purchase_calls,
     push,
+    quotes,
     receipts,
     renaming,
     repay,
@@ -60,6 +62,7 @@ from jobs import (
     tell,
     upkeep,
 )
+from jobs.quoted import live_services
 from jobs.run import Run
 from jobs.store.permissions import PURCHASES, RECEIPTS, REFUNDS
 from jobs.wiring import Wiring
@@ -71,7 +74,18 @@ _TURNS = {
         ("orders", "hints", "stock", "inbound", "acknowledgments", "purchase-answers"), 1
     ),
     **dict.fromkeys(
-        ("returns", "notices", "statuses", "tracking", "shelf", "census", "invoices", RECEIPTS), 2
+        (
+            "returns",
+            "notices",
+            "statuses",
+            "tracking",
+            "shelf",
+            "census",
+            "invoices",
+            "rates",
+            RECEIPTS,
+        ),
+        2,
     ),
     **dict.fromkeys(("demand", "dates", "names", "silence"), 3),
     **dict.fromkeys(
@@ -310,6 +324,14 @@ def _connection_units(wiring: Wiring, connection: str) -> list[Unit]:
                 f"{connection}/{RECEIPTS}",
                 pace.responses,
                 lambda run: receipts.exchange_receipts(run, connection),
+            )
+        )
+    if isinstance(connector, RateSource) and live_services(wiring, connection):
+        made.append(
+            Unit(
+                f"{connection}/rates",
+                quotes.EVERY,
+                lambda run: quotes.ask_ahead(run, connection),
             )
         )
     if isinstance(connector, TrackingSource) and carriers:

@@ -1,1 +1,1 @@
-"""UPS: where parcels are."""
+"""UPS: where parcels are, and what they cost."""

@@ -1,13 +1,15 @@
-"""UPS's OAuth and Track API v1 over HTTP: one token, paced calls.
+"""UPS's OAuth, Track API v1 and Rating API v2409 over HTTP: one token, paced calls.
 
-https://developer.ups.com/api/reference (Tracking, OAuth Client Credentials); specification in
-reference/carriers/payloads/ups_tracking_openapi.yaml.
+https://developer.ups.com/api/reference (Tracking, Rating, OAuth Client Credentials); specifications
+in reference/carriers/payloads/ups_tracking_openapi.yaml and Rating.yaml of
+github.com/UPS-API/api-documentation.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -53,18 +55,19 @@ class Client:
         Raises Unauthorized, RateLimited, Unavailable, Rejected (code "400": no number of theirs).
         """
         try:
-            answer = retrying(self._inside.clock, lambda: self._details(tracking_number))
+            return self._object("track", lambda token: self._ask_details(tracking_number, token))
         except Rejected as error:
             # Only UPS's own words mean "unknown": a gateway's 404 page does not.
             if error.code == "404" and '"code"' in str(error):
                 return None
             raise
-        body = answer.json()
-        if not isinstance(body, dict):
-            raise Unavailable(
-                "an answer that is no object", connector=self._name, operation="track"
-            )
-        return body
+
+    def rates(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to a RateRequest: what UPS asks by each of its services, with transit times.
+
+        Raises Unauthorized, RateLimited, Unavailable, Rejected (it does not price such a parcel).
+        """
+        return self._object("rate", lambda token: self._ask_rates(request, token))
 
     def token(self) -> Token:
         """A token that lives for a while yet; one renewal at a time."""
@@ -74,41 +77,69 @@ class Client:
                 token = self._token = self._new_token()
             return token
 
-    def _details(self, tracking_number: str) -> Answer:
+    def _object(self, operation: str, ask: Callable[[Token], Answer]) -> dict[str, Any]:
+        body = retrying(self._inside.clock, lambda: self._with_token(ask)).json()
+        if not isinstance(body, dict):
+            raise Unavailable(
+                "an answer that is no object", connector=self._name, operation=operation
+            )
+        return body
+
+    def _with_token(self, ask: Callable[[Token], Answer]) -> Answer:
         token = self.token()
         try:
-            return self._ask(tracking_number, token)
+            return ask(token)
         except Unauthorized as error:
             # Revoked or forgotten by UPS; 403 (a blocked merchant) would not get better.
             if "HTTP 401" not in str(error):
                 raise
             self._discard(token)
-            return self._ask(tracking_number, self.token())
+            return ask(self.token())
 
-    def _ask(self, tracking_number: str, token: Token) -> Answer:
-        self._pace()
+    def _ask_details(self, tracking_number: str, token: Token) -> Answer:
+        self._pace("track")
         return self._http.call(
             "GET",
             f"{self._settings.base_url}/api/track/v1/details/{quote(tracking_number, safe='')}",
             operation="track",
             write=False,
             params={"locale": "en_US", "returnSignature": "false"},
-            headers={
-                "Authorization": f"Bearer {token.value}",
-                "transId": uuid.uuid4().hex,
-                "transactionSrc": "lockstep",
-            },
+            headers=_headers(token),
         )
 
-    def _pace(self) -> None:
+    def _ask_rates(self, request: Mapping[str, Any], token: Token) -> Answer:
+        self._spend_a_quote()
+        self._pace("rate")
+        return self._http.call(
+            "POST",
+            f"{self._settings.base_url}/api/rating/v2409/Shoptimeintransit",
+            operation="rate",
+            # It changes nothing there.
+            write=False,
+            json=request,
+            headers=_headers(token),
+        )
+
+    def _pace(self, operation: str) -> None:
         rate, burst = self._settings.calls_per_second, self._settings.burst
-        wait = self._inside.rates.take(f"{self._name} track", rate=rate, burst=burst)
-        if wait > LONGEST_WAIT:
-            self._inside.rates.take(f"{self._name} track", rate=rate, burst=burst, cost=-1.0)
-            raise RateLimited(
-                "our own pace", connector=self._name, operation="track", retry_after=wait
-            )
+        self._inside.clock.sleep(self._take(operation, operation, rate=rate, burst=burst))
+
+    def _spend_a_quote(self) -> None:
+        """One of the questions of 24 hours; those of an hour may come at once."""
+        a_day = self._settings.quotes_per_day
+        wait = self._take("quotes", "rate", rate=a_day / 86_400, burst=max(1.0, a_day / 24))
         self._inside.clock.sleep(wait)
+
+    def _take(self, bucket: str, operation: str, *, rate: float, burst: float) -> float:
+        """Seconds to wait for a turn; a turn that is too far off is given back. Raises RateLimited."""
+        name = f"{self._name} {bucket}"
+        wait = self._inside.rates.take(name, rate=rate, burst=burst)
+        if wait > LONGEST_WAIT:
+            self._inside.rates.take(name, rate=rate, burst=burst, cost=-1.0)
+            raise RateLimited(
+                "our own pace", connector=self._name, operation=operation, retry_after=wait
+            )
+        return wait
 
     def _discard(self, token: Token) -> None:
         with self._inside.lock(f"ups token {self._name}"):
@@ -136,3 +167,11 @@ class Client:
             raise Unavailable(
                 "a token answer without a token", connector=self._name, operation="get token"
             ) from None
+
+
+def _headers(token: Token) -> dict[str, str]:
+    return {
+        "Authorization": f"Bearer {token.value}",
+        "transId": uuid.uuid4().hex,
+        "transactionSrc": "lockstep",
+    }

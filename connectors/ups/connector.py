@@ -1,15 +1,18 @@
-"""UPS as a source of tracking."""
+"""UPS as a source of tracking and of prices."""
 
 from __future__ import annotations
 
-from connectors.ups import mapping
+from collections.abc import Sequence
+
+from connectors.ups import mapping, rating
 from connectors.ups.client import Client
 from connectors.ups.settings import TESTING, Settings
-from core.ports import CheckReport, Inside, TrackingReport, TrackingSource
+from core.model.carriage import RateAnswer, RateQuestion
+from core.ports import CheckReport, Inside, RateSource, TrackingReport, TrackingSource
 
 
-class Ups(TrackingSource):
-    """One UPS app's view of parcels. Makes no call until a method is used."""
+class Ups(TrackingSource, RateSource):
+    """One UPS app's view of parcels and prices. Makes no call until a method is used."""
 
     def __init__(self, name: str, *, settings: Settings, client: Client) -> None:
         self.name = name
@@ -24,7 +27,7 @@ class Ups(TrackingSource):
         return ("ups",)
 
     def check(self) -> CheckReport:
-        """Get a token. Whether Tracking is granted to the app shows at the first parcel."""
+        """Get a token. Whether Tracking and Rating are granted to the app shows at the first question."""
         token = self._client.token()
         testing = self._settings.base_url == TESTING
         return CheckReport(
@@ -42,6 +45,24 @@ class Ups(TrackingSource):
         if body is None:
             return TrackingReport(tracking_number, ())
         return mapping.report(tracking_number, body)
+
+    @property
+    def price_basis(self) -> str:
+        homes = "residential" if self._settings.residential else "commercial"
+        return f"{homes}, {'negotiated' if self._settings.account_number else 'list prices'}"
+
+    def quote_rates(self, question: RateQuestion) -> Sequence[RateAnswer]:
+        """By every service of UPS's on that lane, at the account's own prices where it has any.
+
+        Raises Rejected (code "400") where UPS does not take such a parcel there.
+        """
+        account = self._settings.account_number
+        request = rating.request(
+            question,
+            account_number=account.get_secret_value() if account else "",
+            residential=self._settings.residential,
+        )
+        return rating.answers(self._client.rates(request))
 
 
 def connect(name: str, settings: Settings, inside: Inside) -> Ups:

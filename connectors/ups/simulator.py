@@ -1,6 +1,7 @@
-"""UPS on loopback: OAuth, and Track v1 over parcels whose scans happen as the clock goes on.
+"""UPS on loopback: OAuth, Track v1 over parcels whose scans happen as the clock goes on, and Rating.
 
-Answers agree with reference/carriers/payloads/ups_tracking_openapi.yaml (a contract test).
+Answers agree with reference/carriers/payloads/ups_tracking_openapi.yaml and with the published shape
+of prices (contract tests); how prices are made is in `rating_simulator`.
 """
 
 from __future__ import annotations
@@ -23,9 +24,12 @@ from connectors.simulation import (
     Response,
     SimulatorClock,
 )
+from connectors.ups.rating_simulator import FAULTS as PRICE_FAULTS
+from connectors.ups.rating_simulator import RatingDesk, Refused
 
 TOKEN_PATH = "/security/v1/oauth/token"
 TRACK_PATH = "/api/track/v1/details/"
+RATE_PATH = "/api/rating/"
 
 #: Seconds a token lives (every answer seen says 14399).
 TOKEN_LIFE = 14_399
@@ -33,11 +37,15 @@ TOKEN_LIFE = 14_399
 #: UPS forgets a parcel after this many days.
 KEPT = timedelta(days=120)
 
-FAULTS = HTTP_FAULTS | {
-    "expired-token": "operation track: every token given out so far stops working",
-    "reordered": "operation track: the activities come in no order",
-    "unknown-404": "operation track: an unknown number is 404 instead of 200 with a warning",
-}
+FAULTS = (
+    HTTP_FAULTS
+    | PRICE_FAULTS
+    | {
+        "expired-token": "operation track or rate: every token given out so far stops working",
+        "reordered": "operation track: the activities come in no order",
+        "unknown-404": "operation track: an unknown number is 404 instead of 200 with a warning",
+    }
+)
 
 
 class Site(NamedTuple):
@@ -152,6 +160,7 @@ class UpsSimulator(HttpSimulator):
         transit: tuple[float, float] = (86_400.0, 5 * 86_400.0),
         exceptions: float = 0.0,
         enforced_rate: float = 20.0,
+        account_number: str = "A1B2C3",
     ) -> None:
         super().__init__(clock=clock, seed=seed)
         self.client_id, self.client_secret = client_id, client_secret
@@ -164,6 +173,7 @@ class UpsSimulator(HttpSimulator):
         self._tokens: dict[str, datetime] = {}
         self._tokens_given = 0
         self._fault = ""
+        self.desk = RatingDesk(account_number)
 
     # parcels
 
@@ -205,6 +215,7 @@ class UpsSimulator(HttpSimulator):
             return {
                 "tokens_given": self._tokens_given,
                 "parcels": {number: self._told(p, now) for number, p in self._parcels.items()},
+                "priced": list(self.desk.asked),
             }
 
     def _told(self, parcel: Parcel, now: datetime) -> dict[str, Any]:
@@ -223,6 +234,8 @@ class UpsSimulator(HttpSimulator):
     def operation(self, request: Request) -> str:
         if request.path == TOKEN_PATH:
             return "token"
+        if request.path.startswith(RATE_PATH):
+            return "rate"
         return "track" if request.path.startswith(TRACK_PATH) else "unknown"
 
     def answer_fault(self, rule: FaultRule, request: Request, operation: str) -> Response | None:
@@ -242,6 +255,8 @@ class UpsSimulator(HttpSimulator):
                 return self._give_token(request)
             case "GET", "track":
                 return self._track(request, fault)
+            case "POST", "rate":
+                return self._price(request, fault)
             case _:
                 return _error(404, "9400", "Invalid resource path")
 
@@ -272,9 +287,8 @@ class UpsSimulator(HttpSimulator):
 
     def _track(self, request: Request, fault: str) -> Response:
         number = unquote(request.path.removeprefix(TRACK_PATH))
-        kind, _, token = request.headers.get("authorization", "").partition(" ")
         now = self.clock.now()
-        if kind != "Bearer" or self._tokens.get(token, now) <= now:
+        if not self._is_let_in(request, now):
             return _error(401, "250002", "Invalid Authentication Information.")
         for header in ("transid", "transactionsrc"):
             if not request.headers.get(header):
@@ -291,6 +305,24 @@ class UpsSimulator(HttpSimulator):
         if fault == "reordered":
             self._random.shuffle(seen)
         return Response.json(_body(parcel, seen), subject=number)
+
+    def _price(self, request: Request, fault: str) -> Response:
+        """Rating v2409. Its two headers are optional there, so none is asked for."""
+        now = self.clock.now()
+        if not self._is_let_in(request, now):
+            return _error(401, "250002", "Invalid Authentication Information.")
+        if not self._within_rate(now):
+            return _error(429, "10429", "Too Many Requests")
+        version, _, option = request.path.removeprefix(RATE_PATH).partition("/")
+        try:
+            body = self.desk.rate(version, option, request.body, now=now, fault=fault)
+        except Refused as refused:
+            return _error(400, refused.code, str(refused))
+        return Response.json(body)
+
+    def _is_let_in(self, request: Request, now: datetime) -> bool:
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        return kind == "Bearer" and self._tokens.get(token, now) > now
 
     def _within_rate(self, now: datetime) -> bool:
         """UPS publishes no figure; this one lets a paced client through and stops a runaway one."""

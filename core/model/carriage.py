@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import time, tzinfo
+from datetime import date, datetime, time, tzinfo
 
 from core.model.calendars import Calendar
 from core.model.catalog import LocationId
+from core.model.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Whom to ask what a service really costs."""
+
+    connection: str
+    #: the carrier's own code of the service: UPS's "03" is Ground
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,58 @@ class Service:
     #: the channels' own words for what a buyer paid for ("Standard", "Expedited") that it fulfills;
     #: empty: any
     meets: frozenset[str] = frozenset()
+    #: who is asked for its real prices; None: the table is all there is
+    live: Live | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """From where to where a price is asked: no more of anybody's address than this."""
+
+    #: five digits, and the two-letter state they are in
+    origin: str
+    origin_state: str
+    destination: str
+    destination_state: str
+
+    @property
+    def area(self) -> str:
+        """The three-digit ZIP area that a price of this lane is taken for."""
+        return self.destination[:3]
+
+
+@dataclass(frozen=True, slots=True)
+class RateQuestion:
+    """What one parcel would cost by each service of a carrier."""
+
+    lane: Lane
+    #: billable weight: room counts in it already
+    grams: int
+    #: the day it would be handed over
+    ships_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class RateAnswer:
+    """What a carrier says that one parcel costs by one service."""
+
+    #: the carrier's own code
+    service: str
+    #: the whole charge in the carrier's currency; None: what it said is no amount of money
+    price: Money | None
+    #: business days it travels; None: it did not say
+    days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A price that a carrier named for one service on one lane: of parcels up to so many grams."""
+
+    grams: int
+    #: minor units of the shop's currency
+    cents: int
+    days: int | None
+    asked_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 
-from core.model.carriage import Dispatch, Lateness, Program, Service
+from core.model.carriage import Dispatch, Lateness, Program, Quote, Service
 from core.model.orders import Address
 from core.model.reasons import Arg, Reason
 from core.model.routing import Piece, Way
 from core.rules.addresses import is_military, is_po_box
 from core.rules.calendars import NeverOpen, after_open_days, next_open
+from core.rules.live_rates import quoted
 from core.rules.programs import last_day
 
 _DAY = timedelta(days=1)
@@ -27,20 +28,29 @@ _CUTS = (50, 150, 300, 600, 1_000, 1_400, 1_800)
 FURTHEST = len(_CUTS) + 1
 _EARTH_MILES = 3_958.8
 
+_NO_QUOTES: Mapping[str, Sequence[Quote]] = {}
 #: Three-digit ZIP area -> (latitude, longitude) of its middle, degrees
 Centroids = Mapping[str, tuple[float, float]]
 
 
 def zone(origin: str, destination: str, centroids: Centroids) -> int | None:
     """The zone between two ZIP codes, 1 to 8; None where the place of one of them is not known."""
-    here, there = (centroids.get(_area(code)) for code in (origin, destination))
+    here, there = (centroids.get(area_of(code)) for code in (origin, destination))
     if here is None or there is None:
         return None
     miles = _miles(here, there)
     return next((number for number, most in enumerate(_CUTS, start=1) if miles <= most), FURTHEST)
 
 
-def _area(code: str) -> str:
+def zone_to(dispatch: Dispatch, to: Address, centroids: Centroids) -> int:
+    """The zone from a place to a buyer; the furthest, where the ZIP of one of them is not known."""
+    if not dispatch.postal_code:
+        return FURTHEST
+    return zone(dispatch.postal_code, to.postal_code, centroids) or FURTHEST
+
+
+def area_of(code: str) -> str:
+    """The three-digit area of a ZIP code; "": it is none."""
     digits = code.strip()[:5]
     return digits[:3] if len(digits) == 5 and digits.isdecimal() and digits.isascii() else ""
 
@@ -187,21 +197,21 @@ def ways(
     *,
     shipped: date,
     cost: Lateness,
+    quotes: Mapping[str, Sequence[Quote]] = _NO_QUOTES,
 ) -> Ways:
     """The services by which a parcel of that day reaches this buyer, with what they cost.
 
-    A buyer whose ZIP nobody knows is in the furthest zone: too dear rather than too cheap.
+    `quotes`: service -> the carrier's own prices that are valid from here to the buyer; they go
+    before its table. A buyer whose ZIP nobody knows is in the furthest zone: too dear rather than
+    too cheap. The rates of every Way rise as `core.rules.live_rates` says.
     """
     if (must_not := _kept_from(dispatch, buyer, shipped)) is not None:
         return Ways((), (must_not,), may=False)
     found, left_out = [], []
-    if dispatch.postal_code:
-        reached = zone(dispatch.postal_code, buyer.ship_to.postal_code, centroids) or FURTHEST
-    else:
-        reached = FURTHEST
+    reached = zone_to(dispatch, buyer.ship_to, centroids)
     late = ship_lateness(shipped, buyer.ship_by, cost)
     for name in sorted(dispatch.services):
-        service = services[name]
+        service = quoted(services[name], reached, quotes.get(name, ()))
         why = _unfit(service, reached, buyer)
         if why is None and (broken := _breaks(dispatch, service, reached, buyer, shipped)):
             left_out.append(broken)

@@ -19,6 +19,7 @@ from jobs.cli import (
     invoices,
     looking,
     names,
+    rates,
     returns,
     rollback,
     running,
@@ -36,7 +37,7 @@ app = typer.Typer(
 )
 
 for module in (
-    running, looking, demand, acting, buying, consignments, invoices, names, returns, drift, stock,
+    running, looking, demand, acting, buying, consignments, invoices, names, rates, returns, drift, stock,
     rollback, shadow,
 ):  # fmt: skip
     module.register(app)

@@ -1333,6 +1333,30 @@ change_plan = Table(
     Column("settled_by", Text),
 )
 
+rate_quote = Table(
+    "rate_quote",
+    metadata,
+    Column("area", Text, primary_key=True, comment="first three digits of where it goes"),
+    Column("origin", Text, primary_key=True, comment="ZIP code it starts from"),
+    Column("connection", Text, primary_key=True, comment="who was asked"),
+    Column("basis", Text, primary_key=True, comment="what its prices hold for beside the lane"),
+    Column("service", Text, primary_key=True, comment="the carrier's own code"),
+    Column("grams", Integer, primary_key=True, comment="billable weight of the one parcel"),
+    Column("cents", BigInteger, comment="null: no price to use, see problem"),
+    Column("days", Integer, comment="business days it travels; null: not told"),
+    Column(
+        "problem",
+        Text,
+        nullable=False,
+        comment="not_offered, refused, unreadable, currency, absurd; '': a price",
+    ),
+    Column("asked_at", Instant, nullable=False),
+    Column("valid_until", Instant, nullable=False),
+    CheckConstraint("(cents IS NULL) = (problem <> '')", name="price_or_problem"),
+    CheckConstraint("cents > 0", name="cents"),
+    Index("ix_rate_quote_connection", "connection", "valid_until"),
+)
+
 answer_link = Table(
     "answer_link",
     metadata,

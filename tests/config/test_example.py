@@ -44,6 +44,7 @@ ENVIRONMENT = {
     "FEEDS_PASSWORD": "x",
     "UPS_CLIENT_ID": "x",
     "UPS_CLIENT_SECRET": "x",
+    "UPS_ACCOUNT_NUMBER": "A1B2C3",
     "SMTP_PASSWORD": "x",
 }
 

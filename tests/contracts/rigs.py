@@ -623,6 +623,7 @@ class UpsRig(Rig):
             "client_id": self.simulator.client_id,
             "client_secret": self.simulator.client_secret,
             "base_url": self.simulator.url,
+            "account_number": self.simulator.desk.account_number,
         }
 
     def ship(self) -> str:

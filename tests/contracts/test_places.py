@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from core.errors import Rejected, Unavailable, UnknownOutcome
+from core.model.carriage import Lane, RateAnswer, RateQuestion
 from core.model.fulfillment import AcknowledgmentStatus, FulfillmentLine, ShipRequest
 from core.model.money import Money
 from core.model.orders import Address
@@ -25,6 +26,7 @@ from core.ports import (
     PurchaseAnswerSource,
     PurchaseOrderService,
     PurchaseOrderTarget,
+    RateSource,
     ReceiptSource,
     RequestService,
     RequestTarget,
@@ -491,6 +493,49 @@ class TestTrackingSource:
         # given a carrier's connector, then it names its carriers in our words
         assert rig.connector.carriers
         assert all(one == one.lower() for one in rig.connector.carriers)
+
+
+class TestRateSource:
+    capability = RateSource
+
+    def ask(self, rig: UpsRig, grams: int, destination: str = "10001") -> dict[str, RateAnswer]:
+        lane = Lane("07102", "NJ", destination, "NY" if destination == "10001" else "CA")
+        question = RateQuestion(lane, grams, rig.clock.now().date())
+        answers = rig.connector.quote_rates(question)
+        assert len({one.service for one in answers}) == len(answers)
+        return {one.service: one for one in answers}
+
+    def test_a_heavier_parcel_and_a_longer_way_cost_no_less(self, rig: UpsRig) -> None:
+        # given parcels of one pound and of ten, from Newark to New York and to Los Angeles
+        # when their prices are asked for
+        light, heavy = self.ask(rig, 453), self.ask(rig, 4_535)
+        far = self.ask(rig, 453, "90001")
+
+        # then each service that goes there names whole cents of one currency, and they rise
+        assert light.keys() == heavy.keys() == far.keys() != set()
+        for service, one in light.items():
+            assert one.price is not None
+            assert one.price.amount > 0
+            assert one.price < (heavy[service].price or one.price)
+            assert one.price <= (far[service].price or one.price)
+            assert one.days is None or one.days >= 0
+
+    def test_asking_again_changes_nothing(self, rig: UpsRig) -> None:
+        # given a price that was named, when it is asked for again, then it is the same
+        assert self.ask(rig, 2_000) == self.ask(rig, 2_000)
+
+    def test_what_no_carrier_takes_is_refused_and_nothing_else(self, rig: UpsRig) -> None:
+        # given a parcel of a ton, when its price is asked for, then the answer is a plain no
+        with pytest.raises(Rejected):
+            self.ask(rig, 1_000_000)
+
+        # and the next question is answered
+        assert self.ask(rig, 453)
+
+    def test_what_its_prices_hold_for_says_no_secret(self, rig: UpsRig) -> None:
+        # given a connection of an account, then its basis tells prices apart and not accounts
+        assert rig.connector.price_basis
+        assert rig.simulator.desk.account_number not in rig.connector.price_basis
 
 
 class TestAlertTarget:

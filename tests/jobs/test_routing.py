@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -47,7 +48,7 @@ def at(postal_code: str, **more: Any) -> Address:
 def opened(
     store: Store, clock: ManualClock, folder: Path, *,
     home: str = f"{{postal_code: {NEWARK}}}", acme: str = f"{{postal_code: {RENO}}}",
-    more: str = "", services: str = SERVICES,
+    more: str = "", services: str = SERVICES, changes: Mapping[str, str] = {},
 ) -> Shop:  # fmt: skip
     """Both places have all that is sold."""
     shop = open_shop(
@@ -55,6 +56,7 @@ def opened(
         changes={
             "home: {priority: 10,": f"home: {{priority: 10, dispatch: {home},",
             "acme: {priority: 20,": f"acme: {{priority: 20, dispatch: {acme},",
+            **changes,
         },
     )  # fmt: skip
     shop.receive("TEA", 9)

@@ -82,6 +82,9 @@ SENTENCES: Final[dict[str, str]] = {
     "allocated_barred": "{location} has units of {sku} that a policy keeps from this channel.",
     "route_costs": "{location} ships {parcels:parcel|parcels} by {service} for {total}: carriage {carriage}, "
     "handling {handling}, goods {goods}, lateness {lateness}, scarce units {scarcity}, preference {preference}.",
+    "route_rate_quoted": "{service} from {location} is priced as {connection} said at {at}.",
+    "route_rate_table": "{service} from {location} is priced by its rate table: the carrier's own price for such a "
+    "parcel is not known now.",
     "route_lost_carriage": "{location} would cost {more} more; of that, carriage {part}.",
     "route_lost_handling": "{location} would cost {more} more; of that, handling {part}.",
     "route_lost_goods": "{location} would cost {more} more; of that, what the goods cost there {part}.",
@@ -147,6 +150,15 @@ SENTENCES: Final[dict[str, str]] = {
     # --- requests to ship, and what places answer ---
     "request_handed_over": "Request {key} handed over to {location}.",
     "request_acknowledged": "{location} accepted request {key}.",
+    "live_rate_currency": "{connection} names prices of {service} ({carrier_code}) in a currency other than USD: they are not "
+    "used, its rate table is. See which country the account is of.",
+    "live_rate_absurd": "{connection} names prices of {service} ({carrier_code}) that are nothing, less, or out of all "
+    "proportion to its rate table: they are not used. See whether table and account are right: lockstep rates list.",
+    "live_rate_unreadable": "{connection} names prices of {service} ({carrier_code}) that cannot be read: its rate table is used.",
+    "live_rate_not_offered": "{connection} names no price of {service} ({carrier_code}) on any lane that was asked: its rate "
+    "table is used. See whether {carrier_code} is the carrier's code of this service.",
+    "live_rate_refused": "{connection} prices no parcel of {service} ({carrier_code}) that was asked for: its rate table is "
+    "used. See the account number, and where the places that ship are: lockstep rates list.",
     "channel_silent": "{channel} has had no order since {since}, although at least {least} would have come by now even on a "
     "slow day. All it has is pulled: see whether buyers can order there, and whether payments go through.",
     "location_untrusted": "{location} refused {refused} of the last {sent:request|requests} it was sent ({within}): it does not "
@@ -618,6 +630,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_consignment_unknown_items": "Goods under way that nobody here knows",
     "group_case_consignment_unbooked": "Goods that came and could not be booked in",
     "group_case_consignment_origin": "Shipments of which nobody said where they came from",
+    "group_case_live_rates_unusable": "Services whose carrier names no usable price",
     "group_case_channel_silent": "Channels without orders",
     "group_case_location_untrusted": "Locations that get no more orders",
     "group_case_consignment_stranger": "Shipments that may be ours",

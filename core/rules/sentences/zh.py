@@ -72,6 +72,8 @@ SENTENCES: Final[dict[str, str]] = {
     "allocated_barred": "{location} 有 {sku}，但规则不允许用于此渠道。",
     "route_costs": "{location} 经 {service} 发 {parcels} 个包裹，共 {total}：运费 {carriage}，操作 {handling}，"
     "货品差价 {goods}，延误 {lateness}，紧缺 {scarcity}，偏好 {preference}。",
+    "route_rate_quoted": "{location} 的 {service} 按 {connection} 于 {at} 所报的价格计算。",
+    "route_rate_table": "{location} 的 {service} 按费率表计算：目前没有承运商对此类包裹的报价。",
     "route_lost_carriage": "{location} 要多花 {more}，其中运费 {part}。",
     "route_lost_handling": "{location} 要多花 {more}，其中操作费 {part}。",
     "route_lost_goods": "{location} 要多花 {more}，其中货品差价 {part}。",
@@ -130,6 +132,11 @@ SENTENCES: Final[dict[str, str]] = {
     # --- 发货请求与对方的答复 ---
     "request_handed_over": "发货请求 {key} 已交给 {location}。",
     "request_acknowledged": "{location} 已接受发货请求 {key}。",
+    "live_rate_currency": "{connection} 对 {service}（{carrier_code}）的报价不是美元：不采用，按费率表计算。请检查账户所属国家。",
+    "live_rate_absurd": "{connection} 对 {service}（{carrier_code}）的报价为零、为负或与费率表相差悬殊：不采用。请检查费率表和账户：lockstep rates list。",
+    "live_rate_unreadable": "{connection} 对 {service}（{carrier_code}）的报价无法读取：按费率表计算。",
+    "live_rate_not_offered": "{connection} 在所询问的线路上都没有 {service}（{carrier_code}）的报价：按费率表计算。请检查 {carrier_code} 是否为该服务的代码。",
+    "live_rate_refused": "{connection} 对所询问的 {service}（{carrier_code}）包裹均不报价：按费率表计算。请检查账户号码和发货地点：lockstep rates list。",
     "channel_silent": "{channel} 自 {since} 起没有订单，而即使在淡日此时也应至少有 {least} 单。已有订单均已拉取：请检查买家能否下单、支付是否正常。",
     "location_untrusted": "{location} 拒绝了最近 {sent} 个发货请求中的 {refused} 个（{within}）：它的库存数字不可信。不再向它分配订单；"
     "只有它能发的订单会等待。渠道仍显示其库存：请让其盘点，然后关闭此事项。",
@@ -528,6 +535,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_consignment_unknown_items": "含有未知商品的在途货物",
     "group_case_consignment_unbooked": "已到但无法入账的货物",
     "group_case_consignment_origin": "来源未说明的货件",
+    "group_case_live_rates_unusable": "承运商报价不可用的服务",
     "group_case_channel_silent": "没有订单的渠道",
     "group_case_location_untrusted": "不再分配订单的仓库",
     "group_case_consignment_stranger": "可能属于我们的货件",
