@@ -35,8 +35,10 @@ from jobs.wiring import Wiring
 EVERY = timedelta(minutes=5)
 #: Orders looked at, and questions asked, in one run.
 MOST_ORDERS, MOST_QUESTIONS = 5_000, 200
-#: Asked again when this share of its time is left.
+#: Asked again when so much of its time, one part in four, is left.
 _LEFT = 4
+#: What was no price is asked for again after this time at the latest.
+_AGAIN = timedelta(hours=6)
 #: Kept so long after its end, for people to look at.
 _KEPT = timedelta(days=7)
 _KIND = "live_rates_unusable"
@@ -79,8 +81,8 @@ def ask_ahead(run: Run, connection: str) -> None:
             answers = _answers(source, RateQuestion(need.lane, need.grams, today))
             with run.transaction() as tx:
                 usual = Source(connection, source.price_basis, "", need.lane.origin)
-                end = tx.now + run.wiring.config.routing.quotes.valid
-                Quotes(tx).record(_rows(need, usual, services, answers, at=tx.now, until=end))
+                valid = run.wiring.config.routing.quotes.valid
+                Quotes(tx).record(_rows(need, usual, services, answers, at=tx.now, valid=valid))
     finally:
         with run.transaction() as tx:
             Quotes(tx).forget(connection, before=tx.now - _KEPT)
@@ -102,7 +104,7 @@ def _rows(
     answers: Mapping[str, RateAnswer] | None,
     *,
     at: datetime,
-    until: datetime,
+    valid: timedelta,
 ) -> Iterator[QuoteRow]:
     """What was answered for each of the carrier's codes that we use, prices or not."""
     by_code = {one.live.code: one for one in services.values() if one.live is not None}
@@ -122,7 +124,7 @@ def _rows(
             days=good.days if good else None,
             problem=problem,
             asked_at=at,
-            valid_until=until,
+            valid_until=at + (valid if good else min(valid, _AGAIN)),
         )
 
 
@@ -137,11 +139,14 @@ def _missing(
     soon = tx.now + terms.valid / _LEFT
     known = {
         (one.origin, one.area, one.service, one.grams)
-        for one in Quotes(tx).rows(connection, basis, after=soon)
+        for one in Quotes(tx).rows(connection, basis, after=tx.now)
+        if one.problem or one.valid_until > soon
     }
     found: dict[tuple[str, str, int], _Need] = {}
     goods = _Goods(wiring)
-    wanted = Quotes(tx).wanted(placed_after=tx.now - terms.recent, limit=MOST_ORDERS)
+    wanted = Quotes(tx).wanted(
+        wiring.config.channels, placed_after=tx.now - terms.recent, limit=MOST_ORDERS
+    )
     for order in wanted:
         steps: set[tuple[Lane, int, int]] = set()
         for lane, zone, names in _lanes(wiring, tx, order, services):

@@ -245,9 +245,9 @@ class Routes:
     ) -> Reason | None:  # fmt: skip
         """Whether the carrier's own price or the table counted; None: there is only the table."""
         live = self._wiring.loaded.services[service].live
-        way = next(one for one in self.ways(place, buyer, shipped).ways if one.service == service)
         if live is None:
             return None
+        way = next(one for one in self.ways(place, buyer, shipped).ways if one.service == service)
         quotes = self._quoted.of(self.dispatch(place), buyer.ship_to).get(service, ())
         at = asked_at(way.rates, quotes, [billable(way, *load) for load in parcels(goods)])
         if at is None:

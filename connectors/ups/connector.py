@@ -62,7 +62,7 @@ class Ups(TrackingSource, RateSource):
             account_number=account.get_secret_value() if account else "",
             residential=self._settings.residential,
         )
-        return rating.answers(self._client.rates(request))
+        return rating.answers(self._client.rates(request), connector=self.name)
 
 
 def connect(name: str, settings: Settings, inside: Inside) -> Ups:

@@ -71,11 +71,11 @@ def pounds(grams: int) -> str:
     return f"{max(1, math.ceil(grams / _GRAMS_A_POUND * 10)) / 10:.1f}"
 
 
-def answers(body: Mapping[str, Any]) -> Sequence[RateAnswer]:
+def answers(body: Mapping[str, Any], *, connector: str = "ups") -> Sequence[RateAnswer]:
     """Every service UPS rated, once each. Raises Unavailable for an answer of another shape."""
     found = _dict(body.get("RateResponse")).get("RatedShipment")
     if not isinstance(found, list):
-        raise Unavailable("an answer without RatedShipment", connector="ups", operation="rate")
+        raise Unavailable("an answer without RatedShipment", connector=connector, operation="rate")
     made: dict[str, RateAnswer] = {}
     for rated in found:
         code = _dict(_dict(rated).get("Service")).get("Code")

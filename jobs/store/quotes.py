@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, delete, or_, select
+from sqlalchemy import and_, delete, select
 
 from core.model.carriage import Quote
-from core.model.catalog import ChannelId, Sku
+from core.model.catalog import ChannelId, FulfilledBy, Sku
 from core.model.orders import OrderStage
 from jobs.store.bulk import chunks, upsert
 from jobs.store.store import Tx
@@ -106,27 +106,31 @@ class Quotes:
             )
         )
 
-    def wanted(self, *, placed_after: datetime, limit: int) -> Sequence[Wanted]:
-        """The newest US orders that are open, or were placed since, with what we ship of them."""
-        heads = self._tx.rows(
-            select(
-                orders.c.id, orders.c.channel, orders.c.stage,
-                party.c.postal_code, party.c.region,
+    def wanted(
+        self, channels: Collection[ChannelId], *, placed_after: datetime, limit: int
+    ) -> Sequence[Wanted]:
+        """The newest US orders that are open, and those placed since, with what we ship of them."""
+        heads = select(
+            orders.c.id, orders.c.channel, orders.c.stage, party.c.postal_code, party.c.region
+        ).join(party, and_(party.c.order_id == orders.c.id, party.c.role == "ship_to"))
+        found = {
+            row.id: row
+            # Two statements, as each has its own index.
+            for which in (
+                (orders.c.stage.in_(_OPEN),),
+                (orders.c.placed_at >= placed_after, orders.c.stage != str(OrderStage.CANCELED)),
             )
-            .join(party, and_(party.c.order_id == orders.c.id, party.c.role == "ship_to"))
-            .where(
-                or_(orders.c.stage.in_(_OPEN), orders.c.placed_at >= placed_after),
-                orders.c.stage != str(OrderStage.CANCELED),
-                party.c.country == "US",
+            for row in self._tx.rows(
+                heads.where(orders.c.channel.in_(sorted(channels)), party.c.country == "US", *which)
+                .order_by(orders.c.id.desc())
+                .limit(limit)
             )
-            .order_by(orders.c.id.desc())
-            .limit(limit)
-        )  # fmt: skip
-        lines = self._lines([row.id for row in heads])
+        }
+        lines = self._lines(found)
         return [
-            Wanted(row.channel, row.postal_code, row.region, row.stage in _OPEN, lines[row.id])
-            for row in heads
-            if row.id in lines
+            Wanted(row.channel, row.postal_code, row.region, row.stage in _OPEN, lines[number])
+            for number, row in sorted(found.items(), reverse=True)
+            if number in lines
         ]
 
     def _lines(self, numbers: Collection[int]) -> Mapping[int, Sequence[tuple[Sku, int, int]]]:
@@ -138,6 +142,7 @@ class Quotes:
                     order_line.c.order_id.in_(chunk),
                     order_line.c.sku.is_not(None),
                     order_line.c.requires_shipping,
+                    order_line.c.fulfilled_by == str(FulfilledBy.US),
                     order_line.c.current > 0,
                 )
                 .order_by(order_line.c.order_id, order_line.c.remote_id)

@@ -10,13 +10,14 @@ import pytest
 from config.load import Loaded, load
 from config.problems import ConfigProblems
 from config.shipping import ChannelProgram, Parcel, program_of
-from core.model.carriage import Program, Service
+from core.model.carriage import Live, Program, Service
 
 _CONFIG = """
 shop: {name: Small shop}
 orders: {route_from: "2026-11-01T00:00:00Z"}
 connections:
   files: {type: supplier_file, transport: {kind: local, root: x}, folders: {requests_out: in, shipments_in: {path: out}}}
+  ups: {type: ups, client_id: c, client_secret: "${env:SECRET}"}
 calendars: {weekdays: {}}
 """
 
@@ -26,7 +27,7 @@ def loaded(folder: Path, more: str, **files: str) -> Loaded:
     path.write_text(_CONFIG + more)
     for name, content in files.items():
         (folder / f"{name}.csv").write_text(content)
-    return load(path, environment={})
+    return load(path, environment={"SECRET": "hush"})
 
 
 def refused(folder: Path, more: str, **files: str) -> str:
@@ -120,6 +121,11 @@ def test_every_wrong_cell_of_a_rate_table_is_told_by_its_place(
         ("services: {g: {carrier: ups, rates: {2: {5: 9}}, days: {3: 1}}}", "zone 3 has no rates"),
         ("services: {g: {carrier: ups, rates: {2: {5: 9}}, late: [60, 50]}}", "110 percent"),
         ("services: {g: {carrier: ups, rates: {2: {5: 9}}, calendar: weekday}}", "names no calendar"),
+        ("services: {g: {carrier: ups}}", "name a table, write prices here, or ask `live`"),
+        ("services: {g: {carrier: ups, live: {connection: usp, code: '03'}}}", "did you mean 'ups'"),
+        ("services: {g: {carrier: ups, live: {connection: files, code: '03'}}}",
+         "expected a connection that quotes rates: ups"),
+        ("services: {g: {carrier: ups, live: {connection: ups, code: 03}}}", "put it in quotes"),
         ("locations: {home: {ships_through: files, dispatch: {services: [grund]}}}", "'grund' names no service"),
         ("services: {g: {carrier: ups, rates: {2: {5: 9}}}}\n"
          "locations: {home: {ships_through: files, dispatch: {services: [g]}}}",
@@ -140,6 +146,18 @@ def test_what_cannot_be_is_told_by_its_place(tmp_path: Path, more: str, said: st
 
     assert said in found
     assert "lockstep.yaml:" in found
+
+
+def test_prices_are_asked_for_where_dollars_are_counted(tmp_path: Path):
+    live = "services: {g: {carrier: ups, live: {connection: ups, code: '03'}}}\n"
+    assert loaded(tmp_path, live).services["g"].live == Live("ups", "03")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "tests.config.test_shipping._CONFIG", _CONFIG.replace("shop}", "shop, currency: CAD}")
+        )
+        said = refused(tmp_path, live)
+    assert "carriers quote in USD, and the shop counts in CAD; leave `live` out" in said
 
 
 def test_a_unit_as_a_carrier_sees_it_stands_in_the_table_or_in_the_yaml(tmp_path: Path):
@@ -201,7 +219,7 @@ locations:
 def prime(folder: Path, programs: str, *, days: str = ", days: {2: 1}") -> Loaded:
     path = folder / "lockstep.yaml"
     least = "\n".join(
-        one for one in _CONFIG.splitlines() if not one.startswith(("conn", "  files"))
+        one for one in _CONFIG.splitlines() if not one.startswith(("conn", "  files", "  ups"))
     )
     path.write_text(least + _PRIME.format(days=days, programs=programs))
     return load(path, environment={"SECRET": "x"})

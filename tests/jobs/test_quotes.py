@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from connectors.ups.rating_simulator import Tariff
 from connectors.ups.simulator import UpsSimulator
+from core.model.carriage import RateAnswer, RateQuestion
+from core.ports import CheckReport, RateSource
+from jobs import quotes
+from jobs.cli import app
 from jobs.clock import ManualClock
 from jobs.store.store import Store
-from tests.jobs.builders import line, order
+from jobs.store.tables import rate_quote, unit
+from tests.jobs.builders import line, order, rows
 from tests.jobs.shop import Shop
-from tests.jobs.test_routing import at, opened, routed, told
+from tests.jobs.test_routing import at, open_cases, opened, routed, told
 
 #: The table says 8.00 for slow from Reno, 12.00 for quick; tea weighs two pounds.
 SERVICES = """
@@ -120,3 +128,170 @@ def test_an_order_goes_by_what_the_quote_makes_cheaper_and_by_the_table_once_it_
     clock.advance(3 * 86_400 + 1)
     assert not ask(shop)
     assert service(shop, "3") == "slow"
+
+
+ON_ONE = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+
+
+def problems(shop: Shop) -> dict[tuple[str, int], str]:
+    """(the carrier's code, grams) -> why there is no price; "": there is."""
+    return {(row["service"], row["grams"]): row["problem"] for row in rows(shop.store, rate_quote)}
+
+
+@ON_ONE
+@pytest.mark.parametrize(
+    ("kind", "problem", "told_as"),
+    [
+        ("foreign-currency", "currency", {"live_rate_currency"}),
+        ("negative-price", "absurd", {"live_rate_absurd"}),
+        ("absurd-price", "absurd", {"live_rate_absurd"}),
+        ("unreadable-price", "unreadable", {"live_rate_unreadable"}),
+        ("missing-service", "not_offered", {"live_rate_not_offered"}),
+    ],
+)
+def test_a_price_that_cannot_be_is_told_once_and_the_table_used(
+    shop_of: Open, ups: UpsSimulator, clock: ManualClock, kind: str, problem: str, told_as: set[str]
+):
+    shop = shop_of()
+    service(shop, "1")
+    trouble(ups, kind)
+
+    # Asked twice in a row, it is told once; what was no price is not asked for every five minutes.
+    assert ask(shop)
+    questions = len(ups.desk.asked)
+    assert ask(shop)
+    assert len(ups.desk.asked) == questions
+    found = problems(shop)
+    assert found["03", 907] == problem
+    cases = [one for one in open_cases(shop) if one[0].startswith("live_rate")]
+    assert {code for code, _ in cases} == told_as
+    assert "service slow" in {subject for _, subject in cases}
+    assert len(cases) == len(set(cases))
+    # Ground costs 8.00 by the table; where 3 Day Select has a quote, it is cheaper.
+    assert service(shop, "2") == ("quick" if kind == "missing-service" else "slow")
+
+    # It is in order again: asked again after six hours, and closed by itself.
+    trouble(ups, "")
+    clock.advance(6 * 3_600 + 1)
+    assert ask(shop)
+    assert problems(shop)["03", 907] == ""
+    assert [one for one in open_cases(shop) if one[0].startswith("live_rate")] == []
+
+
+@ON_ONE
+def test_a_carrier_that_is_down_is_told_once_and_stops_nothing_but_its_own_unit(
+    shop_of: Open, ups: UpsSimulator, clock: ManualClock
+):
+    shop = shop_of()
+    service(shop, "1")
+    trouble(ups, "503-html")
+
+    assert not ask(shop)
+    assert not ask(shop)
+
+    (broken,) = [row for row in rows(shop.store, unit) if row["failures"]]
+    assert (broken["id"], broken["failures"]) == ("ups/rates", 2)
+    assert broken["due_at"] > clock.now()
+    assert service(shop, "2") == "slow"
+    trouble(ups, "")
+    assert ask(shop)
+    assert service(shop, "3") == "quick"
+
+
+@ON_ONE
+def test_orders_are_decided_while_the_carrier_thinks(shop_of: Open, ups: UpsSimulator):
+    """No question is asked inside a transaction: on SQLite nobody else could write meanwhile."""
+    shop = shop_of()
+    service(shop, "1")
+    real = shop.wiring.connectors["ups"]
+    decided: list[str] = []
+
+    class Thinking(RateSource):
+        name, price_basis = "ups", "residential, negotiated"
+
+        def check(self) -> CheckReport:
+            return real.check()
+
+        def quote_rates(self, question: RateQuestion) -> Sequence[RateAnswer]:
+            decided.append(service(shop, f"9{len(decided)}"))
+            return real.quote_rates(question)  # type: ignore[attr-defined,no-any-return]
+
+    wiring = replace(shop.wiring, connectors={**shop.wiring.connectors, "ups": Thinking()})
+    quotes.ask_ahead(replace(shop.run("ups/rates"), wiring=wiring), "ups")
+
+    # The second question goes out while the answer to the first counts already.
+    assert decided == ["slow", "quick"]
+
+
+@ON_ONE
+def test_what_is_known_is_asked_again_before_it_ends_and_only_as_often_as_the_quota_lets(
+    shop_of: Open, ups: UpsSimulator, clock: ManualClock
+):
+    shop = shop_of(**{"account_number:": "quotes_per_day: 24, account_number:"})
+    service(shop, "1")
+    service(shop, "2", ship_to=at("07030"))
+
+    # One an hour: what the newest order needs is asked for, the rest waits, and that is no failure.
+    ask(shop)
+    assert asked_for(ups) == [("89501", "07030", "2.0")]
+    (row,) = [row for row in rows(shop.store, unit) if row["id"] == "ups/rates"]
+    assert (row["failures"], row["waiting"]) == (0, True)
+    for _ in range(3):
+        clock.advance(3_601)
+        ask(shop)
+    assert len(asked_for(ups)) == 4
+    clock.advance(3_601)
+    ask(shop)
+    assert len(asked_for(ups)) == 4
+
+    # Three quarters of three days later all are asked for again, before they end.
+    clock.advance(2.25 * 86_400)
+    ask(shop)
+    assert len(asked_for(ups)) == 5
+
+
+@ON_ONE
+def test_a_service_without_a_table_goes_nowhere_until_it_is_priced(
+    shop_of: Open, ups: UpsSimulator
+):
+    shop = shop_of("""
+services:
+  slow: {carrier: ups, live: {connection: ups, code: "03"} }
+  quick: {carrier: ups, rates: {1: {5000: "30.00"} } }
+""")
+
+    assert service(shop, "1") == "quick"
+    ask(shop)
+
+    assert asked_for(ups) == [("89501", "89501", "2.0"), ("89501", "89501", "150.0")]
+    assert service(shop, "2") == "slow"
+
+
+@ON_ONE
+def test_what_was_named_is_shown(
+    shop_of: Open,
+    ups: UpsSimulator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    store_url: str,
+):
+    # Commands have the clock on the wall.
+    shop = shop_of(
+        SERVICES + "routing: {quotes: {valid: 36500d} }\n",
+        **{f"sqlite:///{tmp_path}/unused.db": store_url},
+    )
+    service(shop, "1")
+    ask(shop)
+    monkeypatch.setenv("SECRET", "hush")
+    monkeypatch.setenv("COLUMNS", "200")
+
+    words = ["rates", "list", "-c", str(tmp_path / "lockstep.yaml")]
+    page = CliRunner().invoke(app, words)
+    told_json = json.loads(CliRunner().invoke(app, [*words, "--service", "quick", "--json"]).output)
+
+    assert page.exit_code == 0, page.output
+    assert "7.20 USD" in page.output
+    assert [(one["from"], one["to"], one["grams"], one["price"], one["days"]) for one in told_json] == [
+        ("89501", "895", 907, "4.00 USD", 3), ("89501", "895", 5_000, "8.00 USD", 3),
+    ]  # fmt: skip
+    assert ups.desk.account_number not in page.output
