@@ -5,9 +5,10 @@ the first step is taken for the least a parcel can cost): the grams of a way's r
 and its cents never fall. A table is checked when it is read. A carrier's prices come step by step, at
 different times, and know nothing of our table, so they are merged into it here:
 
-- a step that was quoted costs what was quoted;
-- a step that was not costs what the table says, but no less than any lighter quote and no more than
-  any heavier one, since a heavier parcel is never cheaper;
+- carriers bill by whole pounds, so a quote is the price of all parcels down to the step of `LADDER`
+  below it;
+- a parcel that no quote prices costs what the table says, but no less than any lighter quote and no
+  more than any heavier one, since a heavier parcel is never cheaper;
 - quotes that contradict this among themselves (a price changed between two questions) are raised to
   the dearest lighter one: too dear rather than too cheap.
 
@@ -30,9 +31,9 @@ from core.model.routing import Piece
 _DEAREST, _FACTOR = 1_000_000, 10
 _CURRENCY = "USD"
 _GRAMS_A_POUND = 453.59237
-_POUNDS = (*range(1, 21), 25, 30, 35, 40, 50, 60, 70, 100, 125, 150)
-#: The steps of a service that has no table: whole pounds as carriers bill them, up to the heaviest
-#: parcel that UPS takes (150 lb), in grams rounded down.
+_POUNDS = (*range(1, 51), *range(55, 151, 5))
+#: The weights, in grams rounded down, that prices are asked for: whole pounds, fewer where parcels are
+#: rare, up to the heaviest that UPS takes (150 lb).
 LADDER = tuple(int(pounds * _GRAMS_A_POUND) for pounds in _POUNDS)
 
 Rates = tuple[tuple[int, int], ...]
@@ -52,10 +53,16 @@ def parcels(goods: Iterable[tuple[Piece, int]]) -> tuple[tuple[int, int], ...]:
 
 
 def ladder(service: Service, zone: int) -> tuple[int, ...]:
-    """The weights up to which a service has a price of its own, rising; empty: it does not go there."""
+    """The weights to ask prices for, rising; empty: nobody is asked, or it does not go there.
+
+    The last is the heaviest parcel of the table, since a heavier one is billed as several.
+    """
+    if service.live is None:
+        return ()
     if not service.rates:
-        return LADDER if service.live else ()
-    return tuple(grams for grams, _ in service.rates.get(zone, ()))
+        return LADDER
+    table = service.rates.get(zone, ())
+    return (*(one for one in LADDER if one < table[-1][0]), table[-1][0]) if table else ()
 
 
 def steps(ladder: Sequence[int], parcels: Iterable[int]) -> frozenset[int]:
@@ -96,7 +103,7 @@ def merged(table: Rates, quotes: Iterable[Quote]) -> Rates:
     made = []
     for grams in sorted({*known, *weights}):
         at = bisect_left(weights, grams)
-        if at < len(weights) and weights[at] == grams:
+        if _prices(weights, grams):
             made.append((grams, prices[at]))
             continue
         price = table[bisect_left(known, grams)][1]
@@ -106,6 +113,15 @@ def merged(table: Rates, quotes: Iterable[Quote]) -> Rates:
             price = min(price, prices[at])
         made.append((grams, price))
     return tuple(made)
+
+
+def _prices(weights: Sequence[int], grams: int) -> bool:
+    """Whether the next heavier of the quoted weights prices a parcel of so many grams."""
+    at = bisect_left(weights, grams)
+    if at == len(weights):
+        return False
+    below = bisect_left(LADDER, weights[at])
+    return grams > (LADDER[below - 1] if below else 0)
 
 
 def quoted(service: Service, zone: int, quotes: Sequence[Quote]) -> Service:
@@ -131,9 +147,12 @@ def quoted(service: Service, zone: int, quotes: Sequence[Quote]) -> Service:
 
 def asked_at(rates: Rates, quotes: Sequence[Quote], parcels: Iterable[int]) -> datetime | None:
     """When the prices of all these parcels were asked for, the oldest; None: the table priced some."""
+    weights = sorted(one.grams for one in quotes)
     when: Mapping[int, datetime] = {one.grams: one.asked_at for one in quotes}
     used = steps([grams for grams, _ in rates], parcels)
-    return min(when[one] for one in used) if used and used <= when.keys() else None
+    if not used or not all(_prices(weights, one) for one in used):
+        return None
+    return min(when[weights[bisect_left(weights, one)]] for one in used)
 
 
 def doubt(answer: RateAnswer | None, table: int | None) -> str:

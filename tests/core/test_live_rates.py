@@ -108,6 +108,19 @@ def test_a_step_that_nobody_quoted_costs_what_the_table_says_between_its_quoted_
     assert merged(TABLE, [quote(9_000, 100)]) == TABLE
 
 
+def test_a_quote_prices_its_whole_pound_whatever_steps_the_table_has():
+    coarse, two_pounds = ((500, 800), (5_000, 1_400)), quote(907, 650)
+
+    made = merged(coarse, [two_pounds])
+
+    assert made == ((500, 650), (907, 650), (5_000, 1_400))
+    assert asked_at(made, [two_pounds], [480]) == NOON
+    # One of more than two pounds is the table's, and so is one of less than one.
+    assert asked_at(made, [two_pounds], [908]) is None
+    assert asked(ground({2: coarse}), 2, [480]) == {907}
+    assert asked(ground({2: coarse}), 2, [4_990]) == {5_000}
+
+
 def test_a_service_without_a_table_goes_where_its_heaviest_parcel_was_priced():
     service, heaviest = ground({}), quote(LADDER[-1], 9_000, days=2)
 
