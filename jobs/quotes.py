@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 
 from config.zip3 import centroids, states
 from core.errors import Rejected
-from core.model.carriage import Lane, RateAnswer, RateQuestion, Service
+from core.model.carriage import Dispatch, Lane, RateAnswer, RateQuestion, Service
 from core.model.cases import Case, Severity
-from core.model.catalog import Sku
+from core.model.catalog import ChannelId, Sku
 from core.model.orders import Address
 from core.model.reasons import Reason
 from core.model.routing import Piece, Way
@@ -52,6 +52,10 @@ _TOLD = {
 }
 #: Wrong, not only absent.
 _WRONG = ("currency", "absurd", "unreadable")
+
+
+#: a lane, its zone, and the services that go there
+_Offered = tuple[Lane, int, Sequence[Service]]
 
 
 @dataclass(slots=True)
@@ -107,7 +111,7 @@ def _rows(
     valid: timedelta,
 ) -> Iterator[QuoteRow]:
     """What was answered for each of the carrier's codes that we use, prices or not."""
-    by_code = {one.live.code: one for one in services.values() if one.live is not None}
+    by_code = {_code(one): one for one in services.values()}
     for code, service in by_code.items():
         answer = answers.get(code) if answers is not None else None
         price = table_price(service, need.zone, need.grams)
@@ -143,20 +147,18 @@ def _missing(
         if one.problem or one.valid_until > soon
     }
     found: dict[tuple[str, str, int], _Need] = {}
-    goods = _Goods(wiring)
+    lanes, goods = _Lanes(tx, wiring, services), _Goods(wiring)
     wanted = Quotes(tx).wanted(
         wiring.config.channels, placed_after=tx.now - terms.recent, limit=MOST_ORDERS
     )
     for order in wanted:
+        loads = goods.loads(order)
         steps: set[tuple[Lane, int, int]] = set()
-        for lane, zone, names in _lanes(wiring, tx, order, services):
-            for name in names:
-                service = services[name]
-                code = service.live.code if service.live else ""
-                way = Way(name, (), service.volume_per_kilogram)
-                loads = [billable(way, *load) for load in goods.loads(order)]
-                for grams in asked(service, zone, loads):
-                    if (lane.origin, lane.area, code, grams) not in known:
+        for lane, zone, offered in lanes.of(order):
+            for service in offered:
+                way = Way(service.name, (), service.volume_per_kilogram)
+                for grams in asked(service, zone, (billable(way, *load) for load in loads)):
+                    if (lane.origin, lane.area, _code(service), grams) not in known:
                         steps.add((lane, zone, grams))
         for lane, zone, grams in steps:
             # Of an area, the ZIP code of its newest order is asked for.
@@ -168,26 +170,54 @@ def _missing(
     )
 
 
-def _lanes(
-    wiring: Wiring, tx: Tx, order: Wanted, services: Mapping[str, Service]
-) -> Iterator[tuple[Lane, int, Sequence[str]]]:
-    """From each place that may ship an order to its buyer: the lane, its zone, and by what."""
-    to = Address(postal_code=order.postal_code, region=order.state, country="US")
-    area, state = area_of(to.postal_code), to.region.strip().upper()
-    if (
-        not area
-        or len(state) != 2
-        or is_military(to)
-        or order.channel not in wiring.config.channels
-    ):
-        return
-    for place in wiring.eligible(order.channel, routing=True):
-        dispatch = wiring.dispatch(place.id, today=wiring.day(tx.now))
-        names = [name for name in dispatch.services if name in services]
-        home = states().get(area_of(dispatch.postal_code), ()) if names else ()
-        if home:
-            lane = Lane(dispatch.postal_code, home[0], to.postal_code.strip()[:5], state)
-            yield lane, zone_to(dispatch, to, centroids()), names
+def _code(service: Service) -> str:
+    assert service.live is not None, "nobody is asked for its prices"
+    return service.live.code
+
+
+class _Lanes:
+    """From where to where orders may go, each worked out once."""
+
+    def __init__(self, tx: Tx, wiring: Wiring, services: Mapping[str, Service]) -> None:
+        self._wiring = wiring
+        self._today = wiring.day(tx.now)
+        self._services = services
+        self._known: dict[tuple[str, str, str], list[_Offered]] = {}
+        self._places: dict[str, list[Dispatch]] = {}
+
+    def of(self, order: Wanted) -> list[_Offered]:
+        """From each place that may ship an order to its buyer: the lane, its zone, and by what."""
+        key = (order.channel, order.postal_code, order.state)
+        if key not in self._known:
+            to = Address(postal_code=order.postal_code, region=order.state, country="US")
+            self._known[key] = [] if is_military(to) else list(self._lanes(order.channel, to))
+        return self._known[key]
+
+    def _lanes(self, channel: ChannelId, to: Address) -> Iterator[_Offered]:
+        there = states().get(area_of(to.postal_code), ())
+        if not there:
+            return
+        # The ZIP code decides: a carrier refuses one that is not in the state.
+        state = next((one for one in there if one == to.region.strip().upper()), there[0])
+        for dispatch in self._dispatches(channel):
+            home = states().get(area_of(dispatch.postal_code), ())
+            if home:
+                lane = Lane(dispatch.postal_code, home[0], to.postal_code.strip()[:5], state)
+                offered = [
+                    self._services[name] for name in dispatch.services if name in self._services
+                ]
+                yield lane, zone_to(dispatch, to, centroids()), offered
+
+    def _dispatches(self, channel: ChannelId) -> list[Dispatch]:
+        if channel not in self._places:
+            found = (
+                self._wiring.dispatch(place.id, today=self._today)
+                for place in self._wiring.eligible(channel, routing=True)
+            )
+            self._places[channel] = [
+                one for one in found if self._services.keys() & set(one.services)
+            ]
+        return self._places[channel]
 
 
 class _Goods:
@@ -222,7 +252,7 @@ def _tell(tx: Tx, connection: str, basis: str, services: Mapping[str, Service]) 
     """A Case for each service whose answers are wrong, or that is priced nowhere; closed when not."""
     held = Quotes(tx).rows(connection, basis, after=tx.now)
     for name, service in services.items():
-        code = service.live.code if service.live else ""
+        code = _code(service)
         problems = Counter(one.problem for one in held if one.service == code)
         good, subject = problems.pop("", 0), f"service {name}"
         wrong = next((one for one in _WRONG if problems[one]), "")
