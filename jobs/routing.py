@@ -98,7 +98,7 @@ class Routes:
         self._quoted = quoted
         config = wiring.config
         self._cost: Lateness = lateness_of(config.routing.late, config.shop.currency)
-        self._centroids: Centroids = centroids() if wiring.loaded.services else {}
+        self._centroids: Centroids = _middles(wiring)
         self._programs = {channel: _programs(wiring, channel) for channel in config.channels}
         #: order -> how it was routed, where its units might as well be another's
         self._routed: dict[int, _Order] = {}
@@ -121,7 +121,7 @@ class Routes:
             {sku: made for sku in asked if (made := piece_of(wiring, sku)) is not None},
             _goods(tx, wiring, places, asked),
             _Elsewhere.open(tx, wiring, places, asked),
-            Quoted(tx, wiring),
+            Quoted(tx, wiring, _middles(wiring)),
         )
 
     def allocation(
@@ -233,11 +233,8 @@ class Routes:
 
     def ways(self, place: LocationId, buyer: Buyer, shipped: date) -> Ways:
         dispatch = self.dispatch(place)
-        services = self._wiring.loaded.services
-        return ways(
-            dispatch, services, self._centroids, buyer, shipped=shipped, cost=self._cost,
-            quotes=self._quoted.of(dispatch, buyer.ship_to),
-        )  # fmt: skip
+        services = self._quoted.services(dispatch, buyer.ship_to)
+        return ways(dispatch, services, self._centroids, buyer, shipped=shipped, cost=self._cost)
 
     def price_told(
         self, place: LocationId, buyer: Buyer, shipped: date, service: str,
@@ -248,7 +245,7 @@ class Routes:
         if live is None:
             return None
         way = next(one for one in self.ways(place, buyer, shipped).ways if one.service == service)
-        quotes = self._quoted.of(self.dispatch(place), buyer.ship_to).get(service, ())
+        quotes = self._quoted.quotes(self.dispatch(place), buyer.ship_to).get(service, ())
         at = asked_at(way.rates, quotes, [billable(way, *load) for load in parcels(goods)])
         if at is None:
             return Reason.of("route_rate_table", location=place, service=service)
@@ -562,6 +559,11 @@ class _Order:
 
     def _money(self, amount: int) -> str:
         return str(Money(amount, self._routes.currency))
+
+
+def _middles(wiring: Wiring) -> Centroids:
+    """Where ZIP areas lie; where no service asks, nobody needs the table."""
+    return centroids() if wiring.loaded.services else {}
 
 
 def _places_of(allocation: Allocation) -> list[LocationId]:

@@ -48,8 +48,12 @@ class Ups(TrackingSource, RateSource):
 
     @property
     def price_basis(self) -> str:
-        homes = "residential" if self._settings.residential else "commercial"
-        return f"{homes}, {'negotiated' if self._settings.account_number else 'list prices'}"
+        said = [
+            "residential" if self._settings.residential else "commercial",
+            "negotiated" if self._settings.account_number else "list prices",
+        ]
+        # Prices made up for tests never count in earnest.
+        return ", ".join([*said, "testing host"] if self._settings.base_url == TESTING else said)
 
     def quote_rates(self, question: RateQuestion) -> Sequence[RateAnswer]:
         """By every service of UPS's on that lane, at the account's own prices where it has any.

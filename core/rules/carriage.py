@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 
-from core.model.carriage import Dispatch, Lateness, Program, Quote, Service
+from core.model.carriage import Dispatch, Lateness, Program, Service
 from core.model.orders import Address
 from core.model.reasons import Arg, Reason
 from core.model.routing import Piece, Way
 from core.rules.addresses import is_military, is_po_box
 from core.rules.calendars import NeverOpen, after_open_days, next_open
-from core.rules.live_rates import quoted
 from core.rules.programs import last_day
 
 _DAY = timedelta(days=1)
@@ -28,7 +27,6 @@ _CUTS = (50, 150, 300, 600, 1_000, 1_400, 1_800)
 FURTHEST = len(_CUTS) + 1
 _EARTH_MILES = 3_958.8
 
-_NO_QUOTES: Mapping[str, Sequence[Quote]] = {}
 #: Three-digit ZIP area -> (latitude, longitude) of its middle, degrees
 Centroids = Mapping[str, tuple[float, float]]
 
@@ -197,13 +195,12 @@ def ways(
     *,
     shipped: date,
     cost: Lateness,
-    quotes: Mapping[str, Sequence[Quote]] = _NO_QUOTES,
 ) -> Ways:
     """The services by which a parcel of that day reaches this buyer, with what they cost.
 
-    `quotes`: service -> the carrier's own prices that are valid from here to the buyer; they go
-    before its table. A buyer whose ZIP nobody knows is in the furthest zone: too dear rather than
-    too cheap. The rates of every Way rise as `core.rules.live_rates` says.
+    `services` may have a carrier's own prices from here to the buyer in them, by
+    `core.rules.live_rates.quoted`, which says how the rates of every Way rise. A buyer whose ZIP
+    nobody knows is in the furthest zone: too dear rather than too cheap.
     """
     if (must_not := _kept_from(dispatch, buyer, shipped)) is not None:
         return Ways((), (must_not,), may=False)
@@ -211,7 +208,7 @@ def ways(
     reached = zone_to(dispatch, buyer.ship_to, centroids)
     late = ship_lateness(shipped, buyer.ship_by, cost)
     for name in sorted(dispatch.services):
-        service = quoted(services[name], reached, quotes.get(name, ()))
+        service = services[name]
         why = _unfit(service, reached, buyer)
         if why is None and (broken := _breaks(dispatch, service, reached, buyer, shipped)):
             left_out.append(broken)

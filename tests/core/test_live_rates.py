@@ -150,10 +150,8 @@ def test_a_way_has_the_quoted_price_and_days_and_a_promise_is_judged_by_them():
     cost = Lateness(once=300)
 
     def way(*quotes: Quote) -> tuple[tuple[tuple[int, int], ...], int]:
-        (one,) = ways(
-            reno, {"ground": ground({8: TABLE})}, {}, buyer, shipped=date(2026, 11, 24), cost=cost,
-            quotes={"ground": quotes},
-        ).ways  # fmt: skip
+        services = {"ground": quoted(ground({8: TABLE}), 8, quotes)}
+        (one,) = ways(reno, services, {}, buyer, shipped=date(2026, 11, 24), cost=cost).ways
         return one.rates, one.lateness
 
     assert way() == (TABLE, 300)

@@ -84,7 +84,9 @@ def ask(shop: Shop) -> bool:
 
 def trouble(ups: UpsSimulator, kind: str) -> None:
     """Every question for prices meets it."""
-    ups.faults.set([{"operation": "rate", "kind": kind, "probability": 1.0}] if kind else [])
+    ups.desk.account_number = "ZZZZZZ" if kind == "wrong-account" else "A1B2C3"
+    faults = {"operation": "rate", "kind": kind, "probability": 1.0}
+    ups.faults.set([faults] if kind not in ("", "wrong-account") else [])
 
 
 def asked_for(ups: UpsSimulator) -> list[tuple[str, str, str]]:
@@ -146,7 +148,7 @@ def problems(shop: Shop) -> dict[tuple[str, int], str]:
         ("foreign-currency", "currency", {"live_rate_currency"}),
         ("negative-price", "absurd", {"live_rate_absurd"}),
         ("absurd-price", "absurd", {"live_rate_absurd"}),
-        ("unreadable-price", "unreadable", {"live_rate_unreadable"}),
+        ("wrong-account", "refused", {"live_rate_refused"}),
         ("missing-service", "not_offered", {"live_rate_not_offered"}),
     ],
 )

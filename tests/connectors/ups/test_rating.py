@@ -11,7 +11,7 @@ import pytest
 
 from connectors.ups import rating
 from connectors.ups.connector import Ups, connect
-from connectors.ups.settings import Settings
+from connectors.ups.settings import TESTING, Settings
 from connectors.ups.simulator import UpsSimulator
 from core.errors import RateLimited, Rejected, Unauthorized, Unavailable
 from core.model.carriage import Lane, RateAnswer, RateQuestion
@@ -86,6 +86,8 @@ def test_list_prices_to_a_business_are_asked_for_without_an_account(
 
     assert prices(plain.quote_rates(QUESTION))["03"] == 1_442
     assert plain.price_basis == "commercial, list prices"
+    testing = connect("ups", settings(carrier, base_url=TESTING), inside)
+    assert testing.price_basis == "residential, negotiated, testing host"
 
 
 @pytest.mark.parametrize(
