@@ -67,7 +67,14 @@ class Client:
 
         Raises Unauthorized, RateLimited, Unavailable, Rejected (it does not price such a parcel).
         """
-        return self._object("rate", lambda token: self._ask_rates(request, token))
+        try:
+            return self._object("rate", lambda token: self._ask_rates(request, token))
+        except Rejected as error:
+            if '"code"' in str(error):
+                raise
+            # A gateway's page is no word of UPS's about this parcel.
+            said = f"HTTP {error.code} that is not UPS's own"
+            raise Unavailable(said, connector=self._name, operation="rate") from None
 
     def token(self) -> Token:
         """A token that lives for a while yet; one renewal at a time."""

@@ -171,6 +171,16 @@ def test_the_quota_of_a_day_is_kept_and_nobody_is_asked_beyond_it(
     assert sum(inside.rates.taken) == 0
 
 
+@pytest.mark.parametrize("kind", ["400-html", "503-html", "empty", "truncated", "lost-answer"])
+def test_what_is_no_word_of_ups_s_is_a_carrier_out_of_order(
+    carrier: UpsSimulator, priced: Ups, kind: str
+):
+    carrier.faults.set([{"operation": "rate", "kind": kind, "probability": 1.0}])
+
+    with pytest.raises(Unavailable):
+        priced.quote_rates(QUESTION)
+
+
 @pytest.mark.parametrize(
     ("rated", "price", "days"),
     [
