@@ -17,7 +17,7 @@ from scipy.sparse import coo_matrix
 from core.model.catalog import LocationId, Sku
 from core.model.routing import Origin, Piece, Way
 from core.rules.allocation import Demand
-from core.rules.routing import carriage
+from core.rules.loads import carriage
 
 _ANY = Way("", ((1 << 40, 0),))
 

@@ -2,9 +2,9 @@
 
 Each place that ships pays for its own parcels, so sets of places are looked at, those that promise
 most first, and within a set the units of each line are dealt out by branch and bound (as in Land and
-Doig 1960). What carriers ask rises in steps with weight; a straight line below the steps gives the
-bounds. Costs are whole cents. An order whose search takes too long gets the best plan that was found,
-and is told so.
+Doig 1960). A place that ships only units which travel alone pays for no parcel beside theirs: it counts
+as a place of its own kind, since one bound for both would hold for neither. Costs are whole cents. An
+order whose search takes too long gets the best plan that was found, and is told so.
 
 Where no set of places has everything, nothing is routed here: `core.rules.allocation` then claims
 what there is.
@@ -13,34 +13,36 @@ what there is.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations, permutations
+from itertools import chain, combinations, permutations, product
 
 from core.model.catalog import LocationId, Sku
-from core.model.routing import Costs, Origin, Part, Piece, Plan, Way
+from core.model.routing import Costs, Origin, Piece, Plan
 from core.rules.allocation import Demand
+from core.rules.loads import NEVER, Desk, Load, Loads, Room, Row, lost
 
 #: Branches after which the search of one order ends. An order of ordinary size needs some dozens.
-MOST_BRANCHES = 20_000
+MOST_BRANCHES = 100_000
 #: Lines that are dealt out exactly over several places; beyond, each goes where it adds least.
 _MOST_ROWS = 100
 #: Ways to deal the units of one line that are all looked at; beyond, only whole shelves are.
 _MOST_WAYS = 300
-#: From so many lines on a good plan is looked for before the best one is, over so many sets.
+#: From so many lines on more is worked out before the search, which would end sooner without it:
+#: a good plan over so many sets, and the least that parcels for everything may cost.
 _MANY_ROWS, _TRIED = 5, 24
 #: Other plans that are told beside the best one.
 _TOLD = 3
 
-_UNKNOWN = Piece()
-_NEVER = math.inf
-#: No carrier is known: any load is one parcel, and its carriage counts as nothing.
-_NO_WAY = (Way("", ((1 << 60, 0),)),)
 #: (cents, number of places, places by priority): the lower is preferred
 _Rank = tuple[float, int, tuple[int, ...]]
-_NO_RANK: _Rank = (_NEVER, 0, ())
+_NO_RANK: _Rank = (NEVER, 0, ())
+#: desks, by the priority of their places
+_Chosen = tuple[int, ...]
+#: units by row and by chosen desk
+_Dealt = tuple[tuple[int, ...], ...]
+_Found = tuple[_Rank, _Chosen, _Dealt]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,208 +79,6 @@ def route(
     return _Search(wanted, origins, available, pieces, most_branches).best(most_places)
 
 
-# --- what parcels cost ---------------------------------------------------------------------------
-
-
-def billable(way: Way, grams: int, volume: int) -> int:
-    """The grams a carrier bills for one parcel: its weight, or its room if that is more."""
-    if way.volume_per_kilogram:
-        return max(grams, -(-volume * 1000 // way.volume_per_kilogram))
-    return grams
-
-
-def carriage(way: Way, grams: int, volume: int) -> tuple[int, int]:
-    """(cents, parcels) of goods that travel together; what is too heavy for one parcel fills several."""
-    rates = way.rates
-    weight = billable(way, grams, volume)
-    most, dearest = rates[-1]
-    full, rest = divmod(weight, most) if weight > most else (0, weight)
-    if full and not rest:
-        return full * dearest, full
-    return full * dearest + rates[bisect_left(rates, (rest,))][1], full + 1
-
-
-def lost(steps: Sequence[int], before: int, units: int) -> int:
-    """Cents expected to be lost by taking `units` more, when `before` were taken already."""
-    if not steps:
-        return 0
-    last = len(steps) - 1
-    return sum(steps[min(at, last)] for at in range(before, before + units))
-
-
-@dataclass(frozen=True, slots=True)
-class _Load:
-    """What one place is to ship: units that travel together, and units that travel alone."""
-
-    grams: int = 0
-    volume: int = 0
-    together: int = 0
-    #: ((grams, volume), units), sorted
-    alone: tuple[tuple[tuple[int, int], int], ...] = ()
-    refused_by: frozenset[str] = frozenset()
-
-
-class _Row:
-    """One order line: what a unit of it takes and weighs."""
-
-    def __init__(self, demand: Demand, pieces: Mapping[Sku, Piece]) -> None:
-        self.line = demand.line
-        self.units = demand.units
-        self.barred = demand.barred
-        self.components = tuple(sorted(demand.components.items()))
-        self.grams = self.volume = self.together = 0
-        alone: dict[tuple[int, int], int] = {}
-        refused: frozenset[str] = frozenset()
-        for sku, per in self.components:
-            piece = pieces.get(sku, _UNKNOWN)
-            refused |= piece.refused_by
-            if piece.alone:
-                box = (piece.grams, piece.volume)
-                alone[box] = alone.get(box, 0) + per
-            else:
-                self.grams += piece.grams * per
-                self.volume += piece.volume * per
-                self.together += per
-        self.alone = tuple(sorted(alone.items()))
-        self.refused_by = refused
-
-    def onto(self, load: _Load, units: int) -> _Load:
-        """The load with so many units of this line."""
-        alone = load.alone
-        if self.alone:
-            found = dict(alone)
-            for box, per in self.alone:
-                found[box] = found.get(box, 0) + per * units
-            alone = tuple(sorted(found.items()))
-        return _Load(
-            load.grams + self.grams * units,
-            load.volume + self.volume * units,
-            load.together + self.together * units,
-            alone,
-            load.refused_by | self.refused_by if self.refused_by else load.refused_by,
-        )
-
-
-class _Loads:
-    """The loads an order can make, by number, so that each is put together once. 0 is no load."""
-
-    def __init__(self, rows: Sequence[_Row]) -> None:
-        self._rows = rows
-        self._loads = [_Load()]
-        self._numbers = {self._loads[0]: 0}
-        self._next: dict[tuple[int, int, int], int] = {}
-
-    def __getitem__(self, number: int) -> _Load:
-        return self._loads[number]
-
-    def onto(self, load: int, row: int, units: int) -> int:
-        """The load with so many units of a row."""
-        key = (load, row, units)
-        found = self._next.get(key)
-        if found is None:
-            made = self._rows[row].onto(self._loads[load], units)
-            found = self._numbers.setdefault(made, len(self._loads))
-            if found == len(self._loads):
-                self._loads.append(made)
-            self._next[key] = found
-        return found
-
-
-def _below_rates(rates: Sequence[tuple[int, int]]) -> tuple[float, float]:
-    """(cents at no weight, cents a gram) of a line that no parcel's price falls below.
-
-    It passes through the first price and as near as it can to all later ones; several parcels cost
-    no less than the heaviest one for each of its grams.
-    """
-    first, cents = rates[0]
-    slopes = [(price - cents) / (grams - first) for grams, price in rates[1:]]
-    slope = min([*slopes, rates[-1][1] / rates[-1][0]])
-    return cents - slope * first, slope
-
-
-class _Desk:
-    """One origin while an order is routed: what loads cost there, each worked out once."""
-
-    def __init__(self, origin: Origin) -> None:
-        self.origin = origin
-        self.place = origin.place
-        self._ways = origin.ways or _NO_WAY
-        self._known: dict[int, float] = {}
-        #: what opening it costs at least, whatever it ships
-        self.least = origin.preference + origin.parcel + min(
-            way.rates[0][1] + way.lateness for way in self._ways
-        )  # fmt: skip
-        # A straight line below what any of its services asks: cents at no weight, cents a gram.
-        lines = [(_below_rates(way.rates), way) for way in self._ways]
-        self._slope = min(slope for (_, slope), _ in lines)
-        self._start = origin.preference + origin.parcel + min(
-            start + way.lateness for (start, _), way in lines
-        )  # fmt: skip
-        self._late = origin.preference + min(way.lateness for way in self._ways)
-        # 0: some service bills no room, and weight alone makes the bound.
-        self._volume_per_kilogram = (
-            max(way.volume_per_kilogram for way in self._ways)
-            if all(way.volume_per_kilogram for way in self._ways)
-            else 0
-        )
-
-    def start(self, *, alone: bool) -> float:
-        """What opening it adds to a bound; `alone`: it may ship nothing but units that travel alone."""
-        return min(self._start, self._late) if alone else self._start
-
-    def a_unit(self, row: _Row, *, by_volume: bool) -> float:
-        """What carrying one unit of a line adds to a bound, by its weight or by its room."""
-        weight: float = row.grams
-        if by_volume:
-            per = self._volume_per_kilogram
-            weight = row.volume * 1000 / per if per else 0.0
-        return self._slope * weight + sum(
-            count * min(self._parcels(way, _Load(alone=((box, 1),))) for way in self._ways)[0]
-            + count * self.origin.parcel
-            for box, count in row.alone
-        )
-
-    def cost(self, load: int, loads: _Loads) -> float:
-        """Cents of carriage, lateness, parcels and preference; infinite where no service takes it."""
-        known = self._known.get(load)
-        if known is None:
-            what = loads[load]
-            known = min(
-                (self._with(way, what).total for way in self._ways
-                 if way.service not in what.refused_by),
-                default=_NEVER,
-            )  # fmt: skip
-            self._known[load] = known
-        return known
-
-    def part(self, load: _Load, units: Mapping[str, int], more: Costs) -> Part:
-        """The load as it is told, by the cheapest service; `more` are the costs of its goods."""
-        ways = [way for way in self._ways if way.service not in load.refused_by]
-        way = min(ways, key=lambda one: (self._with(one, load).total, one.service))
-        _, parcels = self._parcels(way, load)
-        return Part(self.place, way.service, parcels, units, self._with(way, load) + more)
-
-    def _with(self, way: Way, load: _Load) -> Costs:
-        cents, parcels = self._parcels(way, load)
-        return Costs(
-            carriage=cents,
-            handling=parcels * self.origin.parcel,
-            lateness=way.lateness,
-            preference=self.origin.preference,
-        )
-
-    @staticmethod
-    def _parcels(way: Way, load: _Load) -> tuple[int, int]:
-        cents, parcels = carriage(way, load.grams, load.volume) if load.together else (0, 0)
-        for (grams, volume), units in load.alone:
-            each, of_one = carriage(way, grams, volume)
-            cents, parcels = cents + each * units, parcels + of_one * units
-        return cents, parcels
-
-
-# --- the search ----------------------------------------------------------------------------------
-
-
 class _Search:
     """One order over all sets of places."""
 
@@ -288,18 +88,25 @@ class _Search:
     ) -> None:  # fmt: skip
         # Heavy lines first: where they go decides most of what a plan costs.
         self.rows = sorted(
-            (_Row(one, pieces) for one in wanted),
+            (Row(one, pieces) for one in wanted),
             key=lambda row: (-(row.grams + row.volume) * row.units, row.line),
         )
-        self.loads = _Loads(self.rows)
+        self.loads = Loads(self.rows)
         skus = [sku for row in self.rows for sku, _ in row.components]
         #: components that several lines ask for: what one takes the other cannot have
         self.shared = frozenset(sku for sku in skus if skus.count(sku) > 1)
-        self.desks = [
-            _Desk(one)
+        self.everything = Load()
+        for row in self.rows:
+            self.everything = row.onto(self.everything, row.units)
+        places = [
+            one
             for one in sorted(origins, key=lambda one: (one.priority, one.place))
             if any(available.get((sku, one.place), 0) > 0 for sku in skus)
         ]
+        self.desks = [Desk(one, self.everything) for one in places]
+        self._places = len(places)
+        if any(not row.together for row in self.rows):
+            self.desks += [Desk(one, self.everything, only_alone=True) for one in places]
         self.have = [
             {sku: max(0, available.get((sku, desk.place), 0)) for sku in skus}
             for desk in self.desks
@@ -307,7 +114,7 @@ class _Search:
         #: units of each row that each place has by itself
         self.most = [
             [
-                0 if desk.place in row.barred
+                0 if desk.place in row.barred or (desk.only_alone and row.together)
                 else min(row.units, *(have[sku] // per for sku, per in row.components))
                 for desk, have in zip(self.desks, self.have, strict=True)
             ]
@@ -326,99 +133,149 @@ class _Search:
         self._bounds()
 
     def _bounds(self) -> None:
-        weight = sum(row.grams * row.units for row in self.rows)
-        by_volume = sum(row.volume * row.units for row in self.rows) > 5 * weight
-        alone = any(row.alone for row in self.rows)
-        self.starts = [desk.start(alone=alone) for desk in self.desks]
-        #: what each unit of a row adds to a bound, by place; infinite where there is none
+        everything = self.everything
+        by_volume = everything.volume > 5 * everything.grams
+        none = [0] * len(self.desks)
+        #: what parcels of its own cost at least for a unit of a row, by place
+        self.lone = [
+            [desk.lone(row) for desk in self.desks] if row.alone else none for row in self.rows
+        ]
+        #: what each unit of a row adds to the straight bound, by place; infinite where there is none
         self.each = [
             [
-                goods + desk.a_unit(row, by_volume=by_volume) if most else _NEVER
-                for desk, goods, most in zip(self.desks, of_goods, of_most, strict=True)
+                goods + lone + desk.shared(row, by_volume=by_volume) if most else NEVER
+                for desk, goods, lone, most in zip(
+                    self.desks, of_goods, of_lone, of_most, strict=True
+                )
             ]
-            for row, of_goods, of_most in zip(self.rows, self.goods, self.most, strict=True)
+            for row, of_goods, of_lone, of_most in zip(
+                self.rows, self.goods, self.lone, self.most, strict=True
+            )
         ]
 
     def best(self, most_places: int) -> Routing:
         """Look at the sets of places, those first that promise most."""
-        found: list[tuple[_Rank, tuple[tuple[int, ...], ...]]] = []
+        found: list[_Found] = []
         best = _NO_RANK
         for at in range(len(self.desks)):
             # Alternatives of one place are cheap to know, and worth telling.
-            if deal := self._deal((at,), _NEVER):
+            if deal := self._deal((at,), NEVER):
                 found.append(deal)
                 best = min(best, deal[0])
-        ranks = self._sets(most_places, best[0])
+        sets = self._sets(most_places, best[0])
         if len(self.rows) >= _MANY_ROWS:
             # What is good already cuts most branches off.
-            for rank in ranks[:_TRIED]:
-                if rank < best and (deal := self._deal(rank[2], _NEVER, guess=True)):
+            for rank, chosen in sets[:_TRIED]:
+                if rank < best and (deal := self._deal(chosen, NEVER, guess=True)):
                     found.append(deal)
                     best = min(best, deal[0])
-        for rank in ranks:
+        for rank, chosen in sets:
             if rank >= best:
                 break
             tied = 1 if rank[1:] < best[1:] else 0
-            if deal := self._deal(rank[2], best[0] + tied):
+            if deal := self._deal(chosen, best[0] + tied):
                 found.append(deal)
                 best = min(best, deal[0])
-        if len(found) == 1:
+        if len({rank[2] for rank, _, _ in found}) == 1:
             found += self._another(found[0][0][2], min(2, most_places))
-        of_set = {rank[2]: (rank, dealt) for rank, dealt in sorted(found, reverse=True)}
-        found = sorted(of_set.values())
-        plans = [self._plan(rank[2], dealt) for rank, dealt in found[: _TOLD + 1]]
+        of_places = {one[0][2]: one for one in sorted(found, reverse=True)}
+        found = sorted(of_places.values())
+        plans = [self._plan(chosen, dealt) for _, chosen, dealt in found[: _TOLD + 1]]
         proved = self._left > 0 and not self._cut
         if not plans:
             return Routing(None, proved=proved)
         return Routing(plans[0], tuple(plans[1:]), proved)
 
-    def _another(
-        self, chosen: tuple[int, ...], most_places: int
-    ) -> list[tuple[_Rank, tuple[tuple[int, ...], ...]]]:
+    def _another(self, places: tuple[int, ...], most_places: int) -> list[_Found]:
         """Some plan of another set of places, to compare with, though it was never worth a look."""
-        for rank in self._sets(most_places, _NEVER):
-            if rank[2] != chosen and (deal := self._deal(rank[2], _NEVER, guess=True)):
+        for rank, chosen in self._sets(most_places, NEVER):
+            if rank[2] != places and (deal := self._deal(chosen, NEVER, guess=True)):
                 return [deal]
         return []
 
-    def _sets(self, most_places: int, best: float) -> list[_Rank]:
-        """(least cents, size, places) of the sets of two places and more that may be better."""
-        places = range(len(self.desks))
-        units = [row.units for row in self.rows]
-        rows = list(zip(self.each, units, self.most, strict=True))
-        lines = sum(min(each, default=_NEVER) * count for each, count, _ in rows)
-        opening = sorted(self.starts)
-        ranks: list[_Rank] = []
-        for size in range(2, min(most_places, len(places)) + 1):
-            if _whole(sum(opening[:size]) + lines) > best:
+    def _sets(self, most_places: int, best: float) -> list[tuple[_Rank, _Chosen]]:
+        """The sets of two places and more that may be better, by the least they may cost."""
+        starts = [desk.start for desk in self.desks]
+        lines = [desk.origin.line for desk in self.desks]
+        rows = [
+            (
+                [unit * row.units + line for unit, line in zip(each, lines, strict=True)],
+                row.units,
+                most,
+            )
+            for row, each, most in zip(self.rows, self.each, self.most, strict=True)
+        ]
+        least = sum([min(straight, default=NEVER) for straight, _, _ in rows])
+        opening = sorted(starts)
+        sets: list[tuple[_Rank, _Chosen]] = []
+        for size in range(2, min(most_places, self._places) + 1):
+            if _whole(sum(opening[:size]) + least) > best:
                 break
-            for chosen in combinations(places, size):
-                bound = sum([self.starts[at] for at in chosen])
-                for each, count, most in rows:
+            for chosen in self._combinations(size):
+                bound = sum([starts[at] for at in chosen])
+                for straight, count, most in rows:
                     if sum([most[at] for at in chosen]) < count:
                         break
-                    bound += min([each[at] for at in chosen]) * count
+                    bound += min([straight[at] for at in chosen])
                     if bound > best:
                         break
                 else:
-                    ranks.append((_whole(bound), size, chosen))
-        ranks.sort()
-        return ranks
+                    sets.append(((_whole(bound), *self._rank_of(chosen)), chosen))
+        sets.sort()
+        return sets
 
-    def _deal(
-        self, chosen: tuple[int, ...], below: float, *, guess: bool = False
-    ) -> tuple[_Rank, tuple[tuple[int, ...], ...]] | None:
+    def _combinations(self, size: int) -> Iterator[_Chosen]:
+        """The sets of so many places, each as one of its kinds that may ship something."""
+        if len(self.desks) == self._places:
+            return combinations(range(self._places), size)
+        able = [any(most[at] for most in self.most) for at in range(len(self.desks))]
+        kinds = [
+            [at for at in range(place, len(self.desks), self._places) if able[at]]
+            for place in range(self._places)
+        ]
+        return chain.from_iterable(product(*some) for some in combinations(kinds, size))
+
+    def _rank_of(self, chosen: _Chosen) -> tuple[int, tuple[int, ...]]:
+        return len(chosen), tuple([at % self._places for at in chosen])
+
+    def _deal(self, chosen: _Chosen, below: float, *, guess: bool = False) -> _Found | None:
         """The cheapest way to deal the lines out over these places, all of them used; None where
         there is none below so many cents. `guess`: a good one, soon."""
         if any(sum([most[at] for at in chosen]) < row.units
                for row, most in zip(self.rows, self.most, strict=True)):  # fmt: skip
             return None
-        deal = _Deal(self, chosen, below)
+        many = len(self.rows) >= _MANY_ROWS
+        room = Room([self.desks[at] for at in chosen], self.everything) if many else None
+        if (
+            room
+            and below < NEVER
+            and room.least((0,) * len(chosen)) + self._beside(chosen) >= below
+        ):
+            return None
+        deal = _Deal(self, chosen, room, below)
         if guess:
             deal.guess()
         else:
             deal.search()
-        return ((deal.below, len(chosen), chosen), deal.dealt) if deal.dealt is not None else None
+        if deal.dealt is None:
+            return None
+        return (deal.below, *self._rank_of(chosen)), chosen, deal.dealt
+
+    def _beside(self, chosen: _Chosen) -> int:
+        """What the goods of all rows cost at least, beside the parcels that they share."""
+        lines = [self.desks[at].origin.line for at in chosen]
+        return sum(
+            [
+                min(
+                    (goods[at] + lone[at]) * row.units + line
+                    for at, line in zip(chosen, lines, strict=True)
+                    if most[at]
+                )
+                for row, goods, lone, most in zip(
+                    self.rows, self.goods, self.lone, self.most, strict=True
+                )
+            ]
+        )
 
     def spend(self) -> bool:
         """Count a branch. False: there were too many."""
@@ -429,10 +286,10 @@ class _Search:
         """Not everything is looked at: the plan may not be the cheapest."""
         self._cut = True
 
-    def _plan(self, chosen: tuple[int, ...], dealt: tuple[tuple[int, ...], ...]) -> Plan:
+    def _plan(self, chosen: _Chosen, dealt: _Dealt) -> Plan:
         parts = []
         for seat, at in enumerate(chosen):
-            origin, load, units = self.desks[at].origin, _Load(), {}
+            origin, load, units = self.desks[at].origin, Load(), {}
             goods = lines = 0
             taken: dict[Sku, int] = {}
             for row, cents, given in zip(self.rows, self.goods, dealt, strict=True):
@@ -452,7 +309,7 @@ class _Search:
 
 def _whole(bound: float) -> float:
     """A bound of whole cents: what costs more than 1799.2 costs 1800."""
-    return math.ceil(bound - 1e-6) if bound < _NEVER else bound
+    return math.ceil(bound - 1e-6) if bound < NEVER else bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -464,6 +321,8 @@ class _Choice:
     straight: float
     #: cents of its goods and lines, and of scarce units of Skus that no other row takes
     linear: int
+    #: cents of parcels for its units that travel alone, at least
+    lone: int
     #: (seat, units) of the places that give any
     seats: tuple[tuple[int, int], ...]
 
@@ -471,8 +330,9 @@ class _Choice:
 class _Deal:
     """The lines of an order dealt out over one set of places."""
 
-    def __init__(self, search: _Search, chosen: tuple[int, ...], below: float) -> None:
+    def __init__(self, search: _Search, chosen: _Chosen, room: Room | None, below: float) -> None:
         self._search = search
+        self._room = room
         self._loads = search.loads
         self._desks = [search.desks[at] for at in chosen]
         self._have = [search.have[at] for at in chosen]
@@ -480,33 +340,38 @@ class _Deal:
         #: cents that a deal has to stay below: those of the best one so far
         self.below = below
         #: units by row and by place of the best one
-        self.dealt: tuple[tuple[int, ...], ...] | None = None
+        self.dealt: _Dealt | None = None
         self._choices = [self._choices_of(number, chosen) for number in range(len(search.rows))]
         self._sharing = [
             not search.shared.isdisjoint(sku for sku, _ in row.components) for row in search.rows
         ]
-        self._start = sum(search.starts[at] for at in chosen)
-        # What the lines from each one on add to a bound: by straight lines, and beside parcels.
+        self._start = sum(desk.start for desk in self._desks)
+        # What the lines from each one on add to a bound: by straight lines, beside all parcels, and
+        # beside those that goods share.
         self._rest = _sums(min(one.straight for one in choices) for choices in self._choices)
         self._plain = _sums(min(one.linear for one in choices) for choices in self._choices)
+        self._beside = _sums(
+            min(one.linear + one.lone for one in choices) for choices in self._choices
+        )
 
     def _choices_of(self, number: int, chosen: Sequence[int]) -> list[_Choice]:
         search, row = self._search, self._search.rows[number]
         most = tuple([search.most[number][at] for at in chosen])
-        each, goods = search.each[number], search.goods[number]
+        each, goods, of_lone = search.each[number], search.goods[number], search.lone[number]
         found = []
         for given in self._ways_to_give(row.units, most):
-            straight, linear = 0.0, 0
+            straight, linear, lone = 0.0, 0, 0
             seats = tuple([(seat, units) for seat, units in enumerate(given) if units])
             for seat, units in seats:
                 at, origin = chosen[seat], self._desks[seat].origin
                 straight += each[at] * units + origin.line
                 linear += goods[at] * units + origin.line
+                lone += of_lone[at] * units
                 if origin.scarcity:
                     for sku, per in row.components:
                         if sku not in search.shared:
                             linear += lost(origin.scarcity.get(sku, ()), 0, per * units)
-            found.append(_Choice(given, straight, linear, seats))
+            found.append(_Choice(given, straight, linear, lone, seats))
         found.sort(key=lambda one: one.straight)
         return found
 
@@ -520,7 +385,7 @@ class _Deal:
     def search(self) -> None:
         """Find the best deal."""
         if len(self._desks) > 1 and len(self._choices) <= _MOST_ROWS:
-            self._branch(0, [0] * len(self._desks), self._start, 0, [])
+            self._branch(0, [0] * len(self._desks), self._start, 0, 0, [])
             return
         if len(self._desks) > 1:
             self._search.give_up()
@@ -528,92 +393,105 @@ class _Deal:
 
     def guess(self) -> None:
         """Deal each line where it adds least, then move lines while that helps."""
-        picks = self._dive()
-        if picks and len(self._desks) > 1:
-            self._mend(picks)
+        found = self._dive()
+        if found and len(self._desks) > 1:
+            self._mend(*found)
 
     def _branch(
-        self, number: int, loads: list[int], straight: float, linear: int,
+        self, number: int, loads: list[int], straight: float, linear: int, lone: int,
         dealt: list[tuple[int, ...]],
     ) -> None:  # fmt: skip
         """Deal the next line in every way that may still end below the best."""
         if number == len(self._choices):
             self._keep(loads, linear, dealt)
             return
-        rest, plain = self._rest[number + 1], self._plain[number + 1]
+        rest, plain, beside = (
+            sums[number + 1] for sums in (self._rest, self._plain, self._beside)
+        )  # fmt: skip
         for one in self._choices[number]:
             now = straight + one.straight
             if _whole(now + rest) >= self.below or not self._search.spend():
                 return
             if (more := self._takes(number, one)) is None:
                 continue
-            onto = list(loads)
-            for seat, units in one.seats:
-                onto[seat] = self._loads.onto(loads[seat], number, units)
+            onto = self._onto(loads, number, one)
             cents = linear + one.linear + more
-            if self._parcels(onto) + cents + plain < self.below:
+            alone = lone + one.lone
+            if (self._parcels(onto) + cents + plain < self.below
+                    and self._room_for(onto) + cents + alone + beside < self.below):  # fmt: skip
                 dealt.append(one.given)
                 self._take(number, one, 1)
-                self._branch(number + 1, onto, now, cents, dealt)
+                self._branch(number + 1, onto, now, cents, alone, dealt)
                 self._take(number, one, -1)
                 dealt.pop()
 
-    def _dive(self) -> list[_Choice]:
-        """Deal each line where it adds least, and never look back; empty where that does not go."""
+    def _dive(self) -> tuple[list[_Choice], list[int], int] | None:
+        """Deal each line where it adds least, and never look back; None where that does not go.
+
+        What was chosen by row, the loads by place, and the cents beside their parcels.
+        """
         loads, linear, picks = [0] * len(self._desks), 0, []
         for number, choices in enumerate(self._choices):
             best: tuple[float, list[int], int, _Choice] | None = None
             for one in choices:
                 if (more := self._takes(number, one)) is None:
                     continue
-                onto = list(loads)
-                for seat, units in one.seats:
-                    onto[seat] = self._loads.onto(loads[seat], number, units)
+                onto = self._onto(loads, number, one)
                 cents = self._parcels(onto) + one.linear + more
                 if best is None or cents < best[0]:
                     best = (cents, onto, one.linear + more, one)
             if best is None:
-                return []
+                return None
             _, loads, more, one = best
             linear += more
             picks.append(one)
             self._take(number, one, 1)
         self._keep(loads, linear, [one.given for one in picks])
-        return picks
+        return picks, loads, linear
 
-    def _mend(self, picks: list[_Choice]) -> None:
+    def _mend(self, picks: list[_Choice], loads: list[int], linear: int) -> None:
         """Deal one line otherwise as long as that is cheaper."""
-        self._taken = [{} for _ in self._desks]
-        best, better = self._worth(picks), True
+        best, better = self._parcels(loads) + linear, True
         while better:
             better = False
             for number, choices in enumerate(self._choices):
-                before = picks[number]
+                chosen = picks[number]
+                self._take(number, chosen, -1)
+                bare = self._without(number, picks, loads)
+                linear -= chosen.linear + (self._takes(number, chosen) or 0)
                 for one in choices:
-                    picks[number] = one
-                    cents = self._worth(picks)
+                    if (more := self._takes(number, one)) is None:
+                        continue
+                    cents = (
+                        self._parcels(self._onto(bare, number, one)) + linear + one.linear + more
+                    )
                     if cents < best:
-                        best, before, better = cents, one, True
-                picks[number] = before
+                        best, chosen, better = cents, one, True
+                picks[number], loads = chosen, self._onto(bare, number, chosen)
+                linear += chosen.linear + (self._takes(number, chosen) or 0)
+                self._take(number, chosen, 1)
+            self._keep(loads, linear, [one.given for one in picks])
 
-    def _worth(self, picks: Sequence[_Choice]) -> float:
-        """Cents of a whole deal, kept if it is the best; infinite where units are lacking."""
-        loads, linear = [0] * len(self._desks), 0.0
-        for number, one in enumerate(picks):
-            for seat, units in one.seats:
-                loads[seat] = self._loads.onto(loads[seat], number, units)
-            linear += one.linear
-        if self._search.shared:
-            for number, one in enumerate(picks):
-                more = self._takes(number, one)
-                self._take(number, one, 1)
-                linear += _NEVER if more is None else more
-            for number, one in enumerate(picks):
-                self._take(number, one, -1)
-        cents = self._parcels(loads) + linear
-        if cents < self.below and all(loads):
-            self.below, self.dealt = cents, tuple(one.given for one in picks)
-        return cents
+    def _onto(self, loads: Sequence[int], number: int, choice: _Choice) -> list[int]:
+        """The loads by place with one more row."""
+        onto = list(loads)
+        for seat, units in choice.seats:
+            onto[seat] = self._loads.onto(loads[seat], number, units)
+        return onto
+
+    def _without(self, number: int, picks: Sequence[_Choice], loads: Sequence[int]) -> list[int]:
+        """The loads by place without one of their rows."""
+        bare = list(loads)
+        for seat, units in picks[number].seats:
+            if not self._search.rows[number].refused_by:
+                bare[seat] = self._loads.onto(loads[seat], number, -units)
+                continue
+            # Another row may be refused by the same services.
+            bare[seat] = 0
+            for other, one in enumerate(picks):
+                if other != number and one.given[seat]:
+                    bare[seat] = self._loads.onto(bare[seat], other, one.given[seat])
+        return bare
 
     def _parcels(self, loads: Sequence[int]) -> float:
         """Cents of the parcels so far; an empty place counts with the least it may cost."""
@@ -624,6 +502,17 @@ class _Deal:
                 for desk, load in zip(self._desks, loads, strict=True)
             ]
         )
+
+    def _room_for(self, loads: Sequence[int]) -> float:
+        """Cents of parcels, at least, that have room for the loads and for all that is left."""
+        if self._room is None:
+            return 0
+        known = self._loads
+        steps = [
+            desk.step(load, known) if load else 0
+            for desk, load in zip(self._desks, loads, strict=True)
+        ]
+        return self._room.least(tuple(steps))
 
     def _keep(self, loads: Sequence[int], linear: float, dealt: Sequence[tuple[int, ...]]) -> None:
         """Remember a whole deal that is cheaper; one that leaves a place empty belongs to fewer."""
