@@ -24,7 +24,7 @@ from core.ports import RateSource
 from core.rules.addresses import is_military
 from core.rules.carriage import area_of, zone_to
 from core.rules.live_rates import asked, doubt, parcels, table_price
-from core.rules.routing import billable
+from core.rules.loads import billable
 from jobs.quoted import live_services
 from jobs.routing import piece_of
 from jobs.run import Run

@@ -30,10 +30,11 @@ from core.rules.allocation import (
 from core.rules.carriage import Buyer, Centroids, ShipDay, Ways, piece, ships_on, ways
 from core.rules.joint import route_together
 from core.rules.live_rates import asked_at, parcels
+from core.rules.loads import billable
 from core.rules.programs import eased, programs_of
 from core.rules.restrictions import barred, holds_for
 from core.rules.risk import Rate
-from core.rules.routing import Routing, billable, route
+from core.rules.routing import Routing, route
 from core.rules.scarcity import expected_loss
 from core.rules.unit_prices import Contender
 from jobs.money import in_shop_money

@@ -17,7 +17,8 @@ from core.model.routing import Origin, Piece, Way
 from core.rules.allocation import Demand
 from core.rules.carriage import Buyer, ways
 from core.rules.live_rates import LADDER, asked, asked_at, doubt, merged, parcels, quoted
-from core.rules.routing import carriage, route
+from core.rules.loads import carriage
+from core.rules.routing import route
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TABLE = ((453, 800), (907, 900), (4_535, 1_400))
