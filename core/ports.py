@@ -30,7 +30,14 @@ from core.model.orders import Cancellation, Order
 from core.model.purchasing import PurchaseAnswer, PurchaseBounce, PurchaseLetter, PurchaseOrder
 from core.model.receipts import OwedReceipt, Receipt
 from core.model.reservations import ReservationMove
-from core.model.returns import Refund, RefundQuote, RefundRequest, Return
+from core.model.returns import (
+    Refund,
+    RefundQuote,
+    RefundRequest,
+    Return,
+    ReturnMove,
+    ReturnStatus,
+)
 from core.model.stock import StockSnapshot
 
 #: Where a walk stands: opaque JSON text the connector made. None: from the beginning.
@@ -610,6 +617,29 @@ class ReturnSource(Connector):
     @abstractmethod
     def pull_returns(self, *, since: Cursor | None) -> Iterator[Batch[Return | Refund]]:
         """Everything new or changed since the cursor; a return is told whole each time."""
+
+
+class ReturnTarget(Connector):
+    """A channel whose returns are approved, declined, closed and canceled from here.
+
+    Each step is possible in one status only, so that a step made twice is made once.
+    """
+
+    @property
+    @abstractmethod
+    def decline_reasons(self) -> Sequence[str]:
+        """Its own words for why a return is declined; a decline names one of them."""
+
+    @abstractmethod
+    def push_return_step(self, move: ReturnMove, *, key: Key) -> RemoteRef:
+        """Make the step. One that is made (core.model.returns.REACHED) is made, by whomever.
+
+        Raises Rejected where the return stands so that the step cannot be made.
+        """
+
+    @abstractmethod
+    def find_return_status(self, remote_id: str) -> ReturnStatus:
+        """How the return stands there now. Raises Rejected where there is none."""
 
 
 class RefundTarget(Connector):

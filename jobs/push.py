@@ -162,6 +162,7 @@ def _refusal(kind: str) -> str:
         "receipt": "receipt_refused",
         "cancellation": "cancellation_refused",
         "refund": "refund_refused",
+        "return": "return_refused",
     }.get(kind, "request_refused")
 
 

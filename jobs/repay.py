@@ -35,6 +35,7 @@ from jobs.push import (
     planned_again,
 )
 from jobs.refunds import terms_of
+from jobs.return_steps import will_reopen
 from jobs.run import Run
 from jobs.store.effects import EffectRow, Effects
 from jobs.store.orders import OrderRecord, Orders
@@ -271,6 +272,9 @@ def _decide_wanted(run: Run, channel: ChannelId, target: RefundTarget) -> None:
         for line in row.lines:
             units[line.line] += line.quantity
         with run.reading() as tx:
+            if row.return_id is not None and will_reopen(tx, Returns(tx).get(row.return_id)):
+                # A return that is closed there tells no worth and takes no money.
+                continue
             asked = refunds.request_of(tx, row)
         try:
             quote = target.quote_refund(row.order, units, return_remote_id=asked.return_remote_id)

@@ -26,8 +26,9 @@ from core.model.returns import (
     ReturnState,
     ReturnStatus,
 )
-from core.ports import ReturnSource
+from core.ports import ReturnSource, ReturnTarget
 from core.rules.effects import letters
+from core.rules.modes import Mode
 from core.rules.returns import Sold, doubts, late_by
 from core.rules.sentences import render
 from jobs import exchanges, refunds
@@ -35,11 +36,20 @@ from jobs.refunds import terms_of
 from jobs.run import Run
 from jobs.store.offers import Offers
 from jobs.store.orders import OrderRecord, Orders
+from jobs.store.permissions import RETURNS, Permissions
 from jobs.store.returns import OVER, ReturnRecord, Returns
 from jobs.store.store import Tx
 from jobs.wiring import Wiring
 
 DISPUTED, LATE = "return_disputed", "return_late"
+#: Where we are with one of which nothing is here, by its channel's word; any other word: expected.
+#: What the channel closed will not come: it is settled there.
+STATES = {
+    ReturnStatus.REQUESTED: ReturnState.REQUESTED,
+    ReturnStatus.CLOSED: ReturnState.CLOSED,
+    ReturnStatus.DECLINED: ReturnState.DECLINED,
+    ReturnStatus.CANCELED: ReturnState.CANCELED,
+}
 
 
 class NoReturn(ConfigError):
@@ -189,13 +199,8 @@ def _now_exchanged(tx: Tx, one: ReturnRecord) -> None:
 
 
 def _state_of(one: Return) -> ReturnState:
-    """As long as nothing of it is here. What the channel closed will not come: it is settled there."""
-    return {
-        ReturnStatus.REQUESTED: ReturnState.REQUESTED,
-        ReturnStatus.CLOSED: ReturnState.CLOSED,
-        ReturnStatus.DECLINED: ReturnState.DECLINED,
-        ReturnStatus.CANCELED: ReturnState.CANCELED,
-    }.get(one.status, ReturnState.EXPECTED)
+    """As long as nothing of it is here."""
+    return STATES.get(one.status, ReturnState.EXPECTED)
 
 
 def _take_in_there(tx: Tx, record: ReturnRecord, one: Return) -> None:
@@ -285,22 +290,35 @@ def _dispute(tx: Tx, wiring: Wiring, one: ReturnRecord, problems: Sequence[Reaso
 
 
 def accept(tx: Tx, wiring: Wiring, name: str, *, by: str, note: str) -> ReturnRecord:
-    """A person says that a disputed return is ours, or approves one we opened. Raises NoReturn."""
+    """A person says that a disputed return is ours. Raises NoReturn."""
     one = held(tx, name)
-    if one.state is ReturnState.REQUESTED:
-        raise NoReturn(f"{one.rma} waits for the channel: approve it on {one.channel}")
     if one.state is not ReturnState.DISPUTED:
         raise NoReturn(f"{one.rma} is {one.state}: nothing is to be accepted")
+    record = must_have_order(tx, one)
+    made = Returns(tx).mark(one, state=str(ReturnState.EXPECTED), order_id=record.id)
+    tx.close_case(DISPUTED, one.subject, by=by, note=note)
+    tx.audit(by, "accept return", one.subject, note=note)
+    return look(tx, wiring, made)
+
+
+def must_have_order(tx: Tx, one: ReturnRecord) -> OrderRecord:
+    """The order it is of. Raises NoReturn where it is of none of ours, or of no line of it."""
     record = order_of(tx, one.channel, one.order)
     if record is None or not all(line.line for line in one.lines):
         raise NoReturn(
             f"{one.rma} belongs to no order of ours: what comes is put away by `lockstep stock "
             "receive`, and what is owed is settled on the channel"
         )
-    made = Returns(tx).mark(one, state=str(ReturnState.EXPECTED), order_id=record.id)
-    tx.close_case(DISPUTED, one.subject, by=by, note=note)
-    tx.audit(by, "accept return", one.subject, note=note)
-    return look(tx, wiring, made)
+    return record
+
+
+def must_write(tx: Tx, one: ReturnRecord) -> None:
+    """Raises NoReturn where its channel would be told nothing."""
+    if Permissions(tx).scope(one.channel, RETURNS).mode is Mode.OBSERVE:
+        raise NoReturn(
+            f"{RETURNS} of {one.channel!r} are only observed: decide it there, or `lockstep mode "
+            f"act --channel {one.channel} --flow {RETURNS}` switches"
+        )
 
 
 def end(
@@ -309,7 +327,10 @@ def end(
     """A person ends it: declined, canceled, or closed as it is. Raises NoReturn."""
     one = held(tx, name)
     if one.remote_id is not None and state is not ReturnState.CLOSED:
-        raise NoReturn(f"{one.rma} is a return of {one.channel}'s: end it there")
+        told = wiring.connectors.get(wiring.connection_of.get(one.channel, ""))
+        if state is not ReturnState.CANCELED or not isinstance(told, ReturnTarget):
+            raise NoReturn(f"{one.rma} is a return of {one.channel}'s: end it there")
+        must_write(tx, one)
     if not one.live:
         raise NoReturn(f"{one.rma} is {one.state} already")
     here = sum(line.received for line in one.lines)
@@ -322,6 +343,7 @@ def end(
     tx.close_case(DISPUTED, one.subject, by=by, note=note)
     tx.close_case(LATE, one.subject, by=by, note=note)
     tx.audit(by, "end return", one.subject, after={"state": str(state)}, note=note)
+    _is_told(tx, made)
     return look(tx, wiring, made)
 
 
@@ -464,7 +486,14 @@ def look(tx: Tx, wiring: Wiring, one: ReturnRecord) -> ReturnRecord:
         one = Returns(tx).mark(one, state=str(ReturnState.CLOSED), closed_at=tx.now)
         tx.close_case(LATE, one.subject)
         tx.decide(one.subject, Reason.of("return_closed", **named(one)))
+        _is_told(tx, one)
     return one
+
+
+def _is_told(tx: Tx, one: ReturnRecord) -> None:
+    """Its channel, where it knows of it, is to hear that it is over (jobs.return_steps)."""
+    if one.remote_id is not None and not one.handled_there:
+        tx.wake(f"{one.channel}/{RETURNS}")
 
 
 def _never_both(tx: Tx, one: ReturnRecord) -> None:

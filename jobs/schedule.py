@@ -26,6 +26,7 @@ from core.ports import (
     RequestService,
     RequestTarget,
     ReturnSource,
+    ReturnTarget,
     ShelfReport,
     ShelfSource,
     ShipmentTarget,
@@ -56,6 +57,7 @@ from jobs import (
     replenish,
     requests,
     reservations,
+    return_steps,
     returns,
     shadow,
     silence,
@@ -195,7 +197,7 @@ def _channel_units(wiring: Wiring, channel: str) -> list[Unit]:
             Unit(
                 f"{channel}/returns",
                 pace.returns,
-                lambda run: returns.pull_returns(run, channel),
+                lambda run: _returns(run, channel),
             )
         )
     if isinstance(connector, RefundTarget):
@@ -215,6 +217,13 @@ def _channel_units(wiring: Wiring, channel: str) -> list[Unit]:
             )
         )
     return made
+
+
+def _returns(run: Run, channel: str) -> None:
+    """What stands there first: what a person did there meanwhile is not done again."""
+    returns.pull_returns(run, channel)
+    if isinstance(run.wiring.connectors[run.wiring.connection_of[channel]], ReturnTarget):
+        return_steps.push_returns(run, channel)
 
 
 def _connection_units(wiring: Wiring, connection: str) -> list[Unit]:

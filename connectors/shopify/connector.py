@@ -15,6 +15,7 @@ from connectors.shopify.client import FIRST_RATE, Client
 from connectors.shopify.offers import Offers
 from connectors.shopify.refunds import Refunds
 from connectors.shopify.reservations import REPLAY, Reservations
+from connectors.shopify.return_steps import DECLINE_REASONS, ReturnSteps
 from connectors.shopify.returns import ReturnReader
 from connectors.shopify.settings import Settings
 from connectors.shopify.shipments import Shipments
@@ -25,7 +26,14 @@ from core.model.catalog import Listing, OfferChange, OfferReading, OfferResult
 from core.model.fulfillment import Shipment
 from core.model.orders import Cancellation, Order
 from core.model.reservations import ReservationMove
-from core.model.returns import Refund, RefundQuote, RefundRequest, Return
+from core.model.returns import (
+    Refund,
+    RefundQuote,
+    RefundRequest,
+    Return,
+    ReturnMove,
+    ReturnStatus,
+)
 from core.model.stock import StockSnapshot
 from core.ports import (
     Batch,
@@ -46,6 +54,7 @@ from core.ports import (
     RemoteRef,
     ReservationTarget,
     ReturnSource,
+    ReturnTarget,
     Right,
     ShelfSource,
     ShipmentTarget,
@@ -89,6 +98,7 @@ class Shopify(
     ReservationTarget,
     CancellationTarget,
     ReturnSource,
+    ReturnTarget,
     RefundTarget,
 ):
     """The capabilities of one shop. Makes no call before a method is used."""
@@ -136,6 +146,9 @@ class Shopify(
             name=name,
             notify_customer=settings.notify_customer,
             returns=settings.returns,
+        )
+        self._return_steps = ReturnSteps(
+            self._client, name=name, notify_customer=settings.notify_customer
         )
         self._offers = Offers(self._client, clock=inside.clock)
         self._stock = StockReader(
@@ -312,6 +325,16 @@ class Shopify(
     def pull_returns(self, *, since: Cursor | None) -> Iterator[Batch[Return | Refund]]:
         """Refunds, and returns where the settings say that they are used."""
         return self._returns.batches(since)
+
+    @property
+    def decline_reasons(self) -> Sequence[str]:
+        return DECLINE_REASONS
+
+    def push_return_step(self, move: ReturnMove, *, key: Key) -> RemoteRef:
+        return self._return_steps.push(move)
+
+    def find_return_status(self, remote_id: str) -> ReturnStatus:
+        return self._return_steps.status(remote_id)
 
     def quote_refund(
         self, order: str, units: Mapping[str, int], *, return_remote_id: str

@@ -659,6 +659,72 @@ RETURN_PROCESS = Document(
     write=True,
 )
 
+RETURN_STATUS = Document(
+    "ReturnStatus",
+    "query ReturnStatus($id: ID!) { return(id: $id) { id status } }",
+    cost=1,
+)
+
+RETURN_APPROVE = Document(
+    "ReturnApprove",
+    """mutation ReturnApprove($input: ReturnApproveRequestInput!) {
+  returnApproveRequest(input: $input) {
+    return { id status }
+    userErrors { code field message }
+  }
+}""",
+    cost=10,
+    write=True,
+)
+
+RETURN_DECLINE = Document(
+    "ReturnDecline",
+    """mutation ReturnDecline($input: ReturnDeclineRequestInput!) {
+  returnDeclineRequest(input: $input) {
+    return { id status }
+    userErrors { code field message }
+  }
+}""",
+    cost=10,
+    write=True,
+)
+
+RETURN_CLOSE = Document(
+    "ReturnClose",
+    """mutation ReturnClose($id: ID!) {
+  returnClose(id: $id) {
+    return { id status }
+    userErrors { code field message }
+  }
+}""",
+    cost=10,
+    write=True,
+)
+
+RETURN_CANCEL = Document(
+    "ReturnCancel",
+    """mutation ReturnCancel($id: ID!) {
+  returnCancel(id: $id) {
+    return { id status }
+    userErrors { code field message }
+  }
+}""",
+    cost=10,
+    write=True,
+)
+
+RETURN_REOPEN = Document(
+    "ReturnReopen",
+    """mutation ReturnReopen($id: ID!) {
+  returnReopen(id: $id) {
+    return { id status }
+    userErrors { code field message }
+  }
+}""",
+    cost=10,
+    write=True,
+)
+
 FULFILLMENT_CREATE = Document(
     "FulfillmentCreate",
     """mutation FulfillmentCreate($fulfillment: FulfillmentInput!) {
@@ -727,4 +793,10 @@ ALL = (
     RETURN_OUTCOME,
     REFUND_CREATE,
     RETURN_PROCESS,
+    RETURN_STATUS,
+    RETURN_APPROVE,
+    RETURN_DECLINE,
+    RETURN_CLOSE,
+    RETURN_CANCEL,
+    RETURN_REOPEN,
 )

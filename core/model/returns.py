@@ -53,6 +53,27 @@ class ReturnStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
+class ReturnStep(StrEnum):
+    """What we have done with a return at its channel."""
+
+    APPROVE = "approve"
+    DECLINE = "decline"
+    CLOSE = "close"
+    CANCEL = "cancel"
+    #: units of a return we closed came after all, and are paid for
+    REOPEN = "reopen"
+
+
+#: Statuses that say that a step was done, or needs not be any more, by whomever.
+REACHED = {
+    ReturnStep.APPROVE: frozenset({ReturnStatus.OPEN, ReturnStatus.CLOSED}),
+    ReturnStep.DECLINE: frozenset({ReturnStatus.DECLINED, ReturnStatus.CANCELED}),
+    ReturnStep.CLOSE: frozenset({ReturnStatus.CLOSED, ReturnStatus.CANCELED}),
+    ReturnStep.CANCEL: frozenset({ReturnStatus.CANCELED, ReturnStatus.DECLINED}),
+    ReturnStep.REOPEN: frozenset({ReturnStatus.OPEN}),
+}
+
+
 class ReturnState(StrEnum):
     """How far we are with a return. Decided by us, beside what the channel states."""
 
@@ -173,6 +194,19 @@ class Refund:
     return_remote_id: str = ""
     #: the bank took it back: nobody at the shop decided it
     chargeback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnMove:
+    """A step of one return that its channel is to make."""
+
+    #: the return's remote id
+    remote_id: str
+    step: ReturnStep
+    #: of a decline: one of the channel's own words for why
+    reason: str = ""
+    #: of a decline: what the buyer is told, where the channel tells them
+    note: str = ""
 
 
 class RefundState(StrEnum):

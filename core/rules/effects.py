@@ -149,6 +149,16 @@ def refund_key(channel: ChannelId, order: str, number: int, what: str) -> str:
     return f"refund:{channel}:{order}:{number}-{letters(what, 6)}"
 
 
+def return_key(channel: ChannelId, return_id: str, step: str, number: int = 0) -> str:
+    """The name of one step of a channel's return: `return:shopify-us:gid://…/7:close`.
+
+    `number` tells steps apart that the same return needs again: of closing, how often it was opened
+    again before; of opening again, the number of the refund that needs it.
+    """
+    again = f":{number}" if number else ""
+    return f"return:{channel}:{return_id}:{step}{again}"
+
+
 def message_id(incident: str, sequence: int, recipient: str, domain: str) -> str:
     """The fixed Message-ID of one mail, in angle brackets (RFC 5322); no address in clear (I8)."""
     # Lengths keep ("a", "bc") and ("ab", "c") apart.

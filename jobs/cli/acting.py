@@ -32,6 +32,7 @@ from jobs.cli.shared import ByOption, ConfigOption, JsonOption, application, con
 from jobs.purchase import record_sent
 from jobs.repay import record_landed as record_paid
 from jobs.reservations import record_landed
+from jobs.return_steps import record_landed as record_step
 from jobs.store.effects import Effects
 from jobs.store.orders import Orders
 from jobs.store.parcels import Parcels, Requested
@@ -132,6 +133,7 @@ def _reconsider(tx: Tx, channel: str, flow: str, to: Mode) -> None:
         "requests": "request",
         "reservations": "reservation",
         "shipments": "confirmation",
+        "returns": "return",
     }.get(flow)
     change = {Mode.PROPOSE: ("planned", "proposed"), Mode.ACT: ("proposed", "planned")}.get(to)
     if kind is None or change is None:
@@ -360,6 +362,8 @@ def settle(
                 record_landed(tx, parked)
             elif parked.kind == "refund":
                 record_paid(tx, app.wiring, parked)
+            elif parked.kind == "return":
+                record_step(tx, app.wiring, parked)
         tx.close_case("effect_parked", f"{parked.kind} {key}", by=person(by), note=note)
         tx.audit(person(by), "settle", key, after={"landed": landed}, note=note)
         flow, owner = _unit_of(parked.kind, connection=parked.connection, scope=parked.scope)
@@ -465,7 +469,7 @@ def _unit_of(kind: str, *, connection: str, scope: str) -> tuple[str, str]:
     """(flow, whose unit) that carries out effects of this kind."""
     if kind == "confirmation":
         return "shipments", scope
-    return f"{kind}s", scope if kind in ("cancellation", "refund") else connection
+    return f"{kind}s", scope if kind in ("cancellation", "refund", "return") else connection
 
 
 def _release_holds(tx: Tx, order: str, code: str | None, note: str | None, who: str) -> int:

@@ -19,7 +19,7 @@ from core.model.returns import (
     ReturnState,
 )
 from core.rules.sentences import render
-from jobs import refunds, returned, returns
+from jobs import refunds, return_steps, returned, returns
 from jobs.bootstrap import Application
 from jobs.cli.shared import (
     ByOption,
@@ -214,17 +214,30 @@ def _order(tx: Tx, name: str) -> OrderRecord:
 def accept(
     name: ReturnArgument, note: NoteOption, config: ConfigOption = None, by: ByOption = None
 ) -> None:
-    """A return that was disputed is ours all the same."""
+    """It is taken back: one that its buyer asked for, or one that was disputed and is ours after all."""
     with application(config) as app, app.store.transaction() as tx:
-        returns.accept(tx, app.wiring, name, by=person(by), note=note)
-    console().print(f"{name} is expected", markup=False)
+        told = return_steps.accept(tx, app.wiring, name, by=person(by), note=note)
+    console().print(
+        f"{name} is approved: its channel is told" if told else f"{name} is expected", markup=False
+    )
 
 
 def decline(
-    name: ReturnArgument, note: NoteOption, config: ConfigOption = None, by: ByOption = None
+    name: ReturnArgument,
+    note: NoteOption,
+    reason: Annotated[
+        str, typer.Option(help="the channel's word for why: RETURN_PERIOD_ENDED, FINAL_SALE, OTHER")
+    ] = "",
+    tell: Annotated[str, typer.Option(help="what the buyer is told")] = "",
+    config: ConfigOption = None,
+    by: ByOption = None,
 ) -> None:
-    """A return opened here is not taken back. One of the channel's is declined there."""
-    _end(name, ReturnState.DECLINED, note, config, by)
+    """It is not taken back. Where its buyer asked for it on the channel, that is told, once."""
+    with application(config) as app, app.store.transaction() as tx:
+        told = return_steps.decline(
+            tx, app.wiring, name, by=person(by), note=note, reason=reason, words=tell
+        )
+    console().print(f"{name} is declined" + (": its channel is told" if told else ""), markup=False)
 
 
 def cancel(

@@ -172,6 +172,15 @@ class Effects:
         ).first()
         return None if row is None else _row(row)
 
+    def made_of(self, kind: str, subject: str) -> list[EffectRow]:
+        """Effects of this kind about this subject that took place, oldest first."""
+        query = select(effect).where(
+            effect.c.kind == kind,
+            effect.c.subject == subject,
+            effect.c.state == str(EffectState.DONE),
+        )
+        return [_row(row) for row in self._connection.execute(query.order_by(effect.c.id))]
+
     def tried(self, key: str) -> bool:
         """Whether a call was ever made for it: somebody may know of it."""
         found = select(effect.c.id).where(effect.c.key == key, effect.c.attempts > 0)

@@ -20,6 +20,7 @@ WRITING_FLOWS = (
     "shipments",
     "cancellations",
     "refunds",
+    "returns",
 )
 #: The flow of a supplier's connection that writes to the outside.
 PURCHASES = "purchases"
@@ -29,6 +30,8 @@ RECEIPTS = "receipts"
 CANCELLATIONS = "cancellations"
 #: The flow of a channel that pays buyers back there.
 REFUNDS = "refunds"
+#: The flow of a channel that approves, declines, closes and cancels returns there.
+RETURNS = "returns"
 EVERYWHERE = "*"
 
 

@@ -160,6 +160,19 @@ class Returns:
             return self._records()
         return self._records(returns.c.state.not_in([str(one) for one in OVER]))
 
+    def unlike_there(self, channel: ChannelId) -> list[ReturnRecord]:
+        """The channel's returns that it has open and we have not, or the other way around."""
+        state, status = returns.c.state, returns.c.status
+        here = [str(ReturnState.RECEIVED), str(ReturnState.INSPECTED)]
+        return self._records(
+            returns.c.channel == channel,
+            returns.c.remote_id.is_not(None),
+            returns.c.handled_there.is_(False),
+            (state.in_([str(ReturnState.CLOSED), str(ReturnState.CANCELED)])
+             & status.in_([str(ReturnStatus.OPEN), str(ReturnStatus.REQUESTED)]))
+            | (state.in_(here) & (status == str(ReturnStatus.CLOSED))),
+        )  # fmt: skip
+
     def sold(
         self, order_id: int, *, fulfilled: Mapping[str, int], without: int | None = None
     ) -> dict[str, Sold]:

@@ -37,6 +37,7 @@ from core.model.fulfillment import ConfirmedLine, Shipment
 from core.model.money import Money
 from core.model.orders import Order
 from core.model.purchasing import PurchaseLine, PurchaseOrder
+from core.model.returns import ReturnStep
 from core.ports import Connector
 from core.rules.effects import short_key
 from jobs.clock import ManualClock
@@ -175,6 +176,18 @@ class ChannelRig(Rig):
     def deliver(self, order: Order) -> None:
         """Whatever must be before money can go back."""
 
+    def asked_back(self, order: Order, *, units: int) -> str:
+        """It was shipped, and its buyer asks to send units of its first line back; the return's id."""
+        raise NotImplementedError
+
+    def do_there(self, return_id: str, step: ReturnStep) -> None:
+        """A person there does the step."""
+        raise NotImplementedError
+
+    def lose_step(self, step: ReturnStep) -> None:
+        """The next step of that kind is made there, and its answer is lost."""
+        raise NotImplementedError
+
     def come_back(self, order: Order, *, units: int) -> str:
         """It was shipped, and units of its first line come back: approved; the return's id there."""
         raise NotImplementedError
@@ -263,12 +276,22 @@ class ShopifyRig(ChannelRig):
         self.simulator.faults.set([rule])
 
     def come_back(self, order: Order, *, units: int) -> str:
+        made = self.asked_back(order, units=units)
+        self.do_there(made, ReturnStep.APPROVE)
+        return made
+
+    def asked_back(self, order: Order, *, units: int) -> str:
         self.simulator.place_order({"fulfill": order.name})
         row = {"sku": SKU, "quantity": units, "reason": "too-small"}
         asked = self.simulator.place_order({"send_back": order.name, "lines": [row]})
-        made = asked["returns"][-1]
-        self.simulator.place_order({"approve": made["name"]})
-        return str(made["id"])
+        return str(asked["returns"][-1]["id"])
+
+    def do_there(self, return_id: str, step: ReturnStep) -> None:
+        deeds = {ReturnStep.CLOSE: "close_return", ReturnStep.CANCEL: "cancel_return"}
+        self.simulator.place_order({deeds.get(step, str(step)): return_id})
+
+    def lose_step(self, step: ReturnStep) -> None:
+        self.lose_answers(f"Return{step.value.title()}")
 
     def pay_back(self, order: Order, *, units: int) -> None:
         rows = [{"sku": SKU, "quantity": units}]

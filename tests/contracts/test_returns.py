@@ -10,8 +10,17 @@ import pytest
 from core.errors import Rejected, UnknownOutcome
 from core.model.money import Money
 from core.model.orders import Order
-from core.model.returns import Refund, RefundedLine, RefundRequest, Return, ReturnStatus
-from core.ports import Batch, RefundTarget, ReturnSource, SubmissionTarget, Verdict
+from core.model.returns import (
+    REACHED,
+    Refund,
+    RefundedLine,
+    RefundRequest,
+    Return,
+    ReturnMove,
+    ReturnStatus,
+    ReturnStep,
+)
+from core.ports import Batch, RefundTarget, ReturnSource, ReturnTarget, SubmissionTarget, Verdict
 from tests.contracts.rigs import ChannelRig
 from tests.contracts.test_channels import orders_of, told
 from tests.contracts.test_channels import pull as pull_orders
@@ -133,6 +142,79 @@ class TestReturnSource:
         # then it is there
         assert returns_of(walked) == []
         assert len(returns_of(again)) == 1
+
+
+#: What a return has to go through before a step of it is possible.
+BEFORE = {
+    ReturnStep.APPROVE: (),
+    ReturnStep.DECLINE: (),
+    ReturnStep.CANCEL: (ReturnStep.APPROVE,),
+    ReturnStep.CLOSE: (ReturnStep.APPROVE,),
+    ReturnStep.REOPEN: (ReturnStep.APPROVE, ReturnStep.CLOSE),
+}
+
+
+class TestReturnTarget:
+    capability = ReturnTarget
+
+    def moved(self, rig: ChannelRig, step: ReturnStep) -> ReturnMove:
+        """A return of which the step is possible now."""
+        made = rig.asked_back(sold(rig, units=2), units=1)
+        for one in BEFORE[step]:
+            rig.do_there(made, one)
+        reason = rig.connector.decline_reasons[0] if step is ReturnStep.DECLINE else ""
+        return ReturnMove(made, step, reason)
+
+    @pytest.mark.parametrize("step", ReturnStep)
+    def test_a_step_is_made_and_made_again_changes_nothing(
+        self, rig: ChannelRig, step: ReturnStep
+    ) -> None:
+        # given a return of which the step is possible
+        move = self.moved(rig, step)
+        before = rig.connector.find_return_status(move.remote_id)
+
+        # when it is made twice
+        first = rig.connector.push_return_step(move, key="one")
+        again = rig.connector.push_return_step(move, key="one")
+
+        # then it stands there as it was to, and so says the pull
+        assert before not in REACHED[step]
+        assert first == again
+        assert rig.connector.find_return_status(move.remote_id) in REACHED[step]
+        assert {one.status for one in returns_of(pull(rig))} <= REACHED[step]
+
+    @pytest.mark.parametrize("step", [ReturnStep.APPROVE, ReturnStep.CLOSE])
+    def test_a_step_whose_answer_was_lost_is_found_by_the_status(
+        self, rig: ChannelRig, step: ReturnStep
+    ) -> None:
+        # given a step that was made, and nobody heard of it
+        move = self.moved(rig, step)
+        rig.lose_step(step)
+        with pytest.raises(UnknownOutcome):
+            rig.connector.push_return_step(move, key="one")
+
+        # when it is looked at, then it is made
+        assert rig.connector.find_return_status(move.remote_id) in REACHED[step]
+
+    @pytest.mark.parametrize("step", [ReturnStep.CLOSE, ReturnStep.CANCEL])
+    def test_what_a_person_there_did_before_us_is_done(
+        self, rig: ChannelRig, step: ReturnStep
+    ) -> None:
+        move = self.moved(rig, step)
+        rig.do_there(move.remote_id, step)
+
+        assert rig.connector.push_return_step(move, key="one") == move.remote_id
+
+    def test_a_step_that_is_not_possible_is_refused(self, rig: ChannelRig) -> None:
+        # given a return that was declined, and one that nobody ever asked for
+        declined = self.moved(rig, ReturnStep.APPROVE)
+        rig.do_there(declined.remote_id, ReturnStep.DECLINE)
+        unknown = replace(declined, remote_id="gid://shopify/Return/404404")
+
+        # when they are approved, then both are refused
+        for move in (declined, unknown):
+            with pytest.raises(Rejected):
+                rig.connector.push_return_step(move, key="one")
 
 
 class TestRefundTarget:

@@ -147,7 +147,13 @@ FIELD_RULES = {
     ("QueryRoot", "return"): Rule(("read_returns",)),
     # The schema names the pair of scopes of which a mutation needs the one that writes.
     ("Mutation", "refundCreate"): Rule(("write_orders",)),
-    ("Mutation", "returnProcess"): Rule(("write_returns",)),
+    **{
+        ("Mutation", name): Rule(("write_returns",))
+        for name in (
+            "returnApproveRequest", "returnCancel", "returnClose", "returnDeclineRequest",
+            "returnProcess", "returnReopen",
+        )
+    },
     ("Mutation", "orderCancel"): Rule(("write_orders",), "Also: This action cannot be reversed."),
 }  # fmt: skip
 

@@ -107,6 +107,7 @@ def _return(return_: Return) -> dict[str, Any]:
         "id": return_.id,
         "name": return_.name,
         "status": return_.status,
+        "decline": return_.decline,
         "lines": [
             {
                 "id": line.id,

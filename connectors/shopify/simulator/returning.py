@@ -166,18 +166,23 @@ def _variant(shop: Shop, sku: str) -> Variant:
     return found[0]
 
 
-def decline(shop: Shop, return_: Return) -> None:
+def decline(shop: Shop, return_: Return, *, reason: str = "OTHER", note: str | None = None) -> None:
+    if return_.status == "DECLINED":
+        raise ValueError("The return is already declined.")
     if return_.status != "REQUESTED":
         raise ValueError(
             "Return is not declinable. Only non-refunded returns with status REQUESTED can be"
             " declined."
         )
+    return_.decline = {"reason": reason, "note": note}
     _end(shop, return_, "DECLINED")
 
 
 def cancel(shop: Shop, return_: Return) -> None:
-    """Before anything was done about it."""
-    worked = any(line.processed_quantity for line in return_.lines)
+    """Before anything was done about it: an inspection or a refund (documentation of returnCancel)."""
+    worked = any(line.processed_quantity for line in return_.lines) or any(
+        line.dispositions for reverse in return_.reverse for line in reverse.lines
+    )
     if return_.status not in ("REQUESTED", "OPEN") or worked:
         raise ValueError("Return is not cancelable.")
     _end(shop, return_, "CANCELED")
@@ -188,6 +193,15 @@ def close(shop: Shop, return_: Return) -> None:
         raise ValueError("Return status is invalid.")
     return_.closed_at = shop.now()
     _end(shop, return_, "CLOSED")
+
+
+def reopen(shop: Shop, return_: Return) -> None:
+    if return_.status != "CLOSED":
+        raise ValueError("Return status is invalid.")
+    return_.status, return_.closed_at = "OPEN", None
+    for reverse in return_.reverse:
+        reverse.status = "OPEN"
+    shop.touch(return_.order)
 
 
 def _end(shop: Shop, return_: Return, status: str) -> None:

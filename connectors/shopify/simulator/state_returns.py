@@ -128,6 +128,7 @@ class Return(Record):
     status: str = "REQUESTED"
     request_approved_at: datetime | None = None
     closed_at: datetime | None = None
+    decline: dict[str, str | None] | None = None
     exchange_lines: list[ExchangeLine] = field(default_factory=list)
     reverse: list[ReverseFulfillmentOrder] = field(default_factory=list)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from graphql import FieldNode, value_from_ast_untyped
@@ -23,7 +24,9 @@ from connectors.shopify.simulator.idempotency import (
 )
 from connectors.shopify.simulator.refusal import UserErrors, refuse, top_level, user_error
 from connectors.shopify.simulator.resolving import Resolvers, checked_id, may_see
+from connectors.shopify.simulator.shop import Shop
 from connectors.shopify.simulator.state import ZERO, FulfillmentOrder, Order, Product, Refund
+from connectors.shopify.simulator.state_returns import Return
 
 RESOLVERS = Resolvers()
 
@@ -328,6 +331,56 @@ def _refunded(call: Call, order: Order, wish: dict[str, Any]) -> Refund:
         shipping=paying_back.shipping_of(order, amount),
         note=wish.get("note"),
     )
+
+
+#: returnDeclineRequest's limit (documentation of ReturnDeclineRequestInput.declineNote).
+MAX_DECLINE_NOTE = 500
+
+
+def _stepped(
+    call: Call, identity: str, step: Callable[[Shop, Return], None], field: list[str]
+) -> Payload:
+    """A return that a step moves on, or Shopify's refusal of the step."""
+    found = call.shop.returns.get(identity)
+    if found is None:
+        raise refuse("Return not found.", field=field, code="NOT_FOUND")
+    try:
+        step(call.shop, found)
+    except ValueError as error:
+        raise refuse(str(error), field=field, code="INVALID_STATE") from error
+    call.wrote(found.order.id, found.id)
+    return {"return": found}
+
+
+@mutation("returnApproveRequest")
+def _approve_return(call: Call, arguments: dict[str, Any]) -> Payload:
+    return _stepped(call, arguments["input"]["id"], returning.approve, ["input", "id"])
+
+
+@mutation("returnDeclineRequest")
+def _decline_return(call: Call, arguments: dict[str, Any]) -> Payload:
+    wish = arguments["input"]
+    note = wish.get("declineNote")
+    if len(note or "") > MAX_DECLINE_NOTE:
+        # the limit is documented; nobody recorded its message
+        raise refuse("Decline note is too long.", field=["input", "declineNote"], code="TOO_LONG")
+    decline = partial(returning.decline, reason=wish["declineReason"], note=note)
+    return _stepped(call, wish["id"], decline, ["input", "id"])
+
+
+@mutation("returnClose")
+def _close_return(call: Call, arguments: dict[str, Any]) -> Payload:
+    return _stepped(call, arguments["id"], returning.close, ["id"])
+
+
+@mutation("returnCancel")
+def _cancel_return(call: Call, arguments: dict[str, Any]) -> Payload:
+    return _stepped(call, arguments["id"], returning.cancel, ["id"])
+
+
+@mutation("returnReopen")
+def _reopen_return(call: Call, arguments: dict[str, Any]) -> Payload:
+    return _stepped(call, arguments["id"], returning.reopen, ["id"])
 
 
 @mutation("returnProcess")
