@@ -16,6 +16,7 @@ from core.model.reasons import Reason
 from core.model.returns import Resolution, ReturnState
 from core.rules.returns import Moment
 from jobs import refunds
+from jobs.bought import order_of_buyer
 from jobs.claims import hold_units
 from jobs.naming import sold_as
 from jobs.store.orders import OrderRecord, Orders, Resolved
@@ -169,7 +170,7 @@ def waits(tx: Tx, wiring: Wiring, record: OrderRecord) -> list[Reason]:
     late = max((row.late_days for row in one.lines), default=0)
     if late:
         found.append(Reason.of("return_late", name=one.name, rma=one.rma, days=late))
-    found += _paid_for(tx, one, record)
+    found += _paid_for(tx, original, record)
     coming = [
         row
         for row in one.lines
@@ -190,9 +191,10 @@ def waits(tx: Tx, wiring: Wiring, record: OrderRecord) -> list[Reason]:
     return found
 
 
-def _paid_for(tx: Tx, one: ReturnRecord, record: OrderRecord) -> list[Reason]:
+def _paid_for(tx: Tx, original: OrderRecord | None, record: OrderRecord) -> list[Reason]:
     """Money that went back on the buyer's order already, for no units of it."""
-    paid, bank = Refunds(tx).elsewhere([one.order_id or 0]).get(one.order_id or 0, (0, False))
+    number = order_of_buyer(tx, original).id if original is not None else 0
+    paid, bank = Refunds(tx).elsewhere([number]).get(number, (0, False))
     if bank:
         return [Reason.of("charged_back", order=record.order.name, amount="")]
     if paid > 0:

@@ -24,6 +24,7 @@ from core.ports import SubmissionTarget
 from core.rules.effects import EffectState, cancel_key, refund_key
 from core.rules.modes import Permission, may_write
 from core.rules.returns import Moment, ReturnTerms, reduced
+from jobs.bought import as_bought, line_of_buyer, order_of_buyer, returns_of
 from jobs.store.effects import Effects, Intent
 from jobs.store.orders import OrderRecord, Orders
 from jobs.store.permissions import REFUNDS, Permissions
@@ -95,8 +96,9 @@ def want(tx: Tx, wiring: Wiring, one: ReturnRecord, record: OrderRecord) -> bool
         for row in one.lines
         for found, units in _missing(row, _due(wiring, one, record, row))
     ]
-    if lines:
-        _add(tx, record, "return", lines, settles=one)
+    bought = as_bought(tx, record, lines)
+    if bought:
+        _add(tx, order_of_buyer(tx, record), "return", bought, settles=one)
     return gone
 
 
@@ -146,7 +148,8 @@ def still_due(tx: Tx, wiring: Wiring, row: RefundRow) -> bool:
         return one.state not in _NOT_DUE and any(
             line.resolution is Resolution.REPLACEMENT for line in one.lines
         )
-    (record,) = Orders(tx).load([row.order_id])
+    # Its own order: what replaces goods is paid back on the order that was paid for.
+    (record,) = Orders(tx).load([one.order_id or row.order_id])
     places = {line.return_place for line in row.lines}
     return not any(_over(wiring, one, record, line) for line in one.lines if line.place in places)
 
@@ -159,7 +162,8 @@ def want_difference(tx: Tx, one: ReturnRecord, record: OrderRecord, amount: Mone
     ):
         return
     line = next(row.line for row in one.lines if row.resolution is Resolution.REPLACEMENT)
-    _add(tx, record, "difference", [RefundLineRow(line, 0, amount)], settles=one)
+    paid = RefundLineRow(line_of_buyer(tx, record, line), 0, amount)
+    _add(tx, order_of_buyer(tx, record), "difference", [paid], settles=one)
 
 
 def want_money(
@@ -427,9 +431,9 @@ def record_refund(tx: Tx, wiring: Wiring, one: Refund) -> list[int]:
     # What is paid back is not to be sent any more, nor is what replaces it.
     Orders(tx).decide_again([order_id])
     tx.wake("core/orders")
-    (record,) = Orders(tx).load([order_id])
     for number in touched:
         settled = Returns(tx).get(number)
+        (record,) = Orders(tx).load([settled.order_id or order_id])
         # Whatever of ours is not sent is withdrawn; what may be on its way is a Case until it is known.
         if not want(tx, wiring, settled, record):
             twice = Reason.of(
@@ -460,25 +464,25 @@ def _against(tx: Tx, order_id: int | None, one: Refund) -> list[RefundLineRow]:
     Returns it names come first, then those that are still open; what was declined or canceled is
     settled by a payment only where that names it.
     """
-    found = Returns(tx).of_order(order_id) if order_id is not None else []
+    found = returns_of(tx, order_id) if order_id is not None else []
     named = [each for each in found if each.remote_id == one.return_remote_id != ""]
     over = (ReturnState.DECLINED, ReturnState.CANCELED)
     others = [each for each in found if each not in named and each.state not in over]
-    others.sort(key=lambda each: (not each.live, each.id))
-    left = {
-        (each.id, row.place): row.quantity - row.refunded
-        for each in (*named, *others)
-        for row in each.lines
-    }
+    others.sort(key=lambda each: (not each.live, each.order_id == order_id, each.id))
+    left = Counter[tuple[int, int, str]]()
+    for each in (*named, *others):
+        for row in each.lines:
+            for paid in _paid_as(tx, order_id, each, row):
+                left[each.id, row.place, paid.line] += paid.quantity
     made: list[RefundLineRow] = []
     for line in one.lines:
         units, rest = line.quantity, line.amount.amount
         for each in (*named, *others):
             for row in each.lines:
-                taken = min(units, left[each.id, row.place]) if row.line == line.line else 0
+                taken = min(units, left[each.id, row.place, line.line])
                 if taken <= 0:
                     continue
-                left[each.id, row.place] -= taken
+                left[each.id, row.place, line.line] -= taken
                 units -= taken
                 part = line.amount.amount * taken // line.quantity
                 rest -= part
@@ -497,6 +501,18 @@ def _against(tx: Tx, order_id: int | None, one: Refund) -> list[RefundLineRow]:
         elif made and rest:
             made[-1] = replace(made[-1], amount=made[-1].amount + Money(rest, line.amount.currency))
     return made
+
+
+def _paid_as(
+    tx: Tx, order_id: int | None, each: ReturnRecord, row: ReturnLineRow
+) -> list[RefundLineRow]:
+    """Units of a row that nothing was paid for, as units of the order they were paid for with."""
+    lacking = row.quantity - row.refunded
+    one = RefundLineRow(row.line, lacking, Money(0, ""), row.place, None, each.id)
+    if lacking <= 0 or each.order_id is None or each.order_id == order_id:
+        return [one] if lacking > 0 else []
+    (record,) = Orders(tx).load([each.order_id])
+    return as_bought(tx, record, [one], again=True)
 
 
 def is_unshown(tx: Tx, row: RefundRow) -> bool:

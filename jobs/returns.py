@@ -32,6 +32,7 @@ from core.rules.modes import Mode
 from core.rules.returns import Sold, doubts, late_by
 from core.rules.sentences import render
 from jobs import exchanges, refunds
+from jobs.bought import is_even, line_of_buyer, order_of_buyer
 from jobs.refunds import terms_of
 from jobs.run import Run
 from jobs.store.offers import Offers
@@ -271,6 +272,10 @@ def _late(
     """Days each row is after its window."""
     if record is None:
         return [0] * len(names)
+    if record.replaces is not None:
+        # What replaces goods is no new purchase: the window is that of what was bought.
+        names = [line_of_buyer(tx, record, name) for name in names]
+        record = order_of_buyer(tx, record)
     sold = _sold(tx, record)
     return [
         late_by(sold[name], terms_of(wiring, record, name), asked=one.created_at)
@@ -395,10 +400,6 @@ def open_return(tx: Tx, wiring: Wiring, asked: Opening, *, by: str, note: str) -
         raise NoReturn(f"{asked.order!r} names {len(found)} orders")
     Orders(tx).lock(found[0].id)
     (record,) = Orders(tx).load([found[0].id])
-    if record.replaces is not None:
-        raise NoReturn(
-            f"{asked.order} replaces what came back: open the return for the order itself"
-        )
     lines = tuple(
         ReturnedLine("", _named_line(record, name), name, units, asked.reason)
         for name, units in asked.units.items()
@@ -417,15 +418,28 @@ def open_return(tx: Tx, wiring: Wiring, asked: Opening, *, by: str, note: str) -
     )  # fmt: skip
     names, problems = _judge(tx, record, one)
     if problems:
-        raise NoReturn(" ".join(render(reason) for reason in problems))
+        words = [render(reason) for reason in problems]
+        words += [f"{one} replaces units of it." for one in _instead_of(tx, record)]
+        raise NoReturn(" ".join(words))
+    even = is_even(tx, record)
     made = Returns(tx).add(
         one, rma=number, order_id=record.id, state=ReturnState.EXPECTED, lines=names,
-        resolutions=[asked.resolution] * len(lines), late=_late(tx, wiring, record, names, one),
+        resolutions=[asked.resolution if even else Resolution.NOTHING] * len(lines), late=_late(tx, wiring, record, names, one),
         remote=False, our_label=asked.our_label, person=by, note=note,
     )  # fmt: skip
     tx.audit(by, "open return", made.subject, after={"order": record.order.name}, note=note)
     tx.decide(record.subject, Reason.of("return_recorded", **named(made)))
+    if not even:
+        units = sum(line.ordered for line in record.order.lines)
+        reason = Reason.of("exchange_uneven", **{**named(made), "instead": units})
+        tx.open_case(Case("exchange_uneven", made.subject, reason), once=True)
     return look(tx, wiring, made)
+
+
+def _instead_of(tx: Tx, record: OrderRecord) -> list[str]:
+    """Names of orders that replace units of it: what comes back of these is a return of theirs."""
+    numbers = [Returns(tx).replacement_of(one) for one in Returns(tx).of_order(record.id)]
+    return [one.order.name for one in Orders(tx).load([each for each in numbers if each])]
 
 
 def price_of(tx: Tx, record: OrderRecord, sku: str) -> Money | None:
@@ -482,6 +496,7 @@ def look(tx: Tx, wiring: Wiring, one: ReturnRecord) -> ReturnRecord:
             LATE, name=one.name, rma=one.rma, days=max(line.late_days for line in late)
         )
         tx.open_case(Case(LATE, one.subject, reason), once=True)
+    _follow_what_came_instead(tx, wiring, one)
     if one.live and _is_over(tx, one):
         one = Returns(tx).mark(one, state=str(ReturnState.CLOSED), closed_at=tx.now)
         tx.close_case(LATE, one.subject)
@@ -494,6 +509,13 @@ def _is_told(tx: Tx, one: ReturnRecord) -> None:
     """Its channel, where it knows of it, is to hear that it is over (jobs.return_steps)."""
     if one.remote_id is not None and not one.handled_there:
         tx.wake(f"{one.channel}/{RETURNS}")
+
+
+def _follow_what_came_instead(tx: Tx, wiring: Wiring, one: ReturnRecord) -> None:
+    """What replaced its units may be paid back once these are here themselves."""
+    number = Returns(tx).replacement_of(one)
+    for later in Returns(tx).of_order(number) if number is not None else ():
+        look(tx, wiring, later)
 
 
 def _never_both(tx: Tx, one: ReturnRecord) -> None:

@@ -39,6 +39,7 @@ from jobs.store.tables import (
     orders,
     party,
     reservation,
+    returns,
     shipment,
     shipment_line,
     stock_level,
@@ -785,11 +786,24 @@ class Orders:
 
     def lock(self, order_id: int | None) -> None:
         """What is decided about its returns and payments is decided by one at a time until the end of
-        this transaction. SQLite has one writer anyway."""
+        this transaction, and with it what is decided about what replaces its units. SQLite has one
+        writer anyway."""
         if order_id is not None and self._connection.dialect.name != "sqlite":
+            order_id = self._bought_with(order_id)
             self._connection.execute(
                 select(orders.c.id).where(orders.c.id == order_id).with_for_update()
             )
+
+    def _bought_with(self, order_id: int) -> int:
+        """The order that a buyer paid for: itself, or the one whose units it replaces."""
+        query = (
+            select(returns.c.order_id)
+            .join(orders, orders.c.replaces == returns.c.id)
+            .where(returns.c.order_id.is_not(None))
+        )
+        while of := self._connection.execute(query.where(orders.c.id == order_id)).scalar():
+            order_id = int(of)
+        return order_id
 
     def replace(self, order_id: int, return_id: int) -> None:
         """It is one of ours, in place of what came back."""

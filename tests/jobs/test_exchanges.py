@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.model.returns import (
     Disposition,
     ExchangedLine,
+    RefundedLine,
     Resolution,
     ReturnReason,
     ReturnState,
@@ -17,14 +21,16 @@ from core.model.returns import (
 from jobs import cancel, push, returned, returns
 from jobs.clock import ManualClock
 from jobs.store.proof import differences
-from jobs.store.returns import ReturnRecord
+from jobs.store.returns import ReturnRecord, Returns
 from jobs.store.stock import Stock
 from jobs.store.store import Store
 from tests.jobs.shop import Shop
 from tests.jobs.till import (
     announced,
     back,
+    inspect,
     look,
+    on_hand,
     open_till,
     order_named,
     paid_elsewhere,
@@ -50,11 +56,13 @@ def shop(store: Store, clock: ManualClock, tmp_path: Path) -> Shop:
     return made
 
 
-def exchange(shop: Shop, sku: str = "CUP", cents: int = 1999, units: int = 1) -> ReturnRecord:
+def exchange(
+    shop: Shop, sku: str = "CUP", cents: int = 1999, units: int = 1, instead: int = 0
+) -> ReturnRecord:
     asked = returns.Opening(
         order="#1", units={"TEA": units}, reason=ReturnReason.FIT,
         resolution=Resolution.REPLACEMENT,
-        instead=(ExchangedLine("1", sku, "", units, usd(cents)),),
+        instead=(ExchangedLine("1", sku, "", instead or units, usd(cents)),),
     )  # fmt: skip
     with shop.store.transaction() as tx:
         made = returns.open_return(tx, shop.wiring, asked, by="ann", note="called")
@@ -77,6 +85,11 @@ def requested(shop: Shop) -> list[str]:
 def free(shop: Shop, sku: str) -> int:
     with shop.store.reading() as tx:
         return sum(one.available for one in Stock(tx).levels([sku])[sku])
+
+
+def order_returns(shop: Shop, name: str) -> list[str]:
+    with shop.store.reading() as tx:
+        return [one.rma for one in Returns(tx).of_order(order_named(shop, name).id)]
 
 
 def replacement(one: ReturnRecord) -> str:
@@ -245,3 +258,140 @@ def test_a_replacement_cannot_be_canceled_at_a_channel_that_knows_nothing_of_it(
 
     # then it is as it was
     assert free(shop, "CUP") == 49
+
+
+# --- what replaced something comes back itself ---------------------------------------------------
+
+
+def replaced(shop: Shop, *, here: bool = True) -> str:
+    """A tea that was exchanged for a cup, which was shipped; the cup's order."""
+    made = exchange(shop)
+    if here:
+        receive(shop, made.rma)
+        inspect(shop, made.rma)
+        work(shop)
+    shop.ship(f"shopify-us:1:{made.rma}:F1", ("CUP", 1), number="1ZNEW")
+    work(shop)
+    return replacement(made)
+
+
+def send_back(shop: Shop, order: str, sku: str = "CUP", **changes: Any) -> str:
+    asked = returns.Opening(
+        order=order, units={sku: 1}, reason=ReturnReason.UNWANTED, resolution=Resolution.REFUND
+    )
+    with shop.store.transaction() as tx:
+        made = returns.open_return(
+            tx, shop.wiring, dataclasses.replace(asked, **changes), by="ann", note="called"
+        )
+    return made.rma
+
+
+def test_a_replacement_that_comes_back_is_paid_back_as_what_was_bought(shop: Shop) -> None:
+    # given a tea that was exchanged for a cup, which its buyer does not want either
+    order = replaced(shop)
+    with pytest.raises(returns.NoReturn, match=re.escape(f"{order} replaces units of it")):
+        send_back(shop, "#1", "TEA", units={"TEA": 2})
+    cups = on_hand(shop, "CUP")
+
+    # when the cup is here and was looked at
+    rma = send_back(shop, order)
+    receive(shop, rma)
+    inspect(shop, rma)
+    for _ in range(3):
+        work(shop)
+
+    # then the tea is paid back, once, on the order that was paid for
+    (asked,) = till(shop).paid.values()
+    assert (asked.order, asked.lines, asked.total) == (
+        "1", (RefundedLine("L1", 1, usd(2159)),), usd(2159)
+    )  # fmt: skip
+    assert on_hand(shop, "CUP") == cups + 1
+    assert look(shop, rma).state is ReturnState.CLOSED
+
+    # and there is nothing left of it to come back, or to be paid back
+    with pytest.raises(returns.NoReturn, match="were shipped"):
+        send_back(shop, order)
+    with shop.store.reading() as tx:
+        assert differences(tx.connection) == []
+
+
+def test_a_replacement_comes_back_and_what_it_replaced_does_not(store, clock, tmp_path) -> None:
+    # given a cup that was sent before the tea it replaces came, and that is here again
+    more = "returns: {replace_when: approval, approve_above: '50.00'}\n"
+    shop = open_till(store, clock, tmp_path, more=more)
+    sold(shop)
+    rma = send_back(shop, replaced(shop, here=False))
+    receive(shop, rma)
+    inspect(shop, rma)
+    work(shop)
+
+    # when only then the tea comes
+    assert till(shop).paid == {}
+    (first,) = (one for one in order_returns(shop, "#1"))
+    receive(shop, first)
+    work(shop)
+
+    # then its money is due, once
+    assert till(shop).units == {"L1": 1}
+    work(shop)
+    assert len(till(shop).paid) == 1
+
+
+def test_what_is_paid_elsewhere_for_a_replacement_that_comes_back_is_all(shop: Shop) -> None:
+    # given a cup on its way back
+    rma = send_back(shop, replaced(shop))
+
+    # when somebody pays the tea back on the channel, and the cup comes
+    paid_elsewhere(shop, "L1", 1, 2159)
+    receive(shop, rma)
+    inspect(shop, rma)
+    work(shop)
+
+    # then that was all, and no mistake
+    assert till(shop).paid == {}
+    assert look(shop, rma).state is ReturnState.CLOSED
+    assert told(shop, "refunded_and_replaced") == []
+
+
+def test_a_replacement_of_a_replacement_is_paid_back_as_what_was_bought(shop: Shop) -> None:
+    # given a cup that came back itself for another tea
+    order = replaced(shop)
+    instead = (ExchangedLine("1", "TEA", "", 1, usd(1999)),)
+    rma = send_back(shop, order, resolution=Resolution.REPLACEMENT, instead=instead)
+    receive(shop, rma)
+    inspect(shop, rma)
+    work(shop)
+    last = f"{order}-{rma}"
+    key = next(one for one in requested(shop) if rma in one)
+    shop.ship(key, ("TEA", 1), number="1ZLAST")
+    work(shop)
+
+    # when that comes back too
+    back_ = send_back(shop, last, "TEA")
+    receive(shop, back_)
+    inspect(shop, back_)
+    work(shop)
+
+    # then the buyer has the money of the first, once
+    assert till(shop).units == {"L1": 1}
+    assert [one.total for one in till(shop).paid.values()] == [usd(2159)]
+
+
+def test_where_one_was_exchanged_for_two_a_person_settles_the_money(shop: Shop) -> None:
+    # given one tea that was exchanged for two cups, one of which comes back
+    made = exchange(shop, cents=999, instead=2)
+    receive(shop, made.rma)
+    work(shop)
+    shop.ship(f"shopify-us:1:{made.rma}:F1", ("CUP", 2), number="1ZNEW")
+    work(shop)
+
+    # when it is here
+    rma = send_back(shop, replacement(made))
+    receive(shop, rma)
+    inspect(shop, rma)
+    work(shop)
+
+    # then no unit is paid for beside the cent that two cups are cheaper, and a Case says so
+    assert till(shop).units == {"L1": 0}
+    (said,) = told(shop, "exchange_uneven")
+    assert rma in said

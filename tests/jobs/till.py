@@ -25,12 +25,14 @@ from core.model.returns import (
     RefundRequest,
     Return,
     ReturnedLine,
+    ReturnMove,
     ReturnReason,
     ReturnStatus,
+    ReturnStep,
 )
-from core.ports import RefundTarget
+from core.ports import RefundTarget, ReturnTarget
 from core.rules.sentences import render
-from jobs import push, refunds, repay, returned, returns
+from jobs import push, refunds, repay, return_steps, returned, returns
 from jobs.clock import ManualClock
 from jobs.store.orders import Orders
 from jobs.store.refunds import RefundRow, Refunds
@@ -45,7 +47,17 @@ def usd(cents: int) -> Money:
     return Money(cents, "USD")
 
 
-class Till(Remote, RefundTarget):
+#: In which status a step is possible, and where it leads to.
+STEPS = {
+    ReturnStep.APPROVE: (ReturnStatus.REQUESTED, ReturnStatus.OPEN),
+    ReturnStep.DECLINE: (ReturnStatus.REQUESTED, ReturnStatus.DECLINED),
+    ReturnStep.CLOSE: (ReturnStatus.OPEN, ReturnStatus.CLOSED),
+    ReturnStep.CANCEL: (ReturnStatus.OPEN, ReturnStatus.CANCELED),
+    ReturnStep.REOPEN: (ReturnStatus.CLOSED, ReturnStatus.OPEN),
+}
+
+
+class Till(Remote, ReturnTarget, RefundTarget):
     """It sold each unit for 19.99 and 1.60 tax, and shipping for 5.00; `trouble` is raised once by
     the next payment, after the money moved where `late` is set."""
 
@@ -55,6 +67,28 @@ class Till(Remote, RefundTarget):
         self.most = 100_000
         self.trouble: ConnectorError | None = None
         self.late = False
+        #: how each return stands there, and each step that was made
+        self.standing: dict[str, ReturnStatus] = {}
+        self.steps: list[tuple[ReturnStep, str]] = []
+
+    @property
+    def decline_reasons(self) -> tuple[str, ...]:
+        return ("LATE", "OTHER")
+
+    def push_return_step(self, move: ReturnMove, *, key: str) -> str:
+        error, self.trouble = self.trouble, None
+        before, after = STEPS[move.step]
+        if error is None or self.late:
+            if self.standing[move.remote_id] is not before:
+                raise Rejected("it stands otherwise", connector=self.name, operation="step")
+            self.standing[move.remote_id] = after
+            self.steps.append((move.step, move.reason or move.remote_id))
+        if error is not None:
+            raise error
+        return move.remote_id
+
+    def find_return_status(self, remote_id: str) -> ReturnStatus:
+        return self.standing[remote_id]
 
     def quote_refund(
         self, order: str, units: Mapping[str, int], *, return_remote_id: str
@@ -133,6 +167,8 @@ def announced(
         SHOP, remote_id, f"#{order_id}-{remote_id}", order_id, status, shop.clock.now(),
         lines or (back(),), instead,
     )  # fmt: skip
+    if isinstance(there := shop.channels[SHOP], Till):
+        there.standing[remote_id] = status
     with shop.store.transaction() as tx:
         made = returns.record_return(tx, shop.wiring, replace(one, **changes))
     assert made is not None
@@ -161,6 +197,13 @@ def paid_elsewhere(
 
 def pay(shop: Shop) -> None:
     repay.push_refunds(shop.run(f"{SHOP}/refunds"), SHOP)
+
+
+def move_on(shop: Shop) -> list[tuple[ReturnStep, str]]:
+    """Have the channel told what is to be told; every step that was made there so far."""
+    # Any unit of its: that of returns pulls, and this channel tells none.
+    return_steps.push_returns(shop.run(f"{SHOP}/refunds"), SHOP)
+    return till(shop).steps
 
 
 def receive(shop: Shop, name: str, **units: int) -> ReturnRecord:

@@ -54,12 +54,6 @@ def _close(shop: Shop, wish: Wish) -> Order:
     return found.order
 
 
-def _reopen(shop: Shop, wish: Wish) -> Order:
-    found = _return(shop, wish["reopen_return"])
-    returning.reopen(shop, found)
-    return found.order
-
-
 def _post(shop: Shop, wish: Wish) -> Order:
     """The parcel is on its way: {post_return: return, carrier, number, label: bool}."""
     found = _return(shop, wish["post_return"])
@@ -205,7 +199,6 @@ DEEDS: dict[str, Callable[[Shop, Wish], dict[str, Any]]] = {
     "decline": _told(_decline),
     "cancel_return": _told(_cancel),
     "close_return": _told(_close),
-    "reopen_return": _told(_reopen),
     "post_return": _told(_post),
     "process_return": _told(_process),
     "pay_back": _told(_pay_back),
