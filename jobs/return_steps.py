@@ -331,9 +331,7 @@ def _made(
         one = Returns(tx).mark(one, status=str(status), state=str(state), closed_at=ended)
     else:
         one = Returns(tx).mark(one, status=str(status))
-    reason = Reason.of(
-        "return_step_made", channel=one.channel, rma=one.rma, status=str(status), step=str(step)
-    )
+    reason = Reason.of("return_step_made", channel=one.channel, rma=one.rma, step=str(step))
     tx.decide(one.subject, reason)
     look(tx, wiring, one)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
 
 from core.errors import ConfigError
 from core.model.cases import Case, Severity
@@ -73,6 +74,18 @@ def pull_returns(run: Run, channel: ChannelId) -> None:
             tx.keep_payloads(channel, "return", list(batch.raw))
             tx.open_rejects(channel, batch.rejects)
             tx.advance(batch.cursor, complete_to=batch.complete_to)
+    with run.transaction() as tx:
+        catch_up(tx, run.wiring, channel)
+
+
+def catch_up(tx: Tx, wiring: Wiring, channel: ChannelId) -> None:
+    """Returns that wait for nothing but what others recorded meanwhile: their order, or the parcel
+    with what replaces them."""
+    for known in Returns(tx).of_no_order(channel):
+        _find_order(tx, wiring, known)
+    for known in Returns(tx).replaced(channel):
+        if _is_over(tx, known):
+            look(tx, wiring, known)
 
 
 # --- what the channel states ---------------------------------------------------------------------
@@ -219,6 +232,36 @@ def _take_in_there(tx: Tx, record: ReturnRecord, one: Return) -> None:
             )  # fmt: skip
 
 
+def _find_order(tx: Tx, wiring: Wiring, known: ReturnRecord) -> None:
+    """A return may be told before its order is: it is judged once that is there."""
+    order = order_of(tx, known.channel, known.order)
+    if order is None:
+        return
+    Orders(tx).lock(order.id)
+    known = Returns(tx).get(known.id)
+    if known.state is not ReturnState.DISPUTED or known.order_id is not None:
+        return
+    lines = tuple(
+        ReturnedLine(row.remote_id, row.line, row.remote_sku, row.quantity, row.reason)
+        for row in known.lines
+    )
+    told = Return(
+        known.channel, known.remote_id or "", known.name, known.order, known.status,
+        known.created_at, lines, handled_there=known.handled_there,
+    )  # fmt: skip
+    names, problems = _judge(tx, order, told)
+    late = _late(tx, wiring, order, names, told)
+    for row, name, days in zip(known.lines, names, late, strict=True):
+        Returns(tx).mark_line(known, row.place, line=name, late_days=days)
+    tx.close_case(DISPUTED, known.subject)
+    state = ReturnState.DISPUTED if problems else _state_of(told)
+    made = Returns(tx).mark(known, order_id=order.id, state=str(state))
+    tx.decide(order.subject, Reason.of("return_recorded", **named(made)))
+    if problems:
+        _dispute(tx, wiring, made, problems)
+    look(tx, wiring, made)
+
+
 # --- whether it can be ours ----------------------------------------------------------------------
 
 
@@ -277,8 +320,9 @@ def _late(
         names = [line_of_buyer(tx, record, name) for name in names]
         record = order_of_buyer(tx, record)
     sold = _sold(tx, record)
+    zone = ZoneInfo(wiring.config.shop.time_zone)
     return [
-        late_by(sold[name], terms_of(wiring, record, name), asked=one.created_at)
+        late_by(sold[name], terms_of(wiring, record, name), asked=one.created_at, zone=zone)
         if name in sold
         else 0
         for name in names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 
 from core.model.catalog import LocationId
@@ -119,13 +119,16 @@ def doubts(wanted: Mapping[str, int], sold: Mapping[str, Sold]) -> tuple[Reason,
 _ON_ITS_WAY = timedelta(days=7)
 
 
-def late_by(sold: Sold, terms: ReturnTerms, *, asked: datetime) -> int:
-    """Days after the end of its window; 0: in time."""
+def late_by(sold: Sold, terms: ReturnTerms, *, asked: datetime, zone: tzinfo) -> int:
+    """Days after the last day of its window, as the shop's calendar (`zone`) counts them; 0: in time.
+
+    The day of the delivery is none of them, and the last one lasts until midnight.
+    """
     if terms.window_days is None or sold.at is None:
         return 0
     start = sold.at if sold.delivered else sold.at + _ON_ITS_WAY
-    end = start + timedelta(days=terms.window_days)
-    return max(0, -((end - asked) // timedelta(days=1)))
+    passed = (asked.astimezone(zone).date() - start.astimezone(zone).date()).days
+    return max(0, passed - terms.window_days)
 
 
 # --- what is paid back ---------------------------------------------------------------------------

@@ -24,7 +24,8 @@ from jobs import adopt, log
 from jobs.bootstrap import Application, build
 from jobs.clock import CLOCK_VARIABLE, ScaledClock
 from jobs.demo.buyers import Buyers
-from jobs.demo.reckoning import problems, wrongly_shown
+from jobs.demo.reckoning import paid_back, problems, sent_instead, wrong_returns, wrongly_shown
+from jobs.demo.returning import Returning
 from jobs.demo.teller import Teller
 from jobs.demo.world import World, goods
 from jobs.runner import Runner
@@ -62,7 +63,7 @@ def play(wishes: Wishes) -> int:
     console = Console(highlight=False)
     folder = _fresh_folder(Path(wishes.data))
     clock = ScaledClock.starting(datetime.fromtimestamp(int(time.time()), UTC), speed=wishes.speed)
-    world = World(clock=clock, seed=wishes.seed, goods=goods(scarce=wishes.scarce))
+    world = World(clock=clock, seed=wishes.seed, goods=goods(scarce=wishes.scarce), returns=True)
     world.start()
     path = world.write_config(folder, language=wishes.language)
     os.environ[CLOCK_VARIABLE] = str(clock.scale)
@@ -171,21 +172,31 @@ def _show(
 ) -> int:
     buyers = Buyers(world, wishes.orders, wishes.seed)
     teller = Teller(application.store, world, wishes.language, console)
+    returning = Returning(application, world)
     teller.start()
     buyers.start()
+    returning.start()
     ended = False
     try:
         while daemon.poll() is None:
             time.sleep(0.3)
             if buyers.done and wishes.leave:
-                ended = settle(application, world, expected=buyers.placed)
+                ended = settle(application, world, expected=buyers.placed, returning=returning)
                 break
     except KeyboardInterrupt:
         pass
     buyers.stop()
+    returning.stop()
     teller.stop()
     return _sum_up(
-        console, wishes, application, world, buyers, ended=ended, died=daemon.poll() is not None
+        console,
+        wishes,
+        application,
+        world,
+        buyers,
+        returning,
+        ended=ended,
+        died=daemon.poll() is not None,
     )
 
 
@@ -199,17 +210,24 @@ def waiting_orders(application: Application) -> frozenset[str]:
 
 
 def _stages(tx: Tx) -> dict[str, int]:
-    """Stage -> orders in it."""
+    """Stage -> buyers' orders in it."""
     return {
         row.stage: row.orders
         for row in tx.rows(
-            select(orders.c.stage, func.count().label("orders")).group_by(orders.c.stage)
+            select(orders.c.stage, func.count().label("orders"))
+            .where(orders.c.replaces.is_(None))
+            .group_by(orders.c.stage)
         )
     }
 
 
 def settle(
-    application: Application, world: World, *, expected: int, patience: float = PATIENCE
+    application: Application,
+    world: World,
+    *,
+    expected: int,
+    patience: float = PATIENCE,
+    returning: Returning | None = None,
 ) -> bool:
     """Wait (real time) until every order reached its end and every channel shows what it should."""
     until = time.monotonic() + patience
@@ -219,10 +237,19 @@ def settle(
             stages = _stages(tx)
         if sum(stages.values()) < expected or set(stages) - {str(stage) for stage in _ENDED}:
             continue
+        if returning is not None and (returning.waits() or _wrong_returns(world, returning)):
+            continue
         waiting = waiting_orders(application)
-        if not problems(world, waiting=waiting) and not wrongly_shown(world, waiting=waiting):
+        restocked = returning.restocked if returning is not None else {}
+        if not problems(world, waiting=waiting) and not wrongly_shown(
+            world, waiting=waiting, restocked=restocked
+        ):
             return True
     return False
+
+
+def _wrong_returns(world: World, returning: Returning) -> list[str]:
+    return wrong_returns(world, refunded=returning.refunded, replaced=returning.replaced)
 
 
 def _sum_up(
@@ -231,6 +258,7 @@ def _sum_up(
     application: Application,
     world: World,
     buyers: Buyers,
+    returning: Returning,
     *,
     ended: bool,
     died: bool,
@@ -273,12 +301,24 @@ def _sum_up(
         oversold=int(oversold),
         mails=mails,
     )
+    told = paid_back(world)
+    _say(
+        console,
+        wishes,
+        "demo_returns",
+        returned=len(told) + len(returning.replaced),
+        paid=sum(one["refunds"] for one in told),
+        settled=sum(one["refunded"] for one in told),
+        replaced=sent_instead(world, returning.replaced),
+        restocked=sum(returning.restocked.values()),
+    )
     if not wishes.leave:
         _say(console, wishes, "demo_left", folder=wishes.data)
         return 0
     wrong = [
         *problems(world, waiting=waiting),
-        *wrongly_shown(world, waiting=waiting),
+        *wrongly_shown(world, waiting=waiting, restocked=returning.restocked),
+        *_wrong_returns(world, returning),
         *(
             f"{one.sku} at {one.location}: {one.field} {one.kept}, not {one.recomputed}"
             for one in drift

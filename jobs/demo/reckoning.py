@@ -6,10 +6,13 @@ The demo prints it; the end-to-end tests demand it.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from jobs.demo.world import World
+
+_NONE: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,10 @@ def _shopify_order(order: dict[str, Any]) -> Sold:
     units: Counter[str] = Counter()
     for line in order["lines"]:
         units[line["sku"]] += line["current_quantity"]
+    for back in order["returns"]:
+        # What came back left the order, and was wanted and shipped all the same.
+        for line in back["lines"]:
+            units[line["sku"]] += line["processed"]
     return Sold(
         channel="shopify-us",
         # We know an order by its number, the shop's books by its gid.
@@ -168,9 +175,57 @@ def shown(world: World) -> dict[tuple[str, str], int]:
     return found
 
 
-def sellable(world: World, *, waiting: frozenset[str] = frozenset()) -> dict[str, int]:
-    """Sku -> units that may still be sold once everything is settled, from the places' own books."""
-    left = {one.sku: one.warehouse for one in world.goods}
+def paid_back(world: World) -> list[dict[str, Any]]:
+    """Each return that the shop's own books have, with how often its units were paid for there."""
+    with world.shopify.lock:
+        books = world.shopify.books()["orders"]
+    return [
+        {
+            "order": order["name"],
+            "status": back["status"],
+            "units": sum(line["quantity"] for line in back["lines"]),
+            "refunded": sum(line["refunded"] for line in back["lines"]),
+            "refunds": len(order["refunds"]),
+        }
+        for order in books
+        for back in order["returns"]
+    ]
+
+
+def sent_instead(world: World, replaced: Collection[str]) -> int:
+    """Units that places shipped for these orders, which replace something."""
+    sent = shipped(world)
+    return sum(sum(sent.get(key, Counter()).values()) for key in replaced)
+
+
+def wrong_returns(
+    world: World, *, refunded: str, replaced: Mapping[str, Counter[str]]
+) -> list[str]:
+    """What is wrong with what came back. `refunded`: the order of the unit that is to be paid back
+    ("": none); `replaced`: request key of an order that replaces something -> what is to be sent."""
+    found = paid_back(world)
+    wrong = [
+        f"{one['order']}: {one['refunds']} refunds for {one['units']} units, return {one['status']}"
+        for one in found
+        if (one["refunds"], one["refunded"], one["status"]) != (1, one["units"], "CLOSED")
+    ]
+    if [one["order"] for one in found] != [refunded] * bool(refunded):
+        wrong.append(f"{refunded or 'nothing'} is to come back, the shop has {found}")
+    sent = shipped(world)
+    for key, units in replaced.items():
+        if sent.get(key) != units:
+            wrong.append(f"{key}: {dict(sent.get(key, {}))} sent as replacement, not {dict(units)}")
+    return wrong
+
+
+def sellable(
+    world: World, *, waiting: frozenset[str] = frozenset(), restocked: Mapping[str, int] = _NONE
+) -> dict[str, int]:
+    """Sku -> units that may still be sold once everything is settled, from the places' own books.
+
+    `restocked`: units that came back and are on the shelf of our warehouse again.
+    """
+    left = {one.sku: one.warehouse + restocked.get(one.sku, 0) for one in world.goods}
     with world.warehouse.lock:
         parcels = world.warehouse.books()["shipments"]
     for parcel in parcels:
@@ -187,9 +242,11 @@ def sellable(world: World, *, waiting: frozenset[str] = frozenset()) -> dict[str
     return {sku: max(0, units) for sku, units in left.items()}
 
 
-def wrongly_shown(world: World, *, waiting: frozenset[str] = frozenset()) -> list[str]:
+def wrongly_shown(
+    world: World, *, waiting: frozenset[str] = frozenset(), restocked: Mapping[str, int] = _NONE
+) -> list[str]:
     """Where a channel does not show what may be sold."""
-    may = sellable(world, waiting=waiting)
+    may = sellable(world, waiting=waiting, restocked=restocked)
     return [
         f"{channel} shows {units} of {sku}, {may[sku]} may be sold"
         for (channel, sku), units in sorted(shown(world).items())

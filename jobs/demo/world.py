@@ -75,6 +75,8 @@ class World:
     seed: int
     goods: tuple[Goods, ...]
     pace: Pace = field(default_factory=Pace)
+    #: whether its Shopify shop uses returns
+    returns: bool = False
 
     def __post_init__(self) -> None:
         self.shopify = ShopifySimulator(
@@ -247,6 +249,7 @@ class World:
                     "client_id": "simulated-client",
                     "client_secret": secret("shopify", "simulated-secret"),
                     "base_url": self.shopify.url,
+                    "returns": self.returns,
                 },
                 "amazon-us": {
                     "type": "amazon",

@@ -12,6 +12,7 @@ from sqlalchemy import Row, Select, delete, func, insert, select, update
 
 from core.model.catalog import ChannelId, LocationId, Sku
 from core.model.money import Money
+from core.model.orders import OrderStage
 from core.model.returns import (
     Disposition,
     ExchangedLine,
@@ -159,6 +160,20 @@ class Returns:
         if every:
             return self._records()
         return self._records(returns.c.state.not_in([str(one) for one in OVER]))
+
+    def of_no_order(self, channel: ChannelId) -> list[ReturnRecord]:
+        """Disputed ones of orders that were not known when they were told."""
+        disputed = returns.c.state == str(ReturnState.DISPUTED)
+        return self._records(returns.c.channel == channel, disputed, returns.c.order_id.is_(None))
+
+    def replaced(self, channel: ChannelId) -> list[ReturnRecord]:
+        """Inspected ones, with something that left in place of their units."""
+        left = [str(OrderStage.SHIPPED), str(OrderStage.DELIVERED)]
+        gone = select(orders.c.replaces).where(
+            orders.c.replaces.is_not(None), orders.c.stage.in_(left)
+        )
+        inspected = returns.c.state == str(ReturnState.INSPECTED)
+        return self._records(returns.c.channel == channel, inspected, returns.c.id.in_(gone))
 
     def unlike_there(self, channel: ChannelId) -> list[ReturnRecord]:
         """The channel's returns that it has open and we have not, or the other way around."""

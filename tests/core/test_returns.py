@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -179,13 +180,26 @@ def test_a_smaller_sum_is_taken_from_shipping_and_then_from_the_last_line() -> N
 
 
 @pytest.mark.parametrize(
-    ("days", "delivered", "late"), [(30, True, 0), (30.5, True, 1), (37, False, 0), (38, False, 1)]
+    ("days", "delivered", "late"),
+    # It is 7 in the morning in New York; half a day later is 7 in the evening, and the next day UTC.
+    [
+        (30, True, 0),
+        (30.5, True, 0),
+        (30.75, True, 1),
+        (32, True, 2),
+        (37, False, 0),
+        (38, False, 1),
+    ],
 )
-def test_the_window_runs_from_the_delivery(days: float, delivered: bool, late: int) -> None:
+def test_the_window_runs_from_the_delivery_to_the_end_of_its_last_day(
+    days: float, delivered: bool, late: int
+) -> None:
     sold = Sold(1, 0, 0, NOON, delivered)
+    here = ZoneInfo("America/New_York")
 
-    assert late_by(sold, TERMS, asked=NOON + timedelta(days=days)) == late
-    assert late_by(sold, replace(TERMS, window_days=None), asked=NOON + timedelta(days=999)) == 0
+    assert late_by(sold, TERMS, asked=NOON + timedelta(days=days), zone=here) == late
+    for_ever = replace(TERMS, window_days=None)
+    assert late_by(sold, for_ever, asked=NOON + timedelta(days=999), zone=here) == 0
 
 
 def test_what_was_never_sent_cannot_come_back() -> None:

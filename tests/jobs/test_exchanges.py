@@ -24,6 +24,7 @@ from jobs.store.proof import differences
 from jobs.store.returns import ReturnRecord, Returns
 from jobs.store.stock import Stock
 from jobs.store.store import Store
+from tests.jobs.builders import SHOP
 from tests.jobs.shop import Shop
 from tests.jobs.till import (
     announced,
@@ -272,6 +273,9 @@ def replaced(shop: Shop, *, here: bool = True) -> str:
         work(shop)
     shop.ship(f"shopify-us:1:{made.rma}:F1", ("CUP", 1), number="1ZNEW")
     work(shop)
+    with shop.store.transaction() as tx:
+        returns.catch_up(tx, shop.wiring, SHOP)
+    assert look(shop, made.rma).live is not here
     return replacement(made)
 
 

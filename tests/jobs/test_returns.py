@@ -231,6 +231,25 @@ def test_what_we_never_sold_is_a_case_and_nothing_is_paid(shop, lines, order_id,
     assert on_hand(shop, "TEA") == 48
 
 
+def test_a_return_that_is_told_before_its_order_is_judged_once_that_is_there(shop: Shop) -> None:
+    # given a return of an order that is not pulled yet, and one of more than that has
+    early = announced(shop, back("", sku="TEA", units=2), order_id="2")
+    other = announced(shop, back(units=9), order_id="2", remote_id="R2")
+    assert len(told(shop, "return_disputed")) == 2
+
+    # when the order is there, and shipped
+    sold(shop, "2")
+    with shop.store.transaction() as tx:
+        returns.catch_up(tx, shop.wiring, SHOP)
+
+    # then the one is expected, of the line that was sold, and the other is a Case for its units
+    (row,) = look(shop, early.rma).lines
+    assert (look(shop, early.rma).state, row.line) == (ReturnState.EXPECTED, "L1")
+    (said,) = told(shop, "return_disputed")
+    assert other.rma in said
+    assert "2 were shipped" in said
+
+
 def test_units_cannot_come_back_twice(shop: Shop) -> None:
     # given both units on their way back
     announced(shop, back(units=2))

@@ -203,7 +203,7 @@ SENTENCES: Final[dict[str, str]] = {
     "return_inspected": "{units:unit|units} of return {rma} were looked at by {by}: {found}.",
     "return_closed": "Return {name} ({rma}) is settled.",
     "return_step_wanted": "{channel} is to {step} return {rma}, as {by} said.",
-    "return_step_made": "Return {rma} is {status} on {channel} ({step}).",
+    "return_step_made": "{channel} was told to {step} return {rma}, and it stands so.",
     "return_refused": "The channel refused {key}: {words}. Look at the return there, and do it there or decide again.",
     "supplier_claim": "{units:unit|units} of {sku} came back as {why} (return {rma}): claim them from {supplier}. lockstep returns claims shows what is open, lockstep returns claimed {number} --note WHAT_THEY_SAID settles it.",
     "replacement_held": "Return {rma} is replaced: order {order} holds its units.",
@@ -739,6 +739,8 @@ SENTENCES: Final[dict[str, str]] = {
     "{recorded}: {routed} routed, {shipped} shipped, {delivered} delivered, {canceled} canceled, {held} held, "
     "{elsewhere} for others to ship, {waiting} that no place can fill (each a Case). "
     "Oversold: {oversold:unit|units}. Mails: {mails}.",
+    "demo_returns": "{returned:unit|units} came back: {paid:refund was|refunds were} paid on the channel for {settled:unit|units}, "
+    "{replaced:replacement was|replacements were} sent, {restocked:unit is|units are} on the shelf again.",
     "demo_well": "Every order reached its end, and every channel shows what it should.",
     "demo_not_well": "Not everything is as it should be: {count:finding|findings} above.",
     "demo_left": "The database is left in {folder}: try `./lockstep status -c {folder}/lockstep.yaml`.",

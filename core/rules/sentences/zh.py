@@ -179,7 +179,7 @@ SENTENCES: Final[dict[str, str]] = {
     "return_inspected": "退货 {rma} 的 {units} 件已由 {by} 检验：{found}。",
     "return_closed": "退货 {name}（{rma}）已结清。",
     "return_step_wanted": "按 {by} 的决定，{channel} 将对退货 {rma} 执行 {step}。",
-    "return_step_made": "退货 {rma} 在 {channel} 上的状态为 {status}（{step}）。",
+    "return_step_made": "{channel} 已对退货 {rma} 执行 {step}，状态一致。",
     "return_refused": "渠道拒绝了 {key}：{words}。请到渠道查看该退货，在那里处理或重新决定。",
     "supplier_claim": "{sku} 退回 {units} 件，原因 {why}（退货 {rma}）：向 {supplier} 索赔。lockstep returns claims 列出未结索赔，lockstep returns claimed {number} --note 对方答复 予以了结。",
     "replacement_held": "退货 {rma} 将换货：订单 {order} 已保留库存。",
@@ -666,6 +666,7 @@ SENTENCES: Final[dict[str, str]] = {
     "demo_summary": "买家下了 {placed} 个订单（{refused} 次购买遇到售罄）。Lockstep 记录 {recorded} 个：已分配 {routed}，已发货 {shipped}，"
     "已送达 {delivered}，已取消 {canceled}，暂停 {held}，由他方发货 {elsewhere}，无处可满足 {waiting}（每个都有待处理事项）。"
     "超卖：{oversold} 件。邮件：{mails} 封。",
+    "demo_returns": "退回 {returned} 件：渠道退款 {paid} 次（{settled} 件），换货发出 {replaced} 件，重新上架 {restocked} 件。",
     "demo_well": "每个订单都已走到终点，每个渠道显示的数量都正确。",
     "demo_not_well": "并非一切正常：以上 {count} 项。",
     "demo_left": "数据库保存在 {folder}：可试 `./lockstep status -c {folder}/lockstep.yaml`。",
