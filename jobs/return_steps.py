@@ -325,7 +325,7 @@ def _made(
     step = _move_of(effect).step
     Effects(tx).done(effect, remote_ref=one.remote_id or "")
     tx.close_case(REFUSED, f"{KIND} {effect.key}")
-    if step in _DECISIONS:
+    if step in _DECISIONS and _is_asked(one):
         state = returns.STATES.get(status, ReturnState.EXPECTED)
         ended = tx.now if state in OVER else None
         one = Returns(tx).mark(one, status=str(status), state=str(state), closed_at=ended)

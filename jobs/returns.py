@@ -540,6 +540,8 @@ def look(tx: Tx, wiring: Wiring, one: ReturnRecord) -> ReturnRecord:
             LATE, name=one.name, rma=one.rma, days=max(line.late_days for line in late)
         )
         tx.open_case(Case(LATE, one.subject, reason), once=True)
+    elif late and not one.live:
+        tx.close_case(LATE, one.subject)
     _follow_what_came_instead(tx, wiring, one)
     if one.live and _is_over(tx, one):
         one = Returns(tx).mark(one, state=str(ReturnState.CLOSED), closed_at=tx.now)

@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import UnknownOutcome
 from core.model.returns import Disposition, Resolution, ReturnReason, ReturnState, ReturnStatus
-from jobs import refunds, returns
+from jobs import push, refunds, returned, returns
 from jobs.clock import ManualClock
 from jobs.store.proof import differences
 from jobs.store.store import Store
@@ -248,6 +248,46 @@ def test_a_return_that_is_told_before_its_order_is_judged_once_that_is_there(sho
     (said,) = told(shop, "return_disputed")
     assert other.rma in said
     assert "2 were shipped" in said
+
+
+def test_what_was_canceled_before_it_left_cannot_come_back(shop: Shop) -> None:
+    # given an order of which one line was canceled, and the other was shipped
+    shop.record(order("2", line(), line("L2", sku="CUP", current=0)))
+    shop.decide()
+    push.push_requests(shop.run("home-files/requests"), "home-files")
+    shop.ship("shopify-us:2:F1", ("TEA", 1), number="1Z2")
+
+    # when both come back
+    made = announced(shop, back(), back("L2", sku="CUP", remote_id="RL2"), order_id="2")
+
+    # then that is a Case for the line that never left
+    assert made.state is ReturnState.DISPUTED
+    assert "1 unit of line L2" in told(shop, "return_disputed")[0]
+
+
+def test_what_is_put_away_elsewhere_is_in_no_book_of_ours(shop: Shop) -> None:
+    # given a unit that is here
+    made = announced(shop)
+    receive(shop, made.rma)
+
+    # when it is taken to a place that nobody knows, and to one that counts its own stock
+    with pytest.raises(returns.NoReturn, match="no location of ours"):
+        put_away(shop, made.rma, "moon")
+    put_away(shop, made.rma, "acme")
+    pay(shop)
+
+    # then it is looked at and paid for, and only that place says what it has
+    assert look(shop, made.rma).state is ReturnState.CLOSED
+    assert till(shop).units == {"L1": 1}
+    assert on_hand(shop, "TEA") == 48
+    assert proved(shop)
+
+
+def put_away(shop: Shop, name: str, place: str) -> None:
+    with shop.store.transaction() as tx:
+        returned.inspect(
+            tx, shop.wiring, name, Disposition.RESTOCK, {}, location=place, by="ann", note=""
+        )
 
 
 def test_units_cannot_come_back_twice(shop: Shop) -> None:
