@@ -25,6 +25,17 @@ class CancelReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class PartOfLine:
+    """Units of a line that end while others of it stay."""
+
+    line: str
+    #: how many end
+    quantity: int
+    #: how many stay; where no more than these are left, somebody else was faster
+    staying: int
+
+
+@dataclass(frozen=True, slots=True)
 class Cancellation:
     """What we end of an order at its channel."""
 
@@ -35,6 +46,8 @@ class Cancellation:
     lines: tuple[str, ...]
     #: these are all of the order: it ends with them
     whole: bool
+    #: lines of which only some units end; none of them is in `lines`
+    parts: tuple[PartOfLine, ...] = ()
 
 
 class PaymentStatus(StrEnum):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from jobs.store.tables import effect
+from jobs.store.tables import effect, refund
 from tests.e2e.house import House, house
 from tests.e2e.test_fulfiller import SLOW, asked, with_cedar
 from tests.e2e.test_modes_and_stops import QUIET, committed, handed_over, sell, stage
@@ -152,6 +152,37 @@ def test_a_line_is_taken_off_and_the_rest_is_shipped(tmp_path: Path, fault: str 
         (asked,) = (one["lines"] for one in shop.world.warehouse.books()["requests"].values())
         assert [one["sku"] for one in asked] == ["MUG-GREEN"]
         shop.run("shopify-us/returns", "core/orders")
+        assert shop.cases() == []
+        assert proved(shop)
+
+
+@pytest.mark.parametrize("fault", [None, "lost-answer"])
+def test_a_unit_is_taken_off_and_the_others_are_shipped(tmp_path: Path, fault: str | None) -> None:
+    with house(tmp_path, pace=QUIET) as shop:
+        # given an order of three of a thing
+        shop.go_live()
+        name = sell(shop, "MUG-BLUE", 3)
+        shop.clock.advance(60)
+        shop.run("shopify-us/orders", "core/orders")
+        if fault:
+            shop.world.shopify.faults.set(
+                [{"operation": "RefundCreate", "kind": fault, "nth": [1]}]
+            )
+
+        # when one of them cannot be supplied
+        shop.cli("cancel", name, "--line", "MUG-BLUE", "--units", "4", *WHY, check=2)
+        shop.cli("cancel", name, "--units", "1", *WHY, check=2)
+        shop.cli("cancel", name, "--line", "MUG-BLUE", "--units", "1", *WHY)
+        shop.until(lambda: handed_over(shop), seconds=7200, step=120)
+
+        # then it is off the order and paid back once, and two are asked for
+        (line,) = at_channel(shop, name)["lines"]
+        assert (line["current_quantity"], line["refunds"], line["refunded_quantity"]) == (2, 1, 1)
+        (request,) = shop.world.warehouse.books()["requests"].values()
+        assert [(one["sku"], one["quantity"]) for one in request["lines"]] == [("MUG-BLUE", 2)]
+        assert committed(shop) == 2
+        shop.run("shopify-us/returns", "core/orders")
+        assert {row.cause for row in shop.rows(select(refund))} == {"cancellation"}
         assert shop.cases() == []
         assert proved(shop)
 

@@ -98,11 +98,15 @@ class Channel(Remote, CancellationTarget):
     def cancels_lines(self) -> bool:
         return False
 
+    @property
+    def cancels_units(self) -> bool:
+        return False
+
     def push_cancellation(self, cancellation: Cancellation, *, key: str) -> str:
         self.ended.add(cancellation.order)
         return "job"
 
-    def find_cancellation(self, cancellation: Cancellation) -> bool:
+    def find_cancellation(self, cancellation: Cancellation, *, key: str) -> bool:
         return cancellation.order in self.ended
 
 
