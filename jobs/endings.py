@@ -54,8 +54,9 @@ def units_named(
             raise CannotCancel(
                 f"{wanted} of line {name!r}: {record.order.name} has {line.current} of it left"
             )
-        if found.setdefault(line.remote_id, wanted) != wanted:
+        if units and line.remote_id in found:
             raise CannotCancel(f"line {name!r} is named twice")
+        found[line.remote_id] = wanted
     return found
 
 
