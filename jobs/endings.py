@@ -115,7 +115,7 @@ def wanted_by(effect: EffectRow, record: OrderRecord) -> Cancellation:
     if effect.told is None:
         # Written before lines could be ended: all of it.
         units = {one.remote_id: one.current for one in record.order.lines}
-        return cancellation_of(record, CancelReason(record.canceling), units)
+        return cancellation_of(record, CancelReason(record.canceling or CancelReason.OTHER), units)
     reason, lines, whole, *rest = json.loads(effect.told)
     parts = tuple(PartOfLine(*one) for one in (rest[0] if rest else []))
     return Cancellation(

@@ -105,7 +105,7 @@ class OrderLine:
     ordered: int
     #: units the buyer still wants: ordered less canceled and removed
     current: int
-    #: units the channel knows to be fulfilled already
+    #: units the channel knows to be fulfilled already; `current` less these is still to ship
     fulfilled: int
     unit_price: Money | None
     requires_shipping: bool = True
@@ -114,6 +114,9 @@ class OrderLine:
     presentment_price: Money | None = None
     #: the buyer asked (Amazon) for this line to be canceled
     cancel_requested: bool = False
+    #: units that left and were paid back since, in neither `current` nor `fulfilled`; told only while
+    #: others of the line are still to ship
+    returned: int = 0
     #: the channel's own place it is assigned to; "": several, or not told. Where it lies is no part
     #: of what was bought: two lines that differ in it alone are the same line.
     assigned: str = field(default="", compare=False)

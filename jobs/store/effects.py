@@ -300,10 +300,10 @@ class Effects:
         found = self._connection.execute(select(effect.c.id).where(effect.c.key == key))
         return found.first() is not None
 
-    def any_of(self, order_id: int, kind: str) -> bool:
-        """Whether one of this kind was ever planned for this order."""
-        query = select(effect.c.id).where(effect.c.order_id == order_id, effect.c.kind == kind)
-        return self._connection.execute(query.limit(1)).first() is not None
+    def of_order(self, order_id: int, kind: str) -> list[EffectRow]:
+        """All of this kind that were ever planned for this order."""
+        query = select(effect).where(effect.c.order_id == order_id, effect.c.kind == kind)
+        return [_row(row) for row in self._connection.execute(query.order_by(effect.c.id))]
 
     def knows(self, key: str) -> bool:
         """Whether something of ours has this name."""

@@ -74,6 +74,12 @@ def ours(steps: Sequence[str]) -> Iterator[Events]:
         yield (at, end), (at + 1, between), (at + 2, end)
 
 
+def long_ago(steps: Sequence[str]) -> Iterator[Events]:
+    """What was ended before the rest was asked for makes nobody blind to what comes."""
+    for end, event in itertools.product(ENDS, THEIRS):
+        yield (1, end), (len(steps), event)
+
+
 @contextmanager
 def opened(
     template: Path, folder: Path, all_events: Sequence[Events], world: World
@@ -213,6 +219,7 @@ class World:
         pytest.param(
             World(True, True, Channel, "ask"), partial(pairs, TAKING, TAKING), id="theirs"
         ),
+        pytest.param(World(True, False, Channel, "ask"), long_ago, id="long ago"),
         pytest.param(World(False, False, Queue, "automatic"), alone, id="alone, at once"),
         pytest.param(World(True, True, Queue, "automatic"), alone, id="alone, late"),
     ],
