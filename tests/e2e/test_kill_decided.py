@@ -43,11 +43,11 @@ class Deed:
     done: Callable[[str], int]
 
 
-def buyers(shop: House, sku: str) -> list[str]:
-    """Orders of different buyers, one unit each."""
+def buyers(shop: House, sku: str, units: int = 1) -> list[str]:
+    """Orders of different buyers, of so many units each."""
     return [
         sell(
-            shop, sku, email=f"buyer{number}@buyers.example",
+            shop, sku, units, email=f"buyer{number}@buyers.example",
             address={"address1": f"{number} Main Street", "phone": f"+1212555{number:04d}"},
         )
         for number in range(MOST)
@@ -117,6 +117,29 @@ def cancellations(folder: Path) -> Iterator[Deed]:
 
 
 @contextmanager
+def cancellations_of_units(folder: Path) -> Iterator[Deed]:
+    with house(folder, pace=QUICK) as shop:
+        shop.go_live()
+        names = buyers(shop, "MUG-BLUE", 2)
+        shop.clock.advance(60)
+        shop.run("shopify-us/orders", "core/orders")
+
+        def decide(number: int) -> str:
+            with shop.app.store.transaction() as tx:
+                cancel.cancel(
+                    tx, shop.app.wiring, names[number - 1], CancelReason.OUT_OF_STOCK, by="ann",
+                    note="one is broken", lines=["MUG-BLUE"], units=[1],
+                )  # fmt: skip
+            return names[number - 1]
+
+        def done(name: str) -> int:
+            (line,) = at_channel(shop, name)["lines"]
+            return int(line["refunded_quantity"])
+
+        yield Deed(shop, "shopify-us/cancellations", decide, done)
+
+
+@contextmanager
 def purchases(folder: Path) -> Iterator[Deed]:
     with house(folder, edit=sells_to_us) as shop:
         shop.go_live()
@@ -145,6 +168,7 @@ DEEDS: dict[str, Callable[[Path], Any]] = {
     "refund of a return there": lambda folder: refunds(folder, there=True),
     "refund of a return of ours": lambda folder: refunds(folder, there=False),
     "cancellation": cancellations,
+    "cancellation of a unit": cancellations_of_units,
     "purchase order": purchases,
 }
 
