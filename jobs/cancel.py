@@ -26,6 +26,7 @@ from jobs.endings import (
     live,
     text_of,
     units_named,
+    wanted_by,
 )
 from jobs.goods import ships_through
 from jobs.store.effects import Effects, Intent
@@ -37,6 +38,9 @@ from jobs.store.store import Tx
 from jobs.wiring import Wiring
 
 KIND = "cancellation"
+#: The Case of one that a channel says it made, and does not show.
+NOT_SHOWN = "cancellation_not_shown"
+_SETTLED = (EffectState.CANCELED, EffectState.REFUSED)
 
 
 class AskFirst(CannotCancel):
@@ -218,10 +222,17 @@ def keep(tx: Tx, name: str, *, by: str, note: str) -> None:
     if not record.canceling:
         raise CannotCancel(f"nobody asked to cancel {name}")
     effects = Effects(tx)
-    for one in effects.open_of(record.id, KIND):
+    unshown = tx.is_open(NOT_SHOWN, record.subject)
+    for one in effects.of_order(record.id, KIND):
+        if one.state in _SETTLED:
+            continue
+        if one.state is EffectState.DONE and (unshown or not wanted_by(one, record).whole):
+            # An earlier one; or the channel took it and did not do it.
+            continue
         if not effects.cancel_unsent(one.key):
             raise CannotCancel(f"{record.order.channel} was told already, or is being told")
     let_live(tx, record)
+    tx.close_case(NOT_SHOWN, record.subject, by=by, note=note)
     tx.audit(by, "keep order", record.subject, note=note)
 
 

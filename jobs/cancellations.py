@@ -18,6 +18,7 @@ from core.rules.effects import EffectStep
 from core.rules.modes import may_write
 from jobs.cancel import (
     KIND,
+    NOT_SHOWN,
     AskFirst,
     TooLate,
     call_off,
@@ -46,6 +47,7 @@ _SHOWN_WITHIN = timedelta(hours=1)
 def push_cancellations(run: Run, channel: ChannelId) -> None:
     """Follow buyers' requests, and have each wanted cancellation made, once."""
     _follow_buyers(run, channel)
+    _watch_unshown(run, channel)
     flow = _Flow(run, channel)
     each_effect(
         run, flow.connection, KIND, repeat_is_edit=False, staged=False,
@@ -108,6 +110,27 @@ def _tell_unfollowed(tx: Tx, record: OrderRecord, error: CannotCancel) -> None:
         tx.close_case(_AT_PLACE, record.subject)
         tx.open_case(case, once=True)
     # Whatever else stands against it: the Hold stays, and tells a person.
+
+
+def _watch_unshown(run: Run, channel: ChannelId) -> None:
+    """An end that the channel took long ago and does not show: all of the order waits for it."""
+    with run.reading() as tx:
+        late = [
+            one
+            for one in Effects(tx).unshown(KIND, channel, sent_before=tx.now - _SHOWN_WITHIN)
+            if wanted_by(one, Orders(tx).load([one.of_order])[0]).whole
+            and not tx.is_open(NOT_SHOWN, one.subject)
+        ]
+    for one in late:
+        with run.transaction() as tx:
+            _tell_unshown(tx, one, channel)
+
+
+def _tell_unshown(tx: Tx, effect: EffectRow, channel: ChannelId) -> None:
+    reason = Reason.of(
+        "cancellation_not_shown", channel=channel, key=effect.key, reference=effect.remote_ref
+    )
+    tx.open_case(Case(NOT_SHOWN, effect.subject, reason, Severity.CRITICAL), once=True)
 
 
 # --- what is made there --------------------------------------------------------------------------
@@ -231,12 +254,7 @@ class _Flow:
         with self._run.transaction() as tx:
             Effects(tx).wait(effect, until=tx.now + submits.look_every)
             if taken and effect.sent_at and tx.now - effect.sent_at > _SHOWN_WITHIN:
-                reason = Reason.of(
-                    "cancellation_not_shown", channel=self._channel, key=effect.key,
-                    reference=effect.remote_ref,
-                )  # fmt: skip
-                case = Case("cancellation_not_shown", effect.subject, reason, Severity.CRITICAL)
-                tx.open_case(case, once=True)
+                _tell_unshown(tx, effect, self._channel)
 
     def _refuse(self, effect: EffectRow, words: str, code: str) -> None:
         with self._run.transaction() as tx:
@@ -258,7 +276,7 @@ class _Flow:
         with run.transaction() as tx:
             Effects(tx).done(effect, remote_ref=reference)
             tx.decide(effect.subject, Reason.of("cancellation_made", channel=channel))
-            tx.close_case("cancellation_not_shown", effect.subject)
+            tx.close_case(NOT_SHOWN, effect.subject)
             if batch is not None:
                 record_orders(tx, run, channel, batch.items, raw=batch.raw)
                 let_live(tx, Orders(tx).load([effect.of_order])[0])

@@ -308,6 +308,8 @@ def _shipped_by_us(record: OrderRecord) -> bool:
 
 
 _MOVED = "address_changed"
+#: We had it ended, and its channel did not show it so for long.
+_NOT_SHOWN = "cancellation_not_shown"
 
 
 def _watch_addresses(tx: Tx, records: Sequence[OrderRecord]) -> None:
@@ -391,6 +393,8 @@ def _decide_one(
     if verdict.stage in (OrderStage.CANCELED, OrderStage.RECORDED):
         stage = _progress(record) if _in_hand(record, verdict.stage) else verdict.stage
         _close(tx, record)
+        if record.canceling:
+            tx.close_case(_NOT_SHOWN, record.subject)
     elif verdict.stage is OrderStage.HELD:
         stage = OrderStage.HELD
     elif allocation.claims and not allocation.complete:
