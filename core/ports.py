@@ -545,16 +545,22 @@ class CancellationTarget(Connector):
     def cancels_lines(self) -> bool:
         """Whether single lines can be canceled; else only all of an order."""
 
+    @property
+    @abstractmethod
+    def cancels_units(self) -> bool:
+        """Whether some units of a line can be canceled; else only all of them."""
+
     @abstractmethod
     def push_cancellation(self, cancellation: Cancellation, *, key: Key) -> RemoteRef:
-        """Cancel an order, or lines of it, and pay the buyer back.
+        """Cancel an order, or lines or units of it, and pay the buyer back.
 
-        Canceled before is canceled. Rejected: the channel will not (it was fulfilled, ...).
+        Canceled before is canceled: of a part of a line nothing ends where no more than `staying`
+        are left. Rejected: the channel will not (it was fulfilled, ...).
         """
 
     @abstractmethod
-    def find_cancellation(self, cancellation: Cancellation) -> bool:
-        """Whether all that it names is canceled there, by whomever."""
+    def find_cancellation(self, cancellation: Cancellation, *, key: Key) -> bool:
+        """Whether all that it names is canceled there, by whomever, or what has this key was made."""
 
 
 class Verdict(StrEnum):

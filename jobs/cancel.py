@@ -1,4 +1,5 @@
-"""CANCEL: orders, or lines of them, that we end at their channel: they do not ship, the buyer is paid.
+"""CANCEL: orders, lines or units of them, that we end at their channel: they do not ship, the buyer is
+paid.
 
 An order that waits for it is held as a whole, so that nobody is asked to ship it; where a place was
 asked for what ends, it must have said first that it will not.
@@ -6,38 +7,40 @@ asked for what ends, it must have said first that it will not.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from core.errors import ConfigError
-from core.model.fulfillment import FulfillmentState
-from core.model.orders import Cancellation, CancelReason, OrderLine
+from core.model.orders import Cancellation, CancelReason
 from core.model.reasons import Reason
 from core.ports import CancellationTarget
-from core.rules.effects import cancel_key
+from core.rules.changes import FreeingPlan, free_units
+from core.rules.effects import EffectState
 from core.rules.modes import may_write
-from jobs.claims import hold_units
-from jobs.goods import can_call_off, ships_through
-from jobs.store.effects import EffectRow, Effects, Intent
+from jobs.claims import ELSEWHERE, hold_units
+from jobs.endings import (
+    CannotCancel,
+    cancellation_of,
+    ending,
+    facts_of,
+    key_of,
+    lacking,
+    live,
+    text_of,
+    units_named,
+    wanted_by,
+)
+from jobs.goods import ships_through
+from jobs.store.effects import Effects, Intent
 from jobs.store.orders import FulfillmentRow, OrderRecord, Orders
 from jobs.store.parcels import Parcels
 from jobs.store.permissions import CANCELLATIONS, Permissions
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
-from jobs.store.types import json_text
 from jobs.wiring import Wiring
 
 KIND = "cancellation"
-_OVER = (FulfillmentState.CANCELED, FulfillmentState.REJECTED)
-LEFT = (
-    FulfillmentState.PARTIALLY_SHIPPED,
-    FulfillmentState.SHIPPED,
-    FulfillmentState.DELIVERED,
-)
-
-
-class CannotCancel(ConfigError):
-    """What is asked for cannot be canceled as it stands."""
+#: The Case of one that a channel says it made, and does not show.
+NOT_SHOWN = "cancellation_not_shown"
+_SETTLED = (EffectState.CANCELED, EffectState.REFUSED)
 
 
 class AskFirst(CannotCancel):
@@ -52,20 +55,24 @@ class AskFirst(CannotCancel):
 
 
 class TooLate(CannotCancel):
-    """It was shipped, in part at least."""
+    """It was shipped, in part at least, or its place said that it will be."""
 
 
 def cancel(
     tx: Tx, wiring: Wiring, name: str, reason: CancelReason, *, by: str, note: str,
-    lines: Sequence[str] = (),
+    lines: Sequence[str] = (), units: Sequence[int] = (),
 ) -> str:  # fmt: skip
-    """Have an order canceled at its channel, or these lines of it. Its channel. Raises CannotCancel."""
+    """Have an order canceled at its channel, or these lines of it, or so many units of each.
+
+    Its channel. Raises CannotCancel.
+    """
     record = _the_one(tx, name)
-    wanted = cancellation_of(record, reason, _named(record, lines))
+    named = units_named(record, lines, units)
+    wanted = cancellation_of(record, reason, named)
     want(tx, wiring, record, wanted, by=by, proposed=False)
     tx.audit(
         by, "cancel order", record.subject,
-        after={"reason": str(reason), "lines": [] if wanted.whole else list(wanted.lines)},
+        after={"reason": str(reason), "units": {} if wanted.whole else named},
         note=note,
     )  # fmt: skip
     return record.order.channel
@@ -80,19 +87,53 @@ def want(
     """
     channel = record.order.channel
     _must_be_possible(tx, wiring, record, wanted)
-    asked = [one for one in touched(record, wanted) if one.sent]
-    for one in asked:
-        if not can_call_off(wiring, one.location):
-            raise AskFirst(record.order.name, one)
-    for one in asked:
-        Parcels(tx).call_off(record.id, one.number, why="canceling")
-        tx.wake(f"{ships_through(wiring, one.location)}/requests")
-    unsent = [one for one in touched(record, wanted) if not one.sent]
-    _take_back_unsent(tx, wiring, record, unsent)
+    plan = undoing(wiring, record, ending(record, wanted))
+    if plan.too_late:
+        raise TooLate(
+            f"{record.order.name} was shipped, in part at least, or will be: what is left is a return"
+        )
+    rows = {one.number: one for one in record.fulfillments}
+    for number in plan.ask:
+        raise _asking(record, rows[number])
+    call_off(tx, wiring, record, plan)
+    _take_back_unsent(tx, wiring, record, [rows[number] for number in plan.take_back])
     Orders(tx).end_at_channel(record.id, str(wanted.reason))
-    told = json_text([str(wanted.reason), list(wanted.lines), wanted.whole])
-    key = key_of(record, wanted)
-    effects = Effects(tx)
+    _plan_effect(tx, wiring, record, wanted, proposed=proposed)
+    reason = Reason.of("cancellation_wanted", order=record.order.name, why=_why(wanted), by=by)
+    tx.decide(record.subject, reason)
+    Orders(tx).decide_again([record.id])
+    tx.wake("core/orders", f"{channel}/{CANCELLATIONS}")
+
+
+def undoing(wiring: Wiring, record: OrderRecord, units: Mapping[str, int]) -> FreeingPlan:
+    """What of it is to be undone before these units of lines end."""
+    return free_units(
+        [facts_of(wiring, one) for one in live(record)], lacking=lacking(record, units)
+    )
+
+
+def call_off(tx: Tx, wiring: Wiring, record: OrderRecord, plan: FreeingPlan) -> None:
+    """Have the places told that can be told by machine."""
+    for one in record.fulfillments:
+        if one.number in plan.call_off:
+            Parcels(tx).call_off(record.id, one.number, why="canceling")
+            tx.wake(f"{ships_through(wiring, one.location)}/requests")
+
+
+def _asking(record: OrderRecord, one: FulfillmentRow) -> CannotCancel:
+    if one.reference == ELSEWHERE:
+        return CannotCancel(
+            f"{record.order.name} was handed over to {one.location} before Lockstep took over: "
+            f"end it there, and at {record.order.channel}"
+        )
+    return AskFirst(record.order.name, one)
+
+
+def _plan_effect(
+    tx: Tx, wiring: Wiring, record: OrderRecord, wanted: Cancellation, *, proposed: bool
+) -> None:
+    effects, channel, told = Effects(tx), record.order.channel, text_of(wanted)
+    key = _unused(effects, key_of(record, wanted))
     effects.plan(
         [
             Intent(
@@ -110,40 +151,22 @@ def want(
         ]
     )
     effects.wish_again(key, told=told)
-    reason = Reason.of("cancellation_wanted", order=record.order.name, why=_why(wanted), by=by)
-    tx.decide(record.subject, reason)
-    Orders(tx).decide_again([record.id])
-    tx.wake("core/orders", f"{channel}/{CANCELLATIONS}")
+
+
+def _unused(effects: Effects, key: str) -> str:
+    """The name, or one of its like: what was ended once and is on the order again is another deed."""
+    name, number = key, 1
+    while (made := effects.latest_as(name)) is not None and made.state is EffectState.DONE:
+        number += 1
+        name = f"{key}:{number}"
+    return name
 
 
 def _why(wanted: Cancellation) -> str:
-    return str(wanted.reason) if wanted.whole else f"{wanted.reason}, {', '.join(wanted.lines)}"
-
-
-def key_of(record: OrderRecord, wanted: Cancellation) -> str:
-    """The name of the effect that makes it."""
-    lines = () if wanted.whole else wanted.lines
-    return cancel_key(record.order.channel, wanted.order, lines)
-
-
-def wanted_by(effect: EffectRow, record: OrderRecord) -> Cancellation:
-    """What an effect of this kind is to end."""
-    if effect.told is None:
-        # Written before lines could be ended: all of it.
-        return cancellation_of(record, CancelReason(record.canceling), record.order.lines)
-    reason, lines, whole = json.loads(effect.told)
-    return Cancellation(record.order.remote_id, CancelReason(reason), tuple(lines), bool(whole))
-
-
-def touched(record: OrderRecord, wanted: Cancellation) -> list[FulfillmentRow]:
-    """What is planned, asked for or shipped of what ends."""
-    return [
-        one
-        for one in record.fulfillments
-        if one.state not in _OVER
-        and not one.shadow
-        and (wanted.whole or any(line in wanted.lines for line, _ in one.lines))
-    ]
+    if wanted.whole:
+        return str(wanted.reason)
+    parts = [f"{one.line} x{one.quantity}" for one in wanted.parts]
+    return f"{wanted.reason}, {', '.join([*wanted.lines, *parts])}"
 
 
 def _must_be_possible(tx: Tx, wiring: Wiring, record: OrderRecord, wanted: Cancellation) -> None:
@@ -158,6 +181,11 @@ def _must_be_possible(tx: Tx, wiring: Wiring, record: OrderRecord, wanted: Cance
         raise CannotCancel(f"{channel} takes no cancellations from us: cancel {name} there")
     if not wanted.whole and not target.cancels_lines:
         raise CannotCancel(f"{channel} cancels only whole orders for us: cancel the lines there")
+    if wanted.parts and not target.cancels_units:
+        raise CannotCancel(
+            f"{channel} cancels only whole lines for us: leave --units out and cancel all of the "
+            f"line, or write to the buyer, and end the units at {channel} by hand"
+        )
     if may_write(Permissions(tx).scope(channel, CANCELLATIONS), sku=None).reason.code == (
         "mode_observe"
     ):
@@ -169,40 +197,8 @@ def _must_be_possible(tx: Tx, wiring: Wiring, record: OrderRecord, wanted: Cance
         raise CannotCancel(f"{name} is canceled already")
     if record.canceling:
         raise CannotCancel(f"{name} is being canceled already, see `lockstep explain order`")
-    ending = [line for line in record.order.lines if line.remote_id in wanted.lines]
-    if any(one.state in LEFT for one in touched(record, wanted)) or any(
-        line.fulfilled for line in (record.order.lines if wanted.whole else ending)
-    ):
-        raise TooLate(f"{name} was shipped, in part at least: what is left is a return")
-
-
-def cancellation_of(
-    record: OrderRecord, reason: CancelReason, lines: Sequence[OrderLine]
-) -> Cancellation:
-    """Of these lines. An order of which nothing is left without them ends as a whole."""
-    ending = tuple(line.remote_id for line in lines if line.current > 0)
-    rest = [one for one in record.order.lines if one.current > 0 and one.remote_id not in ending]
-    return Cancellation(record.order.remote_id, reason, ending, whole=not rest)
-
-
-def _named(record: OrderRecord, names: Sequence[str]) -> Sequence[OrderLine]:
-    """Lines by their remote ids or Skus, all of them where none is named. Raises CannotCancel."""
-    found: list[OrderLine] = []
-    for name in names:
-        meant = [
-            line
-            for line in record.order.lines
-            if name in (line.remote_id, line.remote_sku, record.resolved[line.remote_id].sku)
-        ]
-        if len(meant) != 1:
-            known = ", ".join(f"{one.remote_id} ({one.remote_sku})" for one in record.order.lines)
-            raise CannotCancel(
-                f"{name!r} is {len(meant)} lines of {record.order.name}; it has {known}"
-            )
-        if meant[0].current <= 0:
-            raise CannotCancel(f"line {name!r} of {record.order.name} is canceled already")
-        found += [one for one in meant if one not in found]
-    return found if names else record.order.lines
+    if not wanted.whole and not ending(record, wanted):
+        raise CannotCancel(f"nothing of {name} is left to be canceled")
 
 
 def _take_back_unsent(
@@ -226,10 +222,17 @@ def keep(tx: Tx, name: str, *, by: str, note: str) -> None:
     if not record.canceling:
         raise CannotCancel(f"nobody asked to cancel {name}")
     effects = Effects(tx)
-    for one in effects.open_of(record.id, KIND):
+    unshown = tx.is_open(NOT_SHOWN, record.subject)
+    for one in effects.of_order(record.id, KIND):
+        if one.state in _SETTLED:
+            continue
+        if one.state is EffectState.DONE and (unshown or not wanted_by(one, record).whole):
+            # An earlier one; or the channel took it and did not do it.
+            continue
         if not effects.cancel_unsent(one.key):
             raise CannotCancel(f"{record.order.channel} was told already, or is being told")
     let_live(tx, record)
+    tx.close_case(NOT_SHOWN, record.subject, by=by, note=note)
     tx.audit(by, "keep order", record.subject, note=note)
 
 

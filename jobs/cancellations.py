@@ -18,17 +18,15 @@ from core.rules.effects import EffectStep
 from core.rules.modes import may_write
 from jobs.cancel import (
     KIND,
-    LEFT,
+    NOT_SHOWN,
     AskFirst,
-    CannotCancel,
     TooLate,
-    cancellation_of,
-    key_of,
+    call_off,
     let_live,
-    touched,
+    undoing,
     want,
-    wanted_by,
 )
+from jobs.endings import CannotCancel, cancellation_of, ending, key_of, wanted_by
 from jobs.pull import record_orders
 from jobs.push import CALL, carry_out, each_effect, open_refused, park, permitted, planned_again
 from jobs.run import Run
@@ -49,6 +47,7 @@ _SHOWN_WITHIN = timedelta(hours=1)
 def push_cancellations(run: Run, channel: ChannelId) -> None:
     """Follow buyers' requests, and have each wanted cancellation made, once."""
     _follow_buyers(run, channel)
+    _watch_unshown(run, channel)
     flow = _Flow(run, channel)
     each_effect(
         run, flow.connection, KIND, repeat_is_edit=False, staged=False,
@@ -83,12 +82,11 @@ def _follow(tx: Tx, run: Run, record: OrderRecord, *, proposed: bool) -> None:
     asking = [one for one in record.order.lines if one.cancel_requested]
     if record.canceling or "cancel_requested" not in record.open_holds or not asking:
         return
-    wanted = cancellation_of(record, CancelReason.BUYER, asking)
+    units = {one.remote_id: one.current for one in asking}
+    wanted = cancellation_of(record, CancelReason.BUYER, units)
     if Effects(tx).exists(key_of(record, wanted)):
         # Refused, or a person kept it: a second time only a person says so.
         return
-    if any(one.call_off == "refused" for one in touched(record, wanted)):
-        raise TooLate(record.order.name)
     want(tx, run.wiring, record, wanted, by=POLICY, proposed=proposed)
     tx.close_case(_AT_PLACE, record.subject)
     tx.decide(record.subject, Reason.of("cancel_request_followed", channel=record.order.channel))
@@ -114,6 +112,27 @@ def _tell_unfollowed(tx: Tx, record: OrderRecord, error: CannotCancel) -> None:
     # Whatever else stands against it: the Hold stays, and tells a person.
 
 
+def _watch_unshown(run: Run, channel: ChannelId) -> None:
+    """An end that the channel took long ago and does not show: all of the order waits for it."""
+    with run.reading() as tx:
+        late = [
+            one
+            for one in Effects(tx).unshown(KIND, channel, sent_before=tx.now - _SHOWN_WITHIN)
+            if wanted_by(one, Orders(tx).load([one.of_order])[0]).whole
+            and not tx.is_open(NOT_SHOWN, one.subject)
+        ]
+    for one in late:
+        with run.transaction() as tx:
+            _tell_unshown(tx, one, channel)
+
+
+def _tell_unshown(tx: Tx, effect: EffectRow, channel: ChannelId) -> None:
+    reason = Reason.of(
+        "cancellation_not_shown", channel=channel, key=effect.key, reference=effect.remote_ref
+    )
+    tx.open_case(Case(NOT_SHOWN, effect.subject, reason, Severity.CRITICAL), once=True)
+
+
 # --- what is made there --------------------------------------------------------------------------
 
 
@@ -135,8 +154,9 @@ class _Flow:
             return
         with run.transaction() as tx:
             record = Orders(tx).load([effect.of_order])[0]
-            if record.order.canceled_at is not None:
+            if _is_over(record, wanted_by(effect, record)):
                 Effects(tx).done(effect, remote_ref="canceled before")
+                let_live(tx, record)
                 return
             wanted = self._ready(tx, effect, record)
             if wanted is None or not Effects(tx).sending(
@@ -169,16 +189,18 @@ class _Flow:
         if not record.canceling:
             return None
         wanted = wanted_by(effect, record)
-        asked = [one for one in touched(record, wanted) if one.sent]
-        if any(one.state in LEFT for one in asked):
+        plan = undoing(self._run.wiring, record, ending(record, wanted))
+        if plan.too_late or plan.ask:
             _too_late(tx, effect, record)
             return None
-        return None if asked else wanted
+        # Of what another place was asked for meanwhile; what was told before is not told again.
+        call_off(tx, self._run.wiring, record, plan)
+        return None if plan.call_off else wanted
 
     def ask(self, effect: EffectRow) -> None:
         """Its call may have landed: the order itself tells, and what was begun since."""
         wanted = self._wanted(effect)
-        if self._target.find_cancellation(wanted):
+        if self._target.find_cancellation(wanted, key=effect.key):
             self._made(effect, wanted, "found")
         elif self._submits is None:
             self.send(planned_again(self._run, effect))
@@ -204,7 +226,7 @@ class _Flow:
                 return
         # One of them may have ended it a moment ago.
         wanted = self._wanted(effect)
-        if self._target.find_cancellation(wanted):
+        if self._target.find_cancellation(wanted, key=effect.key):
             self._made(effect, wanted, "found")
         else:
             self.send(planned_again(self._run, effect))
@@ -216,7 +238,7 @@ class _Flow:
         wanted = self._wanted(effect)
         if told.verdict is Verdict.WAITING:
             self._wait(effect, self._submits)
-        elif self._target.find_cancellation(wanted):
+        elif self._target.find_cancellation(wanted, key=effect.key):
             # Whatever was said of it: the buyer or the channel may have been faster.
             self._made(effect, wanted, effect.remote_ref)
         elif told.verdict is Verdict.REFUSED:
@@ -232,12 +254,7 @@ class _Flow:
         with self._run.transaction() as tx:
             Effects(tx).wait(effect, until=tx.now + submits.look_every)
             if taken and effect.sent_at and tx.now - effect.sent_at > _SHOWN_WITHIN:
-                reason = Reason.of(
-                    "cancellation_not_shown", channel=self._channel, key=effect.key,
-                    reference=effect.remote_ref,
-                )  # fmt: skip
-                case = Case("cancellation_not_shown", effect.subject, reason, Severity.CRITICAL)
-                tx.open_case(case, once=True)
+                _tell_unshown(tx, effect, self._channel)
 
     def _refuse(self, effect: EffectRow, words: str, code: str) -> None:
         with self._run.transaction() as tx:
@@ -259,11 +276,18 @@ class _Flow:
         with run.transaction() as tx:
             Effects(tx).done(effect, remote_ref=reference)
             tx.decide(effect.subject, Reason.of("cancellation_made", channel=channel))
-            tx.close_case("cancellation_not_shown", effect.subject)
+            tx.close_case(NOT_SHOWN, effect.subject)
             if batch is not None:
                 record_orders(tx, run, channel, batch.items, raw=batch.raw)
                 let_live(tx, Orders(tx).load([effect.of_order])[0])
             tx.wake(f"{channel}/orders")
+
+
+def _is_over(record: OrderRecord, wanted: Cancellation) -> bool:
+    """Somebody else was faster."""
+    if wanted.whole:
+        return record.order.canceled_at is not None
+    return not ending(record, wanted)
 
 
 def _too_late(tx: Tx, effect: EffectRow, record: OrderRecord) -> None:

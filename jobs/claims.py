@@ -51,8 +51,10 @@ def needs(record: OrderRecord) -> dict[str, int]:
         if sold.fulfilled_by is not FulfilledBy.US:
             continue
         name = sold.remote_id
-        current = 0 if record.order.canceled_at else sold.current
-        external = max(0, sold.fulfilled - record.shipped.get(name, 0), elsewhere[name])
+        # A unit that came back stands for none that is still to ship: it is one of those that left.
+        current = 0 if record.order.canceled_at else sold.current + sold.returned
+        left_there = sold.fulfilled + sold.returned
+        external = max(0, left_there - record.shipped.get(name, 0), elsewhere[name])
         left[name] = current - external - planned[name]
     return left
 
@@ -77,7 +79,9 @@ def asked_for(records: Iterable[OrderRecord], wiring: Wiring) -> set[Sku]:
 def external_units(record: OrderRecord) -> dict[str, int]:
     """Line -> units the channel knows to be fulfilled beyond our own parcels."""
     return {
-        line.remote_id: max(0, line.fulfilled - record.shipped.get(line.remote_id, 0))
+        line.remote_id: max(
+            0, line.fulfilled + line.returned - record.shipped.get(line.remote_id, 0)
+        )
         for line in record.order.lines
     }
 

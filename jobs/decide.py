@@ -24,6 +24,7 @@ from core.rules.modes import Mode, Permission, Scope, may_write
 from core.rules.review import Verdict
 from jobs.availability import recompute
 from jobs.claims import ELSEWHERE, Claims, asked_for, needs
+from jobs.endings import wanted_by
 from jobs.goods import can_call_off, ships_through
 from jobs.reviewing import Reviewed, review_all
 from jobs.run import Run
@@ -307,6 +308,8 @@ def _shipped_by_us(record: OrderRecord) -> bool:
 
 
 _MOVED = "address_changed"
+#: We had it ended, and its channel did not show it so for long.
+_NOT_SHOWN = "cancellation_not_shown"
 
 
 def _watch_addresses(tx: Tx, records: Sequence[OrderRecord]) -> None:
@@ -348,8 +351,7 @@ def _watch_late_regrets(tx: Tx, records: Sequence[OrderRecord]) -> None:
     for record in records:
         asking = {one.remote_id for one in record.order.lines if one.cancel_requested}
         late = [line for line in asking if record.shipped.get(line)]
-        # What we tried to end has a Case of its own.
-        if not late or record.order.canceled_at or Effects(tx).any_of(record.id, "cancellation"):
+        if not late or record.order.canceled_at or _tried_to_end(tx, record, late):
             continue
         reason = Reason.of(
             "cancel_request_too_late",
@@ -362,6 +364,14 @@ def _watch_late_regrets(tx: Tx, records: Sequence[OrderRecord]) -> None:
         case = Case("cancel_request_too_late", record.subject, reason, Severity.CRITICAL)
         tx.close_case("cancel_request_at_place", record.subject)
         tx.open_case(case, once=True)
+
+
+def _tried_to_end(tx: Tx, record: OrderRecord, lines: Sequence[str]) -> bool:
+    """All of these lines: that has a Case of its own."""
+    tried: set[str] = set()
+    for one in Effects(tx).of_order(record.id, "cancellation"):
+        tried.update(wanted_by(one, record).lines)
+    return tried.issuperset(lines)
 
 
 def _may_route(verdict: Verdict, allocation: Allocation) -> bool:
@@ -383,6 +393,8 @@ def _decide_one(
     if verdict.stage in (OrderStage.CANCELED, OrderStage.RECORDED):
         stage = _progress(record) if _in_hand(record, verdict.stage) else verdict.stage
         _close(tx, record)
+        if record.canceling:
+            tx.close_case(_NOT_SHOWN, record.subject)
     elif verdict.stage is OrderStage.HELD:
         stage = OrderStage.HELD
     elif allocation.claims and not allocation.complete:

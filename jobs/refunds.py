@@ -407,9 +407,11 @@ def record_refund(tx: Tx, wiring: Wiring, one: Refund) -> list[int]:
         _is_shown(tx, ours, one)
         return [ours.return_id] if ours.return_id is not None else []
     order_id = Orders(tx).find(one.channel, one.order)
-    lines = _against(tx, order_id, one)
+    # Of units that were canceled nothing left, so that nothing of theirs comes back.
+    canceled = bool(one.key) and _by_our_cancellation(tx, one)
+    lines = _against(tx, None if canceled else order_id, one)
     touched = sorted({line.return_id for line in lines if line.return_id is not None})
-    canceled = not touched and not one.chargeback and _by_our_cancellation(tx, one)
+    canceled = canceled or (not touched and not one.chargeback and _by_our_cancellation(tx, one))
     refunds.add(
         channel=one.channel, order=one.order, order_id=order_id,
         number=refunds.next_number(one.channel, one.order), state=RefundState.MADE,

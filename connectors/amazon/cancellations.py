@@ -38,7 +38,11 @@ class Cancellations:
         self._feeds = feeds
 
     def push(self, cancellation: Cancellation, *, key: Key) -> RemoteRef:
-        """Begin the feed; its id."""
+        """Begin the feed; its id. Raises Rejected for units: an item has no quantity."""
+        if cancellation.parts:
+            raise Rejected(
+                "only whole items can be canceled", connector=self._name, operation="cancellation"
+            )
         return self._feeds.submit(
             "cancellation", "OrderAcknowledgement", acknowledgement(cancellation), key=key
         )

@@ -495,11 +495,17 @@ class Amazon(
     def cancels_lines(self) -> bool:
         return self._settings.cancels_lines
 
+    @property
+    def cancels_units(self) -> bool:
+        """An item of an OrderAcknowledgement has no quantity."""
+        return False
+
     def push_cancellation(self, cancellation: Cancellation, *, key: Key) -> RemoteRef:
         """Begin a feed; nothing is canceled with it. The feed's id."""
         return self._cancellations.push(cancellation, key=key)
 
-    def find_cancellation(self, cancellation: Cancellation) -> bool:
+    def find_cancellation(self, cancellation: Cancellation, *, key: Key) -> bool:
+        # No key of ours stays with what a feed did.
         return self._cancellations.find(cancellation)
 
     @property

@@ -308,17 +308,20 @@ class Shopify(
         """By a refund of all their units (refundCreate, restockType CANCEL)."""
         return True
 
+    @property
+    def cancels_units(self) -> bool:
+        """The same, of as many units as the refund's lines say."""
+        return True
+
     def push_cancellation(self, cancellation: Cancellation, *, key: Key) -> RemoteRef:
         if cancellation.whole:
             return self._cancellations.push(cancellation.order, cancellation.reason)
-        return self._refunds.cancel_lines(
-            cancellation.order, cancellation.lines, note=REASONS[cancellation.reason], key=key
-        )
+        return self._refunds.cancel_units(cancellation, note=REASONS[cancellation.reason], key=key)
 
-    def find_cancellation(self, cancellation: Cancellation) -> bool:
+    def find_cancellation(self, cancellation: Cancellation, *, key: Key) -> bool:
         if cancellation.whole:
             return self._cancellations.find(cancellation.order)
-        return self._refunds.lines_ended(cancellation.order, cancellation.lines)
+        return self._refunds.units_ended(cancellation, key=key)
 
     # --- what comes back, and what is paid back
 

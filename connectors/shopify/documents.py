@@ -569,7 +569,7 @@ REFUNDABLE = Document(
     "Refundable",
     """query Refundable($id: ID!, $lines: [ID!]!) {
   order(id: $id) { id currencyCode presentmentCurrencyCode taxesIncluded }
-  nodes(ids: $lines) { ... on LineItem { id refundableQuantity currentQuantity } }
+  nodes(ids: $lines) { ... on LineItem { id refundableQuantity currentQuantity unfulfilledQuantity } }
 }""",
     cost=2,
 )

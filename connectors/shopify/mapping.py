@@ -228,6 +228,7 @@ def _line(line: Mapping[str, Any], units: _Units | None) -> OrderLine:
     unit_price = values.money(price, "shopMoney", "discountedUnitPriceAfterAllDiscountsSet")
     paid = values.money(price, "presentmentMoney", "discountedUnitPriceAfterAllDiscountsSet")
     other = elsewhere or gift_card or not needs_shipping
+    fulfilled, returned = _fulfilled(line)
     return OrderLine(
         remote_id=values.text(line, "id"),
         # The line keeps the SKU it was bought under; the variant may be renamed or deleted.
@@ -236,7 +237,8 @@ def _line(line: Mapping[str, Any], units: _Units | None) -> OrderLine:
         title=values.text(line, "name"),
         ordered=values.count(line, "quantity"),
         current=values.count(line, "currentQuantity"),
-        fulfilled=_fulfilled(line) + shared,
+        fulfilled=fulfilled + shared,
+        returned=returned,
         unit_price=unit_price,
         requires_shipping=needs_shipping,
         fulfilled_by=FulfilledBy.OTHER if other else FulfilledBy.US,
@@ -246,8 +248,9 @@ def _line(line: Mapping[str, Any], units: _Units | None) -> OrderLine:
     )
 
 
-def _fulfilled(line: Mapping[str, Any]) -> int:
-    """Units that left, so that `current` less this is what is still to ship.
+def _fulfilled(line: Mapping[str, Any]) -> tuple[int, int]:
+    """Units that left, so that `current` less this is what is still to ship; and those beside them
+    that were paid back after they left.
 
     quantity = fulfilled + unfulfilledQuantity + nonFulfillableQuantity, where the last are units
     refunded before they left; currentQuantity is without all refunded units, also those that came
@@ -258,9 +261,11 @@ def _fulfilled(line: Mapping[str, Any]) -> int:
     left = (
         values.count(line, "quantity") - unfulfilled - values.count(line, "nonFulfillableQuantity")
     )
-    if unfulfilled:
-        left = min(left, values.count(line, "currentQuantity") - unfulfilled)
-    return max(0, left)
+    left = max(0, left)
+    if not unfulfilled:
+        return left, 0
+    counted = max(0, min(left, values.count(line, "currentQuantity") - unfulfilled))
+    return counted, left - counted
 
 
 def _address(node: Mapping[str, Any]) -> Address | None:

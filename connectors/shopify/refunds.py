@@ -24,6 +24,7 @@ from connectors.shopify.values import Unreadable
 from connectors.shopify.walks import Node
 from core.errors import Rejected, UnknownOutcome
 from core.model.money import Money, exponent
+from core.model.orders import Cancellation
 from core.model.returns import QuotedLine, RefundedLine, RefundQuote, RefundRequest
 from core.ports import Key, RemoteRef
 
@@ -105,30 +106,28 @@ class Refunds:
 
     # --- lines that end
 
-    def cancel_lines(self, order: str, lines: Sequence[str], *, note: str, key: Key) -> RemoteRef:
-        """Take lines that never shipped off an order, and pay back what was paid for them.
+    def cancel_units(self, wanted: Cancellation, *, note: str, key: Key) -> RemoteRef:
+        """Take units of lines that never shipped off an order, and pay back what was paid for them.
 
-        Raises Rejected where nothing is left of them, and what `push` raises.
+        Raises Rejected (unknown_line, shipped), and what `push` raises.
         """
-        gid = mapping.order_gid(order)
-        told = self._client.read(documents.REFUNDABLE, {"id": gid, "lines": sorted(lines)})
-        units = {
-            one["id"]: one["currentQuantity"]
-            for one in told["nodes"]
-            if one and one["currentQuantity"]
-        }
+        left = self._lines_left(wanted)
+        units = {line: count for line, count in _still_to_end(wanted, left).items() if count}
         if not units:
-            raise self._no(
-                f"nothing is left of {', '.join(sorted(lines))}",
-                documents.REFUND_CREATE.name,
-                "more_than_left",
-            )
-        quote = self.quote(order, units, return_id="")
+            return "canceled before"
+        for line, count in units.items():
+            if count > left[line]["unfulfilledQuantity"]:
+                raise self._no(
+                    f"{count} of {line}: only {left[line]['unfulfilledQuantity']} did not ship",
+                    documents.REFUND_CREATE.name,
+                    "shipped",
+                )
+        quote = self.quote(wanted.order, units, return_id="")
         worth = sum((one.goods + one.tax for one in quote.lines), Money(0, quote.most.currency))
         # Nothing was received yet for an order whose money is only authorized.
         total = min(worth, quote.most)
         request = RefundRequest(
-            order=order,
+            order=wanted.order,
             lines=tuple(
                 RefundedLine(one.line, one.quantity, one.goods + one.tax) for one in quote.lines
             ),
@@ -139,12 +138,26 @@ class Refunds:
         )
         return self.push(request, key=key)
 
-    def lines_ended(self, order: str, lines: Sequence[str]) -> bool:
-        """Whether nothing is left of these lines, by whomever they were ended."""
-        gid = mapping.order_gid(order)
-        told = self._client.read(documents.REFUNDABLE, {"id": gid, "lines": sorted(lines)})
-        left = {one["id"]: one["currentQuantity"] for one in told["nodes"] if one}
-        return all(left.get(line) == 0 for line in lines)
+    def units_ended(self, wanted: Cancellation, *, key: Key) -> bool:
+        """Whether they are off the order, by whomever they were ended, or by our key."""
+        if not any(_still_to_end(wanted, self._lines_left(wanted)).values()):
+            return True
+        order = self._money(wanted.order)
+        return _by_key((order or {}).get("refunds", ()), key) is not None
+
+    def _lines_left(self, wanted: Cancellation) -> dict[str, Node]:
+        """The lines it names. Raises Rejected where one is not there."""
+        lines = sorted({*wanted.lines, *(one.line for one in wanted.parts)})
+        told = self._client.read(
+            documents.REFUNDABLE, {"id": mapping.order_gid(wanted.order), "lines": lines}
+        )
+        found = {str(one["id"]): one for one in told["nodes"] if one}
+        for line in lines:
+            if line not in found:
+                raise self._no(
+                    f"there is no line {line}", documents.REFUNDABLE.name, "unknown_line"
+                )
+        return found
 
     # --- paying
 
@@ -394,6 +407,15 @@ def _payments(transactions: Sequence[Node]) -> tuple[_Payment, ...]:
 
 def _by_key(refunds: Sequence[Node], key: Key) -> Node | None:
     return next((one for one in refunds if mapping_returns.key_in(one["note"]) == key), None)
+
+
+def _still_to_end(wanted: Cancellation, left: Mapping[str, Node]) -> dict[str, int]:
+    """Line -> units that are still to be taken off, of what is left of it there."""
+    units = {line: int(left[line]["currentQuantity"]) for line in wanted.lines}
+    for one in wanted.parts:
+        more = int(left[one.line]["currentQuantity"]) - one.staying
+        units[one.line] = max(0, min(one.quantity, more))
+    return units
 
 
 def _is_alike(made: Node, wanted: RefundRequest) -> bool:

@@ -25,6 +25,17 @@ class CancelReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class PartOfLine:
+    """Units of a line that end while others of it stay."""
+
+    line: str
+    #: how many end
+    quantity: int
+    #: how many stay; where no more than these are left, somebody else was faster
+    staying: int
+
+
+@dataclass(frozen=True, slots=True)
 class Cancellation:
     """What we end of an order at its channel."""
 
@@ -35,6 +46,8 @@ class Cancellation:
     lines: tuple[str, ...]
     #: these are all of the order: it ends with them
     whole: bool
+    #: lines of which only some units end; none of them is in `lines`
+    parts: tuple[PartOfLine, ...] = ()
 
 
 class PaymentStatus(StrEnum):
@@ -92,7 +105,7 @@ class OrderLine:
     ordered: int
     #: units the buyer still wants: ordered less canceled and removed
     current: int
-    #: units the channel knows to be fulfilled already
+    #: units the channel knows to be fulfilled already; `current` less these is still to ship
     fulfilled: int
     unit_price: Money | None
     requires_shipping: bool = True
@@ -101,6 +114,9 @@ class OrderLine:
     presentment_price: Money | None = None
     #: the buyer asked (Amazon) for this line to be canceled
     cancel_requested: bool = False
+    #: units that left and were paid back since, in neither `current` nor `fulfilled`; told only while
+    #: others of the line are still to ship
+    returned: int = 0
     #: the channel's own place it is assigned to; "": several, or not told. Where it lies is no part
     #: of what was bought: two lines that differ in it alone are the same line.
     assigned: str = field(default="", compare=False)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from core.model.cases import Case, Severity
 from core.model.catalog import FulfilledBy
@@ -138,3 +138,46 @@ def _case(
         requests=", ".join(f"F{number}" for number in sorted(one.number for one in doubtful)),
     )
     return Case("canceled_after_request", subject, reason, Severity.CRITICAL)
+
+
+@dataclass(frozen=True, slots=True)
+class FreeingPlan:
+    """What must be undone before units can end at the channel."""
+
+    #: numbers of fulfillments that nobody was asked for yet
+    take_back: tuple[int, ...] = ()
+    #: numbers of those whose places are told not to ship
+    call_off: tuple[int, ...] = ()
+    #: numbers of those whose places only a person can ask
+    ask: tuple[int, ...] = ()
+    #: line -> units that will ship, or did, whatever is undone
+    too_late: Mapping[str, int] = field(default_factory=dict)
+
+
+def free_units(
+    fulfillments: Sequence[FulfillmentFacts], *, lacking: Mapping[str, int]
+) -> FreeingPlan:
+    """Undo as little as frees these units (line -> units) of what is planned and asked for.
+
+    What nobody was asked for comes first, then what can be told by machine, each the newest first.
+    `units` of a fulfillment are those that can still be kept from shipping.
+    """
+    left = +Counter(lacking)
+    newest_first = sorted(
+        (one for one in fulfillments if one.state not in _DEAD | _OUT),
+        key=lambda one: -one.number,
+    )
+    take_back = _covering((one for one in newest_first if not one.sent), left)
+    call_off = _covering((one for one in newest_first if one.sent and one.may_call_off), left)
+    ask = _covering((one for one in newest_first if one.sent and not one.may_call_off), left)
+    return FreeingPlan(take_back, call_off, ask, dict(+left))
+
+
+def _covering(some: Iterable[FulfillmentFacts], left: Counter[str]) -> tuple[int, ...]:
+    """Numbers of those that are needed; what they hold is taken from `left`."""
+    numbers = []
+    for one in some:
+        if _overlap(one, left):
+            numbers.append(one.number)
+            left.subtract({line: min(units, left[line]) for line, units in one.units.items()})
+    return tuple(sorted(numbers))

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from core.model.catalog import ChannelId
+from core.model.orders import PartOfLine
 from core.model.reasons import Reason
 
 
@@ -135,9 +136,16 @@ def confirm_key(channel: ChannelId, order: str, package_number: int) -> str:
     return f"confirm:{channel}:{order}:{package_number}"
 
 
-def cancel_key(channel: ChannelId, order: str, lines: Sequence[str] = ()) -> str:
-    """The name of a cancellation at a channel: `cancel:shopify-us:5501`; of lines: `…:5501:1+2`."""
-    return ":".join(["cancel", channel, order, *(["+".join(sorted(lines))] if lines else [])])
+def cancel_key(
+    channel: ChannelId, order: str, lines: Sequence[str] = (), parts: Sequence[PartOfLine] = ()
+) -> str:
+    """The name of a cancellation at a channel: `cancel:shopify-us:5501`; of lines: `…:5501:1+2`.
+
+    Of 2 of 3 units of a line: `…:5501:1*2of3`.
+    """
+    some = [f"{one.line}*{one.quantity}of{one.quantity + one.staying}" for one in parts]
+    named = "+".join(sorted([*lines, *some]))
+    return ":".join(["cancel", channel, order, *([named] if named else [])])
 
 
 def refund_key(channel: ChannelId, order: str, number: int, what: str) -> str:

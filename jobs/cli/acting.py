@@ -411,19 +411,26 @@ def cancel(
         list[str] | None,
         typer.Option(help="only this line: its id on the channel, or its SKU; may be repeated"),
     ] = None,
+    units: Annotated[
+        list[int] | None,
+        typer.Option(help="only so many units of the line; once for each --line, in their order"),
+    ] = None,
     config: ConfigOption = None,
     by: ByOption = None,
 ) -> None:
-    """Cancel an order at its channel, or lines of it; the buyer is paid back. What is canceled does not ship.
+    """Cancel an order at its channel, or lines or units of it; the buyer is paid back. What is canceled does not ship.
 
     Where a place was asked to ship it, it must say first that it will not. The rest of an order waits
-    until its lines are canceled. Exits 2 where it cannot be canceled (any more).
+    until that is canceled. Exits 2 where it cannot be canceled (any more).
     """
     with application(config) as app, app.store.transaction() as tx:
         channel = canceling.cancel(
-            tx, app.wiring, order, reason, by=person(by), note=note, lines=line or ()
-        )
-    what = f"{', '.join(line)} of {order}" if line else order
+            tx, app.wiring, order, reason, by=person(by), note=note,
+            lines=line or (), units=units or (),
+        )  # fmt: skip
+    counts = [f"{count} x " for count in units or ()] or [""] * len(line or ())
+    named = [f"{count}{name}" for count, name in zip(counts, line or (), strict=True)]
+    what = f"{', '.join(named)} of {order}" if named else order
     console().print(Text(f"{what} is canceled at {channel} as soon as nobody is asked to ship it"))
 
 

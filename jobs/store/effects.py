@@ -13,7 +13,7 @@ from core.model.fulfillment import FulfillmentState
 from core.rules.effects import EffectState
 from jobs.store.bulk import upsert
 from jobs.store.store import Tx
-from jobs.store.tables import effect, fulfillment
+from jobs.store.tables import effect, fulfillment, orders
 
 #: States in which a write may be under way or in doubt, or has still to be made.
 LIVE = (
@@ -309,10 +309,26 @@ class Effects:
         found = self._connection.execute(select(effect.c.id).where(effect.c.key == key))
         return found.first() is not None
 
-    def any_of(self, order_id: int, kind: str) -> bool:
-        """Whether one of this kind was ever planned for this order."""
-        query = select(effect.c.id).where(effect.c.order_id == order_id, effect.c.kind == kind)
-        return self._connection.execute(query.limit(1)).first() is not None
+    def of_order(self, order_id: int, kind: str) -> list[EffectRow]:
+        """All of this kind that were ever planned for this order."""
+        query = select(effect).where(effect.c.order_id == order_id, effect.c.kind == kind)
+        return [_row(row) for row in self._connection.execute(query.order_by(effect.c.id))]
+
+    def unshown(self, kind: str, scope: str, *, sent_before: datetime) -> list[EffectRow]:
+        """Cancellations that were made so long ago, of orders that the channel does not show so."""
+        rows = self._connection.execute(
+            select(effect)
+            .join(orders, orders.c.id == effect.c.order_id)
+            .where(
+                orders.c.canceling.is_not(None),
+                orders.c.canceled_at.is_(None),
+                effect.c.kind == kind,
+                effect.c.scope == scope,
+                effect.c.state == str(EffectState.DONE),
+                effect.c.sent_at < sent_before,
+            )
+        )
+        return [_row(row) for row in rows]
 
     def knows(self, key: str) -> bool:
         """Whether something of ours has this name."""

@@ -287,6 +287,7 @@ class Orders:
                         "requires_shipping": line.requires_shipping,
                         "fulfilled_by": str(line.fulfilled_by),
                         "cancel_requested": line.cancel_requested,
+                        "returned": line.returned,
                         "external": 0,
                         "assigned": line.assigned or None,
                         "taken_from": None
@@ -885,6 +886,7 @@ def _line(row: Row[Any]) -> OrderLine:
         if row.presentment_price is None
         else Money(row.presentment_price, row.presentment_currency),
         cancel_requested=row.cancel_requested,
+        returned=row.returned,
         assigned=row.assigned or "",
         taken_from=None
         if row.taken_from is None

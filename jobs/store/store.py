@@ -244,6 +244,13 @@ class Tx:
             if wanted is None or subject in wanted:
                 self.close_case("unreadable_record", subject)
 
+    def is_open(self, kind: str, subject: str) -> bool:
+        """Whether a Case of this kind and subject is open."""
+        query = select(cases.c.id).where(
+            cases.c.kind == kind, cases.c.subject == subject, cases.c.state == "open"
+        )
+        return self.connection.execute(query).first() is not None
+
     def close_case(
         self, kind: str, subject: str, *, by: str | None = None, note: str | None = None
     ) -> bool:

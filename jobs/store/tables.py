@@ -867,6 +867,13 @@ order_line = Table(
     Column("fulfilled_by", Text, nullable=False),
     Column("cancel_requested", Boolean, nullable=False),
     Column(
+        "returned",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="units that left and were paid back since, while others are still to ship",
+    ),
+    Column(
         "external",
         Integer,
         nullable=False,

@@ -13,7 +13,7 @@ import pytest
 
 from core.errors import RateLimited, Rejected, Unauthorized, Unavailable, UnknownOutcome
 from core.model.catalog import Listing, OfferChange, OfferKey, OfferOutcome
-from core.model.orders import Cancellation, CancelReason, Order
+from core.model.orders import Cancellation, CancelReason, Order, PartOfLine
 from core.ports import (
     Batch,
     BulkOfferTarget,
@@ -385,7 +385,7 @@ class TestCancellationTarget:
         # given an order that nobody canceled
         rig.sell(quantity=2)
         (order,) = orders_of(pull(rig)).values()
-        assert not rig.connector.find_cancellation(cancellation_of(order))
+        assert not rig.connector.find_cancellation(cancellation_of(order), key="cancel:it:1")
 
         # when it is canceled, and once more
         push_cancellation(rig, cancellation_of(order))
@@ -394,7 +394,7 @@ class TestCancellationTarget:
         rig.pass_time()
 
         # then it is canceled, and a pull says so
-        assert rig.connector.find_cancellation(cancellation_of(order))
+        assert rig.connector.find_cancellation(cancellation_of(order), key="cancel:it:1")
         (again,) = orders_of(pull(rig)).values()
         assert again.canceled_at is not None
 
@@ -405,7 +405,7 @@ class TestCancellationTarget:
         rig.pass_time()
         with pytest.raises(Rejected):
             push_cancellation(rig, cancellation_of(order, CancelReason.BUYER))
-        assert not rig.connector.find_cancellation(cancellation_of(order))
+        assert not rig.connector.find_cancellation(cancellation_of(order), key="cancel:it:1")
 
     @pytest.mark.parametrize("reason", CancelReason)
     def test_every_reason_has_a_word_there(self, rig: ChannelRig, reason: CancelReason) -> None:
@@ -413,7 +413,7 @@ class TestCancellationTarget:
         (order,) = orders_of(pull(rig)).values()
         push_cancellation(rig, cancellation_of(order, reason))
         rig.pass_time()
-        assert rig.connector.find_cancellation(cancellation_of(order))
+        assert rig.connector.find_cancellation(cancellation_of(order), key="cancel:it:1")
 
     @pytest.mark.parametrize("fault", ["lost-answer", "503-html"])
     def test_a_lost_answer_is_an_unknown_outcome(self, rig: ChannelRig, fault: str) -> None:
@@ -442,8 +442,53 @@ class TestCancellationTarget:
         (again,) = orders_of(pull(rig)).values()
         assert {one.remote_id: one.current for one in again.lines} == {first: 0, second: 2}
         assert again.canceled_at is None
-        assert rig.connector.find_cancellation(alone)
-        assert not rig.connector.find_cancellation(cancellation_of(order))
+        assert rig.connector.find_cancellation(alone, key="cancel:it:1")
+        assert not rig.connector.find_cancellation(cancellation_of(order), key="cancel:it:1")
+
+    def test_one_line_that_was_shipped_is_refused(self, rig: ChannelRig) -> None:
+        # given an order of two lines of which one left
+        if not rig.connector.cancels_lines:
+            pytest.skip("only whole orders are canceled there")
+        rig.simulator.place_order(
+            {"lines": [{"sku": SKU, "quantity": 1}, {"sku": "TRAY", "quantity": 2}]}
+        )
+        (order,) = orders_of(pull(rig)).values()
+        left = order.lines[0].remote_id
+        parcel = rig.parcel(replace(order, lines=order.lines[:1]))
+        rig.connector.push_shipment(parcel, key="confirm:1")
+        rig.pass_time()
+
+        # then that one cannot be canceled
+        with pytest.raises(Rejected):
+            push_cancellation(
+                rig, Cancellation(order.remote_id, CancelReason.OTHER, (left,), False)
+            )
+
+    def test_units_of_a_line_are_canceled_and_the_others_stay(self, rig: ChannelRig) -> None:
+        # given an order of three of a thing, and one of another
+        if not rig.connector.cancels_units:
+            pytest.skip("only whole lines are canceled there")
+        rig.simulator.place_order(
+            {"lines": [{"sku": SKU, "quantity": 3}, {"sku": "TRAY", "quantity": 1}]}
+        )
+        (order,) = orders_of(pull(rig)).values()
+        first, second = (one.remote_id for one in order.lines)
+        part = PartOfLine(first, quantity=1, staying=2)
+        some = Cancellation(order.remote_id, CancelReason.OUT_OF_STOCK, (), False, (part,))
+        assert not rig.connector.find_cancellation(some, key="cancel:it:1")
+
+        # when one of the three is canceled, twice
+        push_cancellation(rig, some)
+        push_cancellation(rig, some)
+        rig.pass_time()
+
+        # then two are wanted, and it is known by its outcome and by its name
+        (again,) = orders_of(pull(rig)).values()
+        assert {one.remote_id: one.current for one in again.lines} == {first: 2, second: 1}
+        assert rig.connector.find_cancellation(some, key="cancel:it:2")
+        more = replace(some, parts=(PartOfLine(first, quantity=1, staying=1),))
+        assert rig.connector.find_cancellation(more, key="cancel:it:1")
+        assert not rig.connector.find_cancellation(more, key="cancel:it:2")
 
 
 class TestSubmissionTarget:
@@ -460,9 +505,9 @@ class TestSubmissionTarget:
 
         # then it waits, nothing is changed, and once it is over it is
         assert rig.connector.look_at_submission(ref, key="cancel:it:1").verdict is Verdict.WAITING
-        assert not rig.connector.find_cancellation(cancellation_of(order))
+        assert not rig.connector.find_cancellation(cancellation_of(order), key="cancel:it:1")
         assert told(rig, ref, "cancel:it:1").verdict is Verdict.TAKEN
-        assert rig.connector.find_cancellation(cancellation_of(order))
+        assert rig.connector.find_cancellation(cancellation_of(order), key="cancel:it:1")
 
     def test_what_was_refused_is_told_with_the_remotes_words(self, rig: ChannelRig) -> None:
         order, ref = self.submitted(rig, "cancel:it:1")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.model.cases import Severity
 from core.model.fulfillment import FulfillmentState
-from core.rules.changes import FulfillmentFacts, on_change, on_surplus
+from core.rules.changes import FulfillmentFacts, free_units, on_change, on_surplus
 from tests.core.strategies import NOON, line, order
 
 PLANNED = FulfillmentState.PLANNED
@@ -189,6 +189,27 @@ def test_a_new_line_that_needs_no_shipping_needs_no_place():
     plan = on_change(one, [facts()], was_current={"1": 2})
 
     assert not plan.reroute
+
+
+def test_a_unit_is_freed_where_it_costs_least():
+    # given units of a line at three places: one asked by mail, one that can be told, one not asked yet
+    planned = [
+        facts(1, 2, sent=True, state=REQUESTED),
+        FulfillmentFacts(2, REQUESTED, True, {"1": 1}, may_call_off=True),
+        facts(3, 1),
+        facts(4, 5, state=FulfillmentState.SHIPPED, sent=True),
+    ]
+
+    # when more and more of them end, then nobody is bothered before it must be
+    def freed(units):
+        plan = free_units(planned, lacking={"1": units})
+        return plan.take_back, plan.call_off, plan.ask, plan.too_late
+
+    assert freed(0) == ((), (), (), {})
+    assert freed(1) == ((3,), (), (), {})
+    assert freed(2) == ((3,), (2,), (), {})
+    assert freed(3) == freed(4) == ((3,), (2,), (1,), {})
+    assert freed(6) == ((3,), (2,), (1,), {"1": 2})
 
 
 # --- properties ----------------------------------------------------------------------------------

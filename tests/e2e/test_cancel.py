@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from jobs.store.tables import effect
+from core.model.orders import CancelReason
+from jobs import cancel as wanting
+from jobs.endings import CannotCancel
+from jobs.store.tables import effect, refund
 from tests.e2e.house import House, house
 from tests.e2e.test_fulfiller import SLOW, asked, with_cedar
 from tests.e2e.test_modes_and_stops import QUIET, committed, handed_over, sell, stage
@@ -24,6 +27,19 @@ def at_channel(shop: House, name: str) -> dict[str, Any]:
 
 def canceled(shop: House, name: str) -> bool:
     return stage(shop, name) == "canceled"
+
+
+def cancel(shop: House, name: str, **what: Any) -> None:
+    """What `lockstep cancel` does, without a process of its own."""
+    with shop.app.store.transaction() as tx:
+        wanting.cancel(
+            tx, shop.app.wiring, name, CancelReason.OTHER, by="ann", note="as said", **what
+        )
+
+
+def keep(shop: House, name: str) -> None:
+    with shop.app.store.transaction() as tx:
+        wanting.keep(tx, name, by="ann", note="as said")
 
 
 def made(shop: House) -> str:
@@ -156,6 +172,39 @@ def test_a_line_is_taken_off_and_the_rest_is_shipped(tmp_path: Path, fault: str 
         assert proved(shop)
 
 
+@pytest.mark.parametrize("fault", [None, "lost-answer"])
+def test_a_unit_is_taken_off_and_the_others_are_shipped(tmp_path: Path, fault: str | None) -> None:
+    with house(tmp_path, pace=QUIET) as shop:
+        # given an order of three of a thing
+        shop.go_live()
+        name = sell(shop, "MUG-BLUE", 3)
+        shop.clock.advance(60)
+        shop.run("shopify-us/orders", "core/orders")
+        if fault:
+            shop.world.shopify.faults.set(
+                [{"operation": "RefundCreate", "kind": fault, "nth": [1]}]
+            )
+
+        # when one of them cannot be supplied
+        with pytest.raises(CannotCancel, match="has 3 of it left"):
+            cancel(shop, name, lines=["MUG-BLUE"], units=[4])
+        with pytest.raises(CannotCancel, match="once for each --line"):
+            cancel(shop, name, units=[1])
+        shop.cli("cancel", name, "--line", "MUG-BLUE", "--units", "1", *WHY)
+        shop.until(lambda: handed_over(shop), seconds=7200, step=120)
+
+        # then it is off the order and paid back once, and two are asked for
+        (line,) = at_channel(shop, name)["lines"]
+        assert (line["current_quantity"], line["refunds"], line["refunded_quantity"]) == (2, 1, 1)
+        (request,) = shop.world.warehouse.books()["requests"].values()
+        assert [(one["sku"], one["quantity"]) for one in request["lines"]] == [("MUG-BLUE", 2)]
+        assert committed(shop) == 2
+        shop.run("shopify-us/returns", "core/orders")
+        assert {row.cause for row in shop.rows(select(refund))} == {"cancellation"}
+        assert shop.cases() == []
+        assert proved(shop)
+
+
 def test_it_is_taken_back_before_the_channel_was_told(tmp_path: Path) -> None:
     with house(tmp_path, pace=QUIET) as shop:
         shop.go_live()
@@ -169,3 +218,30 @@ def test_it_is_taken_back_before_the_channel_was_told(tmp_path: Path) -> None:
 
         # and what nobody wants canceled cannot be kept
         shop.cli("keep", name, "--note", "again", check=2)
+
+
+def test_what_the_channel_took_and_did_not_do_is_told_and_can_be_kept(tmp_path: Path) -> None:
+    with house(tmp_path, pace=QUIET) as shop:
+        # given a channel that takes a cancellation, and does nothing for hours
+        shop.go_live()
+        name = sell(shop, "MUG-BLUE", 2)
+        shop.clock.advance(60)
+        shop.run("shopify-us/orders", "core/orders")
+        with shop.world.shopify.lock:
+            shop.world.shopify.shop.job_seconds = 1e6
+        cancel(shop, name)
+        shop.run("shopify-us/cancellations")
+        assert made(shop) == "done"
+
+        # then it cannot be kept, as the channel may do it at any moment
+        with pytest.raises(CannotCancel, match="was told already"):
+            keep(shop, name)
+        shop.clock.advance(4000)
+        shop.run("shopify-us/cancellations", "core/orders")
+        assert shop.cases("cancellation_not_shown")
+        assert handed_over(shop) == {}
+
+        # and once a person looked there, it goes on
+        keep(shop, name)
+        shop.until(lambda: handed_over(shop), seconds=900)
+        assert shop.cases() == []

@@ -133,6 +133,7 @@ def test_a_person_ends_orders_and_lines_and_amazon_says_later_what_became_of_the
         # when a person cancels one, a line of one, the one that was shipped, and the one whose buyer asked
         with pytest.raises(wanting.CannotCancel, match="'NOTHING' is 0 lines"):
             cancel(shop, part, "NOTHING")
+        shop.cli("cancel", part, "--line", "MUG-GREEN", "--units", "1", *WHY, check=2)
         shop.cli("cancel", part, "--line", "MUG-GREEN", *WHY)
         cancel(shop, whole)
         cancel(shop, gone)

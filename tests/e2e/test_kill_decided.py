@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +44,11 @@ class Deed:
     done: Callable[[str], int]
 
 
-def buyers(shop: House, sku: str) -> list[str]:
-    """Orders of different buyers, one unit each."""
+def buyers(shop: House, sku: str, units: int = 1) -> list[str]:
+    """Orders of different buyers, of so many units each."""
     return [
         sell(
-            shop, sku, email=f"buyer{number}@buyers.example",
+            shop, sku, units, email=f"buyer{number}@buyers.example",
             address={"address1": f"{number} Main Street", "phone": f"+1212555{number:04d}"},
         )
         for number in range(MOST)
@@ -82,18 +83,17 @@ def refunds(folder: Path, *, there: bool) -> Iterator[Deed]:
                 )
             return name
 
-        def done(name: str) -> int:
-            (line,) = at_channel(shop, name)["lines"]
-            return int(line["refunded_quantity"])
-
-        yield Deed(shop, "shopify-us/refunds", decide, done)
+        yield Deed(shop, "shopify-us/refunds", decide, partial(units_refunded, shop))
 
 
 @contextmanager
-def cancellations(folder: Path) -> Iterator[Deed]:
+def cancellations(
+    folder: Path, *, bought: int, done: Callable[[House, str], int], **what: Any
+) -> Iterator[Deed]:
+    """Of orders of so many units; `what` of each ends is said as to `cancel`."""
     with house(folder, pace=QUICK) as shop:
         shop.go_live()
-        names = buyers(shop, "MUG-BLUE")
+        names = buyers(shop, "MUG-BLUE", bought)
         shop.clock.advance(60)
         shop.run("shopify-us/orders", "core/orders")
 
@@ -101,19 +101,24 @@ def cancellations(folder: Path) -> Iterator[Deed]:
             with shop.app.store.transaction() as tx:
                 cancel.cancel(
                     tx, shop.app.wiring, names[number - 1], CancelReason.OUT_OF_STOCK, by="ann",
-                    note="none left",
+                    note="none left", **what,
                 )  # fmt: skip
             return names[number - 1]
 
-        def done(name: str) -> int:
-            entries = shop.world.shopify.log.entries()
-            order = at_channel(shop, name)
-            return sum(
-                one.operation == "OrderCancel" and one.took_effect and one.subject == order["id"]
-                for one in entries
-            ) or int(bool(order["canceled"]))
+        yield Deed(shop, "shopify-us/cancellations", decide, partial(done, shop))
 
-        yield Deed(shop, "shopify-us/cancellations", decide, done)
+
+def times_canceled(shop: House, name: str) -> int:
+    order = at_channel(shop, name)
+    return sum(
+        one.operation == "OrderCancel" and one.took_effect and one.subject == order["id"]
+        for one in shop.world.shopify.log.entries()
+    ) or int(bool(order["canceled"]))
+
+
+def units_refunded(shop: House, name: str) -> int:
+    (line,) = at_channel(shop, name)["lines"]
+    return int(line["refunded_quantity"])
 
 
 @contextmanager
@@ -144,7 +149,10 @@ def purchases(folder: Path) -> Iterator[Deed]:
 DEEDS: dict[str, Callable[[Path], Any]] = {
     "refund of a return there": lambda folder: refunds(folder, there=True),
     "refund of a return of ours": lambda folder: refunds(folder, there=False),
-    "cancellation": cancellations,
+    "cancellation": partial(cancellations, bought=1, done=times_canceled),
+    "cancellation of a unit": partial(
+        cancellations, bought=2, done=units_refunded, lines=["MUG-BLUE"], units=[1]
+    ),
     "purchase order": purchases,
 }
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import UnknownOutcome
+from core.model.fulfillment import AcknowledgmentStatus, AnsweredLine
+from core.model.orders import PartOfLine
 from core.model.returns import (
     Disposition,
     ExchangedLine,
@@ -17,12 +19,14 @@ from core.model.returns import (
     ReturnState,
     ReturnStatus,
 )
+from core.rules.effects import cancel_key
 from jobs import push, refunds, returns
 from jobs.clock import ManualClock
+from jobs.store.effects import Effects, Intent
 from jobs.store.orders import Orders
 from jobs.store.returns import Returns
 from jobs.store.store import Store
-from tests.jobs.builders import SHOP, line, order, together
+from tests.jobs.builders import SHOP, line, minutes, order, together
 from tests.jobs.shop import Shop
 from tests.jobs.till import (
     all_refunds,
@@ -278,6 +282,54 @@ def test_a_unit_canceled_before_the_rest_left_is_no_unit_that_came_back(
 
     # then it may
     assert made.state is ReturnState.EXPECTED
+
+
+def test_what_went_back_for_a_canceled_unit_settles_no_return(
+    store: Store, clock: ManualClock, tmp_path: Path
+) -> None:
+    # given three bought of which we canceled one, and one of the two that left is to come back
+    shop = open_till(store, clock, tmp_path, more=FREELY)
+    sold(shop, "1", line(units=2, ordered=3))
+    made = announced(shop)
+    key = cancel_key(SHOP, "1", parts=[PartOfLine("L1", quantity=1, staying=2)])
+    with shop.store.transaction() as tx:
+        one = Intent("cancellation", SHOP, SHOP, "order shopify-us 1", None, 0, key, "told")
+        Effects(tx).plan([one])
+        (sent,) = Effects(tx).live(SHOP, "cancellation")
+        Effects(tx).done(sent, remote_ref="gid/1")
+
+    # when the channel shows what went back for the canceled one, and the other is here
+    paid_elsewhere(shop, "L1", 1, 2159, key=key)
+    here(shop, made.rma)
+    pay(shop)
+
+    # then that one is paid all the same, and nobody is told of money that nobody expected
+    assert till(shop).units == {"L1": 1}
+    assert sorted(one.cause for one in all_refunds(shop)) == ["cancellation", "return"]
+    assert [told(shop, kind) for kind in ("refunded_twice", "shipped_though_reduced")] == [[], []]
+
+
+def test_a_unit_that_came_back_is_none_of_those_still_to_ship(
+    store: Store, clock: ManualClock, tmp_path: Path
+) -> None:
+    # given three bought of which two left, from a place that may ship the third
+    shop = open_till(store, clock, tmp_path)
+    shop.record(order("1", line(units=3)))
+    shop.decide()
+    push.push_requests(shop.run("home-files/requests"), "home-files")
+    shop.ship("shopify-us:1:F1", ("TEA", 2))
+    shop.decide()
+
+    # when one of the two came back and was paid
+    now = line(ordered=3, current=2, fulfilled=1, returned=1)
+    shop.record(order("1", now, updated_at=minutes(9)))
+    shop.decide()
+
+    # then nobody is told to stop the third, and where it does not come it is still asked for
+    assert told(shop, "canceled_after_request") == []
+    declined = AnsweredLine("TEA", AcknowledgmentStatus.REJECTED, 1)
+    shop.answer("shopify-us:1:F1", AcknowledgmentStatus.REJECTED, declined)
+    assert [one.quantity for one in order_named(shop, "#1").reservations] == [1]
 
 
 def test_an_exchange_the_channel_takes_back_frees_its_units_and_is_paid(opened: Open) -> None:

@@ -180,6 +180,8 @@ def test_units_still_to_ship_are_those_that_did_not_leave(
 
     assert (found.ordered, found.current, found.fulfilled) == (quantity, current, fulfilled)
     assert max(0, found.current - found.fulfilled) == unfulfilled
+    left = quantity - unfulfilled - cannot
+    assert found.fulfilled + found.returned == left
 
 
 @given(

@@ -643,7 +643,7 @@ def test_units_that_came_back_do_not_stand_for_one_still_to_ship(rig: Rig) -> No
 
     # when the order is read, then one is still to ship
     (line,) = rig.order({"id": order.remote_id}).lines
-    assert (line.ordered, line.current, line.fulfilled) == (3, 2, 1)
+    assert (line.ordered, line.current, line.fulfilled, line.returned) == (3, 2, 1, 1)
 
 
 # --- rights
