@@ -10,7 +10,7 @@ from core.model.catalog import FulfilledBy, Sku
 from core.model.money import Money
 from core.model.orders import Hold, Order, OrderLine, OrderStage, PaymentStatus
 from core.model.reasons import Arg, Reason
-from core.rules.addresses import States, incomplete, states_of, undeliverable
+from core.rules.addresses import States, incomplete, state_of, states_of, undeliverable
 from core.rules.holds import KINDS
 from core.rules.suspicion import Beside, Limits, doubts
 
@@ -200,7 +200,7 @@ def _address(order: Order, settings: ReviewSettings) -> list[Reason]:
     states = states_of(order.ship_to, settings.states)
     if states is None:
         return found
-    region = order.ship_to.region.strip().upper()
+    region = state_of(order.ship_to)
     if not states:
         found.append(Reason.of("zip_unknown", order=order.name))
     # A word nobody knows is no state: nothing is found out by comparing it.

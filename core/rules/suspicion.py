@@ -16,7 +16,7 @@ from core.model.catalog import Sku
 from core.model.money import Money
 from core.model.orders import Address, Order, OrderLine, Risk
 from core.model.reasons import Reason
-from core.rules.addresses import is_american
+from core.rules.addresses import is_american, state_of
 
 _RISKS = (Risk.UNKNOWN, Risk.LOW, Risk.MEDIUM, Risk.HIGH)
 
@@ -152,11 +152,12 @@ def _apart(billed: Address, shipped: Address, most: Apart) -> Apart | None:
 
 
 def _part(address: Address, part: Apart) -> str:
+    american = is_american(address)
     if part is Apart.COUNTRY:
-        return address.country.strip().upper()
+        return "US" if american else address.country.strip().upper()
     if part is Apart.STATE:
-        return address.region.strip().upper()
-    return address.postal_code.strip().upper()[: 5 if is_american(address) else None]
+        return state_of(address) if american else address.region.strip().upper()
+    return address.postal_code.strip().upper()[: 5 if american else None]
 
 
 def _value(order: Order, beside: Beside, limits: Limits) -> Reason | None:
