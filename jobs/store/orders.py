@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -341,13 +341,14 @@ class Orders:
 
     # --- reading ---------------------------------------------------------------------------------
 
-    def undecided(self, *, limit: int) -> list[int]:
-        """Orders to decide, held until the end of the transaction.
+    def undecided(self, *, limit: int, but: Collection[int] = ()) -> list[int]:
+        """Orders to decide (`but` these), held until the end of the transaction.
 
         An order that changes meanwhile would lose its mark to `settle` otherwise. One that is being
         changed right now is left for the run which that change wakes.
         """
-        query = select(orders.c.id).where(orders.c.decide).order_by(orders.c.id).limit(limit)
+        due = select(orders.c.id).where(orders.c.decide, orders.c.id.not_in(sorted(but)))
+        query = due.order_by(orders.c.id).limit(limit)
         if self._connection.dialect.name != "sqlite":
             query = query.with_for_update(skip_locked=True, key_share=True)
         return list(self._connection.execute(query).scalars())

@@ -549,6 +549,8 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_receipt_short": "少于订购数量的到货",
     "order_was_missing": "订单 {order}（{channel}）未随任何拉取到达：下单 {minutes} 分钟后才被发现。",
     "order_unseen": "{channel} 列出了订单 {order}，但查询时不显示。",
+    "order_undecided": "订单 {order}（{channel}）无法决策：{problem}。其库存仍保留，订单等待处理；请联系 Lockstep 维护人员。关闭此项将重试。",
+    "group_case_order_undecided": "无法决策的订单",
     "orders_missed": "{channel} 列出的最近几天 {listed} 个订单中，有 {count} 个未随任何拉取到达，最早的下单于 {minutes} 分钟前：{orders}。现已补录，请确认能否按时发货。",
     "group_case_order_unseen": "渠道列出但不显示的订单",
     "group_case_orders_missed": "拉取遗漏的订单",
