@@ -261,14 +261,10 @@ def _live(record: OrderRecord) -> list[FulfillmentRow]:
 
 
 def _free_look_alikes(tx: Tx, orders: Orders, records: Sequence[OrderRecord]) -> None:
-    """What looked like an order that is canceled looks like none any more."""
-    gone = {
-        record.door_mark
-        for record in records
-        if record.door_mark and record.order.canceled_at and record.stage is not OrderStage.CANCELED
-    }
+    """What looked like an order that is canceled, changed or goes elsewhere may look like none now."""
     deciding = {record.id for record in records}
-    held = [one for one in orders.held_as("duplicate", door_marks=gone) if one not in deciding]
+    names = {record.order.name for record in records}
+    held = [one for one in orders.held_like(names) if one not in deciding]
     if held:
         orders.decide_again(held)
         tx.wake("core/orders")

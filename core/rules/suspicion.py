@@ -60,7 +60,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """An earlier order of the same buyer, or to the same address."""
+    """Another order of the same buyer, or to the same address: placed or known earlier."""
 
     name: str
     placed_at: datetime
@@ -69,6 +69,8 @@ class Alike:
     #: Sku (or, of what nobody knows, the channel's own word) -> units
     goods: Mapping[Sku, int]
     canceled: bool = False
+    #: it was known to us before: it may be sent already, though it was placed later
+    known_first: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +183,11 @@ def _velocity(order: Order, beside: Beside, limits: Limits) -> Reason | None:
     if not limits.velocity:
         return None
     since = order.placed_at - limits.velocity_within
-    recent = [one for one in beside.alike if not one.canceled and one.placed_at >= since]
+    recent = [
+        one
+        for one in beside.alike
+        if not one.canceled and since <= one.placed_at <= order.placed_at
+    ]
     if len(recent) + 1 < limits.velocity:
         return None
     minutes = int(limits.velocity_within.total_seconds() // 60)
@@ -240,6 +246,7 @@ def _restricted(order: Order, beside: Beside) -> Reason | None:
 def _duplicate(
     order: Order, goods: Mapping[Sku, int], beside: Beside, limits: Limits
 ) -> Reason | None:
+    """Of two it is the one that came to us later: the other may be on its way."""
     if not limits.duplicate_within or not goods:
         return None
     twins = [
@@ -247,14 +254,15 @@ def _duplicate(
         for one in beside.alike
         if one.same_place
         and (one.same_buyer or not beside.buyer_known)
+        and one.known_first
         and not one.canceled
-        and order.placed_at - one.placed_at <= limits.duplicate_within
+        and abs(order.placed_at - one.placed_at) <= limits.duplicate_within
         and dict(one.goods) == dict(goods)
     ]
     if not twins:
         return None
     first = min(twins, key=lambda one: (one.placed_at, one.name))
-    minutes = int((order.placed_at - first.placed_at).total_seconds() // 60)
+    minutes = int(abs(order.placed_at - first.placed_at).total_seconds() // 60)
     return Reason.of("duplicate", order=order.name, other=first.name, minutes=minutes)
 
 

@@ -711,22 +711,13 @@ class Orders:
         ).scalar_one()
         return soonest
 
-    def held_as(self, code: str, *, door_marks: Iterable[str]) -> list[int]:
-        """Orders to these addresses that this Hold keeps."""
-        found: set[int] = set()
-        for chunk in chunks(sorted(set(door_marks)), 500):
-            found.update(
-                self._connection.execute(
-                    select(hold.c.order_id)
-                    .join(party, party.c.order_id == hold.c.order_id)
-                    .where(
-                        hold.c.code == code,
-                        hold.c.released_at.is_(None),
-                        party.c.door_mark.in_(chunk),
-                    )
-                ).scalars()
-            )
-        return sorted(found)
+    def held_like(self, names: Collection[str]) -> list[int]:
+        """Orders that are held as look-alikes of one of these."""
+        query = select(hold.c.order_id, hold.c.args).where(
+            hold.c.code == "duplicate", hold.c.released_at.is_(None)
+        )
+        rows = self._tx.rows(query.order_by(hold.c.order_id))
+        return [row.order_id for row in rows if row.args.get("other") in names]
 
     def held_for(self, code: str, channel: ChannelId) -> list[int]:
         """Orders of a channel that this Hold keeps."""

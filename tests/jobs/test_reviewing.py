@@ -351,6 +351,41 @@ def test_what_differs_is_no_look_alike(make: Make, other: dict[str, Any]):
     assert (stage(shop, "1"), stage(shop, "2")) == ("routed", "routed")
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"lines": (line(units=2),)},
+        {"lines": (line(current=0),)},
+        {"ship_to": BOB},
+    ],
+)
+def test_a_look_alike_goes_when_the_first_is_another_order_now(make: Make, changed: dict[str, Any]):
+    shop = make("{duplicates_within: 2h}")
+    take(shop, order("1", ship_to=ADA), order("2", ship_to=ADA, placed_at=minutes(5)))
+    assert set(holds(shop, "2")) == {"duplicate"}
+
+    take(shop, replace(order("1", ship_to=ADA, updated_at=minutes(9)), **changed))
+
+    assert holds(shop, "2") == {}
+    assert stage(shop, "2") == "routed"
+
+
+def test_of_look_alikes_the_one_that_came_late_waits_for_the_other_may_be_sent(
+    make: Make, clock: ManualClock
+):
+    shop = make("{duplicates_within: 2h}")
+    take(shop, order("2", ship_to=ADA, placed_at=minutes(5)))
+    sent(shop)
+
+    clock.advance(3600)
+    take(shop, order("1", ship_to=ADA))
+
+    assert holds(shop, "1") == {"duplicate": {"other": "#2", "minutes": 5}}
+    assert held_units(shop) == 2
+    take(shop, order("2", ship_to=ADA, placed_at=minutes(5), updated_at=minutes(61)))
+    assert holds(shop, "2") == {}
+
+
 def test_a_look_alike_a_person_released_stays_released(make: Make):
     shop = make("{duplicates_within: 2h}")
     take(shop, order("1", ship_to=ADA), order("2", ship_to=ADA, placed_at=minutes(5)))

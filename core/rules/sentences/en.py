@@ -63,7 +63,7 @@ SENTENCES: Final[dict[str, str]] = {
     "price_unlike": "Order {order} was bought at other prices than are asked: {lines}.",
     "quantity_unlike": "Order {order} asks for far more than buyers usually take: {lines}.",
     "restricted": "Order {order} must not go where it goes, by your restriction {rules}; lines: {lines}.",
-    "duplicate": "Order {order} looks like {other}, placed {minutes:minute|minutes} before: "
+    "duplicate": "Order {order} looks like {other}, placed {minutes:minute|minutes} from it: "
     "the same goods to the same address.",
     "order_held": "Order {order} is held: {hold}.",
     "order_released": "Order {order} is no longer held for: {hold}.",

@@ -55,7 +55,7 @@ SENTENCES: Final[dict[str, str]] = {
     "price_unlike": "订单 {order} 的成交价与标价相差过大：{lines}。",
     "quantity_unlike": "订单 {order} 的数量远超常见购买量：{lines}。",
     "restricted": "订单 {order} 的目的地违反您设置的限制 {rules}；涉及的行：{lines}。",
-    "duplicate": "订单 {order} 与 {minutes} 分钟前的 {other} 雷同：相同商品、相同地址。",
+    "duplicate": "订单 {order} 与相隔 {minutes} 分钟的 {other} 雷同：相同商品、相同地址。",
     "order_held": "订单 {order} 已暂停：{hold}。",
     "order_released": "订单 {order} 的暂停已解除：{hold}。",
     # --- 订单：库存与发货地 ---
