@@ -27,6 +27,7 @@ from jobs.availability import recompute
 from jobs.claims import ELSEWHERE, Claims, asked_for, needs
 from jobs.goods import can_call_off, ships_through
 from jobs.reviewing import Reviewed, review_all
+from jobs.routing import must_not_travel
 from jobs.run import Run
 from jobs.store.effects import Effects, Intent
 from jobs.store.orders import FulfillmentRow, NewFulfillment, OrderRecord, Orders
@@ -158,6 +159,11 @@ def _decide_batch(tx: Tx, run: Run, numbers: Sequence[int]) -> None:
     if any(record.fulfillments for record in records):
         records = orders.load(numbers)
     reviewed = review_all(tx, run, records)
+    if _unplan(tx, run.wiring, records):
+        asked = {record.id: record.asked for record in records}
+        records = orders.load(numbers)
+        for record in records:
+            record.asked = asked[record.id]
     _ask_again(tx, records, reviewed)
     deciding = {record.id for record in records}
     # Orders that wait for the same units are served in turn; they are routed in the next batch.
@@ -208,6 +214,24 @@ def _decide_batch(tx: Tx, run: Run, numbers: Sequence[int]) -> None:
     _free_look_alikes(tx, orders, records)
     if routed.waking:
         tx.wake(*routed.waking)
+
+
+def _unplan(tx: Tx, wiring: Wiring, records: Sequence[OrderRecord]) -> bool:
+    """Take back what nobody was asked for yet and must not travel as planned any more: the address or
+    what rules ask changed. It is routed anew, from the units it has. True: there was some."""
+    found = False
+    for record in records:
+        for one in _live(record):
+            if one.sent or one.state is not FulfillmentState.PLANNED:
+                continue
+            if must_not_travel(wiring, record, one.service) is None:
+                continue
+            found = True
+            Orders(tx).cancel_fulfillments([(record.id, one.number)])
+            Stock(tx).unassign(record.id, one.number)
+            reason = Reason.of("plan_undone", order=record.order.name, service=one.service)
+            tx.decide(record.subject, reason)
+    return found
 
 
 def _after_sending(tx: Tx, record: OrderRecord, verdict: Verdict) -> Verdict:

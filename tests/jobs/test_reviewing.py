@@ -467,6 +467,52 @@ def test_a_buyer_who_asks_to_cancel_after_sending_is_heard(make: Make):
     assert set(holds(shop, "1")) == {"cancel_requested"}
 
 
+# --- what is planned, and not sent yet ------------------------------------------------------------------
+
+
+def planned(shop: Shop) -> list[tuple[int, str, str]]:
+    """(number, state, service) of every fulfillment."""
+    return [(one["number"], one["state"], one["service"]) for one in rows(shop.store, fulfillment)]
+
+
+@pytest.mark.parametrize(
+    ("review", "changed"),
+    [
+        ("{rules: [{name: g, when: '\"g\" in order.tags', services: [ground]}]}", {"tags": ("g",)}),
+        (
+            "{restrictions: [{name: box, po_box: true, services: [letter]}]}",
+            {"ship_to": replace(HOME, line1="PO Box 12")},
+        ),
+    ],
+)
+def test_what_must_not_travel_as_planned_is_planned_anew_until_it_is_sent(
+    make: Make, review: str, changed: dict[str, Any]
+):
+    # given an order that is to go by letter
+    post = SERVICES.replace("ground: {", "ground: {po_box: true, ").replace(
+        "letter: {", "letter: {po_box: true, "
+    )
+    shop = make(review, changes=FROM_RENO, more=post)
+    take(shop, order("1"))
+    assert planned(shop) == [(1, "planned", "letter")]
+
+    # when it changes so that it must not, before anybody was asked
+    take(shop, replace(order("1", updated_at=minutes(1)), **changed))
+
+    # then it goes by ground, once, from the very units it had
+    assert planned(shop) == [(1, "canceled", "letter"), (2, "planned", "ground")]
+    assert [one["state"] for one in rows(shop.store, effect)] == ["canceled", "planned"]
+    assert [(one["fulfillment"], one["state"]) for one in rows(shop.store, reservation)] == [
+        (2, "open")
+    ]
+    assert stage(shop, "1") == "routed"
+
+    # and what was asked for stays: a place is not told twice
+    sent(shop)
+    take(shop, order("1", updated_at=minutes(2)))
+    assert len(planned(shop)) == 2
+
+
 # --- the window --------------------------------------------------------------------------------------
 
 

@@ -143,6 +143,8 @@ SENTENCES: Final[dict[str, str]] = {
     "change_more_units": "Order {order} asks for more units than before; they need a place.",
     "canceled_before_request": "Order {order}: {quantity:unit|units} canceled in time; "
     "the place had not been asked to ship yet.",
+    "plan_undone": "Order {order} is planned anew, for as it is now it must not travel by {service}; "
+    "nobody had been asked to ship it yet.",
     "canceled_after_request": "Order {order}: {quantity:unit is|units are} wanted no more, but the "
     "request to ship ({requests}) may be at the place already. Ask them to stop; lines: {units}.",
     "changed_after_shipping": "Order {order}: {quantity:unit|units} taken back after they had "

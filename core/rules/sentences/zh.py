@@ -126,6 +126,7 @@ SENTENCES: Final[dict[str, str]] = {
     "change_none": "订单 {order}：已有安排无需改动。",
     "change_more_units": "订单 {order} 的数量增加了，需要为新增的商品安排发货地。",
     "canceled_before_request": "订单 {order}：已及时取消 {quantity} 件，尚未向发货方发出发货请求。",
+    "plan_undone": "订单 {order} 现在不得由 {service} 承运，重新规划；尚未向发货方发出发货请求。",
     "canceled_after_request": "订单 {order}：有 {quantity} 件已不再需要，但发货请求（{requests}）可能已送达发货方。"
     "请联系对方停止发货；涉及的行：{units}。",
     "changed_after_shipping": "订单 {order}：{quantity} 件在发货后被取消或退款，按退货处理。",
