@@ -212,6 +212,13 @@ def _decide_batch(tx: Tx, run: Run, numbers: Sequence[int]) -> None:
     Effects(tx).plan(routed.intents)
     orders.settle(routed.settled)
     _free_look_alikes(tx, orders, records)
+    # What was planned before may have waited for this decision.
+    routed.waking.update(
+        f"{ships_through(run.wiring, one.location)}/requests"
+        for record in records
+        for one in _live(record)
+        if one.effect == "planned" and not verdicts[record.id].holds
+    )
     if routed.waking:
         tx.wake(*routed.waking)
 

@@ -343,8 +343,11 @@ def hand_over(run: Run, connection: str, handing: Handing) -> None:
 
 
 def _still_wanted(tx: Tx, record: OrderRecord, effect: EffectRow) -> bool:
-    """Nothing was canceled, held or taken away since the request was planned, or proved not sent."""
-    if record.open_holds or record.canceling:
+    """Nothing was canceled, held or taken away since the request was planned, or proved not sent.
+
+    What changed and is not decided yet waits for that: it may be held, or go elsewhere.
+    """
+    if record.open_holds or record.canceling or Orders(tx).is_undecided(record.id):
         return False
     lines = {
         line for one in record.fulfillments if one.number == effect.number for line, _ in one.lines

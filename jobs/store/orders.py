@@ -353,6 +353,11 @@ class Orders:
             query = query.with_for_update(skip_locked=True, key_share=True)
         return list(self._connection.execute(query).scalars())
 
+    def is_undecided(self, number: int) -> bool:
+        """It changed since it was decided, or never was."""
+        query = select(orders.c.decide).where(orders.c.id == number)
+        return bool(self._connection.execute(query).scalar_one())
+
     def understood(
         self, channel: ChannelId, remote_ids: Iterable[str]
     ) -> dict[tuple[str, str], Resolved]:

@@ -13,7 +13,7 @@ from sqlalchemy import update
 
 from core.model.money import Money
 from core.model.orders import Address, Order, PaymentStatus, Risk
-from jobs import decide
+from jobs import decide, push
 from jobs.clock import ManualClock
 from jobs.store.orders import Orders
 from jobs.store.store import Store
@@ -51,11 +51,12 @@ def make(store: Store, clock: ManualClock, tmp_path: Path) -> Make:
 
 
 def holds(shop: Shop, remote_id: str) -> dict[str, dict[str, Any]]:
-    """Open Hold -> what it says, without the order's name."""
+    """Open Hold -> what it says, without the order's name and the mark of where it goes."""
     found = {}
     for row in rows(shop.store, hold):
         if row["released_at"] is None and row["order_id"] == _number(shop, remote_id):
-            found[row["code"]] = {k: v for k, v in row["args"].items() if k != "order"}
+            told = row["args"].items()
+            found[row["code"]] = {k: v for k, v in told if k not in ("order", "label")}
     return found
 
 
@@ -397,6 +398,45 @@ def test_a_look_alike_a_person_released_stays_released(make: Make):
     assert stage(shop, "2") == "routed"
 
 
+@pytest.mark.parametrize(
+    ("review", "code", "to"),
+    [
+        ("{}", "address_undeliverable", replace(HOME, line1="Main St")),
+        ("{freight_forwarders: ['895']}", "freight_forwarder", HOME),
+        ("{restrictions: [{name: gambling, states: [NV]}]}", "restricted", HOME),
+    ],
+)
+def test_what_a_person_released_for_one_address_waits_at_another(
+    make: Make, review: str, code: str, to: Address
+):
+    # given an order that a person let go where it goes
+    shop = make(review)
+    take(shop, order("1", ship_to=to))
+    release(shop, "1", code)
+    assert stage(shop, "1") == "routed"
+
+    # when it changes in something else, and then goes to a place as odd
+    take(shop, order("1", ship_to=to, updated_at=minutes(1), tags=("vip",)))
+    assert stage(shop, "1") == "routed"
+    take(shop, order("1", ship_to=replace(to, name="Eve"), updated_at=minutes(2)))
+
+    # then a person looks again
+    assert set(holds(shop, "1")) == {code}
+
+
+def test_a_release_of_two_rules_counts_for_one_of_them_and_not_for_a_third(make: Make):
+    rules = ", ".join(f"{{name: {one}, when: '\"{one}\" in order.tags'}}" for one in "abc")
+    shop = make(f"{{rules: [{rules}]}}")
+    take(shop, order("1", tags=("a", "b")))
+    release(shop, "1", "rule_hit")
+
+    take(shop, order("1", tags=("b",), updated_at=minutes(1)))
+    assert stage(shop, "1") == "routed"
+
+    take(shop, order("1", tags=("b", "c"), updated_at=minutes(2)))
+    assert holds(shop, "1") == {"rule_hit": {"rules": "b, c"}}
+
+
 # --- what is known too late ---------------------------------------------------------------------------
 
 
@@ -433,6 +473,23 @@ def test_what_is_known_before_it_is_sent_holds_it_though_it_is_routed(make: Make
 
     assert stage(shop, "1") == "held"
     assert rows(shop.store, cases) == []
+
+
+def test_nothing_is_sent_of_an_order_that_changed_and_is_not_decided_yet(make: Make):
+    # given a routed order that becomes doubtful before it is sent
+    shop = make()
+    take(shop, order("1"), order("2"))
+    shop.record(order("1", risk=Risk.HIGH, updated_at=minutes(1)))
+
+    # when the place's turn comes first
+    push.push_requests(shop.run("home-files/requests"), "home-files")
+
+    # then it is not sent, and held when its own turn comes
+    assert list(shop.places["home-files"].received) == ["shopify-us:2:F1"]
+    shop.decide()
+    push.push_requests(shop.run("home-files/requests"), "home-files")
+    assert stage(shop, "1") == "held"
+    assert list(shop.places["home-files"].received) == ["shopify-us:2:F1"]
 
 
 def test_an_address_that_is_found_odd_after_sending_disturbs_nobody(make: Make):
