@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from core.errors import RateLimited, Rejected
+from core.errors import RateLimited, Rejected, Unavailable
 from core.model.catalog import ChannelId
 from core.model.orders import Order
 from core.ports import Batch, HintQueue, OrderSource
@@ -52,7 +52,8 @@ def _read(run: Run, source: OrderSource, named: Sequence[str]) -> list[Batch[Ord
     for order in named:
         try:
             batches.append(source.get_order(order))
-        except RateLimited as error:
+        except (RateLimited, Unavailable) as error:
+            # Read again and again, one order that the channel cannot show would keep all hints waiting.
             run.log.info("hinted orders are left to the pull", problem=str(error))
             break
         except Rejected as error:
