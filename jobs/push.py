@@ -24,7 +24,7 @@ from core.model.fulfillment import FulfillmentLine, ShipRequest, SoldAs
 from core.model.orders import Address
 from core.model.reasons import Reason
 from core.ports import Handover, Key, RemoteRef, RequestTarget, ShipmentTarget
-from core.rules.addresses import label_mark
+from core.rules.addresses import as_posted, label_mark
 from core.rules.effects import (
     EffectFacts,
     EffectState,
@@ -370,7 +370,7 @@ def _ship_request(tx: Tx, wiring: Wiring, record: OrderRecord, effect: EffectRow
             FulfillmentLine(line, sku, quantity, per_unit)
             for (line, sku), (quantity, per_unit, _) in sorted(found.lines.items())
         ),
-        ship_to=record.order.ship_to or Address(),
+        ship_to=as_posted(record.order.ship_to or Address()),
         # A place of which no services are known is told which the shop's rules want.
         service=found.service or "/".join(record.asked.services or ()) or record.order.service,
         requested_at=tx.now,

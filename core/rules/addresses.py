@@ -9,6 +9,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
 from core.model.orders import Address
 
@@ -178,6 +179,12 @@ def state_of(address: Address) -> str:
 def _letters(region: str) -> str:
     told = region.strip().replace(".", "")
     return _STATES.get(" ".join(_WORD.findall(told.casefold())), told.upper())
+
+
+def as_posted(address: Address) -> Address:
+    """The address with its state in two letters, as labels and X12 (N402) want it; else as it stands."""
+    state = state_of(address)
+    return replace(address, region=state) if len(state) == 2 else address
 
 
 def countries_of(address: Address) -> frozenset[str]:

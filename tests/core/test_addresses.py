@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from core.model.orders import Address
 from core.rules.addresses import (
+    as_posted,
     buyer_mark,
     countries_of,
     door_mark,
@@ -70,6 +71,7 @@ def test_a_state_is_one_whichever_way_its_channel_writes_it(country, region, sta
 
     assert state_of(address) == state
     assert countries_of(address) == countries
+    assert as_posted(address).region == (state if len(state) == 2 else region)
 
 
 # --- what nobody can deliver by ------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from core.model.fulfillment import ShipRequest
 from core.model.money import Money
 from core.model.orders import Address, Order
 from core.ports import Batch
@@ -95,6 +96,23 @@ def test_a_sku_of_odd_letters_is_shipped_like_any_other(shop: Shop, sku: str) ->
     assert row["stage"] == "shipped"
     with shop.store.reading() as tx:
         assert differences(tx.connection) == []
+
+
+def test_a_place_is_told_a_state_in_two_letters_whatever_the_channel_wrote(shop: Shop) -> None:
+    asked: list[ShipRequest] = []
+    place = shop.places["home-files"]
+    wrote = place.request_document
+
+    def keep(request: ShipRequest, *, serial: int) -> bytes:
+        asked.append(request)
+        return wrote(request, serial=serial)
+
+    place.request_document = keep  # type: ignore[method-assign]
+    shop.record(order("1", ship_to=replace(HOME, region="Nevada")))
+    shop.decide()
+    push.push_requests(shop.run("home-files/requests"), "home-files")
+
+    assert [one.ship_to.region for one in asked] == ["NV"]
 
 
 # --- what breaks the work itself -----------------------------------------------------------------
