@@ -18,7 +18,7 @@ from config.validation import near
 from core.errors import ConfigError
 from core.model.catalog import FulfilledBy, Sku
 from core.model.orders import Address, Order, OrderLine, PaymentStatus, Risk
-from core.rules.addresses import is_military, is_po_box
+from core.rules.addresses import is_military, is_po_box, state_of
 
 #: What conditions of `policies` see. There is no stock in it: policies are picked when a Sku or
 #: the configuration changes, never once per recompute.
@@ -300,5 +300,8 @@ def order_seen(order: Order, *, sku_of: Callable[[OrderLine], Sku | None]) -> di
 def _place(address: Address | None) -> dict[str, str]:
     found = address or Address()
     return {
-        "country": found.country, "region": found.region, "postal_code": found.postal_code
-    }  # fmt: skip
+        "country": found.country,
+        # Two letters of a US state, whichever way the channel writes it.
+        "region": state_of(found) or found.region,
+        "postal_code": found.postal_code,
+    }

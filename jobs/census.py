@@ -6,17 +6,19 @@ page that was skipped) would never come, and nobody would miss it but its buyer.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
+from core.errors import Rejected, Unavailable
 from core.model.cases import Case
 from core.model.catalog import ChannelId
 from core.model.orders import Order
 from core.model.reasons import Reason
 from core.ports import Batch, Listed, OrderCensus, OrderSource
-from jobs.pull import record_orders
+from jobs.pull import record_batch
 from jobs.run import Run
 from jobs.store.bulk import chunks
 from jobs.store.lags import Kind, Lags
@@ -24,12 +26,15 @@ from jobs.store.orders import Orders
 from jobs.store.store import Tx
 from jobs.store.tables import cases, orders
 
-#: Orders placed so long ago are looked for.
-WINDOW = timedelta(days=3)
+#: Orders placed so long ago are looked for; after a time without a census as far back as the last one,
+#: up to what channels list (a report of Amazon's: 30 days).
+WINDOW, FURTHEST = timedelta(days=3), timedelta(days=29)
 #: How soon a list that is being made is looked for again.
 SOON = timedelta(minutes=1)
 #: Missing orders fetched by one run; the rest is found by the next.
 MOST = 200
+#: Of them so many may fail before the channel itself is taken for what fails.
+MOST_FAILED = 5
 #: A Case about an order that is listed, and not shown when it is asked for.
 _UNSEEN = "order_unseen"
 #: Orders named in a Case.
@@ -37,47 +42,74 @@ _NAMED = 10
 
 
 def take_census(run: Run, channel: ChannelId) -> timedelta | None:
-    """Compare, and bring in what is missing. Returns how soon to go on where that is not over."""
+    """Compare, and bring in what is missing. Returns how soon to go on where that is not over.
+
+    A list that breaks off, or that has fewer orders than the channel counts, is compared as far as it
+    goes; the run fails all the same, and the next one begins at the same day.
+    """
     source = run.wiring.channel(channel, OrderCensus)
     with run.reading() as tx:
         pulled_to = run.store.units.complete_to(tx.connection, f"{channel}/orders")
-        first = (tx.now - WINDOW).replace(microsecond=0)
+        last = run.store.units.complete_to(tx.connection, f"{channel}/census")
+        first = _first(tx.now, last)
     if pulled_to is None:
         # Everything comes with the first walk: nothing is missing before it is over.
         return None
     listed: list[Listed] = []
-    for batch in source.list_orders(since=run.lease.cursor, first=first):
-        listed.extend(batch.items)
-        if batch.complete_to is None:
+    whole: Batch[Listed] | None = None
+    try:
+        for batch in source.list_orders(since=run.lease.cursor, first=first):
+            listed.extend(batch.items)
+            if batch.complete_to is not None:
+                whole = batch
+                break
             if not batch.items:
                 with run.transaction() as tx:
                     tx.advance(batch.cursor)
-            continue
-        return _compare(run, channel, listed, batch, pulled_to=pulled_to)
-    return SOON
+    except Unavailable:
+        if listed:
+            _compare(run, channel, listed, None, pulled_to=pulled_to)
+        raise
+    return _compare(run, channel, listed, whole, pulled_to=pulled_to) if whole else SOON
+
+
+def _first(now: datetime, last: datetime | None) -> datetime:
+    """From when on orders are listed."""
+    begin = now - WINDOW if last is None else max(min(last, now - WINDOW), now - FURTHEST)
+    return begin.replace(microsecond=0)
 
 
 def _compare(
     run: Run,
     channel: ChannelId,
     listed: Sequence[Listed],
-    last: Batch[Listed],
+    last: Batch[Listed] | None,
     *,
     pulled_to: datetime,
 ) -> timedelta | None:
+    """`last`: the end of a list that is whole."""
     # What was placed since the last walk ended comes with the next one.
     due = [one for one in listed if one.placed_at < pulled_to]
     with run.reading() as tx:
         missing = _not_recorded(tx, channel, due)
-    found = []
+    found, failed = [], []
     for one in missing[:MOST]:
-        if _fetch(run, channel, one):
-            found.append(one)
+        try:
+            if _fetch(run, channel, one):
+                found.append(one)
+        except Unavailable as error:
+            # One that the channel cannot show now keeps no other out.
+            failed.append(error)
+            if len(failed) > MOST_FAILED:
+                break
     with run.transaction() as tx:
         _close_seen(tx, channel)
         if found:
             _tell(tx, channel, due, found)
-        tx.advance(last.cursor, complete_to=last.complete_to)
+        if last is not None and not failed:
+            tx.advance(last.cursor, complete_to=last.complete_to)
+    if failed:
+        raise failed[0]
     return SOON if len(missing) > MOST else None
 
 
@@ -121,16 +153,17 @@ def _subject(channel: ChannelId, remote_id: str) -> str:
 def _fetch(run: Run, channel: ChannelId, one: Listed) -> bool:
     """Bring one order in as a pull would have. False: the channel lists it and does not show it."""
     source = run.wiring.channel(channel, OrderSource)
-    batch: Batch[Order] = source.get_order(one.remote_id)
-    with run.transaction() as tx:
+    batch: Batch[Order] = Batch((), "")
+    # One it refuses to show is as one it does not know.
+    with contextlib.suppress(Rejected):
+        batch = source.get_order(one.remote_id)
+    new: list[int] = []
+
+    def saved(tx: Tx, changed: Sequence[int]) -> None:
+        new.extend(changed)
         if not batch.items and not batch.rejects:
             reason = Reason.of("order_unseen", order=one.remote_id, channel=channel)
             tx.open_case(Case(_UNSEEN, _subject(channel, one.remote_id), reason))
-            return False
-        tx.open_rejects(channel, batch.rejects)
-        if not batch.items:
-            return False
-        changed = record_orders(tx, run, channel, batch.items, raw=batch.raw)
         if changed:
             # A pull may have been faster, then nothing was missing.
             minutes = int((tx.now - one.placed_at).total_seconds() // 60)
@@ -141,7 +174,9 @@ def _fetch(run: Run, channel: ChannelId, one: Listed) -> bool:
                 ),
             )
             Lags(tx).seen(Kind.MISSED, channel, [tx.now - one.placed_at])
-        return bool(changed)
+
+    record_batch(run, channel, batch, saved)
+    return bool(new)
 
 
 def _close_seen(tx: Tx, channel: ChannelId) -> None:

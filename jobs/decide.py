@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
@@ -22,11 +22,13 @@ from core.rules.effects import request_key
 from core.rules.holds import KINDS, Role
 from core.rules.modes import Mode, Permission, Scope, may_write
 from core.rules.review import Verdict
+from jobs.apart import ITS_OWN, words
 from jobs.availability import recompute
 from jobs.claims import ELSEWHERE, Claims, asked_for, needs
 from jobs.endings import wanted_by
 from jobs.goods import can_call_off, ships_through
 from jobs.reviewing import Reviewed, review_all
+from jobs.routing import must_not_travel
 from jobs.run import Run
 from jobs.store.effects import Effects, Intent
 from jobs.store.orders import FulfillmentRow, NewFulfillment, OrderRecord, Orders
@@ -36,11 +38,15 @@ from jobs.store.returns import Returns
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
 from jobs.store.tables import cases
+from jobs.store.tables import orders as recorded
 from jobs.store.types import json_text
 from jobs.wiring import Wiring
 
 #: Orders decided in one transaction: a page of work that holds the write lock for some 100 ms.
 ORDERS_AT_ONCE = 200
+#: Orders that may break their own decision; of more the fault is somewhere else.
+MOST_BROKEN = 10
+_UNDECIDED = "order_undecided"
 #: Skus decided in one transaction.
 SKUS_AT_ONCE = 5_000
 
@@ -63,16 +69,62 @@ def decide_orders(run: Run) -> timedelta | None:
     if ended:
         with run.transaction() as tx:
             Orders(tx).decide_again(ended)
+    apart = _set_apart(run)
     while True:
-        with run.transaction() as tx:
-            numbers = Orders(tx).undecided(limit=ORDERS_AT_ONCE)
-            if numbers:
-                _decide_batch(tx, run, numbers)
+        try:
+            with run.transaction() as tx:
+                numbers = Orders(tx).undecided(limit=ORDERS_AT_ONCE, but=apart)
+                if numbers:
+                    _decide_batch(tx, run, numbers)
+        except ITS_OWN:
+            apart |= _decide_alone(run, apart)
+            continue
         if len(numbers) < ORDERS_AT_ONCE:
             break
     with run.reading() as tx:
         ends = Orders(tx).next_end()
         return None if ends is None else max(timedelta(0), ends - tx.now)
+
+
+def _set_apart(run: Run) -> set[int]:
+    """Orders that broke their decision: they wait until a person closes their Case."""
+    with run.reading() as tx:
+        subjects = tx.connection.execute(
+            select(cases.c.subject).where(cases.c.kind == _UNDECIDED, cases.c.state == "open")
+        ).scalars()
+        found = [Orders(tx).find(*subject.split(" ", 2)[1:]) for subject in subjects]
+    return {number for number in found if number is not None}
+
+
+def _decide_alone(run: Run, apart: Collection[int]) -> set[int]:
+    """Decide each order of the next batch by itself; those that cannot be, which become Cases.
+
+    Where many break it is none of them: raises what the last one did.
+    """
+    broken: set[int] = set()
+    with run.transaction() as tx:
+        numbers = Orders(tx).undecided(limit=ORDERS_AT_ONCE, but=apart)
+    for number in numbers:
+        try:
+            with run.transaction() as tx:
+                _decide_batch(tx, run, [number])
+        except ITS_OWN as error:
+            if len(broken) == MOST_BROKEN:
+                raise
+            broken.add(number)
+            with run.transaction() as tx:
+                _open_undecided(tx, run, number, words(error))
+    return broken
+
+
+def _open_undecided(tx: Tx, run: Run, number: int, problem: str) -> None:
+    one = tx.connection.execute(select(recorded).where(recorded.c.id == number)).one()
+    run.log.error(
+        "order cannot be decided", channel=one.channel, order=one.remote_id, problem=problem
+    )
+    reason = Reason.of(_UNDECIDED, order=one.name, channel=one.channel, problem=problem)
+    subject = f"order {one.channel} {one.remote_id}"
+    tx.open_case(Case(_UNDECIDED, subject, reason, Severity.CRITICAL))
 
 
 @dataclass
@@ -108,6 +160,11 @@ def _decide_batch(tx: Tx, run: Run, numbers: Sequence[int]) -> None:
     if any(record.fulfillments for record in records):
         records = orders.load(numbers)
     reviewed = review_all(tx, run, records)
+    if _unplan(tx, run.wiring, records):
+        asked = {record.id: record.asked for record in records}
+        records = orders.load(numbers)
+        for record in records:
+            record.asked = asked[record.id]
     _ask_again(tx, records, reviewed)
     deciding = {record.id for record in records}
     # Orders that wait for the same units are served in turn; they are routed in the next batch.
@@ -156,8 +213,33 @@ def _decide_batch(tx: Tx, run: Run, numbers: Sequence[int]) -> None:
     Effects(tx).plan(routed.intents)
     orders.settle(routed.settled)
     _free_look_alikes(tx, orders, records)
+    # What was planned before may have waited for this decision.
+    routed.waking.update(
+        f"{ships_through(run.wiring, one.location)}/requests"
+        for record in records
+        for one in _live(record)
+        if one.effect == "planned" and not verdicts[record.id].holds
+    )
     if routed.waking:
         tx.wake(*routed.waking)
+
+
+def _unplan(tx: Tx, wiring: Wiring, records: Sequence[OrderRecord]) -> bool:
+    """Take back what nobody was asked for yet and must not travel as planned any more: the address or
+    what rules ask changed. It is routed anew, from the units it has. True: there was some."""
+    found = False
+    for record in records:
+        for one in _live(record):
+            if one.sent or one.state is not FulfillmentState.PLANNED:
+                continue
+            if must_not_travel(wiring, record, one.service) is None:
+                continue
+            found = True
+            Orders(tx).cancel_fulfillments([(record.id, one.number)])
+            Stock(tx).unassign(record.id, one.number)
+            reason = Reason.of("plan_undone", order=record.order.name, service=one.service)
+            tx.decide(record.subject, reason)
+    return found
 
 
 def _after_sending(tx: Tx, record: OrderRecord, verdict: Verdict) -> Verdict:
@@ -211,14 +293,10 @@ def _live(record: OrderRecord) -> list[FulfillmentRow]:
 
 
 def _free_look_alikes(tx: Tx, orders: Orders, records: Sequence[OrderRecord]) -> None:
-    """What looked like an order that is canceled looks like none any more."""
-    gone = {
-        record.door_mark
-        for record in records
-        if record.door_mark and record.order.canceled_at and record.stage is not OrderStage.CANCELED
-    }
+    """What looked like an order that is canceled, changed or goes elsewhere may look like none now."""
     deciding = {record.id for record in records}
-    held = [one for one in orders.held_as("duplicate", door_marks=gone) if one not in deciding]
+    names = {record.order.name for record in records}
+    held = [one for one in orders.held_like(names) if one not in deciding]
     if held:
         orders.decide_again(held)
         tx.wake("core/orders")

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from core.errors import RateLimited, Rejected
+from core.errors import RateLimited, Rejected, Unavailable
 from core.model.catalog import ChannelId
 from core.model.orders import Order
 from core.ports import Batch, HintQueue, OrderSource
-from jobs.pull import record_orders
+from jobs.pull import record_batch
 from jobs.run import Run
+from jobs.store.store import Tx
 
 EVERY = timedelta(seconds=10)
 #: Orders read one by one in a run; the pull, which reads a hundred at once, gets the rest.
@@ -30,13 +31,18 @@ def follow_hints(run: Run, channel: ChannelId) -> None:
         return
     named = sorted({one.order for one in hints if one.order})
     batches = _read(run, source, named[:ONE_BY_ONE])
-    with run.transaction() as tx:
-        for batch in batches:
-            record_orders(tx, run, channel, batch.items, raw=batch.raw)
-            tx.close_rejects(channel, "order", (one.remote_id for one in batch.items))
-            tx.open_rejects(channel, batch.rejects)
+    together = Batch(
+        tuple(one for batch in batches for one in batch.items),
+        "",
+        tuple(one for batch in batches for one in batch.rejects),
+        tuple(one for batch in batches for one in batch.raw),
+    )
+
+    def saved(tx: Tx, _: Sequence[int]) -> None:
         if len(batches) < len(named):
             tx.wake(f"{channel}/orders")
+
+    record_batch(run, channel, together, saved)
     queue.forget_hints(hints)
 
 
@@ -46,7 +52,8 @@ def _read(run: Run, source: OrderSource, named: Sequence[str]) -> list[Batch[Ord
     for order in named:
         try:
             batches.append(source.get_order(order))
-        except RateLimited as error:
+        except (RateLimited, Unavailable) as error:
+            # Read again and again, one order that the channel cannot show would keep all hints waiting.
             run.log.info("hinted orders are left to the pull", problem=str(error))
             break
         except Rejected as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -15,9 +15,11 @@ from core.model.orders import Order
 from core.model.reasons import Reason
 from core.model.stock import StockSnapshot
 from core.ports import (
+    Batch,
     ListingSource,
     OfferTarget,
     OrderSource,
+    Reject,
     StockSource,
     TrackingSource,
 )
@@ -26,6 +28,7 @@ from core.rules.freshness import Freshness
 from core.rules.names import Understood
 from core.rules.snapshots import Guard, Previous
 from jobs import counted, quarantine
+from jobs.apart import ITS_OWN, words
 from jobs.claims import hold_units, ship_external
 from jobs.naming import Naming, codes_of, goods_of, sold_as
 from jobs.run import Run
@@ -39,6 +42,7 @@ from jobs.store.parcels import Parcel, Parcels
 from jobs.store.sales import Sales
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
+from jobs.store.types import storable
 from jobs.terms import record_terms
 
 #: How soon a walk that could not be completed is gone on with.
@@ -51,14 +55,59 @@ def pull_orders(run: Run, channel: ChannelId) -> None:
     """Bring new and changed orders in; a page and its place are saved together."""
     source = run.wiring.channel(channel, OrderSource)
     for batch in source.pull_orders(since=run.lease.cursor):
-        with run.transaction() as tx:
-            record_orders(tx, run, channel, batch.items, raw=batch.raw)
-            tx.close_rejects(channel, "order", (one.remote_id for one in batch.items))
-            tx.open_rejects(channel, batch.rejects)
-            tx.advance(batch.cursor, complete_to=batch.complete_to)
-            if batch.complete_to is not None:
+
+        def saved(tx: Tx, _: Sequence[int], page: Batch[Order] = batch) -> None:
+            tx.advance(page.cursor, complete_to=page.complete_to)
+            if page.complete_to is not None:
                 # Raising a quantity waits until the orders past its reading are in.
                 tx.wake(f"{channel}/offers")
+
+        record_batch(run, channel, batch, saved)
+
+
+def record_batch(
+    run: Run, channel: ChannelId, batch: Batch[Order], then: Callable[[Tx, Sequence[int]], None]
+) -> None:
+    """Record a page, its rejects and what `then` writes in one transaction.
+
+    `then` is told the changed numbers. Orders that cannot be recorded become rejects as well.
+    """
+
+    def record(page: Batch[Order]) -> None:
+        with run.transaction() as tx:
+            changed = record_orders(tx, run, channel, page.items, raw=page.raw)
+            tx.close_rejects(channel, "order", (one.remote_id for one in page.items))
+            tx.open_rejects(channel, page.rejects)
+            then(tx, changed)
+
+    try:
+        record(batch)
+    except ITS_OWN:
+        record(_without_bad(run, channel, batch))
+
+
+def _without_bad(run: Run, channel: ChannelId, batch: Batch[Order]) -> Batch[Order]:
+    """Record each order alone: those that break become rejects. The others stay in the batch, where
+    they are repeats."""
+    raw = dict(batch.raw)
+    good, bad = [], []
+    for one in batch.items:
+        try:
+            with run.transaction() as tx:
+                record_orders(tx, run, channel, [one])
+        except ITS_OWN as error:
+            told = storable(one.remote_id)
+            run.log.error("order cannot be recorded", order=told, problem=words(error))
+            bad.append(Reject("order", told, words(error), raw.get(one.remote_id, "")))
+        else:
+            good.append(one)
+    kept = {one.remote_id for one in good}
+    return replace(
+        batch,
+        items=tuple(good),
+        rejects=(*batch.rejects, *bad),
+        raw=tuple(one for one in batch.raw if one[0] in kept),
+    )
 
 
 def record_orders(

@@ -24,7 +24,7 @@ from core.model.fulfillment import FulfillmentLine, ShipRequest, SoldAs
 from core.model.orders import Address
 from core.model.reasons import Reason
 from core.ports import Handover, Key, RemoteRef, RequestTarget, ShipmentTarget
-from core.rules.addresses import label_mark
+from core.rules.addresses import as_posted, label_mark
 from core.rules.effects import (
     EffectFacts,
     EffectState,
@@ -344,8 +344,11 @@ def hand_over(run: Run, connection: str, handing: Handing) -> None:
 
 
 def _still_wanted(tx: Tx, record: OrderRecord, effect: EffectRow) -> bool:
-    """Nothing was canceled, held or taken away since the request was planned, or proved not sent."""
-    if record.open_holds or record.canceling:
+    """Nothing was canceled, held or taken away since the request was planned, or proved not sent.
+
+    What changed and is not decided yet waits for that: it may be held, or go elsewhere.
+    """
+    if record.open_holds or record.canceling or Orders(tx).is_undecided(record.id):
         return False
     lines = {
         line for one in record.fulfillments if one.number == effect.number for line, _ in one.lines
@@ -368,7 +371,7 @@ def _ship_request(tx: Tx, wiring: Wiring, record: OrderRecord, effect: EffectRow
             FulfillmentLine(line, sku, quantity, per_unit)
             for (line, sku), (quantity, per_unit, _) in sorted(found.lines.items())
         ),
-        ship_to=record.order.ship_to or Address(),
+        ship_to=as_posted(record.order.ship_to or Address()),
         # A place of which no services are known is told which the shop's rules want.
         service=found.service or "/".join(record.asked.services or ()) or record.order.service,
         requested_at=tx.now,

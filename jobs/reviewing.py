@@ -152,11 +152,16 @@ class _Beside:
         )
 
     def _alike(self, record: OrderRecord) -> list[Alike]:
-        """Earlier orders of the same buyer, or to the same door."""
-        found = {}
+        """Orders of the same buyer, or to the same door, that were placed or known earlier."""
+        found, first = {}, set()
+        own = (record.order.placed_at, record.id)
         for mark in (record.buyer_mark, record.door_mark):
             for other in self._others.get(mark or "", ()):
-                if (other.row.placed_at, other.id) < (record.order.placed_at, record.id):
+                placed = (other.row.placed_at, other.id)
+                # A page is known at once: of its orders those placed earlier are the first.
+                if (other.row.recorded_at, *placed) < (record.recorded_at, *own):
+                    first.add(other.id)
+                if placed < own or other.id in first:
                     found[other.id] = other
         to = record.order.ship_to or Address()
         replaced = record.order.attributes.get(_REPLACES)
@@ -175,6 +180,7 @@ class _Beside:
                         here,
                         other.goods,
                         canceled=row.canceled_at is not None or not other.goods,
+                        known_first=other.id in first,
                     )
                 )
         return made
@@ -265,6 +271,7 @@ def _others(tx: Tx, records: Sequence[OrderRecord], within: timedelta) -> dict[s
                 orders.c.name,
                 orders.c.remote_id,
                 orders.c.placed_at,
+                orders.c.recorded_at,
                 orders.c.canceled_at,
             )
             .join(orders, orders.c.id == party.c.order_id)

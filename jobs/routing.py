@@ -27,7 +27,7 @@ from core.rules.allocation import (
     allocation_of,
     available_part,
 )
-from core.rules.carriage import Buyer, Centroids, ShipDay, Ways, piece, ships_on, ways
+from core.rules.carriage import Buyer, Centroids, ShipDay, Ways, piece, refuses, ships_on, ways
 from core.rules.joint import route_together
 from core.rules.live_rates import asked_at, parcels
 from core.rules.loads import billable
@@ -210,23 +210,11 @@ class Routes:
         return ships_on(dispatch, self._now, full=full) if capacity != 0 else None
 
     def buyer(self, record: OrderRecord) -> Buyer:
-        order, to = record.order, record.order.ship_to or Address()
-        restrictions = self._wiring.loaded.restrictions
-        # One parcel may hold everything of a place: what one line must not travel by, none does.
-        holding = [
-            one
-            for known in record.resolved.values()
-            if known.sku is not None
-            for one in restrictions.of(known.sku)
-            if holds_for(one, to)
-        ]
-        return Buyer(
-            to,
-            order.service,
-            self._wiring.day(order.deliver_by) if order.deliver_by else None,
-            self._wiring.day(order.ship_by) if order.ship_by else None,
-            barred=barred(holding, self._wiring.loaded.services.values()) if holding else {},
-            only=record.asked.services,
+        order = record.order
+        return replace(
+            buyer_of(self._wiring, record),
+            deliver_by=self._wiring.day(order.deliver_by) if order.deliver_by else None,
+            ship_by=self._wiring.day(order.ship_by) if order.ship_by else None,
             program=programs_of(order, self._programs.get(order.channel, {})),
             ship_until=order.ship_by,
             deliver_until=order.deliver_by,
@@ -265,6 +253,31 @@ class Routes:
         available: Mapping[tuple[Sku, LocationId], int],
     ) -> Mapping[Sku, tuple[int, ...]]:  # fmt: skip
         return self._worth.of(place, channel, asked, available) if self._worth else {}
+
+
+def buyer_of(wiring: Wiring, record: OrderRecord) -> Buyer:
+    """Where an order goes and by what it may travel, without its last days."""
+    order, to = record.order, record.order.ship_to or Address()
+    # One parcel may hold everything of a place: what one line must not travel by, none does.
+    holding = [
+        one
+        for known in record.resolved.values()
+        if known.sku is not None
+        for one in wiring.loaded.restrictions.of(known.sku)
+        if holds_for(one, to)
+    ]
+    return Buyer(
+        to,
+        order.service,
+        barred=barred(holding, wiring.loaded.services.values()) if holding else {},
+        only=record.asked.services,
+    )
+
+
+def must_not_travel(wiring: Wiring, record: OrderRecord, service: str) -> str | None:
+    """The code of the reason why an order, as it is now, must not go by this service; None: it may."""
+    found = wiring.loaded.services.get(service)
+    return refuses(found, buyer_of(wiring, record)) if found else None
 
 
 class _Order:

@@ -255,7 +255,9 @@ class Amazon(
 
     def list_orders(self, *, since: Cursor | None, first: datetime) -> Iterator[Batch[Listed]]:
         """See ports.OrderCensus: by report, which does not go through the search that pulls use."""
-        return census.list_orders(self._reports, since=since, first=first)
+        return census.list_orders(
+            self._reports, marketplace=self._settings.marketplace_id, since=since, first=first
+        )
 
     @property
     def has_queue(self) -> bool:

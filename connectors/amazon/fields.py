@@ -11,6 +11,10 @@ from core.model.money import Money
 Record = Mapping[str, Any]
 
 
+#: More is a slip: it is no number that any database column or request takes.
+MOST_UNITS = 2**31 - 1
+
+
 class Unreadable(ValueError):
     """A record that lacks what we must know. The words hold no personal data."""
 
@@ -55,7 +59,7 @@ def count(record: Record, name: str) -> int | None:
     found = record.get(name)
     if found is None:
         return None
-    if not isinstance(found, int) or isinstance(found, bool) or found < 0:
+    if not isinstance(found, int) or isinstance(found, bool) or not 0 <= found <= MOST_UNITS:
         raise Unreadable(f"{name} is no number of units: {str(found)[:40]}")
     return found
 

@@ -9,6 +9,9 @@ from typing import Any
 
 from core.model.money import Money
 
+#: Int of the schema is signed and has 32 bits.
+MOST_UNITS = 2**31 - 1
+
 
 class Unreadable(Exception):
     """A record that does not say what we need; the words name fields, never their contents."""
@@ -23,7 +26,7 @@ def text(node: Mapping[str, Any], field: str) -> str:
 
 def count(node: Mapping[str, Any], field: str) -> int:
     value = node[field]
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_UNITS:
         raise Unreadable(f"{field} is no count")
     return value
 

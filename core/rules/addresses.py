@@ -8,17 +8,52 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
 from core.model.orders import Address
 
-#: Military post: the regions it uses instead of states.
+#: Military post: the regions it uses instead of states, and its cities.
 MILITARY = frozenset({"AA", "AE", "AP"})
+_MILITARY_CITY = re.compile(r"\s*[afd]\.?p\.?o\.?\s*", re.IGNORECASE)
+#: Countries of their own to ISO 3166 that the US post delivers to as to states (USPS Publication 28,
+#: appendix B); a channel may call them by either.
+_TERRITORIES = frozenset({"AS", "FM", "GU", "MH", "MP", "PR", "PW", "UM", "VI"})
+#: The states by their names, small letters without dots, as channels whose region is free text have
+#: them (Amazon's `stateOrRegion`).
+_STATES = {
+    "alabama": "AL", "alaska": "AK", "american samoa": "AS", "arizona": "AZ", "arkansas": "AR",
+    "armed forces africa": "AE", "armed forces americas": "AA", "armed forces canada": "AE",
+    "armed forces europe": "AE", "armed forces middle east": "AE", "armed forces pacific": "AP",
+    "california": "CA", "colorado": "CO", "connecticut": "CT", "delaware": "DE",
+    "district of columbia": "DC", "federated states of micronesia": "FM", "florida": "FL",
+    "georgia": "GA", "guam": "GU", "hawaii": "HI", "idaho": "ID", "illinois": "IL",
+    "indiana": "IN", "iowa": "IA", "kansas": "KS", "kentucky": "KY", "louisiana": "LA",
+    "maine": "ME", "marshall islands": "MH", "maryland": "MD", "massachusetts": "MA",
+    "michigan": "MI", "micronesia": "FM", "minnesota": "MN", "mississippi": "MS",
+    "missouri": "MO", "montana": "MT", "nebraska": "NE", "nevada": "NV", "new hampshire": "NH",
+    "new jersey": "NJ", "new mexico": "NM", "new york": "NY", "north carolina": "NC",
+    "north dakota": "ND", "northern mariana islands": "MP", "ohio": "OH", "oklahoma": "OK",
+    "oregon": "OR", "palau": "PW", "pennsylvania": "PA", "puerto rico": "PR",
+    "rhode island": "RI", "south carolina": "SC", "south dakota": "SD", "tennessee": "TN",
+    "texas": "TX", "us virgin islands": "VI", "utah": "UT", "vermont": "VT",
+    "virgin islands": "VI", "virginia": "VA", "washington": "WA", "washington dc": "DC",
+    "west virginia": "WV", "wisconsin": "WI", "wyoming": "WY",
+}  # fmt: skip
 #: Three-digit ZIP area -> the states it reaches into, by their two letters
 States = Mapping[str, Collection[str]]
 
-_PO_BOX = re.compile(
-    r"\b(?:p\.?\s*o\.?\s*(?:box|b\b)|post\s+office\s+box|postal\s+box|box\s+\d+\s*$)", re.IGNORECASE
+#: "P.O. Box", "PO-Box", "P0 BX", "P.O.B.", "Post Office Box"; where more than a box follows it is none.
+_BOX = re.compile(
+    r"\b(?:p[\W_]{0,3}[o0][\W_]{0,3}(?:box|bx|b|drawer)|post(?:al)?\s+(?:office\s+)?(?:box|bx)|"
+    r"apartado(?:\s+postal)?|apa?r?t?do)(?=[\W_\d]|$)",
+    re.IGNORECASE,
+)
+#: A bare box or "PO 12" is one only where the line begins so: carriers know the way to a box on a
+#: rural route, and to one behind a street number.
+_BARE_BOX = re.compile(
+    r"\s*(?:(?:caller|lock)?\s*(?:box|bx)|p\.?\s*o\.?)\s*(?:#|no\b\.?|number\b)?\s*\d+[\s-]?[a-z]?\s*$",
+    re.IGNORECASE,
 )
 _ZIP = re.compile(r"\d{5}(-?\d{4})?")
 _NUMBER = re.compile(r"\d+")
@@ -37,13 +72,17 @@ _PLACEHOLDERS = frozenset(
 _NO_NAMES = frozenset({"asdf", "asdfg", "n a", "qwerty", "test", "undefined", "unknown", "xxx"})
 #: The spellings that one address comes in most often (USPS Publication 28, appendices B and C).
 _SHORT = {
-    "apartment": "apt", "avenue": "ave", "boulevard": "blvd", "building": "bldg", "circle": "cir",
-    "court": "ct", "drive": "dr", "east": "e", "expressway": "expy", "floor": "fl",
-    "highway": "hwy", "lane": "ln", "north": "n", "northeast": "ne", "northwest": "nw",
-    "number": "", "no": "", "parkway": "pkwy", "place": "pl", "plaza": "plz", "road": "rd",
-    "room": "rm", "route": "rte", "south": "s", "southeast": "se", "southwest": "sw",
-    "square": "sq", "street": "st", "suite": "ste", "terrace": "ter", "trail": "trl",
-    "turnpike": "tpke", "unit": "unit", "west": "w",
+    "avenue": "ave", "boulevard": "blvd", "building": "bldg", "circle": "cir", "court": "ct",
+    "drive": "dr", "east": "e", "eighth": "8th", "expressway": "expy", "fifth": "5th",
+    "first": "1st", "floor": "fl", "fort": "ft", "fourth": "4th", "highway": "hwy", "lane": "ln",
+    "mount": "mt", "ninth": "9th", "north": "n", "northeast": "ne", "northwest": "nw",
+    "parkway": "pkwy", "place": "pl", "plaza": "plz", "road": "rd", "route": "rte", "saint": "st",
+    "second": "2nd", "seventh": "7th", "sixth": "6th", "south": "s", "southeast": "se",
+    "southwest": "sw", "square": "sq", "street": "st", "tenth": "10th", "terrace": "ter",
+    "third": "3rd", "trail": "trl", "turnpike": "tpke", "west": "w",
+    # Who writes "#4" means the door that others call an apartment, a unit or a suite.
+    "apartment": "", "apt": "", "no": "", "number": "", "rm": "", "room": "", "ste": "",
+    "suite": "", "unit": "",
 }  # fmt: skip
 
 
@@ -62,7 +101,7 @@ def incomplete(address: Address | None) -> tuple[str, ...]:
     if "name" in parts and address.company.strip():
         parts.remove("name")
     if is_american(address):
-        if not address.region.strip():
+        if not state_of(address):
             parts.append("region")
         if "postal_code" not in parts and not _ZIP.fullmatch(address.postal_code.strip()):
             parts.append("zip")
@@ -121,17 +160,55 @@ def states_of(address: Address, states: States) -> Collection[str] | None:
 
 
 def is_american(address: Address) -> bool:
-    return address.country.strip().upper() == "US"
+    """Whether the US post delivers there as at home: the states, territories and military post."""
+    country = address.country.strip().upper()
+    return country == "US" or country in _TERRITORIES
+
+
+def state_of(address: Address) -> str:
+    """The two letters of a US address's state or territory, whichever way its channel writes it.
+
+    What is no state's name stays as it stands, in capitals; "" abroad and where nothing is told.
+    """
+    if not is_american(address):
+        return ""
+    country = address.country.strip().upper()
+    return country if country in _TERRITORIES else _letters(address.region)
+
+
+def _letters(region: str) -> str:
+    told = region.strip().replace(".", "")
+    return _STATES.get(" ".join(_WORD.findall(told.casefold())), told.upper())
+
+
+def as_posted(address: Address) -> Address:
+    """The address with its state in two letters, as labels and X12 (N402) want it; else as it stands."""
+    state = state_of(address)
+    return replace(address, region=state) if len(state) == 2 else address
+
+
+def countries_of(address: Address) -> frozenset[str]:
+    """Its country, by every code that it goes by: Puerto Rico is PR, and US."""
+    found = {address.country.strip().upper()}
+    if is_american(address):
+        found |= {"US", state_of(address)} & (_TERRITORIES | {"US"})
+    return frozenset(found)
 
 
 def is_po_box(address: Address) -> bool:
-    """Whether only the post delivers there: "P.O. Box 12", "PO BOX 12", "Box 12"."""
-    return any(_PO_BOX.search(line) for line in (address.line1, address.line2, address.line3))
+    """Whether only the post delivers there: "P.O. Box 12", "POB 12", "PO #12", "Box 12"."""
+    return any(
+        _BOX.search(line) or _BARE_BOX.match(line)
+        for line in (address.line1, address.line2, address.line3)
+    )
 
 
 def is_military(address: Address) -> bool:
-    """APO, FPO and DPO addresses."""
-    return address.region.strip().upper() in MILITARY
+    """APO, FPO and DPO addresses, by their region or their city."""
+    # AP is a province of Italy.
+    if address.country.strip() and not is_american(address):
+        return False
+    return _letters(address.region) in MILITARY or bool(_MILITARY_CITY.fullmatch(address.city))
 
 
 # --- which addresses, and which buyers, are the same -------------------------------------------------
@@ -141,12 +218,27 @@ def plain_form(address: Address) -> str:
     """One spelling of where it is, so that two of one place are most often equal.
 
     For addresses a parser refuses (PO boxes, rural routes, military post, abroad): letters and digits
-    only, the usual words shortened. The name is no part of it.
+    only, the usual words shortened, in one order whichever line they stand on. The name is no part
+    of it.
     """
-    lines = f"{address.line1} {address.line2} {address.line3}"
-    words = [_SHORT.get(word, word) for word in _WORD.findall(_bare(lines))]
+    lines = _BOX.sub(" box ", _bare(f"{address.line1} {address.line2} {address.line3}"))
+    words = _joined(_SHORT.get(word, word) for word in _WORD.findall(lines))
     code = address.postal_code.strip()[:5].casefold()
-    return " ".join([*(word for word in words if word), code, address.country.strip().casefold()])
+    country = "us" if is_american(address) else address.country.strip().casefold()
+    return " ".join([*sorted(words), code, country])
+
+
+def _joined(words: Iterable[str]) -> list[str]:
+    """A letter beside a number is a part of it: "4 B" is "4B"."""
+    made: list[str] = []
+    for word in words:
+        before = made[-1] if made else ""
+        pair = (before, word)
+        if any(len(one) == 1 and one.isalpha() for one in pair) and any(map(str.isdecimal, pair)):
+            made[-1] += word
+        elif word:
+            made.append(word)
+    return made
 
 
 def _bare(text: str) -> str:
@@ -158,16 +250,19 @@ def _bare(text: str) -> str:
 def door_mark(address: Address | None) -> str | None:
     """A mark that all spellings of one address share, and few others do: to find look-alikes by.
 
-    Made of the ZIP code and the first number; None where there are not both. A mark tells nothing to
-    who does not know the address, and goes when the address is erased.
+    Made of the ZIP code and the largest number, whichever line that stands on; None where there are
+    not both. A mark tells nothing to who does not know the address, and goes when the address is
+    erased.
     """
     if address is None:
         return None
-    found = _NUMBER.search(f"{address.line1} {address.line2} {address.line3}")
+    found = _NUMBER.findall(f"{address.line1} {address.line2} {address.line3}")
     code = address.postal_code.strip()[:5].casefold()
-    return (
-        _mark(f"{address.country.strip().casefold()} {code} {found[0]}") if found and code else None
-    )
+    if not found or not code:
+        return None
+    largest = max((one.lstrip("0") for one in found), key=lambda one: (len(one), one))
+    country = "us" if is_american(address) else address.country.strip().casefold()
+    return _mark(f"{country} {code} {largest}")
 
 
 def buyer_mark(address: Address | None) -> str | None:

@@ -228,8 +228,8 @@ def ways(
     return Ways(tuple(found), tuple(left_out), may=bool(found) or not dispatch.services)
 
 
-def _unfit(service: Service, zone: int, buyer: Buyer) -> str | None:
-    """The code of the reason why a service does not carry anything to this buyer; None: it does."""
+def refuses(service: Service, buyer: Buyer) -> str | None:
+    """The code of the reason why a service must not carry anything to this buyer; None: it may."""
     if service.name in buyer.barred:
         return "service_restricted"
     if buyer.only is not None and service.name not in buyer.only:
@@ -240,7 +240,12 @@ def _unfit(service: Service, zone: int, buyer: Buyer) -> str | None:
         return "service_no_po_box"
     if not service.military and is_military(buyer.ship_to):
         return "service_no_military"
-    return None if zone in service.rates else "service_not_there"
+    return None
+
+
+def _unfit(service: Service, zone: int, buyer: Buyer) -> str | None:
+    """The same, with how far it reaches."""
+    return refuses(service, buyer) or (None if zone in service.rates else "service_not_there")
 
 
 def _kept_from(dispatch: Dispatch, buyer: Buyer, shipped: date) -> Reason | None:

@@ -52,12 +52,25 @@ class HoldKind:
     #: what it says that a release is about; None: all of it. One that says something else of these
     #: holds again.
     evidence: tuple[str, ...] | None = None
+    #: it is said of where the order goes: elsewhere nobody looked at it (`LABEL` is in what it says)
+    of_address: bool = False
+    #: what it says is a list of names, of which fewer are no news
+    names: str = ""
 
     def same(self, said: Mapping[str, Arg], now: Mapping[str, Arg]) -> bool:
         """Whether a release of what it said then counts for what it says now."""
-        if self.evidence is None:
-            return dict(said) == dict(now)
-        return all(said.get(name) == now.get(name) for name in self.evidence)
+        asked = set(now) | set(said) if self.evidence is None else set(self.evidence)
+        if self.names and _listed(now.get(self.names)) <= _listed(said.get(self.names)):
+            asked.discard(self.names)
+        return all(said.get(name) == now.get(name) for name in asked)
+
+
+#: The beginning of a mark of the address that a Hold speaks of.
+LABEL = "label"
+
+
+def _listed(names: Arg | None) -> set[str]:
+    return set(str(names or "").split(", "))
 
 
 KINDS: Mapping[str, HoldKind] = {
@@ -69,24 +82,24 @@ KINDS: Mapping[str, HoldKind] = {
     "payment_expired": HoldKind(Role.FINANCE, Ends.CHANNEL),
     "partly_paid": HoldKind(Role.FINANCE, Ends.CHANNEL),
     # address
-    "address_incomplete": HoldKind(Role.SUPPORT, Ends.CHANNEL),
-    "address_undeliverable": HoldKind(Role.SUPPORT, Ends.CHANNEL),
-    "zip_unknown": HoldKind(Role.SUPPORT, Ends.CHANNEL),
-    "zip_elsewhere": HoldKind(Role.SUPPORT, Ends.CHANNEL),
+    "address_incomplete": HoldKind(Role.SUPPORT, Ends.CHANNEL, of_address=True),
+    "address_undeliverable": HoldKind(Role.SUPPORT, Ends.CHANNEL, of_address=True),
+    "zip_unknown": HoldKind(Role.SUPPORT, Ends.CHANNEL, of_address=True),
+    "zip_elsewhere": HoldKind(Role.SUPPORT, Ends.CHANNEL, of_address=True),
     # fraud
     "risk_stated": HoldKind(Role.RISK, Ends.CHANNEL),
-    "billing_elsewhere": HoldKind(Role.RISK, Ends.CHANNEL),
+    "billing_elsewhere": HoldKind(Role.RISK, Ends.CHANNEL, of_address=True),
     "high_value": HoldKind(Role.RISK, Ends.PERSON),
     "first_order": HoldKind(Role.RISK, Ends.PERSON),
     # An earlier order that is canceled changes the count and not the doubt.
     "velocity": HoldKind(Role.RISK, Ends.PERSON, evidence=()),
-    "freight_forwarder": HoldKind(Role.RISK, Ends.CHANNEL),
+    "freight_forwarder": HoldKind(Role.RISK, Ends.CHANNEL, of_address=True),
     # goods
     "unknown_sku": HoldKind(Role.CATALOG, Ends.CONFIGURATION),
     # What the listing asks later is no news of what was paid.
     "price_unlike": HoldKind(Role.CATALOG, Ends.PERSON, evidence=("paid",)),
     "quantity_unlike": HoldKind(Role.OPERATIONS, Ends.PERSON),
-    "restricted": HoldKind(Role.OPERATIONS, Ends.CHANNEL),
+    "restricted": HoldKind(Role.OPERATIONS, Ends.CHANNEL, of_address=True),
     # the order itself
     "duplicate": HoldKind(Role.SUPPORT, Ends.CHANNEL),
     "test_order": HoldKind(Role.OPERATIONS, Ends.PERSON, told=False),
@@ -100,5 +113,5 @@ KINDS: Mapping[str, HoldKind] = {
     "return_late": HoldKind(Role.SUPPORT, Ends.PERSON),
     "difference_due": HoldKind(Role.FINANCE, Ends.PERSON),
     "canceling": HoldKind(Role.NOBODY, Ends.CHANNEL, releasable=False, told=False),
-    "rule_hit": HoldKind(Role.OPERATIONS, Ends.CONFIGURATION),
+    "rule_hit": HoldKind(Role.OPERATIONS, Ends.CONFIGURATION, names="rules"),
 }

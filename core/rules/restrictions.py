@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 from core.model.carriage import Service
 from core.model.orders import Address
-from core.rules.addresses import is_american, is_military, is_po_box
+from core.rules.addresses import (
+    countries_of,
+    is_american,
+    is_military,
+    is_po_box,
+    state_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +44,10 @@ class Restriction:
 
 def holds_for(restriction: Restriction, address: Address) -> bool:
     """Whether it holds for what goes to this address."""
-    code = address.postal_code.strip()
+    code, state = address.postal_code.strip(), state_of(address)
     return (
-        (not restriction.countries or address.country.strip().upper() in restriction.countries)
-        and (
-            not restriction.states
-            or (is_american(address) and address.region.strip().upper() in restriction.states)
-        )
+        (not restriction.countries or bool(countries_of(address) & restriction.countries))
+        and (not restriction.states or state in restriction.states)
         and (
             not restriction.zips
             or (is_american(address) and any(code.startswith(one) for one in restriction.zips))

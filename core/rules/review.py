@@ -10,8 +10,15 @@ from core.model.catalog import FulfilledBy, Sku
 from core.model.money import Money
 from core.model.orders import Hold, Order, OrderLine, OrderStage, PaymentStatus
 from core.model.reasons import Arg, Reason
-from core.rules.addresses import States, incomplete, states_of, undeliverable
-from core.rules.holds import KINDS
+from core.rules.addresses import (
+    States,
+    incomplete,
+    label_mark,
+    state_of,
+    states_of,
+    undeliverable,
+)
+from core.rules.holds import KINDS, LABEL
 from core.rules.suspicion import Beside, Limits, doubts
 
 #: Paid for. A partial refund takes money back, not units: the units' own counts say what is left.
@@ -152,7 +159,15 @@ def _holds(
         rules = ", ".join(sorted(set(rule_hits)))
         found.append(Reason.of("rule_hit", order=order.name, rules=rules))
     window = _window(order, settings, now) if beside.replacing is None else []
-    return [*(Hold(reason) for reason in found), *window]
+    mark = label_mark(order.ship_to)
+    return [*(Hold(_placed(reason, mark)) for reason in found), *window]
+
+
+def _placed(reason: Reason, mark: str | None) -> Reason:
+    """The reason with the address it speaks of, as a mark: a release is for that address only."""
+    if mark is None or not KINDS[reason.code].of_address:
+        return reason
+    return Reason(reason.code, {**reason.args, LABEL: mark[:8]})
 
 
 def goods_of(lines: Sequence[OrderLine], skus: Mapping[str, Sku | None]) -> dict[Sku, int]:
@@ -200,7 +215,7 @@ def _address(order: Order, settings: ReviewSettings) -> list[Reason]:
     states = states_of(order.ship_to, settings.states)
     if states is None:
         return found
-    region = order.ship_to.region.strip().upper()
+    region = state_of(order.ship_to)
     if not states:
         found.append(Reason.of("zip_unknown", order=order.name))
     # A word nobody knows is no state: nothing is found out by comparing it.

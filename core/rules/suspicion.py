@@ -16,7 +16,7 @@ from core.model.catalog import Sku
 from core.model.money import Money
 from core.model.orders import Address, Order, OrderLine, Risk
 from core.model.reasons import Reason
-from core.rules.addresses import is_american
+from core.rules.addresses import is_american, state_of
 
 _RISKS = (Risk.UNKNOWN, Risk.LOW, Risk.MEDIUM, Risk.HIGH)
 
@@ -60,7 +60,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """An earlier order of the same buyer, or to the same address."""
+    """Another order of the same buyer, or to the same address: placed or known earlier."""
 
     name: str
     placed_at: datetime
@@ -69,6 +69,8 @@ class Alike:
     #: Sku (or, of what nobody knows, the channel's own word) -> units
     goods: Mapping[Sku, int]
     canceled: bool = False
+    #: it was known to us before: it may be sent already, though it was placed later
+    known_first: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +154,12 @@ def _apart(billed: Address, shipped: Address, most: Apart) -> Apart | None:
 
 
 def _part(address: Address, part: Apart) -> str:
+    american = is_american(address)
     if part is Apart.COUNTRY:
-        return address.country.strip().upper()
+        return "US" if american else address.country.strip().upper()
     if part is Apart.STATE:
-        return address.region.strip().upper()
-    return address.postal_code.strip().upper()[: 5 if is_american(address) else None]
+        return state_of(address) if american else address.region.strip().upper()
+    return address.postal_code.strip().upper()[: 5 if american else None]
 
 
 def _value(order: Order, beside: Beside, limits: Limits) -> Reason | None:
@@ -180,7 +183,11 @@ def _velocity(order: Order, beside: Beside, limits: Limits) -> Reason | None:
     if not limits.velocity:
         return None
     since = order.placed_at - limits.velocity_within
-    recent = [one for one in beside.alike if not one.canceled and one.placed_at >= since]
+    recent = [
+        one
+        for one in beside.alike
+        if not one.canceled and since <= one.placed_at <= order.placed_at
+    ]
     if len(recent) + 1 < limits.velocity:
         return None
     minutes = int(limits.velocity_within.total_seconds() // 60)
@@ -239,6 +246,7 @@ def _restricted(order: Order, beside: Beside) -> Reason | None:
 def _duplicate(
     order: Order, goods: Mapping[Sku, int], beside: Beside, limits: Limits
 ) -> Reason | None:
+    """Of two it is the one that came to us later: the other may be on its way."""
     if not limits.duplicate_within or not goods:
         return None
     twins = [
@@ -246,14 +254,15 @@ def _duplicate(
         for one in beside.alike
         if one.same_place
         and (one.same_buyer or not beside.buyer_known)
+        and one.known_first
         and not one.canceled
-        and order.placed_at - one.placed_at <= limits.duplicate_within
+        and abs(order.placed_at - one.placed_at) <= limits.duplicate_within
         and dict(one.goods) == dict(goods)
     ]
     if not twins:
         return None
     first = min(twins, key=lambda one: (one.placed_at, one.name))
-    minutes = int((order.placed_at - first.placed_at).total_seconds() // 60)
+    minutes = int(abs(order.placed_at - first.placed_at).total_seconds() // 60)
     return Reason.of("duplicate", order=order.name, other=first.name, minutes=minutes)
 
 

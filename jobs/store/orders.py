@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -343,16 +343,22 @@ class Orders:
 
     # --- reading ---------------------------------------------------------------------------------
 
-    def undecided(self, *, limit: int) -> list[int]:
-        """Orders to decide, held until the end of the transaction.
+    def undecided(self, *, limit: int, but: Collection[int] = ()) -> list[int]:
+        """Orders to decide (`but` these), held until the end of the transaction.
 
         An order that changes meanwhile would lose its mark to `settle` otherwise. One that is being
         changed right now is left for the run which that change wakes.
         """
-        query = select(orders.c.id).where(orders.c.decide).order_by(orders.c.id).limit(limit)
+        due = select(orders.c.id).where(orders.c.decide, orders.c.id.not_in(sorted(but)))
+        query = due.order_by(orders.c.id).limit(limit)
         if self._connection.dialect.name != "sqlite":
             query = query.with_for_update(skip_locked=True, key_share=True)
         return list(self._connection.execute(query).scalars())
+
+    def is_undecided(self, number: int) -> bool:
+        """It changed since it was decided, or never was."""
+        query = select(orders.c.decide).where(orders.c.id == number)
+        return bool(self._connection.execute(query).scalar_one())
 
     def understood(
         self, channel: ChannelId, remote_ids: Iterable[str]
@@ -712,22 +718,13 @@ class Orders:
         ).scalar_one()
         return soonest
 
-    def held_as(self, code: str, *, door_marks: Iterable[str]) -> list[int]:
-        """Orders to these addresses that this Hold keeps."""
-        found: set[int] = set()
-        for chunk in chunks(sorted(set(door_marks)), 500):
-            found.update(
-                self._connection.execute(
-                    select(hold.c.order_id)
-                    .join(party, party.c.order_id == hold.c.order_id)
-                    .where(
-                        hold.c.code == code,
-                        hold.c.released_at.is_(None),
-                        party.c.door_mark.in_(chunk),
-                    )
-                ).scalars()
-            )
-        return sorted(found)
+    def held_like(self, names: Collection[str]) -> list[int]:
+        """Orders that are held as look-alikes of one of these."""
+        query = select(hold.c.order_id, hold.c.args).where(
+            hold.c.code == "duplicate", hold.c.released_at.is_(None)
+        )
+        rows = self._tx.rows(query.order_by(hold.c.order_id))
+        return [row.order_id for row in rows if row.args.get("other") in names]
 
     def held_for(self, code: str, channel: ChannelId) -> list[int]:
         """Orders of a channel that this Hold keeps."""

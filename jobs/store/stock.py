@@ -755,6 +755,19 @@ class Stock:
                 mine,
             )
 
+    def unassign(self, order_id: int, number: int) -> None:
+        """The units of a fulfillment that is not sent are the order's again, where they are."""
+        self._connection.execute(
+            update(reservation)
+            .where(
+                reservation.c.order_id == order_id,
+                reservation.c.fulfillment == number,
+                reservation.c.state.in_(HELD),
+                reservation.c.shipped.is_(False),
+            )
+            .values(fulfillment=None)
+        )
+
     # --- proving ---------------------------------------------------------------------------------
 
     def verify(self) -> list[Difference]:

@@ -170,6 +170,7 @@ def test_conditions_see_what_an_address_is_and_never_what_it_says(folder: Folder
             - {name: post, when: 'order.ship_to.military'}
             - {name: billed, when: 'order.bill_to.country != order.ship_to.country'}
             - {name: risky, when: 'order.risk == "high"'}
+            - {name: west, when: 'order.ship_to.region == "CA"'}
         """
     )
     rules = folder.load().order_rules
@@ -179,6 +180,8 @@ def test_conditions_see_what_an_address_is_and_never_what_it_says(folder: Folder
 
     assert met.holds == ("box", "post", "billed", "risky")
     assert rules.met(order(bill_to=Address(country="US"))).holds == ()
+    west = Address(region="California", country="US")
+    assert rules.met(order(ship_to=west, bill_to=west)).holds == ("west",)
 
 
 # --- restrictions ------------------------------------------------------------------------------------

@@ -234,7 +234,9 @@ STATES = {"071": ("NJ",), "063": ("CT", "NY"), "606": ("IL",)}
         ({"postal_code": "06390", "region": "CT"}, []),
         ({"postal_code": "00001"}, ["zip_unknown"]),
         # a word nobody knows is no state, and what is no ZIP code is another finding
-        ({"region": "New Jersey", "postal_code": "60601"}, []),
+        ({"region": "Jersey", "postal_code": "60601"}, []),
+        ({"region": "New Jersey", "postal_code": "60601"}, ["zip_elsewhere"]),
+        ({"region": "New Jersey"}, []),
         ({"postal_code": "6060"}, ["address_incomplete"]),
         ({"country": "CA", "postal_code": "60601"}, []),
         ({"line1": "asdf"}, ["address_undeliverable"]),

@@ -61,6 +61,8 @@ def test_what_the_channel_states_is_believed_from_a_word_on(stated):
         ({"region": "ny", "postal_code": "10001"}, (None, "state", "state")),
         ({"country": "RO", "region": "B"}, ("country", "country", "country")),
         ({"region": "", "postal_code": ""}, (None, None, None)),
+        ({"region": "New Jersey"}, (None, None, None)),
+        ({"region": "", "country": "PR"}, (None, "state", "state")),
     ],
 )
 def test_a_billing_address_may_differ_as_far_as_the_shop_says(billed, parts):

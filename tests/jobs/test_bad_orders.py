@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from core.model.fulfillment import ShipRequest
 from core.model.money import Money
 from core.model.orders import Address, Order
-from jobs import push
+from core.ports import Batch
+from core.rules import review
+from jobs import decide, pull, push, reviewing
 from jobs.clock import ManualClock
 from jobs.store.proof import differences
 from jobs.store.store import Store
-from jobs.store.tables import orders, reservation
-from tests.jobs.builders import HOME, line, order, rows
+from jobs.store.tables import cases, orders, reservation
+from tests.jobs.builders import HOME, SHOP, line, order, rows
 from tests.jobs.shop import Shop, open_shop
 
 ODD = ["MUG/1", "TEA POT 2", "杯-1", "CUP ☕", "=1+1", "A" * 120]
@@ -91,3 +96,99 @@ def test_a_sku_of_odd_letters_is_shipped_like_any_other(shop: Shop, sku: str) ->
     assert row["stage"] == "shipped"
     with shop.store.reading() as tx:
         assert differences(tx.connection) == []
+
+
+def test_a_place_is_told_a_state_in_two_letters_whatever_the_channel_wrote(shop: Shop) -> None:
+    asked: list[ShipRequest] = []
+    place = shop.places["home-files"]
+    wrote = place.request_document
+
+    def keep(request: ShipRequest, *, serial: int) -> bytes:
+        asked.append(request)
+        return wrote(request, serial=serial)
+
+    place.request_document = keep  # type: ignore[method-assign]
+    shop.record(order("1", ship_to=replace(HOME, region="Nevada")))
+    shop.decide()
+    push.push_requests(shop.run("home-files/requests"), "home-files")
+
+    assert [one.ship_to.region for one in asked] == ["NV"]
+
+
+# --- what breaks the work itself -----------------------------------------------------------------
+
+BREAKING = {
+    "half a letter": order("1", line(sku="CUP \ud83d")),
+    "an instant before all time zones": order(
+        "1", placed_at=datetime(1, 1, 1, 0, 0, 1, tzinfo=UTC)
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BREAKING)
+def test_an_order_that_cannot_be_recorded_is_one_case_and_its_page_goes_on(
+    shop: Shop, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a page with an order between two good ones that no table takes
+    page = (order("0"), BREAKING[name], order("2"))
+    batch = Batch(page, "end", raw=(("1", "as it came"),), complete_to=shop.clock.now())
+    monkeypatch.setattr(shop.channels[SHOP], "pull_orders", lambda *, since: iter([batch]))
+
+    # when it is pulled, and pulled again
+    for _ in range(2):
+        pull.pull_orders(shop.run(f"{SHOP}/orders"), SHOP)
+    shop.decide()
+
+    # then the others are routed, the walk goes on, and the bad one is told with its raw record
+    assert {one["remote_id"]: one["stage"] for one in rows(shop.store, orders)} == {
+        "0": "routed", "2": "routed"
+    }  # fmt: skip
+    assert shop.run(f"{SHOP}/orders").lease.cursor == "end"
+    (case,) = rows(shop.store, cases)
+    assert (case["kind"], case["subject"]) == ("unreadable_record", f"order {SHOP} 1")
+    assert case["payload_id"] is not None
+
+
+def test_an_order_that_breaks_its_decision_waits_and_the_others_go_on(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a rule of ours that fails for one order of three
+    def broken(one: Order, **known: Any) -> Any:
+        if one.remote_id == "2":
+            raise OverflowError("date value out of range")
+        return review.review(one, **known)
+
+    monkeypatch.setattr(reviewing, "review", broken)
+    shop.record(order("1"), order("2"), order("3"))
+
+    # when they are decided
+    shop.decide()
+    shop.decide()
+
+    # then the others are routed, and the one keeps its units and is told once
+    stages = {one["remote_id"]: one["stage"] for one in rows(shop.store, orders)}
+    assert stages == {"1": "routed", "2": "new", "3": "routed"}
+    assert sum(one["quantity"] for one in rows(shop.store, reservation)) == 3
+    (case,) = rows(shop.store, cases)
+    assert (case["kind"], case["subject"]) == ("order_undecided", f"order {SHOP} 2")
+    assert case["args"]["problem"].startswith("OverflowError in test_bad_orders.py:")
+
+    # and it is decided once the fault is mended and a person closes the Case
+    monkeypatch.undo()
+    with shop.store.transaction() as tx:
+        tx.close_case("order_undecided", case["subject"], by="ann")
+    shop.decide()
+    assert {one["stage"] for one in rows(shop.store, orders)} == {"routed"}
+
+
+def test_where_every_order_breaks_the_fault_is_told_as_one_of_the_whole(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(one: Order, **known: Any) -> Any:
+        raise KeyError(one.remote_id)
+
+    monkeypatch.setattr(reviewing, "review", broken)
+    shop.record(*(order(str(number)) for number in range(decide.MOST_BROKEN + 1)))
+
+    with pytest.raises(KeyError):
+        shop.decide()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from core.errors import ConnectorError, Rejected, Unavailable
 from core.model.orders import Order
 from core.ports import Batch, Listed, OrderCensus, Reject
 from core.rules.modes import Mode
@@ -29,6 +30,10 @@ class _Told:
     listed: list[Listed] = field(default_factory=list)
     shown: dict[str, Order] = field(default_factory=dict)
     rejects: dict[str, Reject] = field(default_factory=dict)
+    #: what asking for an order raises
+    broken: dict[str, Exception] = field(default_factory=dict)
+    #: the list ends with it
+    breaks_off: Exception | None = None
     asked: list[str] = field(default_factory=list)
     #: empty pages before the list is there, as of a report
     waits: int = 0
@@ -50,10 +55,14 @@ class Listing(Remote, OrderCensus):
             return
         half = len(self.told.listed) // 2
         yield Batch(tuple(self.told.listed[:half]), "half")
+        if self.told.breaks_off:
+            raise self.told.breaks_off
         yield Batch(tuple(self.told.listed[half:]), "", complete_to=self.clock.now())
 
     def get_order(self, remote_id: str) -> Batch[Order]:
         self.told.asked.append(remote_id)
+        if remote_id in self.told.broken:
+            raise self.told.broken[remote_id]
         shown = self.told.shown.get(remote_id)
         reject = self.told.rejects.get(remote_id)
         return Batch((shown,) if shown else (), "", (reject,) if reject else ())
@@ -207,6 +216,71 @@ def test_a_poisoned_order_is_kept_aside_and_blocks_no_other(shop: Shop, told: _T
     assert recorded(shop) == {"2", "3"}
     assert told.asked == ["1", "2", "3"]
     assert {one["kind"] for one in open_cases(shop)} == {"orders_missed", "unreadable_record"}
+
+
+def _error(kind: type[ConnectorError]) -> ConnectorError:
+    return kind("no", connector=SHOP, operation="orders")
+
+
+def test_an_order_that_cannot_be_asked_for_keeps_no_other_out(shop: Shop, told: _Told):
+    place(shop, told, ("1", -10), ("2", -9), ("3", -8))
+    told.broken = {"1": _error(Unavailable), "2": _error(Rejected)}
+    pulled_to(shop, NOON)
+
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            take(shop)
+
+    assert recorded(shop) == {"3"}
+    assert told.asked == ["1", "2", "3", "1"], (
+        "what is refused is told once and not asked for again"
+    )
+    assert {one["kind"] for one in open_cases(shop)} == {"orders_missed", "order_unseen"}
+    told.broken.clear()
+    take(shop)
+    assert recorded(shop) == {"1", "3"}
+
+
+def test_a_channel_that_is_down_is_not_asked_for_every_order(shop: Shop, told: _Told):
+    place(shop, told, *((str(n), -n) for n in range(1, 20)))
+    told.broken = {str(n): _error(Unavailable) for n in range(1, 20)}
+    pulled_to(shop, NOON)
+
+    with pytest.raises(Unavailable):
+        take(shop)
+
+    assert len(told.asked) == census.MOST_FAILED + 1
+
+
+def test_a_list_that_disagrees_with_the_channel_s_own_count_is_used_as_far_as_it_goes(
+    shop: Shop, told: _Told
+):
+    place(shop, told, ("1", -10), ("2", -9), ("3", -8), ("4", -7))
+    told.breaks_off = _error(Unavailable)
+    pulled_to(shop, NOON)
+
+    with pytest.raises(Unavailable):
+        take(shop)
+
+    assert recorded(shop) == {"1", "2"}
+
+
+def test_after_days_without_a_census_the_list_begins_where_the_last_one_ended(
+    shop: Shop, told: _Told, clock: ManualClock
+):
+    pulled_to(shop, NOON)
+    take(shop)
+    place(shop, told, ("1", 60))
+
+    clock.advance(10 * 24 * 3600)
+    pulled_to(shop, clock.now())
+    take(shop)
+
+    assert told.first[-1] == NOON
+    assert recorded(shop) == {"1"}
+    clock.advance(90 * 24 * 3600)
+    take(shop)
+    assert told.first[-1] == clock.now() - census.FURTHEST, "no channel lists more"
 
 
 def test_many_missing_orders_come_in_turn(shop: Shop, told: _Told, monkeypatch: pytest.MonkeyPatch):

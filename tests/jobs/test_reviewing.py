@@ -13,7 +13,7 @@ from sqlalchemy import update
 
 from core.model.money import Money
 from core.model.orders import Address, Order, PaymentStatus, Risk
-from jobs import decide
+from jobs import decide, push
 from jobs.clock import ManualClock
 from jobs.store.orders import Orders
 from jobs.store.store import Store
@@ -51,11 +51,12 @@ def make(store: Store, clock: ManualClock, tmp_path: Path) -> Make:
 
 
 def holds(shop: Shop, remote_id: str) -> dict[str, dict[str, Any]]:
-    """Open Hold -> what it says, without the order's name."""
+    """Open Hold -> what it says, without the order's name and the mark of where it goes."""
     found = {}
     for row in rows(shop.store, hold):
         if row["released_at"] is None and row["order_id"] == _number(shop, remote_id):
-            found[row["code"]] = {k: v for k, v in row["args"].items() if k != "order"}
+            told = row["args"].items()
+            found[row["code"]] = {k: v for k, v in told if k not in ("order", "label")}
     return found
 
 
@@ -351,6 +352,41 @@ def test_what_differs_is_no_look_alike(make: Make, other: dict[str, Any]):
     assert (stage(shop, "1"), stage(shop, "2")) == ("routed", "routed")
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"lines": (line(units=2),)},
+        {"lines": (line(current=0),)},
+        {"ship_to": BOB},
+    ],
+)
+def test_a_look_alike_goes_when_the_first_is_another_order_now(make: Make, changed: dict[str, Any]):
+    shop = make("{duplicates_within: 2h}")
+    take(shop, order("1", ship_to=ADA), order("2", ship_to=ADA, placed_at=minutes(5)))
+    assert set(holds(shop, "2")) == {"duplicate"}
+
+    take(shop, replace(order("1", ship_to=ADA, updated_at=minutes(9)), **changed))
+
+    assert holds(shop, "2") == {}
+    assert stage(shop, "2") == "routed"
+
+
+def test_of_look_alikes_the_one_that_came_late_waits_for_the_other_may_be_sent(
+    make: Make, clock: ManualClock
+):
+    shop = make("{duplicates_within: 2h}")
+    take(shop, order("2", ship_to=ADA, placed_at=minutes(5)))
+    sent(shop)
+
+    clock.advance(3600)
+    take(shop, order("1", ship_to=ADA))
+
+    assert holds(shop, "1") == {"duplicate": {"other": "#2", "minutes": 5}}
+    assert held_units(shop) == 2
+    take(shop, order("2", ship_to=ADA, placed_at=minutes(5), updated_at=minutes(61)))
+    assert holds(shop, "2") == {}
+
+
 def test_a_look_alike_a_person_released_stays_released(make: Make):
     shop = make("{duplicates_within: 2h}")
     take(shop, order("1", ship_to=ADA), order("2", ship_to=ADA, placed_at=minutes(5)))
@@ -360,6 +396,45 @@ def test_a_look_alike_a_person_released_stays_released(make: Make):
     take(shop, order("2", ship_to=ADA, placed_at=minutes(5), updated_at=minutes(9), tags=("vip",)))
 
     assert stage(shop, "2") == "routed"
+
+
+@pytest.mark.parametrize(
+    ("review", "code", "to"),
+    [
+        ("{}", "address_undeliverable", replace(HOME, line1="Main St")),
+        ("{freight_forwarders: ['895']}", "freight_forwarder", HOME),
+        ("{restrictions: [{name: gambling, states: [NV]}]}", "restricted", HOME),
+    ],
+)
+def test_what_a_person_released_for_one_address_waits_at_another(
+    make: Make, review: str, code: str, to: Address
+):
+    # given an order that a person let go where it goes
+    shop = make(review)
+    take(shop, order("1", ship_to=to))
+    release(shop, "1", code)
+    assert stage(shop, "1") == "routed"
+
+    # when it changes in something else, and then goes to a place as odd
+    take(shop, order("1", ship_to=to, updated_at=minutes(1), tags=("vip",)))
+    assert stage(shop, "1") == "routed"
+    take(shop, order("1", ship_to=replace(to, name="Eve"), updated_at=minutes(2)))
+
+    # then a person looks again
+    assert set(holds(shop, "1")) == {code}
+
+
+def test_a_release_of_two_rules_counts_for_one_of_them_and_not_for_a_third(make: Make):
+    rules = ", ".join(f"{{name: {one}, when: '\"{one}\" in order.tags'}}" for one in "abc")
+    shop = make(f"{{rules: [{rules}]}}")
+    take(shop, order("1", tags=("a", "b")))
+    release(shop, "1", "rule_hit")
+
+    take(shop, order("1", tags=("b",), updated_at=minutes(1)))
+    assert stage(shop, "1") == "routed"
+
+    take(shop, order("1", tags=("b", "c"), updated_at=minutes(2)))
+    assert holds(shop, "1") == {"rule_hit": {"rules": "b, c"}}
 
 
 # --- what is known too late ---------------------------------------------------------------------------
@@ -400,6 +475,23 @@ def test_what_is_known_before_it_is_sent_holds_it_though_it_is_routed(make: Make
     assert rows(shop.store, cases) == []
 
 
+def test_nothing_is_sent_of_an_order_that_changed_and_is_not_decided_yet(make: Make):
+    # given a routed order that becomes doubtful before it is sent
+    shop = make()
+    take(shop, order("1"), order("2"))
+    shop.record(order("1", risk=Risk.HIGH, updated_at=minutes(1)))
+
+    # when the place's turn comes first
+    push.push_requests(shop.run("home-files/requests"), "home-files")
+
+    # then it is not sent, and held when its own turn comes
+    assert list(shop.places["home-files"].received) == ["shopify-us:2:F1"]
+    shop.decide()
+    push.push_requests(shop.run("home-files/requests"), "home-files")
+    assert stage(shop, "1") == "held"
+    assert list(shop.places["home-files"].received) == ["shopify-us:2:F1"]
+
+
 def test_an_address_that_is_found_odd_after_sending_disturbs_nobody(make: Make):
     shop = make()
     take(shop, order("1"))
@@ -430,6 +522,52 @@ def test_a_buyer_who_asks_to_cancel_after_sending_is_heard(make: Make):
     take(shop, order("1", line(cancel_requested=True), updated_at=minutes(1)))
 
     assert set(holds(shop, "1")) == {"cancel_requested"}
+
+
+# --- what is planned, and not sent yet ------------------------------------------------------------------
+
+
+def planned(shop: Shop) -> list[tuple[int, str, str]]:
+    """(number, state, service) of every fulfillment."""
+    return [(one["number"], one["state"], one["service"]) for one in rows(shop.store, fulfillment)]
+
+
+@pytest.mark.parametrize(
+    ("review", "changed"),
+    [
+        ("{rules: [{name: g, when: '\"g\" in order.tags', services: [ground]}]}", {"tags": ("g",)}),
+        (
+            "{restrictions: [{name: box, po_box: true, services: [letter]}]}",
+            {"ship_to": replace(HOME, line1="PO Box 12")},
+        ),
+    ],
+)
+def test_what_must_not_travel_as_planned_is_planned_anew_until_it_is_sent(
+    make: Make, review: str, changed: dict[str, Any]
+):
+    # given an order that is to go by letter
+    post = SERVICES.replace("ground: {", "ground: {po_box: true, ").replace(
+        "letter: {", "letter: {po_box: true, "
+    )
+    shop = make(review, changes=FROM_RENO, more=post)
+    take(shop, order("1"))
+    assert planned(shop) == [(1, "planned", "letter")]
+
+    # when it changes so that it must not, before anybody was asked
+    take(shop, replace(order("1", updated_at=minutes(1)), **changed))
+
+    # then it goes by ground, once, from the very units it had
+    assert planned(shop) == [(1, "canceled", "letter"), (2, "planned", "ground")]
+    assert [one["state"] for one in rows(shop.store, effect)] == ["canceled", "planned"]
+    assert [(one["fulfillment"], one["state"]) for one in rows(shop.store, reservation)] == [
+        (2, "open")
+    ]
+    assert stage(shop, "1") == "routed"
+
+    # and what was asked for stays: a place is not told twice
+    sent(shop)
+    take(shop, order("1", updated_at=minutes(2)))
+    assert len(planned(shop)) == 2
 
 
 # --- the window --------------------------------------------------------------------------------------

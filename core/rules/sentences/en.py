@@ -63,7 +63,7 @@ SENTENCES: Final[dict[str, str]] = {
     "price_unlike": "Order {order} was bought at other prices than are asked: {lines}.",
     "quantity_unlike": "Order {order} asks for far more than buyers usually take: {lines}.",
     "restricted": "Order {order} must not go where it goes, by your restriction {rules}; lines: {lines}.",
-    "duplicate": "Order {order} looks like {other}, placed {minutes:minute|minutes} before: "
+    "duplicate": "Order {order} looks like {other}, placed {minutes:minute|minutes} from it: "
     "the same goods to the same address.",
     "order_held": "Order {order} is held: {hold}.",
     "order_released": "Order {order} is no longer held for: {hold}.",
@@ -143,6 +143,8 @@ SENTENCES: Final[dict[str, str]] = {
     "change_more_units": "Order {order} asks for more units than before; they need a place.",
     "canceled_before_request": "Order {order}: {quantity:unit|units} canceled in time; "
     "the place had not been asked to ship yet.",
+    "plan_undone": "Order {order} is planned anew, for as it is now it must not travel by {service}; "
+    "nobody had been asked to ship it yet.",
     "canceled_after_request": "Order {order}: {quantity:unit is|units are} wanted no more, but the "
     "request to ship ({requests}) may be at the place already. Ask them to stop; lines: {units}.",
     "changed_after_shipping": "Order {order}: {quantity:unit|units} taken back after they had "
@@ -647,6 +649,9 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_receipt_short": "Deliveries with less than was ordered",
     "order_was_missing": "No pull brought order {order} from {channel} in: it was found {minutes:minute|minutes} after it was placed.",
     "order_unseen": "{channel} lists order {order} and does not show it when it is asked for.",
+    "order_undecided": "Order {order} from {channel} cannot be decided: {problem}. Its units stay reserved and it waits; tell who looks "
+    "after Lockstep. Closing this tries again.",
+    "group_case_order_undecided": "Orders that could not be decided",
     "orders_missed": "{count:order|orders} of the {listed} that {channel} lists for its last days had come with no pull, the oldest placed "
     "{minutes:minute|minutes} ago: {orders}. They are recorded now; see whether they can still ship in time.",
     "group_case_order_unseen": "Orders a channel lists and does not show",

@@ -55,7 +55,7 @@ SENTENCES: Final[dict[str, str]] = {
     "price_unlike": "订单 {order} 的成交价与标价相差过大：{lines}。",
     "quantity_unlike": "订单 {order} 的数量远超常见购买量：{lines}。",
     "restricted": "订单 {order} 的目的地违反您设置的限制 {rules}；涉及的行：{lines}。",
-    "duplicate": "订单 {order} 与 {minutes} 分钟前的 {other} 雷同：相同商品、相同地址。",
+    "duplicate": "订单 {order} 与相隔 {minutes} 分钟的 {other} 雷同：相同商品、相同地址。",
     "order_held": "订单 {order} 已暂停：{hold}。",
     "order_released": "订单 {order} 的暂停已解除：{hold}。",
     # --- 订单：库存与发货地 ---
@@ -126,6 +126,7 @@ SENTENCES: Final[dict[str, str]] = {
     "change_none": "订单 {order}：已有安排无需改动。",
     "change_more_units": "订单 {order} 的数量增加了，需要为新增的商品安排发货地。",
     "canceled_before_request": "订单 {order}：已及时取消 {quantity} 件，尚未向发货方发出发货请求。",
+    "plan_undone": "订单 {order} 现在不得由 {service} 承运，重新规划；尚未向发货方发出发货请求。",
     "canceled_after_request": "订单 {order}：有 {quantity} 件已不再需要，但发货请求（{requests}）可能已送达发货方。"
     "请联系对方停止发货；涉及的行：{units}。",
     "changed_after_shipping": "订单 {order}：{quantity} 件在发货后被取消或退款，按退货处理。",
@@ -552,6 +553,8 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_receipt_short": "少于订购数量的到货",
     "order_was_missing": "订单 {order}（{channel}）未随任何拉取到达：下单 {minutes} 分钟后才被发现。",
     "order_unseen": "{channel} 列出了订单 {order}，但查询时不显示。",
+    "order_undecided": "订单 {order}（{channel}）无法决策：{problem}。其库存仍保留，订单等待处理；请联系 Lockstep 维护人员。关闭此项将重试。",
+    "group_case_order_undecided": "无法决策的订单",
     "orders_missed": "{channel} 列出的最近几天 {listed} 个订单中，有 {count} 个未随任何拉取到达，最早的下单于 {minutes} 分钟前：{orders}。现已补录，请确认能否按时发货。",
     "group_case_order_unseen": "渠道列出但不显示的订单",
     "group_case_orders_missed": "拉取遗漏的订单",

@@ -115,6 +115,24 @@ def test_a_report_that_cannot_be_read_says_nothing_of_orders(content: str, probl
                 assert batch.complete_to is None
 
 
+def test_what_was_sold_elsewhere_is_in_the_report_and_not_of_this_channel() -> None:
+    with scripted() as amazon:
+        rows = [
+            ("111-1", "Amazon.com"),
+            ("S01-2", "Non-Amazon US"),
+            ("701-3", "Amazon.ca"),
+            ("111-4", ""),
+            ("111-5", "sim1.stores.amazon.com"),
+        ]
+        told = "".join(f"{order}\t2026-11-24T09:00:00Z\tA\t{site}\n" for order, site in rows)
+        script_report(amazon, f"amazon-order-id\tpurchase-date\tsku\tsales-channel\n{told}")
+        connector = Amazon("amazon-us", settings(amazon.url), FakeInside())
+
+        batches = connector.list_orders(since=None, first=FakeInside().clock.now())
+
+        assert [one.remote_id for one in list(batches)[-1].items] == ["111-1", "111-4", "111-5"]
+
+
 def test_a_report_that_failed_is_asked_for_again() -> None:
     with scripted() as amazon:
         script_report(amazon, "", "FATAL")

@@ -274,6 +274,7 @@ def test_a_replacement_names_what_it_replaces() -> None:
         ({"orderItems__0__quantityOrdered": None}, "has no quantityOrdered"),
         ({"orderItems__0__quantityOrdered": "2"}, "quantityOrdered is no number of units"),
         ({"orderItems__0__quantityOrdered": -1}, "quantityOrdered is no number of units"),
+        ({"orderItems__0__quantityOrdered": 2**31}, "quantityOrdered is no number of units"),
         ({"proceeds__grandTotal__amount": "49,99"}, "grandTotal: not an amount"),
         ({"proceeds__grandTotal__amount": "49.999"}, "grandTotal: 49.999 has more decimals"),
         ({"proceeds__grandTotal__currencyCode": None}, "grandTotal has no currency"),

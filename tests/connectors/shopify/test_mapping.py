@@ -327,6 +327,7 @@ SPOILED = {
     "no lines": {"lineItems": records.page()},
     "a line without quantity": {"lineItems": records.page(line(quantity=None))},
     "a negative quantity": {"lineItems": records.page(line(currentQuantity=-1))},
+    "a quantity beyond all sense": {"lineItems": records.page(line(quantity=2**31))},
     "a line of another kind": {"lineItems": records.page("Ada Buyer")},
     "an address of another kind": {"shippingAddress": "Ada Buyer, 350 Fifth Avenue"},
     "a status of another kind": {"displayFinancialStatus": ["PAID"]},
