@@ -271,7 +271,8 @@ class Fulfiller(RequestService, HintSource):
             value = float(text)
         except ValueError:
             raise self._rejected(f"{path} is {text[:20]!r}, units are expected") from None
-        if value != int(value) or not 0 <= value < 1_000_000:
+        # The bounds first: NaN and Infinity, which many write as JSON, are no int.
+        if not 0 <= value < 1_000_000 or value != int(value):
             raise self._rejected(f"{path} is {text[:20]!r}, whole units are expected")
         return int(value)
 
@@ -282,6 +283,8 @@ class Fulfiller(RequestService, HintSource):
             made = datetime.fromisoformat(text)
         except ValueError:
             raise self._rejected(f"{text[:30]!r} is no instant; 2026-11-24T08:00:00Z") from None
+        if made.year in (datetime.min.year, datetime.max.year):
+            return None  # what .NET and many others write where there is none
         return (made if made.tzinfo else made.replace(tzinfo=self._zone)).astimezone(UTC)
 
     def _day(self, text: str) -> date | None:

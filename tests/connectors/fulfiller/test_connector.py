@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -127,7 +128,12 @@ def test_answers_by_line_days_and_odd_values() -> None:
         )
         # A parcel without a number is none yet.
         assert told.notices == ()
-        for wrong in ("two", 1.5, -1):
+        # The first and the last year say that there is no day, wherever their clocks stand.
+        for none in ("0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-05:00"):
+            answer["order"]["parcels"][0] |= {"tracking_number": "1Z", "shipped_at": none}
+            (parcel,) = made.connector.request_status(ASKED).notices
+            assert parcel.shipped_at == made.connector._clock.now()
+        for wrong in ("two", 1.5, -1, math.nan, math.inf):
             answer["order"]["lines"][0]["quantity"] = wrong
             with pytest.raises(Rejected, match="units"):
                 made.connector.request_status(ASKED)
