@@ -181,6 +181,7 @@ SENTENCES: Final[dict[str, str]] = {
     "invoice_over": "{units} of {sku} are billed, {ordered} were ordered, and {billed} were billed before.",
     "invoice_ahead": "{units} of {sku} are billed, {came} came, and {billed} were billed before.",
     "invoice_credits_more": "{units} of {sku} are credited, {billed} were billed.",
+    "invoice_no_price": "Nobody told what {units} of {sku} should cost; billed are {told}.",
     "invoice_price": "{units} of {sku} cost {told}, agreed were {expected}.",
     "invoice_currency": "{units} of {sku} are billed as {told}, agreed were {expected}.",
     "invoice_extras": "it adds {extras} to goods of {goods}.",

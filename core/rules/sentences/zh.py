@@ -157,6 +157,7 @@ SENTENCES: Final[dict[str, str]] = {
     "invoice_over": "{sku} 开票 {units} 件，订购 {ordered} 件，此前已开票 {billed} 件。",
     "invoice_ahead": "{sku} 开票 {units} 件，到货 {came} 件，此前已开票 {billed} 件。",
     "invoice_credits_more": "{sku} 贷记 {units} 件，已开票 {billed} 件。",
+    "invoice_no_price": "没有约定 {sku} 的价格：{units} 件，对方开票 {told}。",
     "invoice_price": "{units} 件 {sku} 计 {told}，约定为 {expected}。",
     "invoice_currency": "{units} 件 {sku} 以 {told} 开票，约定为 {expected}。",
     "invoice_extras": "在货款 {goods} 之外加收 {extras}。",
