@@ -281,6 +281,8 @@ class SentParcel:
     lines: tuple[SentLine, ...]
 
 
+#: Years in which a parcel may have left.
+_OUR_TIME = range(2000, 2100)
 #: Where a tracking number stands: REF01, and MAN01 of a package (data elements 128 and 88).
 _TRACKING = {"REF": ("CN", "2I"), "MAN": ("CP",)}
 
@@ -400,8 +402,16 @@ def _shipped_at(one: TransactionSet, zone: tzinfo) -> datetime:
     for told in one.all("DTM"):
         # Many tell the day there and the time in BSN; another day's time would be made up.
         if at(told, 1) == "011" and at(told, 2) and (at(told, 3) or at(told, 2) != at(head, 3)):
-            return datetime.combine(day_of(told, 2), _time_of(told, 3), zone)
-    return datetime.combine(day_of(head, 3), _time_of(head, 4), zone)
+            return _instant(told, 2, _time_of(told, 3), zone)
+    return _instant(head, 3, _time_of(head, 4), zone)
+
+
+def _instant(segment: list[str], place: int, clock: time, zone: tzinfo) -> datetime:
+    """Of a day in our time: 99991231 is what programs write where they know none."""
+    day = day_of(segment, place)
+    if day.year not in _OUR_TIME:
+        raise Unreadable(f"{segment[0]}{place:02} is {day}, no day on which goods leave")
+    return datetime.combine(day, clock, zone)
 
 
 # 810

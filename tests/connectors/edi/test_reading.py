@@ -276,6 +276,11 @@ def test_what_cannot_be_read_says_which_element(read, one, words) -> None:  # ty
              "SN1**2*EA"),
             "2 tracking numbers, and how many units",
         ),
+        (
+            (*SHIPMENT, "DTM*011*99991231*2359", "HL*2*1*O", "PRF*P", "HL*3*2*I", "LIN**VP*TEA",
+             "SN1**2*EA"),
+            "DTM02 is 9999-12-31, no day on which goods leave",
+        ),
     ],
 )  # fmt: skip
 def test_a_ship_notice_that_leaves_a_doubt_is_not_guessed_at(
