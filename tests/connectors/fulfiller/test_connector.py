@@ -16,8 +16,9 @@ import pytest
 
 from connectors.fulfiller.connector import signed
 from connectors.fulfiller.settings import Settings, Signature
+from connectors.http import Answer
 from core.errors import Rejected, Unauthorized, Unavailable, UnknownOutcome
-from core.model.fulfillment import AcknowledgmentStatus, AnsweredLine
+from core.model.fulfillment import AcknowledgmentStatus, AnsweredLine, ShippedLine
 from core.ports import AskedFor
 from core.rules.effects import short_key
 from tests.contracts.rigs import FulfillerRig, cedar
@@ -137,6 +138,26 @@ def test_answers_by_line_days_and_odd_values() -> None:
             answer["order"]["lines"][0]["quantity"] = wrong
             with pytest.raises(Rejected, match="units"):
                 made.connector.request_status(ASKED)
+
+
+def test_cartons_under_one_number_are_one_parcel_of_all_that_is_in_them() -> None:
+    with rig() as made:
+        made.connector.submit_request(KEY, document(made))
+        cartons = [
+            {"tracking_number": "1Z", "items": [{"sku": sku, "quantity": 2}]}
+            for sku in ("MUG", "TEA")
+        ]
+        answer = {"order": {"status": "shipped", "parcels": cartons}}
+        made.connector._read = lambda *_, **__: answer
+        (notice,) = made.connector.request_status(ASKED).notices
+        assert notice.lines == (ShippedLine("MUG", 2), ShippedLine("TEA", 2))
+
+
+def test_a_cancellation_that_was_only_taken_up_is_no_yes() -> None:
+    with rig() as made:
+        made.connector._call = lambda *_, **__: Answer(202, {}, b"")
+        with pytest.raises(UnknownOutcome):
+            made.connector.cancel_request(ASKED)
 
 
 def test_a_parcel_without_a_list_is_all_that_is_left() -> None:
