@@ -509,6 +509,9 @@ def names_of(segment: list[str], place: int) -> dict[str, str]:
     return {kind.strip(): name.strip() for kind, name in pairs if kind.strip() and name.strip()}
 
 
+#: More is a fault of a program, and more than a column holds.
+_MOST_UNITS = 1_000_000_000
+_CURRENCY = re.compile(r"[A-Z]{3}")
 _DECIMAL = re.compile(r"-?(\d+\.?\d*|\.\d+)", re.ASCII)
 
 
@@ -529,6 +532,8 @@ def units_of(segment: list[str], place: int) -> int:
     value = decimal_of(segment, place)
     if value != value.to_integral_value() or value < 0:
         raise Unreadable(f"{segment[0]}{place:02} is {value}, a whole number of units is expected")
+    if value > _MOST_UNITS:
+        raise Unreadable(f"{segment[0]}{place:02} is {value}, so many units cannot be")
     return int(value)
 
 
@@ -557,4 +562,7 @@ def _time_of(segment: list[str], place: int) -> time:
 
 
 def _currency(one: TransactionSet) -> str:
-    return next((at(told, 2) for told in one.all("CUR")), "")
+    code = next((at(told, 2) for told in one.all("CUR")), "")
+    if code and not _CURRENCY.fullmatch(code):
+        raise Unreadable(f"CUR02 is {code!r}, three letters as USD are expected")
+    return code

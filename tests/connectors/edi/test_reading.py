@@ -253,6 +253,8 @@ def test_a_charge_told_by_line_only_counts() -> None:
         (order_answer, a_set("855", "BAK*00*AC*P*20261124", "PO1*1*1.5*EA"), "PO102 is 1.5, a whole"),
         (order_answer, a_set("855", "BAK*00*AC*P*20261124", "PO1*1*-1*EA"), "PO102 is -1, a whole"),
         (order_answer, a_set("855", "BAK*00*AC*P*20261124", "PO1*1*many*EA"), "PO102 is 'many'"),
+        (order_answer, a_set("855", "BAK*00*AC*P*20261124", "PO1*1*99999999999*EA"), "cannot be"),
+        (invoice, a_set("810", "BIG*20261124*I1", "CUR*SE*DOLLARS", "TDS*1"), "CUR02 is 'DOLLARS'"),
         (invoice, a_set("810", "BIG*20261124*I1"), "has no TDS"),
         (invoice, a_set("810", "BIG*20261124*I1", "IT1*1*1*EA", "TDS*1"), "IT104 is empty"),
     ],
