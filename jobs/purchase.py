@@ -10,7 +10,8 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime, timedelta
+from operator import gt, lt
 from typing import Any
 
 from sqlalchemy import Row
@@ -46,6 +47,8 @@ from jobs.store.types import json_text
 from jobs.wiring import Wiring
 
 KIND = "purchase"
+#: A promise for a later day is none.
+FARTHEST = timedelta(days=3 * 365)
 
 
 class CannotBuy(ConfigError):
@@ -323,8 +326,8 @@ def close(tx: Tx, number: str, *, note: str | None, by: str) -> PurchaseState:
 
 #: Cases that are about one purchase order; they end with it.
 CASES = (
-    "purchase_short", "purchase_repriced", "receipt_short", "purchase_late", "purchase_refused",
-    "purchase_words", "purchase_bounced",
+    "purchase_short", "purchase_over", "purchase_repriced", "receipt_short", "purchase_late",
+    "purchase_refused", "purchase_words", "purchase_bounced",
 )  # fmt: skip
 
 
@@ -394,7 +397,7 @@ def record_answers(
         line.sku: line.sku for line in order.lines
     }
     answers = in_our_units(tx, wiring, connection, named, answers)
-    told = {named[one.item]: one for one in answers if one.item in named}
+    told = {named[one.item]: _believed(one, at=tx.now) for one in answers if one.item in named}
     strange = sorted({one.item for one in answers} - named.keys())
     if strange:
         reason = Reason.of(
@@ -418,17 +421,48 @@ def record_answers(
             ready=ready.isoformat() if ready else "",
         ),
     )
-    short = {
-        line.sku: (told[line.sku].quantity, line.quantity)
-        for line in order.lines
-        if line.sku in told and told[line.sku].quantity < line.quantity
-    }
-    if short:
-        words = ", ".join(f"{sku} {got}/{of}" for sku, (got, of) in sorted(short.items()))
-        reason = Reason.of("purchase_short", number=number, supplier=order.supplier, lines=words)
-        tx.open_case(Case("purchase_short", f"purchase {number}", reason, Severity.WARNING))
+    _tell_units(tx, order, told)
     _tell_prices(tx, wiring, order, told)
     tx.wake("core/replenishment")
+
+
+def _believed(one: PurchaseAnswer, *, at: datetime) -> PurchaseAnswer:
+    """Without a day that only says that there is none; 9999-12-31 is what many programs write."""
+    far = one.ready_on is not None and one.ready_on > (at + FARTHEST).date()
+    return replace(one, ready_on=None) if far else one
+
+
+def _tell_units(tx: Tx, order: PurchaseRecord, told: Mapping[Sku, PurchaseAnswer]) -> None:
+    """Fewer units than were ordered, or more, which would come and be billed.
+
+    An answer about some lines leaves standing what was said of the others.
+    """
+    said = {one.sku: one.confirmed for one in order.lines if one.confirmed is not None} | {
+        sku: one.quantity for sku, one in told.items()
+    }
+    short = _differing(order, said, lt)
+    more = _differing(order, said, gt)
+    named = {"number": order.number, "supplier": order.supplier}
+    reasons = [
+        (short, Reason.of("purchase_short", **named, lines=short)),
+        (more, Reason.of("purchase_over", **named, lines=more)),
+    ]
+    for lines, reason in reasons:
+        subject = f"purchase {order.number}"
+        if lines:
+            tx.open_case(Case(reason.code, subject, reason, Severity.WARNING))
+        else:
+            tx.close_case(reason.code, subject)
+
+
+def _differing(
+    order: PurchaseRecord, said: Mapping[Sku, int], which: Callable[[int, int], bool]
+) -> str:
+    return ", ".join(
+        f"{one.sku} {said[one.sku]}/{one.quantity}"
+        for one in order.lines
+        if one.sku in said and which(said[one.sku], one.quantity)
+    )
 
 
 def _prove_landed(tx: Tx, number: str) -> None:

@@ -29,6 +29,10 @@ from core.model.receipts import Receipt
 
 #: Numbers that our purchase orders have (jobs.purchase); all others are requests to ship.
 OUR_NUMBERS = re.compile(r"PO-.+")
+#: A group's number (data element 28).
+_CONTROL = re.compile(r"[0-9]{1,9}")
+#: Cents beyond which an amount is a fault of a program, and more than a column holds.
+_LARGEST = 10**15
 #: Kinds of days on which goods leave them (data element 374). Those of delivery are other days.
 _LEAVES = ("068", "079", "018", "011", "010")
 #: BAK02 where lines do not say it themselves: accepted unless it begins with R, held where it is AH.
@@ -38,7 +42,7 @@ _REFUSED, _ON_HOLD = "R", "AH"
 def receipts_of(one: TransactionSet, *, at: datetime) -> Iterator[Receipt]:
     """One for the group: we put one transaction set into each. Raises Unreadable."""
     told = verdict(one)
-    if not told.control.isascii() or not told.control.isdigit():
+    if not _CONTROL.fullmatch(told.control):
         raise Unreadable(f"AK102 is {told.control!r}, a number of ours is expected")
     accepted = all(each.accepted for each in told.sets) if told.sets else told.accepted
     faults = "; ".join(fault for each in told.sets for fault in each.faults)
@@ -186,6 +190,8 @@ def invoice_of(one: TransactionSet, settings: Settings) -> Invoice:
         units = line.units * size_of(item, line.names, line.unit, settings)
         lines.append(InvoicedLine(item, units, Money.rounded(line.price * line.units, currency)))
     extras, total = Money.rounded(told.extras, currency), Money.rounded(told.total, currency)
+    if any(abs(one.amount) > _LARGEST for one in (extras, total, *(one.amount for one in lines))):
+        raise Unreadable(f"810 {one.control}: nobody owes so much as it says")
     return Invoice(
         told.number, told.order, told.on, currency, tuple(lines), extras, total, told.credit
     )

@@ -281,6 +281,8 @@ class SentParcel:
     lines: tuple[SentLine, ...]
 
 
+#: Years in which a parcel may have left.
+_OUR_TIME = range(2000, 2100)
 #: Where a tracking number stands: REF01, and MAN01 of a package (data elements 128 and 88).
 _TRACKING = {"REF": ("CN", "2I"), "MAN": ("CP",)}
 
@@ -400,8 +402,16 @@ def _shipped_at(one: TransactionSet, zone: tzinfo) -> datetime:
     for told in one.all("DTM"):
         # Many tell the day there and the time in BSN; another day's time would be made up.
         if at(told, 1) == "011" and at(told, 2) and (at(told, 3) or at(told, 2) != at(head, 3)):
-            return datetime.combine(day_of(told, 2), _time_of(told, 3), zone)
-    return datetime.combine(day_of(head, 3), _time_of(head, 4), zone)
+            return _instant(told, 2, _time_of(told, 3), zone)
+    return _instant(head, 3, _time_of(head, 4), zone)
+
+
+def _instant(segment: list[str], place: int, clock: time, zone: tzinfo) -> datetime:
+    """Of a day in our time: 99991231 is what programs write where they know none."""
+    day = day_of(segment, place)
+    if day.year not in _OUR_TIME:
+        raise Unreadable(f"{segment[0]}{place:02} is {day}, no day on which goods leave")
+    return datetime.combine(day, clock, zone)
 
 
 # 810
@@ -499,6 +509,9 @@ def names_of(segment: list[str], place: int) -> dict[str, str]:
     return {kind.strip(): name.strip() for kind, name in pairs if kind.strip() and name.strip()}
 
 
+#: More is a fault of a program, and more than a column holds.
+_MOST_UNITS = 1_000_000_000
+_CURRENCY = re.compile(r"[A-Z]{3}")
 _DECIMAL = re.compile(r"-?(\d+\.?\d*|\.\d+)", re.ASCII)
 
 
@@ -519,6 +532,8 @@ def units_of(segment: list[str], place: int) -> int:
     value = decimal_of(segment, place)
     if value != value.to_integral_value() or value < 0:
         raise Unreadable(f"{segment[0]}{place:02} is {value}, a whole number of units is expected")
+    if value > _MOST_UNITS:
+        raise Unreadable(f"{segment[0]}{place:02} is {value}, so many units cannot be")
     return int(value)
 
 
@@ -547,4 +562,7 @@ def _time_of(segment: list[str], place: int) -> time:
 
 
 def _currency(one: TransactionSet) -> str:
-    return next((at(told, 2) for told in one.all("CUR")), "")
+    code = next((at(told, 2) for told in one.all("CUR")), "")
+    if code and not _CURRENCY.fullmatch(code):
+        raise Unreadable(f"CUR02 is {code!r}, three letters as USD are expected")
+    return code

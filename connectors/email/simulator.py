@@ -34,6 +34,7 @@ FAULTS = {
     "550": "operations rcpt, data: refused for good, the mail is not kept",
     "552": "operations rcpt, data: too large or mailbox full, the mail is not kept",
     "lost-after-data": "operation data: the mail is kept, then the connection is cut",
+    "odd-after-data": "operation data: the mail is kept, and the answer is none of SMTP's",
     "lost-before-data": "operation data: the connection is cut, the mail is not kept",
     "auth": "operation auth: the log-in is refused",
     "refuse-connection": "operation connect: cut before a word is said",
@@ -230,7 +231,11 @@ class _Hooks:
         message_id = self._simulator.keep(session, envelope)
         lost = kind == "lost-after-data"
         self._simulator.told("data", 0 if lost else 250, subject=message_id, kept=True, rule=rule)
-        return self._cut(server) if lost else "250 2.0.0 Message accepted for delivery"
+        if lost:
+            return self._cut(server)
+        return (
+            "OK queued" if kind == "odd-after-data" else "250 2.0.0 Message accepted for delivery"
+        )
 
     def _cut(self, server: SMTP) -> str:
         assert isinstance(server.transport, asyncio.Transport)

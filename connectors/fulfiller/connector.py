@@ -7,7 +7,8 @@ import hashlib
 import hmac
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,7 +17,7 @@ from connectors.fulfiller.settings import LinePaths, ParcelPaths, Settings, Sign
 from connectors.fulfiller.template import at, filled, list_at, path_of, text_at
 from connectors.http import Answer, Http, retrying
 from connectors.values import CARRIER_WORDS
-from core.errors import Rejected, Unauthorized, Unavailable
+from core.errors import Rejected, Unauthorized, Unavailable, UnknownOutcome
 from core.model.fulfillment import (
     Acknowledgment,
     AcknowledgmentStatus,
@@ -36,6 +37,8 @@ from core.ports import (
     RequestStatus,
 )
 
+#: Accepted for processing, which has not been completed (RFC 9110, section 15.3.3).
+_TAKEN_UP = 202
 #: Letters of a key or an id.
 _LONGEST_NAME = 200
 
@@ -138,7 +141,8 @@ class Fulfiller(RequestService, HintSource):
         return self._settings.cancel is not None
 
     def cancel_request(self, asked: AskedFor) -> bool:
-        """Raises Rejected where they say neither yes nor that it is too late."""
+        """Raises Rejected where they say neither yes nor that it is too late, UnknownOutcome where
+        they will only see to it."""
         cancel = self._settings.cancel
         assert cancel is not None, "asked only where it can be"
         content = json.dumps(cancel.body).encode() if cancel.body else None
@@ -146,7 +150,7 @@ class Fulfiller(RequestService, HintSource):
         if self._settings.signature is not None:
             headers |= signed(self._settings.signature, content or b"")
         try:
-            self._call(
+            answer = self._call(
                 cancel.method, cancel.path, asked, operation="cancel request", write=True,
                 expect_json=False, content=content, headers=headers,
             )  # fmt: skip
@@ -154,6 +158,13 @@ class Fulfiller(RequestService, HintSource):
             if refused.code.isdigit() and int(refused.code) in cancel.too_late:
                 return False
             raise
+        if answer.status == _TAKEN_UP:
+            # They will see: it may be packed by then, and must not be asked of others yet.
+            raise UnknownOutcome(
+                "they took up the cancellation and have not said yes",
+                connector=self.name,
+                operation="cancel request",
+            )
         return True
 
     # what comes back
@@ -194,7 +205,7 @@ class Fulfiller(RequestService, HintSource):
             for one in list_at(tree, status.parcels):
                 notices += self._parcel(one, status.parcel, asked)
         raw = json.dumps(tree, ensure_ascii=False)
-        return RequestStatus(acknowledgment, tuple(notices), raw)
+        return RequestStatus(acknowledgment, _by_number(notices), raw)
 
     def _line(self, one: Any, paths: LinePaths) -> AnsweredLine:
         words = {
@@ -271,7 +282,8 @@ class Fulfiller(RequestService, HintSource):
             value = float(text)
         except ValueError:
             raise self._rejected(f"{path} is {text[:20]!r}, units are expected") from None
-        if value != int(value) or not 0 <= value < 1_000_000:
+        # The bounds first: NaN and Infinity, which many write as JSON, are no int.
+        if not 0 <= value < 1_000_000 or value != int(value):
             raise self._rejected(f"{path} is {text[:20]!r}, whole units are expected")
         return int(value)
 
@@ -282,6 +294,8 @@ class Fulfiller(RequestService, HintSource):
             made = datetime.fromisoformat(text)
         except ValueError:
             raise self._rejected(f"{text[:30]!r} is no instant; 2026-11-24T08:00:00Z") from None
+        if made.year in (date.min.year, date.max.year):
+            return None  # what .NET and many others write where there is none
         return (made if made.tzinfo else made.replace(tzinfo=self._zone)).astimezone(UTC)
 
     def _day(self, text: str) -> date | None:
@@ -327,6 +341,17 @@ class Fulfiller(RequestService, HintSource):
 
     def _rejected(self, words: str, *, code: str = "unreadable") -> Rejected:
         return Rejected(words, connector=self.name, operation="read status", code=code)
+
+
+def _by_number(notices: Iterable[ShipmentNotice]) -> tuple[ShipmentNotice, ...]:
+    """Cartons that go under one number are one parcel; the channel knows them by nothing else."""
+    made: dict[str, ShipmentNotice] = {}
+    for one in notices:
+        first = made.get(one.tracking_number)
+        made[one.tracking_number] = (
+            one if first is None else replace(first, lines=first.lines + one.lines)
+        )
+    return tuple(made.values())
 
 
 def signed(signature: Signature, body: bytes) -> dict[str, str]:

@@ -105,7 +105,8 @@ class Find(Model):
 
 
 class Cancel(Model):
-    """Telling them not to ship. An answer of 2xx means that they will not."""
+    """Telling them not to ship. An answer of 2xx means that they will not, but 202 that they will
+    see: they are told again until they say so, or their status does."""
 
     method: Literal["POST", "PUT", "PATCH", "DELETE"] = "POST"
     path: Path

@@ -53,13 +53,17 @@ class Client:
             try:
                 smtp.send(text + b".\r\n")
                 answer = smtp.getreply()
-            except (smtplib.SMTPServerDisconnected, OSError) as error:
-                raise UnknownOutcome(
-                    f"the answer was lost: {type(error).__name__}",
-                    connector=self._name,
-                    operation=operation,
-                ) from None
+            except (smtplib.SMTPException, OSError) as error:
+                raise self._in_doubt(type(error).__name__, operation) from None
+            if not 400 <= answer[0] < 600 and answer[0] != 250:
+                # Only a 4xx or a 5xx says that they have not got it.
+                raise self._in_doubt(f"{answer[0]} {excerpt(answer[1])}", operation)
             self._expect(answer, 250, operation)
+
+    def _in_doubt(self, words: str, operation: str) -> UnknownOutcome:
+        return UnknownOutcome(
+            f"the answer was lost: {words}", connector=self._name, operation=operation
+        )
 
     def _expect(self, answer: tuple[int, bytes], wanted: int, operation: str) -> None:
         code, words = answer

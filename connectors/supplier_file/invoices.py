@@ -6,6 +6,7 @@ An invoice of which a line cannot be read is refused whole: its sum would be wro
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -58,6 +59,8 @@ def invoices(file: File) -> tuple[list[Invoice], list[Reject], list[tuple[str, s
 def _invoice(number: str, rows: list[Row], file: File) -> Invoice:
     columns = file.format.invoice
     currency = (_same(rows, columns.currency) or file.format.currency).upper()
+    if not re.fullmatch(r"[A-Z]{3}", currency):
+        raise Unreadable(f"{currency[:20]!r} is no currency; three letters as USD are expected")
     lines = [_line(row, currency, file) for row in rows]
     charges = _money(_same(rows, columns.charges) or "0", currency)
     goods = Money(sum(one.amount.amount for one in lines), currency)

@@ -105,7 +105,8 @@ def _by_sku(invoice: Invoice, names: Mapping[str, Sku]) -> dict[Sku, tuple[int, 
 def _price(sku: Sku, units: int, amount: Money, one: Supplied, terms: Terms) -> list[Reason]:
     """The line's amount against so many units at the agreed price; to a cent a unit is not told."""
     if one.price is None:
-        return []
+        # Nothing to hold it against: whatever they bill would fit.
+        return [Reason.of("invoice_no_price", sku=sku, units=units, told=str(amount))]
     expected = one.price * units
     other = amount.currency != expected.currency
     # Prices of packs need not come out even by the unit.

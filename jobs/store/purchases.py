@@ -29,6 +29,8 @@ from jobs.store.proof import Difference
 from jobs.store.store import Tx
 from jobs.store.tables import purchase_order, purchase_order_line, receipt_cost, stock_level
 
+#: What a column of whole numbers holds on PostgreSQL.
+LARGEST = 2**31 - 1
 _OPEN = [str(state) for state in OPEN_PURCHASES]
 _COMING = (
     "INSERT INTO stock_level (sku, location, on_hand, committed, safety_stock, incoming) "
@@ -296,7 +298,7 @@ class Purchases:
                     purchase_order_line.c.purchase == order.number,
                     purchase_order_line.c.sku == sku,
                 )
-                .values(confirmed=answer.quantity)
+                .values(confirmed=min(answer.quantity, LARGEST))
             )
         ready = max((one.ready_on for one in answers.values() if one.ready_on), default=None)
         reference = next((one.reference for one in answers.values() if one.reference), "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -281,6 +282,37 @@ def test_a_short_answer_is_a_case_and_only_what_will_come_is_reckoned_with(marke
         (coming,) = Purchases(tx).incoming(["TEA"])["TEA", "home"]
     assert coming == (NOON.date().replace(month=12, day=30), 12)
     assert market.plans()["mill"][1]["TEA"].incoming == 12
+
+
+def test_more_than_was_ordered_is_a_case_until_it_is_put_right(market: Market):
+    order = ordered(market)
+
+    # when the supplier wants to send ten times as much, or a number that nobody could store
+    for units in (480, 99_999_999_999):
+        market.answer(answer(order.number, units))
+        assert open_cases(market) == {"purchase_over"}
+
+    # then no more is reckoned with than was ordered
+    with market.shop.store.reading() as tx:
+        assert sum(units for _, units in Purchases(tx).incoming(["TEA"])["TEA", "home"]) == 48
+
+    # and what it puts right is over, as what it finds after all is
+    market.answer(answer(order.number, 12))
+    assert open_cases(market) == {"purchase_short"}
+    market.answer(answer(order.number, 48))
+    assert open_cases(market) == set()
+
+
+def test_a_day_that_only_says_that_there_is_none_stops_no_planning(market: Market):
+    # given what many programs write where they know no day
+    order = ordered(market)
+    market.answer(replace(answer(order.number, 48), ready_on=date(9999, 12, 31)))
+
+    # then it is expected as before, and plans are made
+    with market.shop.store.reading() as tx:
+        (coming,) = Purchases(tx).incoming(["TEA"])["TEA", "home"]
+    assert coming[0].year == NOON.year
+    market.plans()
 
 
 def test_another_price_than_was_ordered_at_is_a_case_and_the_order_stands(market: Market):

@@ -183,6 +183,7 @@ SENTENCES: Final[dict[str, str]] = {
     "invoice_over": "{units} of {sku} are billed, {ordered} were ordered, and {billed} were billed before.",
     "invoice_ahead": "{units} of {sku} are billed, {came} came, and {billed} were billed before.",
     "invoice_credits_more": "{units} of {sku} are credited, {billed} were billed.",
+    "invoice_no_price": "Nobody told what {units} of {sku} should cost; billed are {told}.",
     "invoice_price": "{units} of {sku} cost {told}, agreed were {expected}.",
     "invoice_currency": "{units} of {sku} are billed as {told}, agreed were {expected}.",
     "invoice_extras": "it adds {extras} to goods of {goods}.",
@@ -469,6 +470,8 @@ SENTENCES: Final[dict[str, str]] = {
     "purchase_canceled": "{by} canceled purchase order {number} before it was sent ({units:unit|units}).",
     "purchase_closed": "{by} closed purchase order {number}; {units:unit|units} will not come.",
     "purchase_answered": "{supplier} confirmed {units:unit|units} of {number}, ready on: {ready}.",
+    "purchase_over": "{supplier} wants to send more of {number} than was ordered ({lines}). Tell them what is wanted; "
+    "more than was ordered is neither expected nor paid without a person.",
     "purchase_short": "{supplier} will send less of {number} than ordered ({lines}). Order the rest elsewhere or wait; "
     "`lockstep replenish close {number}` if nothing more shall come.",
     "purchase_repriced": "{supplier} reckons {number} at other prices than ordered: {prices} a unit. Agree on the price, or change its terms; `lockstep replenish close {number}` if nothing shall come.",
@@ -625,6 +628,7 @@ SENTENCES: Final[dict[str, str]] = {
     "mail_buy_how": "To order all of it: lockstep replenish approve {plan} - one line of it: lockstep replenish approve {plan}/SKU - "
     "the whole sum: lockstep replenish plan --supplier {supplier}",
     "group_case_buying_rule_failed": "Buying rules that could not be evaluated",
+    "group_case_purchase_over": "Purchase orders of which more would come",
     "group_case_purchase_short": "Purchase orders that will come short",
     "group_case_purchase_repriced": "Purchase orders at other prices than ordered",
     "group_case_purchase_late": "Purchase orders that are late",

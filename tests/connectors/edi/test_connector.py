@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from connectors.edi.answers import acknowledgment_of
+from connectors.edi.answers import acknowledgment_of, invoice_of, receipts_of
 from connectors.edi.connector import Edi, connect
-from connectors.edi.reading import TransactionSet, order_answer
+from connectors.edi.reading import TransactionSet, Unreadable, order_answer
 from connectors.edi.settings import Settings
 from connectors.edi.simulator import ANSWERS, ORDERS, EdiSimulator
 from core.errors import Rejected
@@ -388,6 +388,19 @@ def test_settings_that_cannot_work_say_what_is_wrong() -> None:
                 settings(partner, **changes)
     finally:
         partner.stop()
+
+
+def test_numbers_that_no_column_holds_are_refused_in_words() -> None:
+    billed = "BIG*20261124*I1~IT1*1*9999999*EA*99999999999**VP*TEA~TDS*1~"
+    heard = f"AK1*PO*{'9' * 12}~AK9*A*1*1*1~"
+    with desk() as both:
+        for read, kind, text in (
+            (lambda one: invoice_of(one, both.settings), "810", billed),
+            (lambda one: list(receipts_of(one, at=NOON)), "997", heard),
+        ):
+            segments = tuple(one.split("*") for one in text.split("~") if one)
+            with pytest.raises(Unreadable):
+                read(TransactionSet(kind, "0001", "PR", "1", "ACME", "1", segments))
 
 
 def test_a_refusal_that_tells_none_to_come_is_about_the_rest_of_its_line() -> None:

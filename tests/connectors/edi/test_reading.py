@@ -253,6 +253,8 @@ def test_a_charge_told_by_line_only_counts() -> None:
         (order_answer, a_set("855", "BAK*00*AC*P*20261124", "PO1*1*1.5*EA"), "PO102 is 1.5, a whole"),
         (order_answer, a_set("855", "BAK*00*AC*P*20261124", "PO1*1*-1*EA"), "PO102 is -1, a whole"),
         (order_answer, a_set("855", "BAK*00*AC*P*20261124", "PO1*1*many*EA"), "PO102 is 'many'"),
+        (order_answer, a_set("855", "BAK*00*AC*P*20261124", "PO1*1*99999999999*EA"), "cannot be"),
+        (invoice, a_set("810", "BIG*20261124*I1", "CUR*SE*DOLLARS", "TDS*1"), "CUR02 is 'DOLLARS'"),
         (invoice, a_set("810", "BIG*20261124*I1"), "has no TDS"),
         (invoice, a_set("810", "BIG*20261124*I1", "IT1*1*1*EA", "TDS*1"), "IT104 is empty"),
     ],
@@ -275,6 +277,11 @@ def test_what_cannot_be_read_says_which_element(read, one, words) -> None:  # ty
             (*SHIPMENT, "REF*CN*A1", "REF*CN*B2", "HL*2*1*O", "PRF*P", "HL*3*2*I", "LIN**VP*TEA",
              "SN1**2*EA"),
             "2 tracking numbers, and how many units",
+        ),
+        (
+            (*SHIPMENT, "DTM*011*99991231*2359", "HL*2*1*O", "PRF*P", "HL*3*2*I", "LIN**VP*TEA",
+             "SN1**2*EA"),
+            "DTM02 is 9999-12-31, no day on which goods leave",
         ),
     ],
 )  # fmt: skip

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -15,8 +16,9 @@ import pytest
 
 from connectors.fulfiller.connector import signed
 from connectors.fulfiller.settings import Settings, Signature
+from connectors.http import Answer
 from core.errors import Rejected, Unauthorized, Unavailable, UnknownOutcome
-from core.model.fulfillment import AcknowledgmentStatus, AnsweredLine
+from core.model.fulfillment import AcknowledgmentStatus, AnsweredLine, ShippedLine
 from core.ports import AskedFor
 from core.rules.effects import short_key
 from tests.contracts.rigs import FulfillerRig, cedar
@@ -127,10 +129,35 @@ def test_answers_by_line_days_and_odd_values() -> None:
         )
         # A parcel without a number is none yet.
         assert told.notices == ()
-        for wrong in ("two", 1.5, -1):
+        # The first and the last year say that there is no day, wherever their clocks stand.
+        for none in ("0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-05:00"):
+            answer["order"]["parcels"][0] |= {"tracking_number": "1Z", "shipped_at": none}
+            (parcel,) = made.connector.request_status(ASKED).notices
+            assert parcel.shipped_at == made.connector._clock.now()
+        for wrong in ("two", 1.5, -1, math.nan, math.inf):
             answer["order"]["lines"][0]["quantity"] = wrong
             with pytest.raises(Rejected, match="units"):
                 made.connector.request_status(ASKED)
+
+
+def test_cartons_under_one_number_are_one_parcel_of_all_that_is_in_them() -> None:
+    with rig() as made:
+        made.connector.submit_request(KEY, document(made))
+        cartons = [
+            {"tracking_number": "1Z", "items": [{"sku": sku, "quantity": 2}]}
+            for sku in ("MUG", "TEA")
+        ]
+        answer = {"order": {"status": "shipped", "parcels": cartons}}
+        made.connector._read = lambda *_, **__: answer
+        (notice,) = made.connector.request_status(ASKED).notices
+        assert notice.lines == (ShippedLine("MUG", 2), ShippedLine("TEA", 2))
+
+
+def test_a_cancellation_that_was_only_taken_up_is_no_yes() -> None:
+    with rig() as made:
+        made.connector._call = lambda *_, **__: Answer(202, {}, b"")
+        with pytest.raises(UnknownOutcome):
+            made.connector.cancel_request(ASKED)
 
 
 def test_a_parcel_without_a_list_is_all_that_is_left() -> None:

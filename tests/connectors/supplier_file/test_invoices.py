@@ -47,15 +47,16 @@ def test_an_amount_counts_before_a_price_and_a_credit_says_so() -> None:
 
 def test_an_invoice_with_an_unreadable_line_is_refused_whole_and_the_others_go_through() -> None:
     read = file(
-        "invoice,order,date,item,quantity,unit_price,total\n"
-        "I-1,PO-1,2026-11-24,V-77,10,4.00,\n"
-        "I-1,PO-1,2026-11-24,V-88,-2,4.00,\n"
-        "I-2,PO-1,2026-11-24,V-77,1,4.00,4.00\n"
-        "I-2,PO-1,2026-11-24,V-88,1,4.00,5.00\n"
-        "I-3,PO-1,2026-11-24,V-77,1,NaN,\n"
-        "I-4,PO-1,,V-77,1,4.00,\n"
-        ",PO-1,2026-11-24,V-77,1,4.00,\n"
-        "I-5,,2026-11-24,V-77,1,4.00,\n"
+        "invoice,order,date,item,quantity,unit_price,total,currency\n"
+        "I-1,PO-1,2026-11-24,V-77,10,4.00,,\n"
+        "I-1,PO-1,2026-11-24,V-88,-2,4.00,,\n"
+        "I-2,PO-1,2026-11-24,V-77,1,4.00,4.00,\n"
+        "I-2,PO-1,2026-11-24,V-88,1,4.00,5.00,\n"
+        "I-3,PO-1,2026-11-24,V-77,1,NaN,,\n"
+        "I-4,PO-1,,V-77,1,4.00,,\n"
+        ",PO-1,2026-11-24,V-77,1,4.00,,\n"
+        "I-5,,2026-11-24,V-77,1,4.00,,\n"
+        "I-6,PO-1,2026-11-24,V-77,1,4.00,,Dollars\n"
     )
     ((one,), rejects, _) = invoices(read)
     assert (one.number, one.order) == ("I-5", "")
@@ -65,4 +66,5 @@ def test_an_invoice_with_an_unreadable_line_is_refused_whole_and_the_others_go_t
         "I-2: total is not the same on its lines: 4.00, 5.00",
         "I-3: 'NaN' is no amount",
         "I-4: date is empty",
+        "I-6: 'DOLLARS' is no currency; three letters as USD are expected",
     ]
