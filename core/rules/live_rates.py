@@ -1,6 +1,6 @@
 """Prices that carriers name, beside the rate table: which are asked for, believed, and used.
 
-The invariant that `core.rules.routing` rests on (its bounds are straight lines below the steps, and
+The invariant that `core.rules.loads` rests on (its bounds are straight lines below the steps, and
 the first step is taken for the least a parcel can cost): the grams of a way's rates rise strictly,
 and its cents never fall. A table is checked when it is read. A carrier's prices come step by step, at
 different times, and know nothing of our table, so they are merged into it here:

@@ -279,7 +279,9 @@ def release(
     code: Annotated[
         str | None, typer.Option("--hold", help="one hold only [default: all open ones]")
     ] = None,
-    note: Annotated[str | None, typer.Option(help="why")] = None,
+    note: Annotated[
+        str | None, typer.Option(help="why; an order's holds are not released without")
+    ] = None,
     by: ByOption = None,
 ) -> None:
     """Release an order's holds, a proposed effect, or a channel's proposed quantities.
@@ -487,6 +489,10 @@ def _release_holds(tx: Tx, order: str, code: str | None, note: str | None, who: 
     count = tx.connection.execute(
         query.values(released_at=tx.now, released_by=who, note=note)
     ).rowcount
+    if count and not (note or "").strip():
+        raise typer.BadParameter(
+            f"{order} is held for a reason: say why it may go all the same", param_hint="--note"
+        )
     if count:
         Orders(tx).decide_again(numbers)
         tx.audit(who, "release holds", order, after={"hold": code, "count": count}, note=note)

@@ -78,7 +78,8 @@ def test_a_careful_shop_sends_what_is_good_and_asks_about_the_rest(tmp_path: Pat
         assert "ada@" not in said
         assert "--hold risk_stated --note" in said
 
-        # when a person looked at one and says why it may go
+        # when a person looked at one and says why it may go, and not before
+        shop.cli("release", risky, "--hold", "risk_stated", "--by", "ann", check=2)
         shop.cli(
             "release", risky, "--hold", "risk_stated", "--note", "called the buyer", "--by", "ann"
         )
