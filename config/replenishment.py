@@ -118,6 +118,11 @@ class Supplier(Part):
     price_tolerance: int = Field(
         0, ge=0, le=100, description="percent that a told price may differ before a person is asked"
     )
+    acknowledge_within: Duration | None = Field(
+        Duration(days=3),
+        description="an order sent through their connection and not answered is a Case after so "
+        "long, and a critical one after twice as long; null: never",
+    )
     extra_charges: int = Field(
         15,
         ge=0,

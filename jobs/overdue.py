@@ -1,4 +1,5 @@
-"""Requests that places do not answer or ship in time: told, told louder, called off where that can be."""
+"""Requests that places do not answer or ship in time, and purchase orders that suppliers do not answer:
+told, told louder, called off where that can be."""
 
 from __future__ import annotations
 
@@ -12,12 +13,17 @@ from config.model import Location
 from core.model.cases import Case, Severity
 from core.model.catalog import LocationId
 from core.model.fulfillment import FulfillmentState
+from core.model.purchasing import PurchaseState
 from core.model.reasons import Reason
 from jobs.goods import can_call_off, ships_through
 from jobs.run import Run
 from jobs.store.parcels import Parcels
+from jobs.store.purchases import Purchases
 from jobs.store.store import Tx
-from jobs.store.tables import fulfillment
+from jobs.store.tables import cases, fulfillment
+
+#: A Case about a purchase order that its supplier says nothing about.
+PURCHASE_UNANSWERED = "purchase_unanswered"
 
 _UNANSWERED = (FulfillmentState.REQUESTED,)
 _UNTOUCHED = (FulfillmentState.REQUESTED, FulfillmentState.ACKNOWLEDGED)
@@ -50,6 +56,38 @@ def _remind(tx: Tx, place: LocationId, described: Location) -> None:
         else:
             reason = Reason.of("shipment_overdue", key=row.key, location=place)
         tx.renew_case(Case("shipment_overdue", subject, reason, Severity.CRITICAL))
+
+
+def watch_purchases(tx: Tx, run: Run) -> None:
+    """Look at the orders that suppliers take by machine: one Case for each that they do not answer.
+
+    It ends with whatever they say or send. Nothing is ordered elsewhere by itself: goods for the shelf
+    can wait for a person, and a second order may come beside the first.
+    """
+    suppliers = run.wiring.config.suppliers
+    silent: set[str] = set()
+    for order in Purchases(tx).listed():
+        terms = suppliers.get(order.supplier)
+        if order.state is not PurchaseState.SENT or order.sent_at is None or terms is None:
+            continue
+        term = terms.acknowledge_within
+        if not terms.connection or term is None or order.sent_at >= tx.now - term:
+            continue
+        subject = f"purchase {order.number}"
+        silent.add(subject)
+        args = {"number": order.number, "supplier": order.supplier}
+        if order.sent_at < tx.now - 2 * term:
+            reason = Reason.of("purchase_unanswered_long", **args)
+            tx.renew_case(Case(PURCHASE_UNANSWERED, subject, reason, Severity.CRITICAL))
+        else:
+            reason = Reason.of("purchase_unanswered", **args)
+            tx.renew_case(Case(PURCHASE_UNANSWERED, subject, reason))
+    told = select(cases.c.subject).where(
+        cases.c.kind == PURCHASE_UNANSWERED, cases.c.state == "open"
+    )
+    for row in tx.rows(told):
+        if row.subject not in silent:
+            tx.close_case(PURCHASE_UNANSWERED, row.subject)
 
 
 def _call_off(tx: Tx, run: Run, place: LocationId, after: timedelta) -> None:

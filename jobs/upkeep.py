@@ -7,7 +7,7 @@ from sqlalchemy import and_, delete, select, update
 from core.model.orders import OrderStage
 from jobs import links
 from jobs.exposure import reckon_again
-from jobs.overdue import watch_requests
+from jobs.overdue import watch_purchases, watch_requests
 from jobs.renaming import name_again
 from jobs.run import Run
 from jobs.store.offers import Offers
@@ -33,6 +33,7 @@ def look_after(run: Run) -> None:
         reckon_again(tx, run.wiring)
     with run.transaction() as tx:
         watch_requests(tx, run)
+        watch_purchases(tx, run)
     with run.transaction() as tx:
         _ship_parts(tx, run)
     with run.transaction() as tx:

@@ -15,7 +15,7 @@ from core.model.money import Money
 from core.model.purchasing import PurchaseAnswer, PurchaseOrder
 from core.rules.landed_cost import Pool
 from core.rules.modes import Mode
-from jobs import purchase, receive
+from jobs import purchase, receive, upkeep
 from jobs.clock import ManualClock
 from jobs.purchase import CannotBuy
 from jobs.store.costs import Costs
@@ -282,6 +282,29 @@ def test_a_short_answer_is_a_case_and_only_what_will_come_is_reckoned_with(marke
         (coming,) = Purchases(tx).incoming(["TEA"])["TEA", "home"]
     assert coming == (NOON.date().replace(month=12, day=30), 12)
     assert market.plans()["mill"][1]["TEA"].incoming == 12
+
+
+def test_an_order_that_its_supplier_says_nothing_about_is_told_and_told_louder(market: Market):
+    # given an order that a supplier has had for less than the agreed three days
+    order = ordered(market)
+    market.shop.clock.advance(2.9 * 86_400)
+    upkeep.look_after(market.shop.run("core/upkeep"))
+    assert open_cases(market) == set()
+
+    # when the days are over, and then twice as many
+    for days, severity in ((0.2, "warning"), (1, "warning"), (2.1, "critical")):
+        market.shop.clock.advance(days * 86_400)
+        upkeep.look_after(market.shop.run("core/upkeep"))
+
+        # then that is one Case, which becomes a louder one
+        (told,) = [row for row in rows(market.shop.store, cases) if row["state"] == "open"]
+        assert (told["kind"], told["severity"]) == ("purchase_unanswered", severity)
+        assert told["subject"] == f"purchase {order.number}"
+
+    # when they answer after all, it is over
+    market.answer(answer(order.number, 48))
+    upkeep.look_after(market.shop.run("core/upkeep"))
+    assert open_cases(market) == set()
 
 
 def test_more_than_was_ordered_is_a_case_until_it_is_put_right(market: Market):

@@ -475,6 +475,8 @@ SENTENCES: Final[dict[str, str]] = {
     "purchase_short": "{supplier} will send less of {number} than ordered ({lines}). Order the rest elsewhere or wait; "
     "`lockstep replenish close {number}` if nothing more shall come.",
     "purchase_repriced": "{supplier} reckons {number} at other prices than ordered: {prices} a unit. Agree on the price, or change its terms; `lockstep replenish close {number}` if nothing shall come.",
+    "purchase_unanswered": "{supplier} has not answered purchase order {number} in the agreed time. Ask whether they have it.",
+    "purchase_unanswered_long": "{supplier} still says nothing about purchase order {number}. Ask them now, by phone; if they will not deliver: lockstep replenish close {number}",
     "purchase_late": "{supplier} is late with {number}: {units:unit was|units were} expected on {expected}. Ask them; "
     "`lockstep replenish close {number}` if it will not come.",
     "purchase_answer_strange": "{source} speaks of things that purchase order {number} does not hold: {items}.",
@@ -631,6 +633,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_purchase_over": "Purchase orders of which more would come",
     "group_case_purchase_short": "Purchase orders that will come short",
     "group_case_purchase_repriced": "Purchase orders at other prices than ordered",
+    "group_case_purchase_unanswered": "Purchase orders without an answer",
     "group_case_purchase_late": "Purchase orders that are late",
     "group_case_consignment_short": "Units that were sent and did not arrive",
     "group_case_refill_due": "Places that should be filled up",
