@@ -168,7 +168,7 @@ class _Flow:
             run,
             effect,
             lambda: self._target.push_cancellation(wanted, key=effect.key),
-            refused=lambda tx: let_live(tx, record),
+            refused=lambda tx, _: let_live(tx, record),
         )
         if reference is None:
             return

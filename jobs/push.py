@@ -126,7 +126,7 @@ def permitted(run: Run, effect: EffectRow, flow: str) -> bool:
 
 def carry_out(
     run: Run, effect: EffectRow, call: Callable[[], str],
-    *, refused: Callable[[Tx], None] | None = None,
+    *, refused: Callable[[Tx, Rejected], None] | None = None,
 ) -> str | None:  # fmt: skip
     """Make the call of an effect that is `sending`; record what it means. The remote's ref, or None.
 
@@ -144,7 +144,7 @@ def carry_out(
             Effects(tx).refused(effect, response=str(error))
             open_refused(tx, effect, error)
             if refused is not None:
-                refused(tx)
+                refused(tx, error)
         return None
     except UnknownOutcome as error:
         with run.transaction() as tx:

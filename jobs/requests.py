@@ -11,7 +11,7 @@ from core.rules.effects import EffectStep, short_key
 from core.rules.modes import may_write
 from jobs.answers import record_acknowledgment, record_notice
 from jobs.push import CALL, Requests, carry_out, each_effect, permitted, planned_again, refuse
-from jobs.rejections import take_back
+from jobs.rejections import doubt, take_back
 from jobs.run import Run, Stopped
 from jobs.store.effects import EffectRow, Effects
 from jobs.store.orders import Orders
@@ -21,6 +21,9 @@ from jobs.store.store import Tx
 
 #: Requests asked about in one run.
 ASKED_AT_ONCE = 200
+#: HTTP statuses (RFC 9110, 15.5.10 and 15.5.21) of a place that read a request and will not do it;
+#: the others (400, 404, 413, 415 ...) speak of how we asked, not of what it has.
+NOT_SHIPPED = frozenset({"409", "422"})
 
 
 def submit_requests(run: Run, connection: str) -> None:
@@ -43,7 +46,12 @@ def submit_requests(run: Run, connection: str) -> None:
             refuse(run, effect, error, requests.unwritable)
             return
         run.before_write(effect.scope, "requests")
-        reference = carry_out(run, effect, lambda: target.submit_request(effect.key, document))
+        reference = carry_out(
+            run,
+            effect,
+            lambda: target.submit_request(effect.key, document),
+            refused=lambda tx, error: _refused_at_once(tx, run, effect, error),
+        )
         if reference is not None:
             landed(effect, reference)
 
@@ -69,6 +77,18 @@ def submit_requests(run: Run, connection: str) -> None:
     )
     if target.can_cancel_requests:
         call_off_requests(run, connection)
+
+
+def _refused_at_once(tx: Tx, run: Run, effect: EffectRow, error: Rejected) -> None:
+    """A place that will not take a request fails it as much as one that says no to it later."""
+    if error.code not in NOT_SHIPPED:
+        return
+    parcels = Parcels(tx)
+    found = parcels.requested(effect.key)
+    assert found is not None, effect.key
+    # It was asked: planned, and yet asked for, is what counts as refused (store.untrusted).
+    parcels.mark(found.order_id, found.number, requested_at=tx.now)
+    doubt(tx, run.wiring, found.location)
 
 
 def call_off_requests(run: Run, connection: str) -> None:

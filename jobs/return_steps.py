@@ -278,7 +278,7 @@ class _Flow:
             run,
             effect,
             lambda: self._target.push_return_step(move, key=effect.key),
-            refused=lambda tx: _stands_as_before(tx, run.wiring, effect),
+            refused=lambda tx, _: _stands_as_before(tx, run.wiring, effect),
         )
         if reference is not None:
             with run.transaction() as tx:

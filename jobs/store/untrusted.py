@@ -50,7 +50,9 @@ def refusals(tx: Tx, place: LocationId, *, since: datetime) -> tuple[int, int]:
         )
         .correlate(fulfillment)
     )
-    refused = or_(fulfillment.c.state == str(FulfillmentState.REJECTED), short)
+    # Asked for and planned still: its place refused to take it (jobs.requests).
+    ended = [str(FulfillmentState.REJECTED), str(FulfillmentState.PLANNED)]
+    refused = or_(fulfillment.c.state.in_(ended), short)
     sent, bad = tx.connection.execute(
         select(func.count(), func.sum(case((refused, 1), else_=0))).where(
             fulfillment.c.location == place,

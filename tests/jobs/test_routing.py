@@ -12,12 +12,13 @@ import pytest
 from sqlalchemy import select
 
 from config.zip3 import states
+from core.errors import Rejected
 from core.model.fulfillment import AcknowledgmentStatus
 from core.model.orders import Address, PaymentStatus
 from core.model.reasons import Reason
 from core.rules.modes import Mode
 from core.rules.sentences import render
-from jobs import dates, push, upkeep
+from jobs import dates, push, requests, upkeep
 from jobs.clock import ManualClock
 from jobs.store.demand import DemandRate, Demands
 from jobs.store.orders import Orders
@@ -25,6 +26,7 @@ from jobs.store.stock import Stock
 from jobs.store.store import Store
 from jobs.store.tables import cases, decision, fulfillment
 from tests.jobs.builders import HOME, line, minutes, order, rows
+from tests.jobs.changing import Caller
 from tests.jobs.shop import Shop, open_shop
 
 #: Our own warehouse is in Newark, the supplier's in Reno, where buyers live unless it is said.
@@ -535,6 +537,35 @@ def test_an_order_that_only_such_a_place_can_fill_waits_until_it_is_trusted_agai
 
     assert fulfilled_from(shop)["4"] == ["acme"]
     assert open_cases(shop) == []
+
+
+class Refusing(Caller):
+    """A place that takes no request, in the words of HTTP."""
+
+    status = ""
+
+    def submit_request(self, key: str, document: bytes) -> str:
+        raise Rejected("no", connector=self.name, operation="submit", code=self.status)
+
+
+@pytest.mark.parametrize(("status", "distrusted"), [("422", True), ("409", True), ("400", False)])
+def test_a_place_that_takes_no_request_gets_no_more_unless_we_asked_wrongly(
+    shop: Shop, status: str, distrusted: bool
+):
+    # given a place that is called, and three orders it is to ship
+    place = Refusing(tells=False, name="acme-files")
+    place.status = status
+    shop.wiring = replace(shop.wiring, connectors={**shop.wiring.connectors, "acme-files": place})
+    for name in "123":
+        assert places(shop, order(name)) == ["acme"]
+
+    # when it refuses all of them as they are submitted
+    requests.submit_requests(shop.run("acme-files/requests"), "acme-files")
+
+    # then each is a Case, and of the place too if it was not our request that was malformed
+    told_of = [code for code, _ in open_cases(shop)]
+    assert told_of.count("request_refused") == 3
+    assert (("location_untrusted", "location acme") in open_cases(shop)) is distrusted
 
 
 def test_few_refusals_of_many_are_no_reason(store: Store, clock: ManualClock, tmp_path: Path):
