@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -216,7 +217,9 @@ def record_notice(tx: Tx, run: Run, connection: str, notice: ShipmentNotice) -> 
     if found is None or ships_through(run.wiring, found.location) != connection:
         _open_unknown(tx, connection, notice.key)
         return
-    if parcels.has_parcel(found.order_id, notice.tracking_number):
+    known = parcels.lines_of_parcel(found.order_id, notice.tracking_number)
+    if known is not None:
+        _tell_more(tx, run.wiring, found, notice, known)
         return
     taken, left_over = _match(found, _in_our_words(tx, run.wiring, found, notice))
     if left_over:
@@ -261,6 +264,40 @@ def record_notice(tx: Tx, run: Run, connection: str, notice: ShipmentNotice) -> 
     )
     Orders(tx).decide_again([found.order_id])
     tx.wake("core/orders", f"{found.channel}/shipments", *run.wiring.tracking_units)
+
+
+def _tell_more(
+    tx: Tx, wiring: Wiring, found: Requested, notice: ShipmentNotice, known: Mapping[str, int]
+) -> None:
+    """A parcel that is told again: with the units it had it is the same, with more a person decides.
+
+    Whether those came into it later, or the first notice was wrong, nobody says; the channel was told
+    what was in it.
+    """
+    had: dict[Sku, int] = {}
+    lines = Counter(line for line, _ in found.lines)
+    for (line, sku), (_, per_unit, _) in found.lines.items():
+        had[sku] = had.get(sku, 0) + known.get(line, 0) * per_unit
+    # All that is left of a request was not in the parcel, whatever was.
+    units = _in_our_words(tx, wiring, found, notice)
+    more = {sku: count - (0 if notice.whole else had.get(sku, 0)) for sku, count in units.items()}
+    taken, _ = _match(found, {sku: count for sku, count in more.items() if count > 0})
+    new: Counter[Sku] = Counter()
+    for (line, sku), count in taken.items():
+        # What a parcel held of a Kit that was not whole yet is not kept by parcel.
+        if lines[line] == 1:
+            new[sku] += count
+    if not new:
+        return
+    reason = Reason.of(
+        "parcel_tells_more",
+        key=found.key,
+        location=found.location,
+        number=notice.tracking_number,
+        units=_listed(new),
+    )
+    case = Case("parcel_tells_more", f"request {found.key}", reason, Severity.CRITICAL)
+    tx.open_case(case, once=True)
 
 
 def _in_our_words(

@@ -240,15 +240,21 @@ class Parcels:
                 )
             )
 
-    def has_parcel(self, order_id: int, tracking_number: str) -> bool:
-        return (
-            self._connection.execute(
-                select(shipment.c.package_number).where(
-                    shipment.c.order_id == order_id, shipment.c.tracking_number == tracking_number
-                )
-            ).first()
-            is not None
+    def lines_of_parcel(self, order_id: int, tracking_number: str) -> dict[str, int] | None:
+        """Units by order line of a parcel of an order; None: it is not known."""
+        number = self._connection.execute(
+            select(shipment.c.package_number).where(
+                shipment.c.order_id == order_id, shipment.c.tracking_number == tracking_number
+            )
+        ).scalar()
+        if number is None:
+            return None
+        found = self._tx.rows(
+            select(shipment_line.c.line, shipment_line.c.quantity).where(
+                shipment_line.c.order_id == order_id, shipment_line.c.package_number == number
+            )
         )
+        return {row.line: row.quantity for row in found}
 
     def add_parcel(
         self,

@@ -258,6 +258,7 @@ SENTENCES: Final[dict[str, str]] = {
     "shipment_overdue": "{location} has not shipped request {key} in the agreed time. Ask there; if it will not ship: "
     "lockstep withdraw {key} --note WHO_SAID_SO",
     "unknown_request": "{source} speaks of request {key}, which is not one of ours.",
+    "parcel_tells_more": "{location} tells parcel {number} of request {key} again, now with {units} more than it told before. These are not counted as shipped, and the channel was not told of them. Ask them; if they are on their way, have them told under a number of their own.",
     "wrong_units_shipped": "{location} shipped units that request {key} did not ask for: {units}.",
     "shipment_received": "{location} shipped request {key}: {units:unit|units}, {carrier} {number}.",
     # --- shipments and parcels ---
@@ -688,6 +689,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_terms_of_cases": "Suppliers' terms of whole cases",
     "group_case_terms_unreadable": "Suppliers' terms that could not be read",
     "group_case_snapshot_quarantined": "Stock files put in quarantine",
+    "group_case_parcel_tells_more": "Parcels told again with more in them",
     "group_case_wrong_units_shipped": "Parcels with units nobody asked for",
     "group_case_unknown_request": "Answers to requests we never made",
     "group_case_promise_overdue": "Preorders and backorders whose day is over",

@@ -228,6 +228,7 @@ SENTENCES: Final[dict[str, str]] = {
     "request_overdue": "{location} 未在约定时间内答复发货请求 {key}。请询问对方；若不再发货：lockstep withdraw {key} --note 谁说的",
     "shipment_overdue": "{location} 未在约定时间内发出发货请求 {key} 的商品。请询问对方；若不再发货：lockstep withdraw {key} --note 谁说的",
     "unknown_request": "{source} 提到了发货请求 {key}，但这不是我们发出的。",
+    "parcel_tells_more": "{location} 再次通知发货请求 {key} 的包裹 {number}，比之前多出 {units}。这些商品未计为已发货，也未通知渠道。请询问对方；若确已发出，请让对方用单独的运单号通知。",
     "wrong_units_shipped": "{location} 发出了发货请求 {key} 中没有的商品：{units}。",
     "shipment_received": "{location} 已按发货请求 {key} 发出 {units} 件，{carrier} {number}。",
     # --- 发货与包裹 ---
@@ -587,6 +588,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_terms_of_cases": "供应商的整箱条件",
     "group_case_terms_unreadable": "无法读取的供货条件",
     "group_case_snapshot_quarantined": "被隔离的库存文件",
+    "group_case_parcel_tells_more": "再次通知且数量增加的包裹",
     "group_case_wrong_units_shipped": "包裹中有未要求的货品",
     "group_case_unknown_request": "对从未发出的请求的答复",
     "group_case_promise_overdue": "承诺期已过的预售与缺货订购",
