@@ -56,8 +56,8 @@ def _tell(shop: House, told: QueueSimulator) -> None:
         hint(shop, told, order, duplicates=1)
     before = amazon.log.entries()
 
-    # when the database does not take what they lead to, they stay
-    amazon.faults.set([{"operation": "getOrder", "kind": "500", "probability": 1.0}])
+    # when the look at them fails, they stay
+    amazon.faults.set([{"operation": "getOrder", "kind": "403-role", "probability": 1.0}])
     assert shop.run(HINTS) == [False]
     assert (told.left, known(shop) & set(placed)) == (8, set())
 
