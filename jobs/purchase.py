@@ -327,7 +327,7 @@ def close(tx: Tx, number: str, *, note: str | None, by: str) -> PurchaseState:
 #: Cases that are about one purchase order; they end with it.
 CASES = (
     "purchase_short", "purchase_over", "purchase_repriced", "receipt_short", "purchase_late",
-    "purchase_refused", "purchase_words", "purchase_bounced",
+    "purchase_refused", "purchase_words", "purchase_bounced", "purchase_answer_older",
 )  # fmt: skip
 
 
@@ -397,13 +397,17 @@ def record_answers(
         line.sku: line.sku for line in order.lines
     }
     answers = in_our_units(tx, wiring, connection, named, answers)
-    told = {named[one.item]: _believed(one, at=tx.now) for one in answers if one.item in named}
+    # Of two answers read at once the later one counts, in whatever order they lay there.
+    given = sorted(answers, key=lambda one: one.at)
+    told = {named[one.item]: _believed(one, at=tx.now) for one in given if one.item in named}
     strange = sorted({one.item for one in answers} - named.keys())
     if strange:
         reason = Reason.of(
             "purchase_answer_strange", number=number, source=connection, items=", ".join(strange)
         )
         tx.open_case(Case("purchase_answer_strange", f"purchase {number}", reason))
+    if order.open:
+        told = _without_older(tx, order, told)
     if not told or not order.open:
         return
     ready = max((one.ready_on for one in told.values() if one.ready_on), default=None)
@@ -427,9 +431,41 @@ def record_answers(
 
 
 def _believed(one: PurchaseAnswer, *, at: datetime) -> PurchaseAnswer:
-    """Without a day that only says that there is none; 9999-12-31 is what many programs write."""
+    """Without a day that only says that there is none; 9999-12-31 is what many programs write.
+
+    Nor given later than now: a clock of theirs that is ahead would shut out all that they say next.
+    """
     far = one.ready_on is not None and one.ready_on > (at + FARTHEST).date()
-    return replace(one, ready_on=None) if far else one
+    return replace(one, at=min(one.at, at), ready_on=None if far else one.ready_on)
+
+
+def _without_older(
+    tx: Tx, order: PurchaseRecord, told: Mapping[Sku, PurchaseAnswer]
+) -> dict[Sku, PurchaseAnswer]:
+    """A mail may be read after the page was used that was answered later: what stands is newer.
+
+    When each line was answered is not kept, only when the order last was. So an answer that is
+    passed over and says otherwise is told: it may be the newest about its own line.
+    """
+    since = order.acknowledged_at
+    stands = {one.sku: one.confirmed for one in order.lines if one.confirmed is not None}
+    older = {sku for sku, one in told.items() if since and sku in stands and one.at < since}
+    otherwise = [
+        f"{sku} {told[sku].quantity}/{stands[sku]}"
+        for sku in sorted(older)
+        if told[sku].quantity != stands[sku]
+    ]
+    if otherwise:
+        reason = Reason.of(
+            "purchase_answer_older",
+            number=order.number,
+            supplier=order.supplier,
+            lines=", ".join(otherwise),
+        )
+        case = Case("purchase_answer_older", f"purchase {order.number}", reason, Severity.WARNING)
+        if tx.open_case(case, once=True):
+            tx.decide(f"purchase {order.number}", reason)
+    return {sku: one for sku, one in told.items() if sku not in older}
 
 
 def _tell_units(tx: Tx, order: PurchaseRecord, told: Mapping[Sku, PurchaseAnswer]) -> None:
@@ -494,7 +530,8 @@ def answered_by_person(
         for sku, (units, ready_on) in sorted(told.items())
     ]
     record_answers(tx, wiring, order.connection, number, answers)
-    tx.close_case("purchase_words", f"purchase {number}", by=by, note=note)
+    for kind in ("purchase_words", "purchase_answer_older"):
+        tx.close_case(kind, f"purchase {number}", by=by, note=note)
     tx.audit(
         by,
         "answer purchase",

@@ -72,6 +72,8 @@ class PurchaseRecord:
     reference: str
     created_at: datetime
     sent_at: datetime | None
+    #: the instant that the newest answer speaks of; None: the supplier has not answered
+    acknowledged_at: datetime | None
     lines: tuple[LineRecord, ...]
 
     @property
@@ -149,6 +151,7 @@ class Purchases:
                 reference=row.reference,
                 created_at=row.created_at,
                 sent_at=row.sent_at,
+                acknowledged_at=row.acknowledged_at,
                 lines=tuple(lines[row.number]),
             )
             for row in orders
@@ -304,6 +307,9 @@ class Purchases:
         reference = next((one.reference for one in answers.values() if one.reference), "")
         waiting = order.state in (PurchaseState.DRAFT, PurchaseState.SENT)
         state = PurchaseState.ACKNOWLEDGED if waiting else order.state
+        given = [one.at for one in answers.values()]
+        if order.acknowledged_at:
+            given.append(order.acknowledged_at)
         self._connection.execute(
             update(purchase_order)
             .where(purchase_order.c.number == order.number)
@@ -312,7 +318,7 @@ class Purchases:
                 confirmed_on=ready or order.confirmed_on,
                 expected_on=expected_on,
                 reference=reference or order.reference,
-                acknowledged_at=min(one.at for one in answers.values()),
+                acknowledged_at=max(given),
             )
         )
 

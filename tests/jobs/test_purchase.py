@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -282,6 +282,37 @@ def test_a_short_answer_is_a_case_and_only_what_will_come_is_reckoned_with(marke
         (coming,) = Purchases(tx).incoming(["TEA"])["TEA", "home"]
     assert coming == (NOON.date().replace(month=12, day=30), 12)
     assert market.plans()["mill"][1]["TEA"].incoming == 12
+
+
+def test_an_older_answer_that_is_read_later_does_not_replace_a_newer_one(market: Market):
+    # given an order that is answered in full, and then by a mail that was written before
+    order = ordered(market)
+    at = market.shop.clock.now()
+    newer, older = answer(order.number, 48), answer(order.number, 12)
+    market.answer(replace(newer, at=at))
+    market.answer(replace(older, at=at - timedelta(hours=1)))
+
+    # then the later word stands, and a person is told of the other
+    (line,) = rows(market.shop.store, purchase_order_line)
+    assert line["confirmed"] == 48
+    assert open_cases(market) == {"purchase_answer_older"}
+
+    # when both lie there at once in the wrong order, and their clock is a year ahead
+    market.shop.clock.advance(3_600)
+    far = market.shop.clock.now() + timedelta(days=365)
+    market.answer(replace(newer, at=far, quantity=36), replace(older, at=at))
+
+    # then the later one counts, and does not shut out what a person hears next
+    (line,) = rows(market.shop.store, purchase_order_line)
+    assert line["confirmed"] == 36
+    market.shop.clock.advance(3_600)
+    with market.shop.store.transaction() as tx:
+        told = {"TEA": (48, None)}
+        purchase.answered_by_person(
+            tx, market.shop.wiring, order.number, told, reference="", note=None, by="olga"
+        )
+    (line,) = rows(market.shop.store, purchase_order_line)
+    assert (line["confirmed"], open_cases(market)) == (48, set())
 
 
 def test_an_order_that_its_supplier_says_nothing_about_is_told_and_told_louder(market: Market):

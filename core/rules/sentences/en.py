@@ -481,6 +481,8 @@ SENTENCES: Final[dict[str, str]] = {
     "purchase_late": "{supplier} is late with {number}: {units:unit was|units were} expected on {expected}. Ask them; "
     "`lockstep replenish close {number}` if it will not come.",
     "purchase_answer_strange": "{source} speaks of things that purchase order {number} does not hold: {items}.",
+    "purchase_answer_older": "An answer of {supplier} to {number} was read that is older than the one that stands, and says otherwise (its units/those that stand: {lines}). The newer one stands; ask them, and if it is wrong: "
+    "`lockstep replenish answer {number} SKU=UNITS@DAY`.",
     "purchase_words": "{sender} wrote about purchase order {number} ({supplier}) in words, or sent its sheet back unfilled. Read the mail, then say what will come: "
     "`lockstep replenish answer {number} SKU=UNITS@DAY`.",
     "purchase_bounced": "The mail with purchase order {number} did not reach {supplier}: it came back ({status}). Mend the address; "
@@ -650,6 +652,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_consignment_canceled": "Goods under way that were canceled",
     "group_case_purchase_refused": "Purchase orders that were refused",
     "group_case_purchase_answer_strange": "Answers about things that were not ordered",
+    "group_case_purchase_answer_older": "Older answers that contradict newer ones",
     "group_case_purchase_words": "Suppliers' letters about purchase orders",
     "group_case_purchase_bounced": "Purchase orders that did not reach the supplier",
     "group_case_unknown_purchase": "Answers to purchase orders we never made",
