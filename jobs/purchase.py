@@ -328,6 +328,7 @@ def close(tx: Tx, number: str, *, note: str | None, by: str) -> PurchaseState:
 CASES = (
     "purchase_short", "purchase_over", "purchase_repriced", "receipt_short", "purchase_late",
     "purchase_refused", "purchase_words", "purchase_bounced", "purchase_answer_older",
+    "purchase_unanswered",
 )  # fmt: skip
 
 
@@ -414,6 +415,7 @@ def record_answers(
     # Ready is not here: an earlier promise does not bring it sooner than it was reckoned with.
     expected = max(order.expected_on, ready) if ready else order.expected_on
     purchases.confirmed(order, told, expected_on=expected)
+    tx.close_case("purchase_unanswered", f"purchase {number}")
     _prove_landed(tx, number)
     tx.decide(
         f"purchase {number}",

@@ -334,7 +334,6 @@ def test_an_order_that_its_supplier_says_nothing_about_is_told_and_told_louder(m
 
     # when they answer after all, it is over
     market.answer(answer(order.number, 48))
-    upkeep.look_after(market.shop.run("core/upkeep"))
     assert open_cases(market) == set()
 
 
