@@ -306,19 +306,29 @@ class Room:
         everything; infinite where there are none."""
         known = self._known.get(steps)
         if known is None:
-            known = self._known[steps] = self._work_out(steps)
+            known = self._known[steps] = self._buy(0, steps, self._grams, self._volume)
         return known
 
-    def _work_out(self, steps: tuple[int, ...]) -> float:
-        at = [of_desk[step] for of_desk, step in zip(self._steps, steps, strict=True)]
-        if (sum([one.grams for one in at]) >= self._grams
-                and sum([one.volume for one in at]) >= self._volume):  # fmt: skip
-            return sum([one.cents for one in at])
-        return min(
-            (
-                self.least((*steps[:seat], step + 1, *steps[seat + 1 :]))
-                for seat, step in enumerate(steps)
-                if step + 1 < len(self._steps[seat])
-            ),
-            default=NEVER,
-        )
+    def _buy(self, seat: int, least: Sequence[int], grams: int, volume: int) -> float:
+        """Cents of the cheapest steps of the places from one on, with room for so much."""
+        steps, first = self._steps[seat], least[seat]
+        if seat == len(self._steps) - 1:
+            at = bisect_left(steps, grams, first, key=_grams_of)
+            at = bisect_left(steps, volume, at, key=_volume_of)
+            return steps[at].cents if at < len(steps) else NEVER
+        rest = sum(self._steps[at][least[at]].cents for at in range(seat + 1, len(self._steps)))
+        best = NEVER
+        for step in steps[first:]:
+            if step.cents + rest >= best:
+                break
+            others = self._buy(seat + 1, least, grams - step.grams, volume - step.volume)
+            best = min(best, step.cents + others)
+        return best
+
+
+def _grams_of(step: Step) -> int:
+    return step.grams
+
+
+def _volume_of(step: Step) -> int:
+    return step.volume
