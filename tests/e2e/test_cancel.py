@@ -47,6 +47,15 @@ def made(shop: House) -> str:
     return str(row.state)
 
 
+def recorded(shop: House, *, units: int) -> str:
+    """The name of an order for mugs that is decided, and of which no request has left."""
+    shop.go_live()
+    name = sell(shop, "MUG-BLUE", units)
+    shop.clock.advance(60)
+    shop.run("shopify-us/orders", "core/orders")
+    return name
+
+
 def cancellations(shop: House) -> int:
     """How many cancellations the channel carried out for us."""
     entries = shop.world.shopify.log.entries()
@@ -56,10 +65,7 @@ def cancellations(shop: House) -> int:
 def test_an_order_nobody_was_asked_for_is_canceled_at_its_channel(tmp_path: Path) -> None:
     with house(tmp_path, pace=QUIET) as shop:
         # given a paid order of which no request has left
-        shop.go_live()
-        name = sell(shop, "MUG-BLUE", 2)
-        shop.clock.advance(60)
-        shop.run("shopify-us/orders", "core/orders")
+        name = recorded(shop, units=2)
 
         # when a person cancels it
         shop.cli("cancel", name, *WHY)
@@ -130,10 +136,7 @@ def test_where_it_ships_all_the_same_the_order_goes_on_and_a_person_is_told(tmp_
 @pytest.mark.parametrize("fault", ["lost-answer", "lost-request", "502-applied"])
 def test_through_a_lost_answer_it_is_canceled_once(tmp_path: Path, fault: str) -> None:
     with house(tmp_path, pace=QUIET) as shop:
-        shop.go_live()
-        name = sell(shop, "MUG-BLUE", 2)
-        shop.clock.advance(60)
-        shop.run("shopify-us/orders", "core/orders")
+        name = recorded(shop, units=2)
         shop.world.shopify.faults.set([{"operation": "OrderCancel", "kind": fault, "nth": [1]}])
         shop.cli("cancel", name, *WHY)
         shop.until(lambda: canceled(shop, name) and made(shop) == "done", seconds=7200, step=120)
@@ -176,10 +179,7 @@ def test_a_line_is_taken_off_and_the_rest_is_shipped(tmp_path: Path, fault: str 
 def test_a_unit_is_taken_off_and_the_others_are_shipped(tmp_path: Path, fault: str | None) -> None:
     with house(tmp_path, pace=QUIET) as shop:
         # given an order of three of a thing
-        shop.go_live()
-        name = sell(shop, "MUG-BLUE", 3)
-        shop.clock.advance(60)
-        shop.run("shopify-us/orders", "core/orders")
+        name = recorded(shop, units=3)
         if fault:
             shop.world.shopify.faults.set(
                 [{"operation": "RefundCreate", "kind": fault, "nth": [1]}]
@@ -207,10 +207,7 @@ def test_a_unit_is_taken_off_and_the_others_are_shipped(tmp_path: Path, fault: s
 
 def test_it_is_taken_back_before_the_channel_was_told(tmp_path: Path) -> None:
     with house(tmp_path, pace=QUIET) as shop:
-        shop.go_live()
-        name = sell(shop, "MUG-BLUE", 2)
-        shop.clock.advance(60)
-        shop.run("shopify-us/orders", "core/orders")
+        name = recorded(shop, units=2)
         shop.cli("cancel", name, *WHY)
         shop.cli("keep", name, "--note", "found a box")
         shop.until(lambda: handed_over(shop), seconds=900)
@@ -223,10 +220,7 @@ def test_it_is_taken_back_before_the_channel_was_told(tmp_path: Path) -> None:
 def test_what_the_channel_took_and_did_not_do_is_told_and_can_be_kept(tmp_path: Path) -> None:
     with house(tmp_path, pace=QUIET) as shop:
         # given a channel that takes a cancellation, and does nothing for hours
-        shop.go_live()
-        name = sell(shop, "MUG-BLUE", 2)
-        shop.clock.advance(60)
-        shop.run("shopify-us/orders", "core/orders")
+        name = recorded(shop, units=2)
         with shop.world.shopify.lock:
             shop.world.shopify.shop.job_seconds = 1e6
         cancel(shop, name)

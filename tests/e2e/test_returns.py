@@ -127,7 +127,7 @@ def test_what_comes_back_is_looked_at_here_and_paid_back_there(tmp_path: Path) -
         assert proved(shop)
         assert "restock" in shop.cli("returns", "show", back).stdout
         words = shop.cli("explain", "order", name).stdout
-        assert "on their way back" in words
+        assert "on the way back" in words
         assert "paid" in words
 
 
