@@ -177,8 +177,8 @@ class Channel(Part):
     )
     release_window: Duration = Field(
         Duration(0),
-        description="new orders are not sent before they are so old, their units are held at once: "
-        "for edits, quick cancellations and look-alikes",
+        description="new orders are not sent before they have been here for so long (those that come "
+        "late too), their units are held at once: for edits, quick cancellations and look-alikes",
     )
     cancel_requests: Literal["ask", "automatic"] = Field(
         "ask",

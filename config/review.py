@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -141,7 +142,14 @@ class Review(Part):
         None, description="orders worth so much, in the shop's currency, wait for a person"
     )
     first_order: Amount | None = Field(
-        None, description="the same for buyers of whom no order is known"
+        None,
+        description="the same for buyers of whom no order is known; buyers are known as long as "
+        "`orders.keep_personal_data` says",
+    )
+    hold_unknown_worth: bool = Field(
+        True,
+        description="where one of these two is looked at: hold orders whose worth is not known, for "
+        "want of a price or of a rate in `currencies`",
     )
     velocity: Velocity = Field(Velocity(), description="many orders in a short time")
     freight_forwarders: tuple[ZipBeginning, ...] = Field(
@@ -169,14 +177,17 @@ class Review(Part):
         (), description="the shop's own reasons to hold an order, and what it asks of some"
     )
 
-    def limits(self, currency: str) -> Limits:
-        """The same for the rules, money in minor units of the shop's currency."""
+    def limits(self, currency: str, *, known: timedelta) -> Limits:
+        """The same for the rules, money in minor units of the shop's currency. `known`: how long buyers
+        are known after an order."""
         return Limits(
             risk=None if self.risk == "never" else Risk(self.risk),
             billing=Apart(self.billing.apart) if self.billing.apart else None,
             billing_from=cents(self.billing.over, currency),
             high_value=_cents(self.high_value, currency),
             first_order=_cents(self.first_order, currency),
+            known_days=known.days,
+            unknown_worth=self.hold_unknown_worth,
             velocity=self.velocity.orders,
             velocity_within=self.velocity.within,
             forwarders=self.freight_forwarders,

@@ -204,6 +204,7 @@ def _decide_batch(tx: Tx, run: Run, numbers: Sequence[int]) -> None:
         orders.decide_again(record.id for record in waiting)
         tx.wake("core/orders")
     orders.set_holds(routed.holds)
+    orders.keep_releases((one, verdicts[one.id].releases) for one in records)
     orders.set_asked((one.id, one.asked) for one in records if reviewed[one.id].asks_anew)
     orders.add_fulfillments(routed.fulfillments)
     # What is only observed holds no units of its own: they stay the order's, to be routed afresh.
@@ -699,6 +700,9 @@ def _tell(
                 tx.wake(f"{record.order.channel}/{CANCELLATIONS}")
     for code in sorted(record.open_holds.keys() - {hold.code for hold in verdict.holds}):
         tx.decide(record.subject, Reason.of("order_released", order=order, hold=code))
+    if verdict.releases is not None:
+        for code in sorted(record.released_holds.keys() - verdict.releases.keys()):
+            tx.decide(record.subject, Reason.of("release_used_up", order=order, hold=code))
     if allocation.partly and _may_route(verdict, allocation):
         _tell_part(tx, record, allocation)
     if stage is record.stage and stage is not OrderStage.ROUTED:

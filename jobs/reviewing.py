@@ -46,7 +46,9 @@ def review_all(tx: Tx, run: Run, records: Sequence[OrderRecord]) -> dict[int, Re
     """Judge these orders as they are now, with everything the store knows."""
     wiring = run.wiring
     section = wiring.config.review
-    limits = section.limits(wiring.config.shop.currency)
+    limits = section.limits(
+        wiring.config.shop.currency, known=wiring.config.orders.keep_personal_data
+    )
     beside = _Beside.of(tx, run, records, limits)
     settings = ReviewSettings(
         route_from=wiring.config.orders.route_from,
@@ -74,6 +76,7 @@ def review_all(tx: Tx, run: Run, records: Sequence[OrderRecord]) -> dict[int, Re
             beside=beside.about(record),
             listed=record.listed,
             released=record.released_holds,
+            seen_at=record.recorded_at,
         )
         found[record.id] = Reviewed(verdict, met.asked != record.asked)
         record.asked = met.asked

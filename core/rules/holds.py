@@ -90,7 +90,9 @@ KINDS: Mapping[str, HoldKind] = {
     "risk_stated": HoldKind(Role.RISK, Ends.CHANNEL),
     "billing_elsewhere": HoldKind(Role.RISK, Ends.CHANNEL, of_address=True),
     "high_value": HoldKind(Role.RISK, Ends.PERSON),
-    "first_order": HoldKind(Role.RISK, Ends.PERSON),
+    # How long buyers are known is no news of the order.
+    "first_order": HoldKind(Role.RISK, Ends.PERSON, evidence=("worth", "limit")),
+    "worth_unknown": HoldKind(Role.RISK, Ends.CONFIGURATION),
     # An earlier order that is canceled changes the count and not the doubt.
     "velocity": HoldKind(Role.RISK, Ends.PERSON, evidence=()),
     "freight_forwarder": HoldKind(Role.RISK, Ends.CHANNEL, of_address=True),

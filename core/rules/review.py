@@ -58,6 +58,8 @@ class Verdict:
     stage: OrderStage
     holds: tuple[Hold, ...]
     reason: Reason
+    #: releases that are still about what is so: code -> what each covers; None: it was not looked at
+    releases: Mapping[str, Mapping[str, Arg]] | None = None
 
 
 def review(
@@ -70,14 +72,16 @@ def review(
     beside: Beside = _ALONE,
     listed: bool = False,
     released: Mapping[str, Mapping[str, Arg]] | None = None,
+    seen_at: datetime | None = None,
 ) -> Verdict:
     """Judge an order as the channel states it now.
 
     `skus` maps a line's remote id to our Sku (None or absent: unknown), `rule_hits` names the
     configured hold rules that picked the order, `beside` is what else is known, `listed` says that a
     person listed it although it is older than `route_from`. `released` are the holds a person
-    released: code -> what it said then. One that says something else now holds again. There is at most
-    one Hold per code; what the channel itself forbids cannot be released.
+    released: code -> what it said then. One that says something else now holds again, and one whose cause
+    went is used up. There is at most one Hold per code; what the channel itself forbids cannot be
+    released. `seen_at` is when the order came to us; None: when it was placed.
     """
     if order.canceled_at is not None:
         return _closed(OrderStage.CANCELED, Reason.of("order_canceled", order=order.name))
@@ -100,15 +104,19 @@ def review(
     if not to_ship:
         return _closed(OrderStage.RECORDED, Reason.of("already_fulfilled", order=order.name))
     found = _holds(
-        order, to_ship, skus=skus, rule_hits=rule_hits, settings=settings, beside=beside, now=now
-    )
-    holds = tuple(hold for hold in found if not _is_released(hold, released or {}))
+        order, to_ship, skus=skus, rule_hits=rule_hits, settings=settings, beside=beside, now=now,
+        seen_at=seen_at or order.placed_at,
+    )  # fmt: skip
+    said = released or {}
+    holds = tuple(hold for hold in found if not _is_released(hold, said))
+    # While it is pending most is not looked at: what is not found then is not gone.
+    kept = None if order.pending else _in_force(found, said)
     if holds:
         codes = ", ".join(hold.code for hold in holds)
         return Verdict(
-            OrderStage.HELD, holds, Reason.of("review_held", order=order.name, holds=codes)
+            OrderStage.HELD, holds, Reason.of("review_held", order=order.name, holds=codes), kept
         )
-    return Verdict(OrderStage.NEW, (), Reason.of("review_accepted", order=order.name))
+    return Verdict(OrderStage.NEW, (), Reason.of("review_accepted", order=order.name), kept)
 
 
 def _closed(stage: OrderStage, reason: Reason) -> Verdict:
@@ -124,6 +132,17 @@ def _is_released(hold: Hold, released: Mapping[str, Mapping[str, Arg]]) -> bool:
     return said is not None and kind.releasable and kind.same(said, hold.reason.args)
 
 
+def _in_force(
+    found: Sequence[Hold], released: Mapping[str, Mapping[str, Arg]]
+) -> dict[str, Mapping[str, Arg]]:
+    """The releases that cover what is found now. Of a list of names they cover no more than is left."""
+    return {
+        hold.code: hold.reason.args if KINDS[hold.code].names else released[hold.code]
+        for hold in found
+        if _is_released(hold, released)
+    }
+
+
 def _holds(
     order: Order,
     to_ship: Sequence[OrderLine],
@@ -133,6 +152,7 @@ def _holds(
     settings: ReviewSettings,
     beside: Beside,
     now: datetime,
+    seen_at: datetime,
 ) -> list[Hold]:
     found: list[Reason] = []
     if order.pending:
@@ -158,7 +178,7 @@ def _holds(
     if rule_hits:
         rules = ", ".join(sorted(set(rule_hits)))
         found.append(Reason.of("rule_hit", order=order.name, rules=rules))
-    window = _window(order, settings, now) if beside.replacing is None else []
+    window = _window(order, settings, now, seen_at) if beside.replacing is None else []
     mark = label_mark(order.ship_to)
     return [*(Hold(_placed(reason, mark)) for reason in found), *window]
 
@@ -240,9 +260,10 @@ def _unknown(
     return [Reason.of("unknown_sku", order=order.name, count=len(unknown), lines=names)]
 
 
-def _window(order: Order, settings: ReviewSettings, now: datetime) -> list[Hold]:
-    """It runs from the day it was placed: what comes late is not kept longer for that."""
-    until = order.placed_at + settings.release_window
+def _window(order: Order, settings: ReviewSettings, now: datetime, seen_at: datetime) -> list[Hold]:
+    """It runs from when the order came to us: after an outage many come at once, and what looks like
+    one of them, or ends it, may be on a page that is still to come."""
+    until = max(order.placed_at, seen_at) + settings.release_window
     # A channel's clock may be ahead of ours: without a window nothing waits for it.
     if not settings.release_window or now >= until:
         return []

@@ -44,6 +44,10 @@ class Limits:
     high_value: int | None = None
     #: a buyer of whom no order is known buys for so much
     first_order: int | None = None
+    #: days for which buyers are known after their orders are settled
+    known_days: int = 0
+    #: what is worth nobody knows how much is as doubtful as what is worth much
+    unknown_worth: bool = True
     #: so many orders of one buyer, or to one address, within that time
     velocity: int = 0
     velocity_within: timedelta = timedelta(0)
@@ -115,6 +119,7 @@ def doubts(
         _billing(order, beside, limits),
         _value(order, beside, limits),
         _first(order, beside, limits),
+        _worth_unknown(order, beside, limits),
         _velocity(order, beside, limits),
         _forwarder(order, limits),
         _prices(order, lines, beside, limits),
@@ -163,20 +168,35 @@ def _part(address: Address, part: Apart) -> str:
 
 
 def _value(order: Order, beside: Beside, limits: Limits) -> Reason | None:
-    return _dear("high_value", order, beside, limits.high_value)
-
-
-def _first(order: Order, beside: Beside, limits: Limits) -> Reason | None:
-    return _dear("first_order", order, beside, limits.first_order) if beside.first else None
-
-
-def _dear(code: str, order: Order, beside: Beside, limit: int | None) -> Reason | None:
-    worth = beside.worth
+    worth, limit = beside.worth, limits.high_value
     if limit is None or worth is None or worth.amount < limit:
         return None
     return Reason.of(
-        code, order=order.name, worth=str(worth), limit=str(replace(worth, amount=limit))
+        "high_value", order=order.name, worth=str(worth), limit=str(replace(worth, amount=limit))
     )
+
+
+def _first(order: Order, beside: Beside, limits: Limits) -> Reason | None:
+    worth, limit = beside.worth, limits.first_order
+    if not beside.first or limit is None or worth is None or worth.amount < limit:
+        return None
+    return Reason.of(
+        "first_order",
+        order=order.name,
+        worth=str(worth),
+        limit=str(replace(worth, amount=limit)),
+        # Who bought is erased with the address: an older order is no longer known to be his.
+        days=limits.known_days,
+    )
+
+
+def _worth_unknown(order: Order, beside: Beside, limits: Limits) -> Reason | None:
+    """Its worth is looked at, and no price or no rate of its currency says what it is."""
+    asked = limits.high_value is not None or (limits.first_order is not None and beside.first)
+    if not asked or not limits.unknown_worth or beside.worth is not None:
+        return None
+    stated = "" if order.total is None else str(order.total)
+    return Reason.of("worth_unknown", order=order.name, stated=stated, currency=order.currency)
 
 
 def _velocity(order: Order, beside: Beside, limits: Limits) -> Reason | None:

@@ -682,6 +682,21 @@ class Orders:
                     )
         upsert(self._connection, hold, opening, key=["order_id", "code"], returning=[])
 
+    def keep_releases(
+        self, found: Iterable[tuple[OrderRecord, Mapping[str, Mapping[str, Arg]] | None]]
+    ) -> None:
+        """What people released covers no more than this; None: all of it still. What it does not cover
+        any more ended as if its cause had gone, which it had."""
+        for record, kept in found:
+            for code, said in record.released_holds.items():
+                if kept is None or kept.get(code) == said:
+                    continue
+                row = [hold.c.order_id == record.id, hold.c.code == code]
+                now = {"args": dict(kept[code])} if code in kept else {"released_by": None}
+                self._connection.execute(
+                    update(hold).where(*row, hold.c.released_at.is_not(None)).values(**now)
+                )
+
     def set_asked(self, found: Iterable[tuple[int, Asked]]) -> None:
         """Keep what rules ask of orders."""
         rows = [

@@ -37,8 +37,8 @@ def test_the_least_looks_at_payment_address_and_stated_risk_only(folder: Folder)
 
     loaded = folder.load()
 
-    assert loaded.config.review.limits("USD") == Limits(
-        risk=Risk.MEDIUM, velocity_within=timedelta(hours=1)
+    assert loaded.config.review.limits("USD", known=timedelta(days=90)) == Limits(
+        risk=Risk.MEDIUM, velocity_within=timedelta(hours=1), known_days=90
     )
     assert loaded.states["071"] == ("NJ",)
     assert loaded.order_rules.met(order()).holds == ()
@@ -65,10 +65,11 @@ def test_amounts_become_minor_units_of_the_shop(folder: Folder) -> None:
     loaded = folder.load()
 
     assert loaded.states == {}
-    assert loaded.config.review.limits("USD") == Limits(
+    assert loaded.config.review.limits("USD", known=timedelta(days=90)) == Limits(
         risk=None, billing=Apart.ZIP, billing_from=1250, high_value=50_000, first_order=9_999,
         velocity=4, velocity_within=timedelta(hours=2), forwarders=("331", "97230"), price=40,
         many=12, many_times=3, duplicate_within=timedelta(minutes=30),
+        known_days=90,
     )  # fmt: skip
 
 

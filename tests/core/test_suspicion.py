@@ -82,15 +82,28 @@ def test_a_billing_address_may_differ_as_far_as_the_shop_says(billed, parts):
 
 def test_value_counts_from_the_limit_on():
     assert found(beside=Beside(worth=dollars(9_999)), high_value=10_000) == {}
-    assert found(beside=Beside(), high_value=10_000) == {}
+    assert found(beside=Beside(), high_value=10_000, unknown_worth=False) == {}
     told = found(beside=Beside(worth=dollars(10_000)), high_value=10_000)
     assert told["high_value"]["worth"] == told["high_value"]["limit"] == "100.00 USD"
+
+
+def test_a_worth_nobody_knows_is_no_little_worth():
+    nobody = replace(order(), total=None)
+
+    told = found(nobody, Beside(), high_value=10_000)
+    assert told == {
+        "worth_unknown": {"order": nobody.name, "stated": "", "currency": nobody.currency}
+    }
+    assert set(found(beside=Beside(first=True), first_order=1)) == {"worth_unknown"}
+    assert found(beside=Beside(), first_order=1) == {}, "who is known is not asked"
+    assert found(beside=Beside()) == {}, "nobody asks what it is worth"
 
 
 def test_a_first_order_counts_only_where_it_is_one():
     dear = Beside(worth=dollars(10_000), first=True)
 
-    assert set(found(beside=dear, first_order=10_000)) == {"first_order"}
+    told = found(beside=dear, first_order=10_000, known_days=90)
+    assert told["first_order"]["days"] == 90
     assert found(beside=replace(dear, first=False), first_order=10_000) == {}
     assert found(beside=dear, first_order=10_001) == {}
 

@@ -17,7 +17,7 @@ from jobs import decide, push
 from jobs.clock import ManualClock
 from jobs.store.orders import Orders
 from jobs.store.store import Store
-from jobs.store.tables import cases, effect, fulfillment, hold, orders, party, reservation
+from jobs.store.tables import cases, decision, effect, fulfillment, hold, orders, party, reservation
 from jobs.upkeep import look_after
 from tests.jobs.builders import HOME, line, minutes, order, rows
 from tests.jobs.shop import Shop, open_shop
@@ -205,7 +205,10 @@ def test_money_of_another_currency_is_judged_by_its_worth(make: Make):
 
     assert set(holds(shop, "1")) == {"high_value"}
     assert holds(shop, "2") == {}
-    assert holds(shop, "3") == {}, "nobody said what a yen is worth"
+    # nobody said what a yen is worth: it may be much
+    assert holds(shop, "3") == {"worth_unknown": {"stated": "99000 JPY", "currency": "JPY"}}
+    release(shop, "3", "worth_unknown")
+    assert stage(shop, "3") == "routed"
 
 
 def test_many_orders_of_one_buyer_or_to_one_door_wait(make: Make):
@@ -398,6 +401,26 @@ def test_a_look_alike_a_person_released_stays_released(make: Make):
     assert stage(shop, "2") == "routed"
 
 
+def test_a_cause_that_went_and_came_back_holds_again_though_a_person_released_it(make: Make):
+    # given an order a person let go for its value, which an edit makes small
+    shop = make('{high_value: "500.00"}')
+    dear, cheap = Money(50_000, "USD"), Money(49_999, "USD")
+    take(shop, order("1", total=dear))
+    release(shop, "1", "high_value")
+    take(shop, order("1", total=dear, updated_at=minutes(1), tags=("vip",)))
+    assert stage(shop, "1") == "routed"
+    take(shop, order("1", total=cheap, updated_at=minutes(2)))
+    assert stage(shop, "1") == "routed"
+
+    # when another edit makes it as dear as it was, in the very same words
+    take(shop, order("1", total=dear, updated_at=minutes(3)))
+
+    # then a person looks again, and is told what became of the release
+    assert set(holds(shop, "1")) == {"high_value"}
+    told = [row["code"] for row in rows(shop.store, decision)]
+    assert told.count("release_used_up") == 1
+
+
 @pytest.mark.parametrize(
     ("review", "code", "to"),
     [
@@ -433,7 +456,12 @@ def test_a_release_of_two_rules_counts_for_one_of_them_and_not_for_a_third(make:
     take(shop, order("1", tags=("b",), updated_at=minutes(1)))
     assert stage(shop, "1") == "routed"
 
-    take(shop, order("1", tags=("b", "c"), updated_at=minutes(2)))
+    take(shop, order("1", tags=("a", "b"), updated_at=minutes(2)))
+    assert holds(shop, "1") == {"rule_hit": {"rules": "a, b"}}, "it had gone"
+
+    take(shop, order("1", tags=("b",), updated_at=minutes(3)))
+    release(shop, "1", "rule_hit")
+    take(shop, order("1", tags=("b", "c"), updated_at=minutes(4)))
     assert holds(shop, "1") == {"rule_hit": {"rules": "b, c"}}
 
 
@@ -594,6 +622,31 @@ def test_a_new_order_is_sent_when_its_window_is_over_and_nobody_need_do_anything
     clock.advance(1)
     assert decide.decide_orders(shop.run("core/orders")) is None
     assert stage(shop, "1") == "routed"
+
+
+def test_an_order_that_comes_late_has_its_whole_window_from_when_it_came(
+    make: Make, clock: ManualClock
+):
+    window = {
+        "shopify-us: {connection: shopify-us}":
+        "shopify-us: {connection: shopify-us, release_window: 10m}"
+    }  # fmt: skip
+    shop = make("{duplicates_within: 2h}", changes=window)
+
+    # given an order nobody brought for an hour, and its look-alike minutes after it
+    clock.advance(3600)
+    take(shop, order("2", placed_at=minutes(5)))
+    assert set(holds(shop, "2")) == {"release_window"}
+    clock.advance(300)
+    take(shop, order("1", placed_at=minutes(6)))
+
+    # when their windows are over
+    clock.advance(300)
+    shop.decide()
+
+    # then one of them is sent
+    assert stage(shop, "2") == "routed"
+    assert set(holds(shop, "1")) == {"duplicate", "release_window"}
 
 
 def test_a_cancellation_within_the_window_costs_nothing(make: Make, clock: ManualClock):

@@ -56,8 +56,11 @@ SENTENCES: Final[dict[str, str]] = {
     "risk_stated": "{channel} says the risk of fraud in order {order} is {risk}.",
     "billing_elsewhere": "Order {order} is billed to another {part} than it ships to.",
     "high_value": "Order {order} is worth {worth}; from {limit} on a person looks at it.",
-    "first_order": "Order {order} is worth {worth} and no earlier order of its buyer is known; "
-    "from {limit} on a person looks at it.",
+    "first_order": "Order {order} is worth {worth} and no earlier order of its buyer is known (buyers are known "
+    "{days:day|days} after an order is settled); from {limit} on a person looks at it.",
+    "worth_unknown": "Order {order}: what it is worth is not known (it states {stated}; currency {currency}), so that "
+    "nobody can say whether it is worth much. Write a rate under `currencies`, or look at it.",
+    "release_used_up": "Order {order}: what a person released ({hold}) is not so any more; if it comes back it holds again.",
     "velocity": "Order {order} is number {count} of this buyer, or to this address, within {minutes:minute|minutes}.",
     "freight_forwarder": "Order {order} goes to a ZIP code on your list of freight forwarders: {entry}.",
     "price_unlike": "Order {order} was bought at other prices than are asked: {lines}.",
@@ -784,6 +787,7 @@ WORDS: Final[dict[str, str]] = {
     "billing_elsewhere": "billed elsewhere",
     "high_value": "high value",
     "first_order": "first order of its buyer",
+    "worth_unknown": "worth not known",
     "velocity": "many orders at once",
     "freight_forwarder": "freight forwarder",
     "price_unlike": "odd price",
