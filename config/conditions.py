@@ -133,6 +133,58 @@ class _Names:
         return closing(self._tokens, index)
 
 
+#: Macros that make a new list, which the package copies for each item they add.
+_COLLECTING = frozenset({"filter", "map"})
+#: What such a copy of one item costs, in the looks at one token that everything else is counted in.
+_COPY = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A macro: what its body costs for each item, without and with the macros within."""
+
+    tokens: int
+    within: tuple[Loop, ...]
+    collects: bool
+
+    def steps(self, items: int) -> int:
+        """Looks at a token, at most, over a list of so many items."""
+        body = self.tokens + steps(self.within, items)
+        return items * body + (_COPY * items * items if self.collects else 0)
+
+
+def steps(found: Sequence[Loop], items: int) -> int:
+    """What these loops cost over lists of so many items each: they grow with every loop within another.
+
+    The package has no limit of its own, and keeps all other threads waiting: this is known before.
+    """
+    return sum(one.steps(items) for one in found)
+
+
+def loops(source: str) -> tuple[Loop, ...]:
+    """The macros of a condition, each with those within it."""
+    return _loops(tokens(source))
+
+
+def _loops(found: Sequence[Token]) -> tuple[Loop, ...]:
+    made, index = [], 0
+    while index < len(found):
+        text = found[index].text
+        called = index > 0 and found[index - 1].text == "." and found[index + 1 : index + 2]
+        if text in _BINDING and called and called[0].text == "(":
+            close = closing(found, index + 1)
+            inside = found[index + 2 : close]
+            made.append(Loop(len(inside), _loops(inside), text in _COLLECTING))
+            index = close
+        index += 1
+    return tuple(made)
+
+
+def longest_list(source: str) -> int:
+    """More items than any list has that is written in a condition, and how often lists are joined."""
+    return sum(1 for one in tokens(source) if one.text in (",", "+"))
+
+
 def closing(found: Sequence[Token], index: int) -> int:
     """The index of the bracket that closes the one at `index`; the end where none does."""
     depth = 0

@@ -13,7 +13,7 @@ from typing import Any
 import cel
 
 from config.catalog import CatalogSku
-from config.conditions import operands, unknown_names
+from config.conditions import Loop, longest_list, loops, operands, steps, unknown_names
 from config.validation import near
 from core.errors import ConfigError
 from core.model.catalog import FulfilledBy, Sku
@@ -89,6 +89,10 @@ _BARE_ORDER: Mapping[str, Any] = {
 }
 #: Longer conditions belong into several rules.
 LONGEST = 4_000
+#: Looks at a token that one condition may take for one order (or Sku): less than a second on one core.
+MOST_STEPS = 10_000_000
+#: What every order may have, lines or tags: a condition that takes longer over so many is refused.
+_USUAL = 20
 
 
 class RuleFailed(ConfigError):
@@ -118,6 +122,13 @@ class Predicate:
     rule: str
     source: str
     _program: cel.Program
+    _loops: tuple[Loop, ...] = ()
+    #: items of lists that stand in the source
+    _written: int = 0
+
+    def steps(self, longest: int) -> int:
+        """Looks at a token that it takes at most, where the longest list has so many items."""
+        return steps(self._loops, longest + self._written) if self._loops else 0
 
     def __call__(self, seen: Mapping[str, Any] | cel.Context) -> bool:
         """Whether the condition holds. Raises RuleFailed, which names the rule and no value."""
@@ -149,7 +160,11 @@ def _predicate(
     """Compile a condition and check it against the samples. Raises Misread."""
     if len(source) > LONGEST:
         raise Misread(f"longer than {LONGEST} characters", "", "make several rules of it")
-    made = Predicate(rule, source, compiled(source))
+    made = Predicate(rule, source, compiled(source), loops(source), longest_list(source))
+    if made.steps(_USUAL) > MOST_STEPS:
+        raise Misread(
+            f"it takes too long over {_USUAL} lines", "", "put fewer loops into one another"
+        )
     for unknown in unknown_names(source, sample):
         raise Misread(
             f"there is no {unknown.name!r} here",

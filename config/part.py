@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 _INSTANTS = "2026-11-24T00:00:00Z or 2026-11-24T00:00:00-05:00"
+_TWO_LETTERS = re.compile(r"[A-Za-z]{2}")
 
 
 def _written(value: Any) -> Any:
@@ -41,6 +43,14 @@ def _zone(name: str) -> str:
     return name
 
 
+def _two_letters(value: str) -> str:
+    if not _TWO_LETTERS.fullmatch(value):
+        raise ValueError(f"{value!r} is no code of two letters; write NY, AE or DE")
+    return value.upper()
+
+
+#: of a US state, or of a country
+TwoLetters = Annotated[str, AfterValidator(_two_letters)]
 #: an IANA name
 TimeZone = Annotated[str, AfterValidator(_zone)]
 #: a day of the shop's (or the place's own) calendar

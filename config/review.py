@@ -10,20 +10,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from config.durations import Duration
-from config.part import Part
+from config.part import Part, TwoLetters
 from config.replenishment import Amount
 from config.shipping import cents
 from core.model.orders import Risk
 from core.rules.suspicion import Apart, Limits
 
-_STATE = re.compile(r"[A-Za-z]{2}")
 _ZIP_BEGINNING = re.compile(r"\d{1,5}")
-
-
-def _state(value: str) -> str:
-    if not _STATE.fullmatch(value):
-        raise ValueError(f"{value!r} is no code of two letters; write NY, AE or DE")
-    return value.upper()
 
 
 def _zip_beginning(value: str) -> str:
@@ -34,7 +27,6 @@ def _zip_beginning(value: str) -> str:
     return value
 
 
-TwoLetters = Annotated[str, AfterValidator(_state)]
 ZipBeginning = Annotated[str, AfterValidator(_zip_beginning)]
 Percent = Annotated[int, Field(ge=1, le=100)]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import cel
 
 from config.catalog import Catalog
-from config.expressions import Predicate, RuleFailed, order_seen, sku_context
+from config.expressions import MOST_STEPS, Predicate, RuleFailed, order_seen, sku_context
 from config.review import GoodsRestriction, OrderRule
 from core.model.carriage import Service
 from core.model.catalog import Sku
@@ -22,9 +22,18 @@ class Met:
 
     holds: tuple[str, ...] = ()
     asked: Asked = field(default_factory=Asked)
+    #: (rule, why) of those that could not be judged: they hold it as well
+    failed: tuple[tuple[str, str], ...] = ()
 
 
 _NOTHING = Met()
+#: Conditions that take longer for one order are looked at ahead, while nobody waits for a lock.
+_LONG = 100_000
+#: As many lines as an order hardly ever has.
+_MANY = 400
+#: Orders whose long conditions were looked at, kept until they are decided.
+_KEPT = 1_000
+_TOO_LONG = "it would take too long over so many lines"
 
 
 class OrderRules:
@@ -43,34 +52,59 @@ class OrderRules:
             if condition is not None
         ]
         self._catalog = catalog
+        #: (channel, order) -> what was looked at, and what came of it
+        self._ahead: dict[tuple[str, str], tuple[Order, Mapping[str, Sku | None] | None, Met]] = {}
+
+    @property
+    def may_be_long(self) -> bool:
+        """Whether any condition takes long over many lines."""
+        return any(condition.steps(_MANY) > _LONG for _, condition, _ in self._rules)
 
     def met(self, order: Order, *, skus: Mapping[str, Sku | None] | None = None) -> Met:
         """What the rules say of this order, in their order in the YAML.
 
         `skus`: line -> the Sku it was understood as; without it, what the list of Skus says.
 
-        A condition that cannot be evaluated holds the order: a person decides, nothing ships.
+        A condition that cannot be evaluated, or would take longer than MOST_STEPS, holds the order: a
+        person decides, nothing ships.
         """
         if not self._rules:
             return _NOTHING
+        longest = max(len(order.lines), len(order.tags), 1)
+        if not any(condition.steps(longest) > _LONG for _, condition, _ in self._rules):
+            return self._met(order, skus, longest)
+        key, asked = (order.channel, order.remote_id), None if skus is None else dict(skus)
+        known = self._ahead.pop(key, None)
+        if known is None or known[:2] != (order, asked):
+            known = (order, asked, self._met(order, skus, longest))
+        if len(self._ahead) >= _KEPT:
+            self._ahead.clear()
+        self._ahead[key] = known
+        return known[2]
+
+    def _met(self, order: Order, skus: Mapping[str, Sku | None] | None, longest: int) -> Met:
 
         def sku_of(line: OrderLine) -> Sku | None:
             return self._catalog.sku_for(line.remote_sku) if skus is None else skus[line.remote_id]
 
         seen = cel.Context(variables=order_seen(order, sku_of=sku_of))
         holds: list[str] = []
+        failed: list[tuple[str, str]] = []
         hits: list[tuple[OrderRule, frozenset[str] | None]] = []
         for rule, condition, fitting in self._rules:
             try:
+                if condition.steps(longest) > MOST_STEPS:
+                    raise RuleFailed(rule.name, _TOO_LONG)
                 if not condition(seen):
                     continue
-            except RuleFailed:
+            except RuleFailed as failure:
                 holds.append(rule.name)
+                failed.append((rule.name, failure.why))
                 continue
             hits.append((rule, fitting))
             if rule.holds:
                 holds.append(rule.name)
-        return Met(tuple(holds), _asked(hits)) if hits or holds else _NOTHING
+        return Met(tuple(holds), _asked(hits), tuple(failed)) if hits or holds else _NOTHING
 
 
 def _fitting(rule: OrderRule, services: Mapping[str, Service]) -> frozenset[str] | None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from config.durations import Duration
-from config.part import Part, TimeZone
+from config.part import Part, TimeZone, TwoLetters
 from config.places import expanded
 from config.replenishment import Amount
 from core.model.calendars import Calendar
@@ -95,6 +95,14 @@ class CarrierService(Part):
     hazmat: bool = Field(False, description="whether it takes Skus with `hazmat`")
     po_box: bool = Field(False, description="whether it delivers to PO boxes")
     military: bool = Field(False, description="whether it delivers to APO, FPO and DPO addresses")
+    countries: tuple[TwoLetters, ...] = Field(
+        ("US",),
+        min_length=1,
+        description="countries it delivers to: [US, CA]; rates abroad are those of zone 8",
+    )
+    states: tuple[TwoLetters, ...] = Field(
+        (), description="US states and territories it delivers to: [CA, NV]; empty: all"
+    )
     meets: tuple[str, ...] = Field(
         (), description="channels' words for what buyers paid for, that it fulfills; empty: all"
     )
@@ -286,6 +294,8 @@ def service_of(
         hazmat=described.hazmat,
         po_box=described.po_box,
         military=described.military,
+        countries=frozenset(described.countries),
+        states=frozenset(described.states),
         meets=frozenset(described.meets),
         live=Live(described.live.connection, described.live.code) if described.live else None,
     )

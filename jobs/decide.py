@@ -27,7 +27,7 @@ from jobs.availability import recompute
 from jobs.claims import ELSEWHERE, Claims, asked_for, needs
 from jobs.endings import wanted_by
 from jobs.goods import can_call_off, ships_through
-from jobs.reviewing import Reviewed, review_all
+from jobs.reviewing import Reviewed, look_ahead, review_all
 from jobs.routing import must_not_travel
 from jobs.run import Run
 from jobs.store.effects import Effects, Intent
@@ -72,6 +72,9 @@ def decide_orders(run: Run) -> timedelta | None:
     apart = _set_apart(run)
     while True:
         try:
+            if run.wiring.loaded.order_rules.may_be_long:
+                with run.reading() as tx:
+                    look_ahead(tx, run, Orders(tx).foreseen(limit=ORDERS_AT_ONCE, but=apart))
             with run.transaction() as tx:
                 numbers = Orders(tx).undecided(limit=ORDERS_AT_ONCE, but=apart)
                 if numbers:

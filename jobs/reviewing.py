@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from sqlalchemy import Row, or_, select
 
+from core.model.cases import Case
 from core.model.catalog import FulfilledBy, Sku
 from core.model.orders import Address, OrderLine
 from core.model.reasons import Reason
@@ -22,7 +23,7 @@ from jobs.run import Run
 from jobs.spelling import same_place
 from jobs.store.bulk import chunks
 from jobs.store.offers import Offers
-from jobs.store.orders import OrderRecord
+from jobs.store.orders import OrderRecord, Orders
 from jobs.store.refunds import Refunds
 from jobs.store.store import Tx
 from jobs.store.tables import listing, order_line, orders, party
@@ -31,6 +32,8 @@ from jobs.store.tables import listing, order_line, orders, party
 _USUAL_OF, _USUAL_SHARE = 200, 0.8
 #: An order that a channel makes to replace another is like it on purpose.
 _REPLACES = "replaces"
+#: A Case about a rule that could not be judged.
+RULE_FAILED = "order_rule_failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +81,23 @@ def review_all(tx: Tx, run: Run, records: Sequence[OrderRecord]) -> dict[int, Re
             released=record.released_holds,
             seen_at=record.recorded_at,
         )
+        for rule, why in met.failed:
+            reason = Reason.of(
+                RULE_FAILED, rule=rule, order=record.order.name, channel=record.order.channel,
+                lines=len(record.order.lines), why=why,
+            )  # fmt: skip
+            tx.open_case(Case(RULE_FAILED, f"rule {rule}", reason), once=True)
         found[record.id] = Reviewed(verdict, met.asked != record.asked)
         record.asked = met.asked
     return found
+
+
+def look_ahead(tx: Tx, run: Run, numbers: Sequence[int]) -> None:
+    """Judge what takes long of these orders before anybody waits for the transaction that decides them:
+    what changes in between is judged again there."""
+    for record in Orders(tx).load(numbers):
+        skus = {line: known.sku for line, known in record.resolved.items()}
+        run.wiring.loaded.order_rules.met(record.order, skus=skus)
 
 
 @dataclass(frozen=True, slots=True)

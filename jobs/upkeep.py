@@ -9,11 +9,12 @@ from jobs import links
 from jobs.exposure import reckon_again
 from jobs.overdue import watch_purchases, watch_requests
 from jobs.renaming import name_again
+from jobs.reviewing import RULE_FAILED
 from jobs.run import Run
 from jobs.store.offers import Offers
 from jobs.store.orders import Orders
 from jobs.store.store import Tx
-from jobs.store.tables import effect, orders, party, payload
+from jobs.store.tables import cases, effect, orders, party, payload
 from jobs.watch import expire_units, finish_rollbacks, watch_feeds
 
 _SETTLED = (str(OrderStage.DELIVERED), str(OrderStage.CANCELED), str(OrderStage.RECORDED))
@@ -52,10 +53,11 @@ def _decide_afresh(tx: Tx, run: Run) -> None:
     offers = Offers(tx)
     for channel, remote in offers.remote_locations().items():
         offers.disown_elsewhere(channel, run.wiring.shown_places(channel, remote))
-    open_still = select(orders.c.id).where(
-        orders.c.stage.in_([str(OrderStage.HELD), str(OrderStage.WAITING)])
-    )
-    found = list(tx.connection.execute(open_still).scalars())
+    # A rule that still fails is told again by the first order it fails for.
+    failed = select(cases.c.subject).where(cases.c.kind == RULE_FAILED, cases.c.state == "open")
+    for subject in list(tx.connection.execute(failed).scalars()):
+        tx.close_case(RULE_FAILED, subject)
+    found = Orders(tx).unsent()
     if found:
         Orders(tx).decide_again(found)
         tx.wake("core/orders")

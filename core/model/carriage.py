@@ -47,6 +47,10 @@ class Service:
     #: whether it delivers to PO boxes, and to military addresses (APO, FPO, DPO)
     po_box: bool = False
     military: bool = False
+    #: countries it delivers to, territories of the US among them by either name; and the US states, by
+    #: two letters; none: all
+    countries: frozenset[str] = frozenset({"US"})
+    states: frozenset[str] = frozenset()
     #: the channels' own words for what a buyer paid for ("Standard", "Expedited") that it fulfills;
     #: empty: any
     meets: frozenset[str] = frozenset()

@@ -17,7 +17,7 @@ from core.model.carriage import Dispatch, Lateness, Program, Service
 from core.model.orders import Address
 from core.model.reasons import Arg, Reason
 from core.model.routing import Piece, Way
-from core.rules.addresses import is_military, is_po_box
+from core.rules.addresses import countries_of, is_american, is_military, is_po_box, state_of
 from core.rules.calendars import NeverOpen, after_open_days, next_open
 from core.rules.programs import last_day
 
@@ -41,8 +41,9 @@ def zone(origin: str, destination: str, centroids: Centroids) -> int | None:
 
 
 def zone_to(dispatch: Dispatch, to: Address, centroids: Centroids) -> int:
-    """The zone from a place to a buyer; the furthest, where the ZIP of one of them is not known."""
-    if not dispatch.postal_code:
+    """The zone from a place to a buyer; the furthest abroad, where five digits are no ZIP, and where the
+    ZIP of one of them is not known."""
+    if not dispatch.postal_code or (to.country.strip() and not is_american(to)):
         return FURTHEST
     return zone(dispatch.postal_code, to.postal_code, centroids) or FURTHEST
 
@@ -217,6 +218,10 @@ def ways(
             told: dict[str, Arg] = {"location": dispatch.place, "service": name, "zone": reached}
             if name in buyer.barred:
                 told["rule"] = buyer.barred[name]
+            elif why == "service_not_to_country":
+                told["country"] = buyer.ship_to.country.strip().upper()
+            elif why == "service_not_to_state":
+                told["region"] = state_of(buyer.ship_to)
             left_out.append(Reason(why, told))
             continue
         more = 0
@@ -236,6 +241,12 @@ def refuses(service: Service, buyer: Buyer) -> str | None:
         return "service_not_asked"
     if service.meets and buyer.service not in service.meets:
         return "service_not_bought"
+    to = buyer.ship_to
+    # What nobody told is no other country: an address without one is held for that.
+    if to.country.strip() and not countries_of(to) & service.countries:
+        return "service_not_to_country"
+    if is_american(to) and service.states and state_of(to) not in service.states:
+        return "service_not_to_state"
     if not service.po_box and is_po_box(buyer.ship_to):
         return "service_no_po_box"
     if not service.military and is_military(buyer.ship_to):

@@ -8,7 +8,20 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, exists, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    Row,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from core.errors import LeaseLost
 from core.model.catalog import ChannelId, FulfilledBy, Sku
@@ -49,6 +62,13 @@ from jobs.store.tables import (
 _ASKED = ("tags", "notes", "services")
 #: Columns of a line whose change alone changes no order.
 _NO_NEWS = frozenset({"order_id", "remote_id", "external", "assigned"})
+#: States of a request that left, or may have.
+_LEFT = ("sending", "staged", "done", "unknown", "parked")
+
+
+def _undecided(limit: int, but: Collection[int]) -> Select[int]:
+    due = select(orders.c.id).where(orders.c.decide, orders.c.id.not_in(sorted(but)))
+    return due.order_by(orders.c.id).limit(limit)
 
 
 class Overtaken(LeaseLost):
@@ -100,7 +120,7 @@ class FulfillmentRow:
     @property
     def sent(self) -> bool:
         """Its request left, or may have."""
-        return self.effect in ("sending", "staged", "done", "unknown", "parked")
+        return self.effect in _LEFT
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,11 +369,14 @@ class Orders:
         An order that changes meanwhile would lose its mark to `settle` otherwise. One that is being
         changed right now is left for the run which that change wakes.
         """
-        due = select(orders.c.id).where(orders.c.decide, orders.c.id.not_in(sorted(but)))
-        query = due.order_by(orders.c.id).limit(limit)
+        query = _undecided(limit, but)
         if self._connection.dialect.name != "sqlite":
             query = query.with_for_update(skip_locked=True, key_share=True)
         return list(self._connection.execute(query).scalars())
+
+    def foreseen(self, *, limit: int, but: Collection[int] = ()) -> list[int]:
+        """The orders that `undecided` would give now, kept from nobody."""
+        return list(self._connection.execute(_undecided(limit, but)).scalars())
 
     def is_undecided(self, number: int) -> bool:
         """It changed since it was decided, or never was."""
@@ -436,6 +459,28 @@ class Orders:
                 query = query.with_for_update(skip_locked=True, key_share=True)
             found.update(self._connection.execute(query).scalars())
         return sorted(found)
+
+    def unsent(self) -> list[int]:
+        """Orders that may still be shipped otherwise: all of them, or some place was not asked yet."""
+        asked = select(effect.c.id).where(
+            effect.c.order_id == fulfillment.c.order_id,
+            effect.c.number == fulfillment.c.number,
+            effect.c.kind == "request",
+            effect.c.state.in_(_LEFT),
+        )
+        planned = select(fulfillment.c.order_id).where(
+            fulfillment.c.order_id == orders.c.id,
+            fulfillment.c.state == str(FulfillmentState.PLANNED),
+            ~asked.exists(),
+        )
+        waits = [str(one) for one in (OrderStage.NEW, OrderStage.HELD, OrderStage.WAITING)]
+        query = select(orders.c.id).where(
+            or_(
+                orders.c.stage.in_(waits),
+                and_(orders.c.stage == str(OrderStage.ROUTED), planned.exists()),
+            )
+        )
+        return list(self._connection.execute(query.order_by(orders.c.id)).scalars())
 
     def in_part(self, channel: ChannelId, *, placed_before: datetime) -> list[int]:
         """Orders of a channel that wait for some of their units, and hold others that could ship."""

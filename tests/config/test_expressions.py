@@ -9,6 +9,7 @@ import pytest
 
 from config.conditions import operands, unknown_names
 from config.expressions import (
+    MOST_STEPS,
     ORDER_SAMPLE,
     SKU_SAMPLE,
     Misread,
@@ -102,6 +103,24 @@ def test_a_condition_that_cannot_work_is_refused(source: str, wrong: str) -> Non
         sku_predicate(source, rule="r")
 
     assert wrong in raised.value.wrong
+
+
+def test_what_a_condition_may_cost_is_known_by_its_loops_and_by_the_lines_they_go_over() -> None:
+    def cost(source: str, items: int) -> int:
+        return order_predicate(source, rule="r").steps(items)
+
+    once = "order.lines.exists(a, a.quantity > 0)"
+    twice = "order.lines.exists(a, order.lines.exists(b, a.sku == b.sku))"
+    assert cost("order.total > 1", 400) == 0
+    assert 2 * cost(once, 400) <= cost(f"{once} || {once}", 400) < 3 * cost(once, 400)
+    assert cost(once, 400) * 100 < cost(twice, 400) < MOST_STEPS
+    assert cost(once, 400) * 10 < cost("order.lines.map(a, a.quantity).size() > 0", 400)
+
+    deep = "true"
+    for name in "abcdefg":
+        deep = f"order.lines.exists({name}, {deep})"
+    with pytest.raises(Misread, match="too long over 20 lines"):
+        order_predicate(deep, rule="r")
 
 
 @pytest.mark.parametrize(

@@ -185,6 +185,24 @@ def test_conditions_see_what_an_address_is_and_never_what_it_says(folder: Folder
     assert rules.met(order(ship_to=west, bill_to=west)).holds == ("west",)
 
 
+def test_what_takes_long_is_judged_once_and_anew_when_the_order_changes(folder: Folder) -> None:
+    twins = "order.lines.exists(a, order.lines.exists(b, a.sku == b.sku && a.title != b.title))"
+    folder.with_least(f"review: {{rules: [{{name: twins, when: '{twins}'}}]}}\n")
+    rules = folder.load().order_rules
+    small = order()
+    (one,) = small.lines
+    lines = tuple(replace(one, remote_id=str(n), remote_sku=f"MUG-{n}") for n in range(200))
+    twin = replace(lines[0], remote_sku="MUG-1", title="Another")
+    large = replace(small, lines=(twin, *lines[1:]))
+
+    assert rules.may_be_long
+    ahead = rules.met(large)
+    assert ahead.holds == ("twins",)
+    assert rules.met(large) is ahead
+    assert rules.met(replace(large, lines=lines)).holds == ()
+    assert rules.met(large) is not ahead
+
+
 # --- restrictions ------------------------------------------------------------------------------------
 
 

@@ -205,6 +205,9 @@ def test_a_buyer_nobody_can_place_is_as_far_away_as_can_be():
         (Buyer(Address(postal_code="07130")), ground(), "service_not_there"),
         (Buyer(Address(postal_code="07130"), service="Expedited"),
          ground(rates={1: RATES}, meets=frozenset({"Standard"})), "service_not_bought"),
+        (Buyer(Address(country="DE", postal_code="07130")), ground(), "service_not_to_country"),
+        (Buyer(Address(country="US", region="Hawaii", postal_code="07130")),
+         ground(rates={1: RATES}, states=frozenset({"NJ"})), "service_not_to_state"),
     ],
 )  # fmt: skip
 def test_a_service_that_is_no_way_says_why(buyer: Buyer, service: Service, code: str):
@@ -212,6 +215,16 @@ def test_a_service_that_is_no_way_says_why(buyer: Buyer, service: Service, code:
 
     assert found.ways == ()
     assert [reason.code for reason in found.left_out] == [code]
+
+
+@pytest.mark.parametrize(
+    ("country", "served"), [("CA", {"US", "CA"}), ("PR", {"US"}), ("PR", {"PR"}), ("", {"US"})]
+)
+def test_abroad_is_as_far_away_as_can_be_where_a_service_goes_there(country: str, served: set[str]):
+    buyer = Buyer(Address(country=country, postal_code="07130" if country == "CA" else ""))
+
+    (way,) = reached(buyer, ground(countries=frozenset(served))).ways
+    assert way.rates == ((454, 1_100),)
 
 
 def test_a_post_office_box_is_reached_by_a_service_that_delivers_there():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -596,6 +597,67 @@ def test_what_must_not_travel_as_planned_is_planned_anew_until_it_is_sent(
     sent(shop)
     take(shop, order("1", updated_at=minutes(2)))
     assert len(planned(shop)) == 2
+
+
+def test_when_the_configuration_changes_what_is_not_sent_is_reviewed_again_and_what_is_sent_is_not(
+    make: Make,
+):
+    # given an order that was sent, one that is only planned, and one that is held
+    shop = make()
+    take(shop, order("1"))
+    sent(shop)
+    take(shop, order("2"))
+    take(shop, order("3", test=True))
+    look_after(shop.run("core/upkeep"))
+    shop.decide()
+
+    # when the shop writes a rule that holds everything
+    shop = make("{rules: [{name: stop, when: 'true'}]}")
+    look_after(shop.run("core/upkeep"))
+    assert [one["decide"] for one in rows(shop.store, orders)] == [False, True, True]
+    shop.decide()
+
+    # then it holds what nobody was asked to ship yet
+    assert [stage(shop, one) for one in "123"] == ["routed", "held", "held"]
+    assert set(holds(shop, "2")) == {"rule_hit"}
+    assert holds(shop, "1") == {}
+
+
+def test_a_rule_that_would_loop_for_long_holds_its_order_is_told_and_keeps_no_other(make: Make):
+    # given a rule of three loops, and one of two, which are quick over usual orders
+    loop = "order.lines.exists({0}, {1})"
+    alike = "a.sku + b.sku == b.sku + a.sku && a.quantity > 5"
+    twice = loop.format("a", loop.format("b", alike))
+    thrice = loop.format("a", loop.format("b", loop.format("c", f"{alike} && c.quantity > 5")))
+    shop = make(f"{{rules: [{{name: three, when: '{thrice}'}}, {{name: two, when: '{twice}'}}]}}")
+    many = [line(f"L{n}", units=1) for n in range(120)]
+
+    # when an order of 120 lines comes between two others
+    began = time.process_time()
+    cup = line(sku="CUP")
+    take(shop, order("1", cup), order("2", *many), order("3", cup))
+
+    # then it waits for a person, who is told the rule's name, and all goes on at once
+    assert time.process_time() - began < 10
+    assert holds(shop, "2") == {"rule_hit": {"rules": "three"}}
+    assert (stage(shop, "1"), stage(shop, "3")) == ("routed", "routed")
+    (told,) = (one for one in rows(shop.store, cases) if one["kind"] == "order_rule_failed")
+    assert (told["subject"], told["args"]["order"], told["args"]["lines"]) == (
+        "rule three", "#2", 120
+    )  # fmt: skip
+
+
+def test_what_no_service_carries_to_its_country_waits_for_a_person_and_says_why(make: Make):
+    shop = make(more=SERVICES, changes=FROM_RENO)
+    # Five digits abroad are no ZIP code.
+    take(shop, order("1", ship_to=replace(HOME, country="DE", region="", postal_code="10115")))
+
+    assert stage(shop, "1") == "waiting"
+    (told,) = rows(shop.store, cases)
+    assert (told["kind"], told["code"]) == ("unroutable", "unroutable_service")
+    why = [one["args"] for one in rows(shop.store, decision)
+           if one["code"] == "service_not_to_country"]  # fmt: skip
+    assert {(one["service"], one["country"]) for one in why} == {("ground", "DE"), ("letter", "DE")}
 
 
 # --- the window --------------------------------------------------------------------------------------

@@ -108,6 +108,8 @@ SENTENCES: Final[dict[str, str]] = {
     "service_not_asked": "{service} of {location} is not one that your rules want for it.",
     "service_no_po_box": "{service} of {location} does not deliver to PO boxes.",
     "service_no_military": "{service} of {location} does not deliver to military addresses.",
+    "service_not_to_country": "{service} of {location} does not deliver to {country}, by its `countries`.",
+    "service_not_to_state": "{service} of {location} does not deliver to {region}, by its `states`.",
     "service_not_there": "{service} of {location} has no rates for zone {zone}.",
     "route_program": "It is sold under {program}, so only some may ship it.",
     "place_not_in_program": "{location} is not one of the locations that may ship {program} orders.",
@@ -610,6 +612,9 @@ SENTENCES: Final[dict[str, str]] = {
     "shipped_though_canceled": "Order {order} was canceled on {channel} after its parcel had left. Ask the buyer or the carrier to send it back.",
     "rule_failed": "Your rule {rule} could not be evaluated for {sku}: {why}. Its quantities stay as they were.",
     # --- mails ---
+    "order_rule_failed": "Your rule {rule} could not be judged for order {order} of {channel} ({lines:line|lines}): {why}. "
+    "The order is held, as are others for which it cannot be; mend the rule under `review: rules`.",
+    "group_case_order_rule_failed": "Review rules that could not be judged",
     "group_case_rule_failed": "Rules that could not be evaluated",
     "group_case_shipped_though_canceled": "Parcels that left for canceled orders",
     "alert_told": "Told about {group}: {count:finding|findings} ({kind}).",

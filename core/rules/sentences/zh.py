@@ -94,6 +94,8 @@ SENTENCES: Final[dict[str, str]] = {
     "service_not_asked": "{location} 的 {service} 不在您的规则指定的服务之内。",
     "service_no_po_box": "{location} 的 {service} 不投递邮政信箱。",
     "service_no_military": "{location} 的 {service} 不投递军邮地址。",
+    "service_not_to_country": "{location} 的 {service} 不送达 {country}（见其 `countries`）。",
+    "service_not_to_state": "{location} 的 {service} 不送达 {region}（见其 `states`）。",
     "service_not_there": "{location} 的 {service} 没有第 {zone} 区的运价。",
     "route_program": "此订单属于 {program}，只有部分库位可以发货。",
     "place_not_in_program": "{location} 不在可发 {program} 订单的库位之内。",
@@ -513,6 +515,8 @@ SENTENCES: Final[dict[str, str]] = {
     "shipped_though_canceled": "订单 {order} 在包裹发出后于 {channel} 被取消。请联系买家或承运商退回。",
     "rule_failed": "规则 {rule} 无法对 {sku} 求值：{why}。其数量保持不变。",
     # --- 邮件 ---
+    "order_rule_failed": "您的规则 {rule} 无法对 {channel} 的订单 {order}（{lines} 行）求值：{why}。该订单及其他无法求值的订单已暂停；请修正 `review: rules`。",
+    "group_case_order_rule_failed": "无法求值的审单规则",
     "group_case_rule_failed": "无法求值的规则",
     "group_case_shipped_though_canceled": "已为被取消订单发出的包裹",
     "alert_told": "已通知：{group}，{count} 项（{kind}）。",
