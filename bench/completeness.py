@@ -180,7 +180,7 @@ def _add(
             row.subject.rpartition(" ")[2]
             for row in tx.rows(select(decision).where(decision.c.code == "order_was_missing"))
         }
-        unseen = len(tx.rows(select(cases.c.id).where(cases.c.kind == "order_unseen")))
+        unseen = len(tx.rows(select(cases.c.id).where(cases.c.kind == "census_day_differs")))
     minutes = sorted(
         (recorded[number] - at).total_seconds() / 60
         for number, at in hidden.items()

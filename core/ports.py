@@ -147,9 +147,15 @@ class OrderCensus(Connector):
 
         A list that takes time to make ends with an empty batch whose cursor waits for it. The last
         batch has `complete_to`: what was placed up to then is listed.
-
-        Raises Unavailable when the remote lists fewer orders than it says there are.
         """
+
+
+class OrderCount(Connector):
+    """A remote that says how many orders it has, beside listing them."""
+
+    @abstractmethod
+    def count_orders(self, *, first: datetime, until: datetime) -> int | None:
+        """The orders placed from `first` on and before `until`; None: it does not know exactly."""
 
 
 class HintSource(Connector):

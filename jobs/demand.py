@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, timedelta
 
 from core.model.catalog import ChannelId, Sku
 from core.model.demand import Forecast
@@ -48,14 +47,7 @@ def decide_demand(run: Run) -> timedelta | None:
     if changed or run.lease.cursor != done:
         with run.transaction() as tx:
             tx.advance(done)
-    return min(EVERY, _begin(wiring, today + _DAY) - now)
-
-
-def _begin(wiring: Wiring, day: date) -> datetime:
-    """The instant at which a day of the shop begins; days of 23 and 25 hours included."""
-    return datetime.combine(day, time(), ZoneInfo(wiring.config.shop.time_zone)).astimezone(
-        ZoneInfo("UTC")
-    )
+    return min(EVERY, wiring.begin(today + _DAY) - now)
 
 
 def _mark_everything(run: Run, today: date) -> None:
@@ -76,7 +68,7 @@ def _count_days(run: Run, today: date, zone: str) -> set[Sku]:
             sales = Sales(tx)
             marked = sales.marked(before=today, limit=DAYS_AT_ONCE)
             for channel, day in marked:
-                begin, end = _begin(run.wiring, day), _begin(run.wiring, day + _DAY)
+                begin, end = run.wiring.begin(day), run.wiring.begin(day + _DAY)
                 changed |= sales.count(channel, day, begin=begin, end=end)
             if changed:
                 # Who dies before the rates are in place leaves word that they are not.

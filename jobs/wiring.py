@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -44,6 +44,11 @@ class Wiring:
     def day(self, at: datetime) -> date:
         """The day it is in the shop at this instant."""
         return at.astimezone(ZoneInfo(self.config.shop.time_zone)).date()
+
+    def begin(self, day: date) -> datetime:
+        """The instant at which a day of the shop begins; days of 23 and 25 hours included."""
+        zone = ZoneInfo(self.config.shop.time_zone)
+        return datetime.combine(day, time(), zone).astimezone(ZoneInfo("UTC"))
 
     def connector(self, name: str, capability: type[C]) -> C:
         """The connection as something it can do. Raises ConfigError when it cannot."""

@@ -49,6 +49,7 @@ from core.ports import (
     Listed,
     ListingSource,
     OrderCensus,
+    OrderCount,
     OrderSource,
     RefundTarget,
     RemoteRef,
@@ -89,6 +90,7 @@ DISPUTE_SCOPES = (("read_shopify_payments_disputes", "chargebacks cannot be read
 class Shopify(
     OrderSource,
     OrderCensus,
+    OrderCount,
     HintSource,
     ListingSource,
     BulkOfferTarget,
@@ -198,9 +200,12 @@ class Shopify(
         return webhooks.flows(headers.get("x-shopify-topic", ""))
 
     def list_orders(self, *, since: Cursor | None, first: datetime) -> Iterator[Batch[Listed]]:
-        return census.list_orders(
-            self._client, name=self.name, clock=self._clock, since=since, first=first
-        )
+        """See ports.OrderCensus."""
+        return census.list_orders(self._client, clock=self._clock, since=since, first=first)
+
+    def count_orders(self, *, first: datetime, until: datetime) -> int | None:
+        """See ports.OrderCount."""
+        return census.count_orders(self._client, first=first, until=until)
 
     def pull_listings(self, *, since: Cursor | None) -> Iterator[Batch[Listing]]:
         return self._listings.batches(since)

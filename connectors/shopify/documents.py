@@ -117,13 +117,20 @@ ORDER = Document(
 #: another way than the walk's. The count is the index's, which a walk that lost a page falls short of.
 CENSUS = Document(
     "Census",
-    f"""query Census($after: String, $query: String) {{
-  ordersCount(query: $query, limit: null) {{ count precision }}
+    f"""query Census($after: String) {{
   orders(first: {MOST}, after: $after, sortKey: CREATED_AT, reverse: true) {{
     {_PAGE} nodes {{ id createdAt }}
   }}
 }}""",
     cost=60,
+)
+
+ORDER_COUNT = Document(
+    "OrderCount",
+    """query OrderCount($query: String) {
+  ordersCount(query: $query, limit: null) { count precision }
+}""",
+    cost=10,
 )
 
 ORDER_LINES = Document(
@@ -724,6 +731,7 @@ ALL = (
     LOCATIONS,
     ORDERS,
     CENSUS,
+    ORDER_COUNT,
     ORDER,
     ORDER_LINES,
     ORDER_ASSIGNMENTS,

@@ -13,6 +13,7 @@ from core.errors import LockstepError
 from jobs.cli import (
     acting,
     buying,
+    census,
     consignments,
     demand,
     drift,
@@ -37,7 +38,7 @@ app = typer.Typer(
 )
 
 for module in (
-    running, looking, demand, acting, buying, consignments, invoices, names, rates, returns, drift, stock,
+    running, looking, census, demand, acting, buying, consignments, invoices, names, rates, returns, drift, stock,
     rollback, shadow,
 ):  # fmt: skip
     module.register(app)

@@ -308,6 +308,21 @@ lag = Table(
     ),
 )
 
+census_day = Table(
+    "census_day",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("day", Date, primary_key=True, comment="of the shop, on which the orders were placed"),
+    Column(
+        "theirs", Integer, nullable=False, comment="orders the channel lists, when compared last"
+    ),
+    Column("stated", Integer, comment="orders it says there are; null: it does not say"),
+    Column("ours", Integer, nullable=False, comment="orders recorded, after what was missing came"),
+    Column("fetched", Integer, nullable=False, comment="of them by the comparisons, all together"),
+    Column("missing", Json, nullable=False, comment="ids it lists that could not be fetched yet"),
+    Column("compared_at", Instant, nullable=False),
+)
+
 # --- stock ---------------------------------------------------------------------------------------
 
 stock_level = Table(

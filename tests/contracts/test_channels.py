@@ -25,6 +25,7 @@ from core.ports import (
     ListingSource,
     OfferTarget,
     OrderCensus,
+    OrderCount,
     OrderSource,
     ShelfReport,
     ShelfSource,
@@ -204,6 +205,25 @@ class TestOrderCensus:
 
     def test_without_orders_the_list_is_whole_and_empty(self, rig: ChannelRig) -> None:
         assert census(rig).items == ()
+
+
+class TestOrderCount:
+    capability = OrderCount
+
+    def test_as_many_are_counted_as_are_listed_of_the_same_time(self, rig: ChannelRig) -> None:
+        # given two orders a day apart
+        rig.sell()
+        rig.pass_time(86_400)
+        rig.sell()
+        rig.pass_time()
+        now = rig.clock.now().replace(microsecond=0)
+
+        # when they are counted and listed, then both say the same
+        for days in (0.5, 3.0):
+            first = now - timedelta(days=days)
+            counted = rig.connector.count_orders(first=first, until=now)
+            assert counted == len(census(rig, days=days).items) > 0
+        assert rig.connector.count_orders(first=now, until=now + timedelta(days=1)) == 0
 
 
 class TestHintSource:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,13 @@ import pytest
 
 from core.errors import ConnectorError, Rejected, Unavailable
 from core.model.orders import Order
-from core.ports import Batch, Listed, OrderCensus, Reject
+from core.ports import Batch, Listed, OrderCensus, OrderCount, Reject
 from core.rules.modes import Mode
 from jobs import census
 from jobs.clock import ManualClock
 from jobs.store.lags import Kind, Lags
 from jobs.store.store import Store
-from jobs.store.tables import cases, decision, orders
+from jobs.store.tables import cases, census_day, decision, orders
 from tests.jobs.builders import NOON, SHOP, minutes, order, rows
 from tests.jobs.shop import Remote, Shop, open_shop
 
@@ -38,10 +38,13 @@ class _Told:
     #: empty pages before the list is there, as of a report
     waits: int = 0
     first: list[datetime] = field(default_factory=list)
+    #: orders it counts beside those it lists, by when they were placed; None: it counts none
+    uncounted: list[datetime] | None = None
+    counts: int = 0
 
 
-class Listing(Remote, OrderCensus):
-    """A channel that lists its orders."""
+class Listing(Remote, OrderCensus, OrderCount):
+    """A channel that lists its orders, and may count them."""
 
     def __init__(self, name: str, clock: ManualClock, told: _Told) -> None:
         super().__init__(name, clock)
@@ -58,6 +61,13 @@ class Listing(Remote, OrderCensus):
         if self.told.breaks_off:
             raise self.told.breaks_off
         yield Batch(tuple(self.told.listed[half:]), "", complete_to=self.clock.now())
+
+    def count_orders(self, *, first: datetime, until: datetime) -> int | None:
+        self.told.counts += 1
+        if self.told.uncounted is None:
+            return None
+        there = [*self.told.uncounted, *(one.placed_at for one in self.told.listed)]
+        return sum(first <= at < until for at in there)
 
     def get_order(self, remote_id: str) -> Batch[Order]:
         self.told.asked.append(remote_id)
@@ -180,7 +190,7 @@ def test_the_last_days_are_asked_for_and_a_list_that_is_being_made_is_waited_for
 
     assert take(shop) is None
     assert recorded(shop) == {"1"}
-    assert told.first == [NOON - census.WINDOW] * 2
+    assert told.first == [datetime(2026, 11, 21, 5, tzinfo=UTC)] * 2, "midnight in New York"
 
 
 def test_an_order_that_is_listed_and_not_shown_is_one_case_until_it_is(
@@ -194,9 +204,9 @@ def test_an_order_that_is_listed_and_not_shown_is_one_case_until_it_is(
     take(shop)
 
     assert recorded(shop) == {"2"}
-    assert told.asked == ["1", "2"], "asked once, told once"
+    assert told.asked == ["1", "2", "1"], "it is tried again, and told once"
     assert {(one["kind"], one["subject"]) for one in open_cases(shop)} == {
-        ("orders_missed", f"channel {SHOP}"), ("order_unseen", f"order {SHOP} 1")
+        ("orders_missed", f"channel {SHOP}"), ("census_day_differs", f"channel {SHOP} 2026-11-24")
     }  # fmt: skip
 
     shop.record(hidden)
@@ -232,13 +242,12 @@ def test_an_order_that_cannot_be_asked_for_keeps_no_other_out(shop: Shop, told: 
             take(shop)
 
     assert recorded(shop) == {"3"}
-    assert told.asked == ["1", "2", "3", "1"], (
-        "what is refused is told once and not asked for again"
-    )
-    assert {one["kind"] for one in open_cases(shop)} == {"orders_missed", "order_unseen"}
+    assert told.asked == ["1", "2", "3", "1", "2"]
+    assert {one["kind"] for one in open_cases(shop)} == {"orders_missed", "census_day_differs"}
     told.broken.clear()
     take(shop)
-    assert recorded(shop) == {"1", "3"}
+    assert recorded(shop) == {"1", "2", "3"}
+    assert {one["kind"] for one in open_cases(shop)} == {"orders_missed"}
 
 
 def test_a_channel_that_is_down_is_not_asked_for_every_order(shop: Shop, told: _Told):
@@ -276,11 +285,12 @@ def test_after_days_without_a_census_the_list_begins_where_the_last_one_ended(
     pulled_to(shop, clock.now())
     take(shop)
 
-    assert told.first[-1] == NOON
+    assert told.first[-1] == datetime(2026, 11, 24, 5, tzinfo=UTC), "its whole day"
     assert recorded(shop) == {"1"}
     clock.advance(90 * 24 * 3600)
     take(shop)
-    assert told.first[-1] == clock.now() - census.FURTHEST, "no channel lists more"
+    assert clock.now() - census.FURTHEST <= told.first[-1], "no channel lists more"
+    assert told.first[-1] < clock.now() - census.FURTHEST + timedelta(days=1)
 
 
 def test_many_missing_orders_come_in_turn(shop: Shop, told: _Told, monkeypatch: pytest.MonkeyPatch):
@@ -293,3 +303,74 @@ def test_many_missing_orders_come_in_turn(shop: Shop, told: _Told, monkeypatch: 
     assert take(shop) == census.SOON
     assert take(shop) is None
     assert len(recorded(shop)) == 5
+
+
+# --- day by day ----------------------------------------------------------------------------------
+
+
+def days(shop: Shop) -> dict[str, tuple[int, int | None, int, int, list[str]]]:
+    """Day -> what they list, what they state, what we have, what was fetched, what is missing."""
+    return {
+        str(one["day"]): (
+            one["theirs"], one["stated"], one["ours"], one["fetched"], one["missing"]
+        )
+        for one in rows(shop.store, census_day)
+    }  # fmt: skip
+
+
+def test_each_day_of_the_shop_is_compared_by_ids_and_by_the_channel_s_own_count(
+    shop: Shop, told: _Told
+):
+    # given orders on both sides of midnight in New York, of which one came, and one that is not shown
+    midnight = -7 * 60
+    place(shop, told, ("1", midnight - 2), ("2", midnight - 1), ("3", midnight), seen=["1"])
+    place(shop, told, ("4", -1))
+    del told.shown["4"]
+    told.uncounted = []
+    pulled_to(shop, NOON)
+
+    # when they are compared
+    take(shop)
+
+    # then every day says how it stands, and the day that stays different is a Case with its orders
+    assert days(shop) == {
+        "2026-11-21": (0, 0, 0, 0, []),
+        "2026-11-22": (0, 0, 0, 0, []),
+        "2026-11-23": (2, 2, 2, 1, []),
+        "2026-11-24": (2, 2, 1, 1, ["4"]),
+    }
+    assert told.counts == 4
+    (case,) = (one for one in open_cases(shop) if one["kind"] == "census_day_differs")
+    assert case["args"] == {
+        "channel": SHOP, "day": "2026-11-24", "orders": "4", "uncounted": 0
+    }  # fmt: skip
+
+    # and what came of it is seen days later, when that day is compared no more
+    shop.record(order("4", placed_at=minutes(-1)))
+    told.listed.clear()
+    shop.clock.advance(6 * 86_400)
+    pulled_to(shop, shop.clock.now())
+    with shop.run(f"{SHOP}/census").transaction() as tx:
+        tx.advance("", complete_to=shop.clock.now())
+    take(shop)
+    assert days(shop)["2026-11-24"] == (2, 2, 1, 1, [])
+    assert {one["kind"] for one in open_cases(shop)} == {"orders_missed"}
+
+
+def test_a_day_of_which_the_channel_counts_more_than_it_lists_is_told_until_it_does_not(
+    shop: Shop, told: _Told
+):
+    place(shop, told, ("1", -10), seen=["1"])
+    told.uncounted = [minutes(-5)]
+    pulled_to(shop, NOON)
+    before = told.first
+
+    take(shop)
+    take(shop)
+
+    (case,) = open_cases(shop)
+    assert (case["subject"], case["args"]["uncounted"]) == (f"channel {SHOP} 2026-11-24", 1)
+    told.uncounted = []
+    take(shop)
+    assert open_cases(shop) == []
+    assert before[0] == before[-1], "what was not listed is looked for again"

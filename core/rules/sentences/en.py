@@ -667,13 +667,14 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_receipt_over": "Deliveries with more than was ordered",
     "group_case_receipt_short": "Deliveries with less than was ordered",
     "order_was_missing": "No pull brought order {order} from {channel} in: it was found {minutes:minute|minutes} after it was placed.",
-    "order_unseen": "{channel} lists order {order} and does not show it when it is asked for.",
+    "census_day_differs": "{channel} has orders of {day} that are not recorded and could not be fetched: {orders}; besides, it counts "
+    "{uncounted:order|orders} more than it lists. See `lockstep census`; it is tried again with every comparison.",
     "order_undecided": "Order {order} from {channel} cannot be decided: {problem}. Its units stay reserved and it waits; tell who looks "
     "after Lockstep. Closing this tries again.",
     "group_case_order_undecided": "Orders that could not be decided",
     "orders_missed": "{count:order|orders} of the {listed} that {channel} lists for its last days had come with no pull, the oldest placed "
     "{minutes:minute|minutes} ago: {orders}. They are recorded now; see whether they can still ship in time.",
-    "group_case_order_unseen": "Orders a channel lists and does not show",
+    "group_case_census_day_differs": "Days of which a channel has other orders than are recorded",
     "group_case_orders_missed": "Orders no pull had brought in",
     "sent_before_doubt": "{location} was asked to ship order {order} from {channel} before this was known: {hold}. "
     "Stop it there if you still can.",

@@ -79,21 +79,15 @@ def test_an_order_no_search_shows_is_listed(rig: Rig) -> None:
     assert found.remote_id == lost
 
 
-def test_a_list_with_fewer_orders_than_are_counted_is_not_believed(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    place(rig, 3)
-    read = rig.connector._client.read
+def test_the_shop_counts_the_orders_of_a_time(rig: Rig) -> None:
+    began = rig.clock.now()
+    place(rig, 3, every=3600)
 
-    def short(document, variables):  # type: ignore[no-untyped-def]  # an answer that lost a row
-        data = read(document, variables)
-        del data["orders"]["nodes"][-1]
-        return data
+    def counted(hours: float, more: float) -> int | None:
+        first = began + timedelta(hours=hours)
+        return rig.connector.count_orders(first=first, until=first + timedelta(hours=more))
 
-    monkeypatch.setattr(rig.connector._client, "read", short)
-
-    with pytest.raises(Unavailable, match="it counts 3 orders and lists 2"):
-        listed(rig)
+    assert [counted(0, 3), counted(0, 1), counted(1, 1), counted(3, 1)] == [3, 1, 1, 0]
 
 
 def test_a_page_that_fails_ends_the_census_and_the_next_begins_anew(rig: Rig) -> None:
