@@ -66,6 +66,9 @@ class FaultRule:
     times: int | None = None
     seconds: float = 1.0
     seed: int = 0
+    #: it strikes every answer that would hold this text (an order's id), and no other; with kinds of
+    #: which the request is not applied. "": it strikes whatever the answer is
+    holding: str = ""
     calls: int = 0
     strikes: int = 0
     random: random.Random = field(default_factory=random.Random, repr=False)
@@ -92,7 +95,7 @@ class Faults:
         made = []
         for number, rule in enumerate(rules):
             unknown = set(rule) - {
-                "operation", "kind", "probability", "nth", "times", "seconds", "seed",
+                "operation", "kind", "probability", "nth", "times", "seconds", "seed", "holding",
             }  # fmt: skip
             if unknown:
                 raise ValueError(f"faults[{number}]: unknown keys {sorted(unknown)}")
@@ -100,6 +103,8 @@ class Faults:
                 raise ValueError(
                     f"faults[{number}]: kind {rule.get('kind')!r} is none of {sorted(self._kinds)}"
                 )
+            if rule.get("holding") and rule["kind"] not in ("500", "503-html"):
+                raise ValueError(f"faults[{number}]: holding goes with 500 and 503-html only")
             nth = rule.get("nth", [])
             seed = int(rule.get("seed", number))
             made.append(
@@ -111,6 +116,7 @@ class Faults:
                     times=rule.get("times"),
                     seconds=float(rule.get("seconds", 1.0)),
                     seed=seed,
+                    holding=str(rule.get("holding", "")),
                     random=random.Random(seed),
                 )
             )
@@ -121,7 +127,18 @@ class Faults:
         """The first rule that strikes this call, if one does."""
         with self._lock:
             for rule in self._rules:
-                if fnmatch.fnmatchcase(operation, rule.operation) and rule.strikes_now():
+                if rule.holding or not fnmatch.fnmatchcase(operation, rule.operation):
+                    continue
+                if rule.strikes_now():
+                    return rule
+        return None
+
+    def spoils(self, operation: str, body: bytes) -> FaultRule | None:
+        """The first rule that strikes because of what this answer would hold."""
+        with self._lock:
+            for rule in self._rules:
+                held = rule.holding and rule.holding.encode() in body
+                if held and fnmatch.fnmatchcase(operation, rule.operation):
                     return rule
         return None
 
@@ -339,6 +356,11 @@ class HttpSimulator(Simulator):
                 threading.Event().wait(rule.seconds)
         with self.lock:
             response = self.answer(request, operation)
+            spoiled = self.faults.spoils(operation, response.body)
+            if spoiled is not None:
+                fault = spoiled.kind
+                empty = fault == "500"
+                response = Response(500) if empty else Response(503, _ERROR_PAGE)
             self.log.add(
                 operation,
                 status=response.status,

@@ -74,6 +74,8 @@ class Batch(Generic[T_co]):
     raw: tuple[tuple[str, str], ...] = ()
     #: not None on the page that completes a walk: all changes up to here have been shown
     complete_to: datetime | None = None
+    #: (kind, remote id) of rejects of earlier pages that are in order now, where no item says so
+    mended: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

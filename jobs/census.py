@@ -23,12 +23,13 @@ from core.model.cases import Case
 from core.model.catalog import ChannelId
 from core.model.orders import Order
 from core.model.reasons import Reason
-from core.ports import Batch, Listed, OrderCensus, OrderCount, OrderSource
+from core.ports import Batch, Listed, OrderCensus, OrderCount, OrderSource, Reject
 from jobs.pull import record_batch
 from jobs.run import Run
 from jobs.store.bulk import chunks
 from jobs.store.census import CensusDay, CensusDays
 from jobs.store.lags import Kind, Lags
+from jobs.store.orders import Orders
 from jobs.store.store import Tx
 from jobs.store.tables import cases, orders
 from jobs.wiring import Wiring
@@ -47,6 +48,8 @@ MOST_FAILED = 5
 #: What was compared is kept so long for people to look at.
 _KEPT = timedelta(days=90)
 _DAY = timedelta(days=1)
+#: Rejects about times of which a channel shows no list.
+_UNLISTED = "order list"
 #: A Case about a day of which a channel has other orders than are recorded.
 _DIFFERS = "census_day_differs"
 #: Orders named in a Case.
@@ -68,10 +71,12 @@ def take_census(run: Run, channel: ChannelId) -> timedelta | None:
         # Everything comes with the first walk: nothing is missing before it is over.
         return None
     listed: list[Listed] = []
+    unlisted: list[Reject] = []
     whole: Batch[Listed] | None = None
     try:
         for batch in source.list_orders(since=run.lease.cursor, first=first):
             listed.extend(batch.items)
+            unlisted.extend(batch.rejects)
             if batch.complete_to is not None:
                 whole = batch
                 break
@@ -87,6 +92,9 @@ def take_census(run: Run, channel: ChannelId) -> timedelta | None:
         raise
     if whole is None:
         return SOON
+    with run.transaction() as tx:
+        # Times of which no list is shown: told while that is so.
+        tx.keep_rejects(channel, _UNLISTED, unlisted)
     return _compare(run, channel, listed, whole, first=first, pulled_to=pulled_to)
 
 
@@ -110,6 +118,7 @@ def _compare(
     assert last.complete_to is not None
     # What was placed since the last walk ended comes with the next one.
     due = [one for one in listed if first <= one.placed_at < pulled_to]
+    _read_again(run, channel, due)
     with run.reading() as tx:
         missing = _not_recorded(tx, channel, due)
         tried = {name for day in CensusDays(tx).rows(channel) for name in day.missing}
@@ -257,6 +266,21 @@ def _tell(tx: Tx, channel: ChannelId, due: Sequence[Listed], found: Sequence[Lis
         orders=f"{named}, +{more}" if more > 0 else named,
     )
     tx.renew_case(Case("orders_missed", f"channel {channel}", reason))
+
+
+def _read_again(run: Run, channel: ChannelId, due: Sequence[Listed]) -> None:
+    """Orders that could not be read, or shown, may be now: those that are listed or recorded."""
+    listed = {one.remote_id for one in due}
+    with run.reading() as tx:
+        start = _subject(channel, "")
+        names = [one.removeprefix(start) for one in sorted(_unread(tx)) if one.startswith(start)]
+        there = [
+            name for name in names if name in listed or Orders(tx).find(channel, name) is not None
+        ]
+    source = run.wiring.channel(channel, OrderSource)
+    for name in there[:MOST_AGAIN]:
+        with contextlib.suppress(Rejected, Unavailable):
+            record_batch(run, channel, source.get_order(name), lambda tx, changed: None)
 
 
 # --- day by day ----------------------------------------------------------------------------------

@@ -78,6 +78,8 @@ def record_batch(
             changed = record_orders(tx, run, channel, page.items, raw=page.raw)
             tx.close_rejects(channel, "order", (one.remote_id for one in page.items))
             tx.open_rejects(channel, page.rejects)
+            for kind, remote_id in page.mended:
+                tx.close_rejects(channel, kind, [remote_id])
             then(tx, changed)
 
     try:

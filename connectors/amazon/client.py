@@ -156,6 +156,10 @@ class SellingPartner:
 
         return once() if operation.writes else retrying(self._inside.clock, once)
 
+    def look(self, operation: Operation, *, query: Mapping[str, str]) -> dict[str, Any]:
+        """The answer of a read that is not repeated over trouble: it is to find out what fails."""
+        return self._authorized(operation, (), query, None)
+
     def download(
         self, url: str, *, compression: str | None, operation: str = GET_REPORT_DOCUMENT.name
     ) -> tuple[bytes, str]:

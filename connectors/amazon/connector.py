@@ -14,7 +14,7 @@ from connectors.amazon.cancellations import Cancellations
 from connectors.amazon.client import NotThere, SellingPartner
 from connectors.amazon.feed_calls import FeedCalls
 from connectors.amazon.feeds import MOST_MESSAGES, Feeds
-from connectors.amazon.fields import Record, Unreadable, instant_from, instant_text, text
+from connectors.amazon.fields import Unreadable
 from connectors.amazon.finances import Finances
 from connectors.amazon.inbound import FbaInbound
 from connectors.amazon.operations import (
@@ -22,9 +22,9 @@ from connectors.amazon.operations import (
     GET_LISTINGS_ITEM,
     GET_ORDER,
     PATCH_LISTINGS_ITEM,
-    SEARCH_ORDERS,
 )
 from connectors.amazon.order_feeds import OrderFeeds
+from connectors.amazon.order_walk import OrderReader
 from connectors.amazon.outbound import FbaOutbound
 from connectors.amazon.queue import Queue
 from connectors.amazon.refunds import Refunds
@@ -32,7 +32,7 @@ from connectors.amazon.reports import LISTINGS, Reports
 from connectors.amazon.returns import ReturnWalker
 from connectors.amazon.settings import Settings
 from connectors.amazon.stock import FbaStock
-from connectors.amazon.walks import BEFORE_NOW, OrderWalk, ReportWalk
+from connectors.amazon.walks import ReportWalk
 from core.errors import (
     RateLimited,
     Rejected,
@@ -77,9 +77,6 @@ from core.ports import (
     Told,
 )
 
-#: Only what orders are recorded with: no buyer block, whose e-mail we have no use for.
-ORDER_PARTS = "RECIPIENT,PROCEEDS,CANCELLATION,FULFILLMENT"
-PAGE_SIZE = 100
 #: Listings saved in one transaction.
 LISTINGS_PER_BATCH = 5000
 #: Unknown outcomes in a row after which a push stops trying: each may cost a whole time-out.
@@ -134,6 +131,7 @@ class Amazon(
         self._returns = ReturnWalker(
             name, self._reports, finances, self._refunds, clock=inside.clock
         )
+        self._orders = OrderReader(name, self._amazon, settings, clock=inside.clock)
         self._stock = FbaStock(self._amazon, settings, name=name, clock=inside.clock)
         self._inbound = FbaInbound(self._amazon, settings, name=name, clock=inside.clock)
         self._outbound = FbaOutbound(self._amazon, settings, name=name, clock=inside.clock)
@@ -150,108 +148,10 @@ class Amazon(
     # Orders
 
     def pull_orders(self, *, since: Cursor | None) -> Iterator[Batch[Order]]:
-        """Walk the orders changed since the watermark (searchOrders, no status filter).
-
-        Every page's query is the first one's, frozen in the cursor; a page token that is too old or
-        refused restarts the walk from its watermark, once.
-        """
-        walk = OrderWalk.parse(since)
-        if walk.expired(now=self._clock.now()):
-            walk = walk.from_its_start()
-        restarted = False
-        while True:
-            if not walk.token:
-                query = self._orders_query(walk)
-                if query is None:
-                    return
-                walk = replace(walk, query=query)
-            try:
-                answer = self._search(walk)
-            except Rejected:
-                if not walk.token or restarted:
-                    raise
-                walk, restarted = walk.from_its_start(), True
-                continue
-            batch, walk = self._orders_page(answer, walk)
-            yield batch
-            if not walk.token:
-                return
+        return self._orders.pull(since=since)
 
     def get_order(self, remote_id: str) -> Batch[Order]:
-        """Read one order (getOrder); nothing where Amazon has none, or it is another marketplace's."""
-        try:
-            answer = self._amazon.call(GET_ORDER, remote_id, query={"includedData": ORDER_PARTS})
-        except NotThere:
-            return Batch((), cursor="")
-        record = answer.get("order")
-        if isinstance(record, Mapping) and mapping.marketplace_of(record) not in (
-            "",
-            self._settings.marketplace_id,
-        ):
-            return Batch((), cursor="")
-        return self._orders([record], cursor="")
-
-    def _orders_query(self, walk: OrderWalk) -> dict[str, str] | None:
-        """The query of a new walk; None where the clock is still at the watermark."""
-        now = self._clock.now()
-        before = now - BEFORE_NOW
-        if walk.watermark:
-            after = walk.watermark - timedelta(seconds=self._settings.overlap)
-        else:
-            after = now - timedelta(days=self._settings.first_orders_days)
-        if after >= before:
-            return None
-        return {
-            "marketplaceIds": self._settings.marketplace_id,
-            "lastUpdatedAfter": instant_text(after),
-            "lastUpdatedBefore": instant_text(before),
-            "includedData": ORDER_PARTS,
-            "maxResultsPerPage": str(PAGE_SIZE),
-        }
-
-    def _search(self, walk: OrderWalk) -> dict[str, Any]:
-        query = dict(walk.query or {})
-        if walk.token:
-            query["paginationToken"] = walk.token
-        return self._amazon.call(SEARCH_ORDERS, query=query)
-
-    def _orders_page(self, answer: Record, walk: OrderWalk) -> tuple[Batch[Order], OrderWalk]:
-        """What one page brought, and where the walk stands after it."""
-        records = answer.get("orders")
-        if not isinstance(records, list):
-            raise self._unavailable(SEARCH_ORDERS.name, "an answer without orders")
-        pagination = answer.get("pagination")
-        token = text(pagination, "nextToken")
-        if token and token == walk.token:
-            raise self._unavailable(SEARCH_ORDERS.name, "a page that names itself as the next")
-        if token:
-            walk = walk.page(token, now=self._clock.now())
-            return self._orders(records, cursor=walk.cursor), walk
-        asked = instant_from((walk.query or {})["lastUpdatedBefore"])
-        try:
-            answered = instant_from(text(answer, "lastUpdatedBefore"))
-        except ValueError:
-            answered = asked
-        walk = walk.complete(at=min(asked, answered))
-        batch = self._orders(records, cursor=walk.cursor)
-        return replace(batch, complete_to=walk.watermark), walk
-
-    def _orders(self, records: Sequence[Any], *, cursor: Cursor) -> Batch[Order]:
-        """Each record as an order or a reject; the raw record kept either way."""
-        orders: list[Order] = []
-        raws: list[tuple[str, str]] = []
-        rejects: list[Reject] = []
-        for number, record in enumerate(records, start=1):
-            raw = json.dumps(record, ensure_ascii=False)
-            try:
-                order = mapping.order_from(record, channel=self.name)
-            except Unreadable as error:
-                remote_id = text(record, "orderId") or f"record {number} of a page"
-                rejects.append(Reject("order", remote_id, str(error), raw))
-            else:
-                orders.append(order)
-                raws.append((order.remote_id, raw))
-        return Batch(tuple(orders), cursor, tuple(rejects), tuple(raws))
+        return self._orders.get(remote_id)
 
     def list_orders(self, *, since: Cursor | None, first: datetime) -> Iterator[Batch[Listed]]:
         """See ports.OrderCensus: by report, which does not go through the search that pulls use."""

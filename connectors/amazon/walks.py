@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from connectors.amazon.fields import instant_from, instant_text
+from connectors.spans import Spans
 
 #: searchOrders refuses a `lastUpdatedBefore` younger than 2 minutes; the rest is for clocks that differ.
 BEFORE_NOW = timedelta(seconds=130)
@@ -32,6 +33,10 @@ class OrderWalk:
     #: the next page, and when Amazon handed its token out
     token: str = ""
     token_at: datetime | None = None
+    #: where the walk under way ends
+    until: datetime | None = None
+    #: what is left of it where it was taken apart, and what was stepped over
+    spans: Spans = field(default_factory=Spans)
 
     @classmethod
     def parse(cls, cursor: str | None) -> OrderWalk:
@@ -42,6 +47,8 @@ class OrderWalk:
             query=found.get("query"),
             token=found.get("token", ""),
             token_at=_instant(found.get("token_at")),
+            until=_instant(found.get("until")),
+            spans=Spans.read(found.get("spans", {})),
         )
 
     @property
@@ -51,6 +58,8 @@ class OrderWalk:
             "query": self.query,
             "token": self.token,
             "token_at": self.token_at and instant_text(self.token_at),
+            "until": self.until and instant_text(self.until),
+            "spans": self.spans.told,
         }
         return json.dumps({name: value for name, value in found.items() if value})
 
@@ -60,15 +69,16 @@ class OrderWalk:
 
     def from_its_start(self) -> OrderWalk:
         """The walk to begin where the last complete one ended."""
-        return OrderWalk(watermark=self.watermark)
+        return OrderWalk(watermark=self.watermark, spans=self.spans.anew)
 
     def page(self, token: str, *, now: datetime) -> OrderWalk:
         """The walk after a page that is not the last."""
         return replace(self, token=token, token_at=now)
 
-    def complete(self, *, at: datetime) -> OrderWalk:
+    def complete(self, *, at: datetime, spans: Spans) -> OrderWalk:
         """The walk after its last page. A watermark never moves back."""
-        return OrderWalk(watermark=max(at, self.watermark) if self.watermark else at)
+        at = max(at, self.watermark) if self.watermark else at
+        return OrderWalk(watermark=at, spans=Spans(over=spans.over))
 
 
 @dataclass(frozen=True, slots=True)

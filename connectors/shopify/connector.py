@@ -123,6 +123,8 @@ class Shopify(
             clock=inside.clock,
             margins=margins,
             read=self._order_reader.page,
+            ids=documents.ORDER_IDS,
+            one=documents.ORDER,
         )
         self._listings = Walk(
             self._client,

@@ -107,6 +107,17 @@ ORDERS = Document(
     cost=758,
 )
 
+#: The same page without what orders hold.
+ORDER_IDS = Document(
+    "OrderIds",
+    f"""query OrderIds($first: Int!, $after: String, $query: String) {{
+  orders(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {{
+    {_PAGE} nodes {{ id }}
+  }}
+}}""",
+    cost=15,
+)
+
 ORDER = Document(
     "Order",
     f"query Order($id: ID!) {{ order(id: $id) {{ ...OrderFacts }} }}\n{_ORDER}",
@@ -114,11 +125,11 @@ ORDER = Document(
 )
 
 #: Without a query, so that the orders themselves answer and not the index of the search: a list by
-#: another way than the walk's. The count is the index's, which a walk that lost a page falls short of.
+#: another way than the walk's. Only around what cannot be shown there is one.
 CENSUS = Document(
     "Census",
-    f"""query Census($after: String) {{
-  orders(first: {MOST}, after: $after, sortKey: CREATED_AT, reverse: true) {{
+    f"""query Census($after: String, $query: String) {{
+  orders(first: {MOST}, after: $after, query: $query, sortKey: CREATED_AT, reverse: true) {{
     {_PAGE} nodes {{ id createdAt }}
   }}
 }}""",
@@ -733,6 +744,7 @@ ALL = (
     CENSUS,
     ORDER_COUNT,
     ORDER,
+    ORDER_IDS,
     ORDER_LINES,
     ORDER_ASSIGNMENTS,
     PRODUCTS,

@@ -3,13 +3,16 @@
 Shopify's search is an index that lags, `updated_at` has whole seconds, and rows move to the end
 while one pages. So a walk asks from a margin before the last complete one, keeps its query
 unchanged to the end, and only its end moves the watermark: to the walk's start less the lag.
+
+A page that cannot be shown is asked for by its ids, and each record alone; where Shopify cannot show the
+ids either, the time of the walk is halved, see connectors.spans.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
@@ -18,12 +21,16 @@ from connectors.shopify.answers import PartialAnswer
 from connectors.shopify.client import Client
 from connectors.shopify.documents import Document
 from connectors.shopify.values import Unreadable
-from core.errors import Rejected
+from connectors.spans import KIND, MOST_IN_A_ROW, Span, Spans
+from core.errors import Rejected, Unavailable
 from core.model.catalog import ChannelId, Listing
 from core.model.orders import Order
 from core.ports import Batch, Clock, Cursor, Reject
 
 T = TypeVar("T")
+
+#: No shop has an order from before Shopify opened.
+_FIRST_SHOP = datetime(2006, 6, 1, tzinfo=UTC)
 
 Node = Mapping[str, Any]
 
@@ -36,6 +43,8 @@ class Place:
     started: datetime | None = None
     query: str | None = None
     after: str | None = None
+    #: what is left of the walk where it was taken apart, and what was stepped over
+    spans: Spans = field(default_factory=Spans)
 
     @classmethod
     def read(cls, cursor: Cursor | None) -> Place:
@@ -48,6 +57,7 @@ class Place:
                 started=_instant(walk.get("started")),
                 query=walk.get("query"),
                 after=walk.get("after"),
+                spans=Spans.read(told.get("spans") or {}),
             )
         except (AttributeError, TypeError, ValueError):
             return cls(None)
@@ -60,6 +70,8 @@ class Place:
                 "query": self.query,
                 "after": self.after,
             }
+        if self.spans.told:
+            told["spans"] = self.spans.told
         return json.dumps(told)
 
 
@@ -103,8 +115,13 @@ class Walk(Generic[T]):
         margins: Margins,
         read: Callable[[Mapping[str, Any], Sequence[Node], frozenset[int]], Read[T]],
         more: Mapping[str, Any] | None = None,
+        ids: Document | None = None,
+        one: Document | None = None,
     ) -> None:
-        """`more`: variables of the document besides those of every walk. Once one is another, what
+        """`ids` and `one`: the same page without what its records hold, and one record; a walk without
+        them stops at what cannot be shown.
+
+        `more`: variables of the document besides those of every walk. Once one is another, what
         was walked before did not show what is asked for now: the next walk starts afresh."""
         self._client = client
         self._document = document
@@ -115,23 +132,104 @@ class Walk(Generic[T]):
         #: (whole data, nodes of the page, positions that came incomplete) -> records
         self._read = read
         self._more = more or {}
+        self._ids = ids
+        self._one = one
 
     def batches(self, since: Cursor | None) -> Iterator[Batch[T]]:
         """One batch per page; the last has `complete_to`, and its cursor starts the next walk."""
         place = Place.read(since if self._is_mine(since) else None)
         if place.started is None:
-            place = self._start(place.watermark)
+            place = self._start(place.watermark, place.spans)
+        in_a_row = 0
         while True:
-            place, data, broken = self._page(place)
-            connection = data[self._root]
-            read = self._read(data, connection["nodes"], broken)
-            if not connection["pageInfo"]["hasNextPage"]:
-                yield self._last(read, place)
+            try:
+                place, data, broken = self._shown(place, apart=not in_a_row)
+            except Unavailable as error:
+                in_a_row += 1
+                if self._ids is None or in_a_row > MOST_IN_A_ROW:
+                    raise
+                batch, place = self._around(place, error)
+                if batch is None:
+                    continue
+            else:
+                in_a_row = 0
+                batch, place = self._next(data, broken, place)
+            yield batch
+            if batch.complete_to is not None:
                 return
-            place = Place(
-                place.watermark, place.started, place.query, connection["pageInfo"]["endCursor"]
-            )
-            yield Batch(read.items, self._cursor(place), read.rejects, read.raw)
+
+    def _next(
+        self, data: Mapping[str, Any], broken: frozenset[int], place: Place
+    ) -> tuple[Batch[T], Place]:
+        """What one page brought, and where the walk stands after it."""
+        connection = data[self._root]
+        read = self._read(data, connection["nodes"], broken)
+        if connection["pageInfo"]["hasNextPage"]:
+            place = replace(place, after=connection["pageInfo"]["endCursor"])
+            return Batch(read.items, self._cursor(place), read.rejects, read.raw), place
+        spans, mended = place.spans.done()
+        place, complete_to = self._go_on(place, spans)
+        batch = Batch(
+            read.items, self._cursor(place), read.rejects, read.raw, complete_to,
+            ((KIND, str(mended)),) if mended else (),
+        )  # fmt: skip
+        return batch, place
+
+    def _around(self, place: Place, error: Unavailable) -> tuple[Batch[T] | None, Place]:
+        """Halve the time of what failed. A batch where it is alone, and stepped over."""
+        spans, alone = place.spans.failed(self._whole(place), now=self._clock.now())
+        place, complete_to = self._go_on(place, spans)
+        if alone is None:
+            return None, place
+        reject = Reject(KIND, str(alone), str(error), "{}")
+        return Batch((), self._cursor(place), (reject,), complete_to=complete_to), place
+
+    def _whole(self, place: Place) -> Span:
+        assert place.started is not None, "a page is read in a started walk only"
+        first = place.watermark - self._margins.overlap if place.watermark else _FIRST_SHOP
+        end = place.started.replace(microsecond=0) + timedelta(seconds=1)
+        return Span(first.replace(microsecond=0), end)
+
+    def _go_on(self, place: Place, spans: Spans) -> tuple[Place, datetime | None]:
+        """The place at the next span; or after the walk, and up to when it shows everything."""
+        if spans.now is not None:
+            query = f"{_since(spans.now.first)} updated_at:<'{_text(spans.now.until)}'"
+            return replace(place, query=query, after=None, spans=spans), None
+        assert place.started is not None, "a page is read in a started walk only"
+        complete_to = place.started - self._margins.index_lag
+        if place.watermark is not None:
+            complete_to = max(complete_to, place.watermark)
+        return Place(complete_to, spans=Spans(over=spans.over)), complete_to
+
+    def _shown(
+        self, place: Place, *, apart: bool
+    ) -> tuple[Place, Mapping[str, Any], frozenset[int]]:
+        """One page, its records one by one where it must be taken `apart`."""
+        try:
+            return self._page(place)
+        except Unavailable:
+            if not apart or self._ids is None or self._one is None:
+                raise
+            return place, *self._one_by_one(self._ids, self._one, place)
+
+    def _one_by_one(
+        self, ids: Document, one: Document, place: Place
+    ) -> tuple[Mapping[str, Any], frozenset[int]]:
+        """The page put together of what each record shows alone, and the positions of those that do not."""
+        page = self._client.read(ids, self._variables(place))[self._root]
+        nodes: list[Node] = []
+        broken = set()
+        for gid in (node["id"] for node in page["nodes"]):
+            try:
+                (found,) = self._client.read(one, {"id": gid}).values()
+            except Unavailable:
+                broken.add(len(nodes))
+                if len(broken) > MOST_IN_A_ROW:
+                    raise
+                found = {"id": gid}
+            if found is not None:
+                nodes.append(found)
+        return {self._root: {**page, "nodes": nodes}}, frozenset(broken)
 
     def _cursor(self, place: Place) -> Cursor:
         return (
@@ -144,20 +242,13 @@ class Walk(Generic[T]):
         except (AttributeError, TypeError, ValueError):
             return False
 
-    def _start(self, watermark: datetime | None) -> Place:
-        query = None
+    def _start(self, watermark: datetime | None, spans: Spans) -> Place:
+        now, query = self._clock.now(), None
         if watermark is not None:
-            since = (watermark - self._margins.overlap).astimezone(UTC)
-            query = f"updated_at:>='{since:%Y-%m-%dT%H:%M:%SZ}'"
-        return Place(watermark, self._clock.now(), query)
-
-    def _last(self, read: Read[T], place: Place) -> Batch[T]:
-        assert place.started is not None, "a page is read in a started walk only"
-        complete_to = place.started - self._margins.index_lag
-        if place.watermark is not None:
-            complete_to = max(complete_to, place.watermark)
-        cursor = self._cursor(Place(complete_to))
-        return Batch(read.items, cursor, read.rejects, read.raw, complete_to)
+            query = _since(watermark - self._margins.overlap)
+        place = Place(watermark, now, query)
+        spans = spans.begin(self._whole(place), now=now)
+        return replace(place, spans=spans) if spans.now is None else self._go_on(place, spans)[0]
 
     def _page(self, place: Place) -> tuple[Place, Mapping[str, Any], frozenset[int]]:
         """Read one page; a place that is no longer known restarts the walk from its watermark."""
@@ -166,19 +257,29 @@ class Walk(Generic[T]):
         except Rejected as error:
             if place.after is None or not _names_the_cursor(error):
                 raise
-        place = self._start(place.watermark)
+        place = self._start(place.watermark, place.spans.anew)
         return place, *self._ask(place)
 
     def _ask(self, place: Place) -> tuple[Mapping[str, Any], frozenset[int]]:
-        place_now = {"first": self._page_size, "after": place.after, "query": place.query}
-        variables = {**self._more, **place_now}
         try:
+            variables = {**self._more, **self._variables(place)}
             return self._client.read(self._document, variables), frozenset()
         except PartialAnswer as partial:
             broken = _positions(partial.paths, self._root)
             if broken is None or partial.data.get(self._root) is None:
                 raise
             return partial.data, broken
+
+    def _variables(self, place: Place) -> dict[str, Any]:
+        return {"first": self._page_size, "after": place.after, "query": place.query}
+
+
+def _since(at: datetime) -> str:
+    return f"updated_at:>='{_text(at)}'"
+
+
+def _text(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _names_the_cursor(error: Rejected) -> bool:

@@ -8,7 +8,7 @@ the modules beside this one (orders, stock, offers, effects, people), each a sma
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -227,22 +227,32 @@ class Tx:
         subject = f"{reject.kind} {source} {reject.remote_id}"
         self.open_case(Case("unreadable_record", subject, reason), payload_id=payload_id)
 
+    def keep_rejects(self, source: str, kind: str, rejects: Collection[Reject]) -> None:
+        """These are all that cannot be read of a kind: others of it read well now."""
+        now = {f"{kind} {source} {one.remote_id}" for one in rejects}
+        for subject in self._rejected(f"{kind} {source} "):
+            if subject not in now:
+                self.close_case("unreadable_record", subject)
+        self.open_rejects(source, rejects)
+
     def close_rejects(
         self, source: str, kind: str, remote_ids: Iterable[str] | None = None
     ) -> None:
         """What could not be read before reads well now (None: all of this kind): close its Cases."""
         start = f"{kind} {source} "
         wanted = None if remote_ids is None else {f"{start}{one}" for one in remote_ids}
-        found = self.connection.execute(
-            select(cases.c.subject).where(
-                cases.c.kind == "unreadable_record",
-                cases.c.state == "open",
-                cases.c.subject.startswith(start, autoescape=True),
-            )
-        ).scalars()
-        for subject in list(found):
+        for subject in self._rejected(start):
             if wanted is None or subject in wanted:
                 self.close_case("unreadable_record", subject)
+
+    def _rejected(self, start: str) -> list[str]:
+        """What open Cases about unreadable records are about, of those that begin so."""
+        found = select(cases.c.subject).where(
+            cases.c.kind == "unreadable_record",
+            cases.c.state == "open",
+            cases.c.subject.startswith(start, autoescape=True),
+        )
+        return list(self.connection.execute(found).scalars())
 
     def is_open(self, kind: str, subject: str) -> bool:
         """Whether a Case of this kind and subject is open."""

@@ -224,8 +224,14 @@ def test_a_poisoned_order_is_kept_aside_and_blocks_no_other(shop: Shop, told: _T
     take(shop)
 
     assert recorded(shop) == {"2", "3"}
-    assert told.asked == ["1", "2", "3"]
+    assert told.asked == ["1", "2", "3", "1"], "it is tried again"
     assert {one["kind"] for one in open_cases(shop)} == {"orders_missed", "unreadable_record"}
+
+    del told.rejects["1"]
+    told.shown["1"] = order("1", placed_at=minutes(-10))
+    take(shop)
+    assert recorded(shop) == {"1", "2", "3"}
+    assert {one["kind"] for one in open_cases(shop)} == {"orders_missed"}
 
 
 def _error(kind: type[ConnectorError]) -> ConnectorError:
