@@ -13,7 +13,7 @@ from sqlalchemy import select
 from core.model.fulfillment import ShipRequest
 from core.model.money import Money
 from core.model.orders import Address, Order
-from core.ports import Batch
+from core.ports import Batch, Reject
 from core.rules import review
 from jobs import decide, pull, push, reviewing
 from jobs.clock import ManualClock
@@ -192,3 +192,24 @@ def test_where_every_order_breaks_the_fault_is_told_as_one_of_the_whole(
 
     with pytest.raises(KeyError):
         shop.decide()
+
+
+def test_a_page_that_could_not_be_shown_is_a_case_until_it_is(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def walk(page: Batch[Order]) -> list[str]:
+        monkeypatch.setattr(shop.channels[SHOP], "pull_orders", lambda *, since: iter([page]))
+        pull.pull_orders(shop.run(f"{SHOP}/orders"), SHOP)
+        return [one["subject"] for one in rows(shop.store, cases) if one["state"] == "open"]
+
+    names = [
+        "2026-11-24T12:00:00Z/2026-11-24T12:00:01Z",
+        "2026-11-24T13:00:00Z/2026-11-24T13:00:01Z",
+    ]
+    bad = tuple(Reject("order page", one, "HTTP 500", "{}") for one in names)
+
+    assert walk(Batch((), "a", bad)) == [f"order page {SHOP} {one}" for one in names]
+    assert walk(Batch((), "b")) == [f"order page {SHOP} {one}" for one in names]
+    assert walk(Batch((), "c", mended=(("order page", names[0]),))) == [
+        f"order page {SHOP} {names[1]}"
+    ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from core.model.orders import Order
 from core.ports import Batch
 from tests.connectors.amazon.test_connector import PAST_THE_SNAPSHOT, Shop, shop
+from tests.connectors.poisoned import ids, rejects
 
 
 def sell(amazon: Shop, count: int, **wish: Any) -> list[str]:
@@ -23,14 +23,6 @@ def walk(amazon: Shop, since: str | None) -> list[Batch[Order]]:
     batches = amazon.pull(since)
     assert [one.complete_to is not None for one in batches] == [False] * (len(batches) - 1) + [True]
     return batches
-
-
-def ids(batches: Sequence[Batch[Order]]) -> set[str]:
-    return {one.remote_id for batch in batches for one in batch.items}
-
-
-def rejects(batches: Sequence[Batch[Order]]) -> list[tuple[str, str]]:
-    return [(one.kind, one.remote_id) for batch in batches for one in batch.rejects]
 
 
 def test_an_order_whose_details_cannot_be_shown_is_stepped_over_by_its_id() -> None:

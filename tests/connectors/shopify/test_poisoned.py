@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from core.errors import Unavailable
 from core.model.orders import Order
 from core.ports import Batch
+from tests.connectors.poisoned import ids, rejects
 from tests.connectors.shopify.test_connector_simulated import Rig, rig_of
 
 
@@ -38,14 +39,6 @@ def walk(rig: Rig, since: str | None) -> list[Batch[Order]]:
     batches = list(rig.connector.pull_orders(since=since))
     assert [one.complete_to is not None for one in batches] == [False] * (len(batches) - 1) + [True]
     return batches
-
-
-def ids(batches: Sequence[Batch[Order]]) -> set[str]:
-    return {one.remote_id for batch in batches for one in batch.items}
-
-
-def rejects(batches: Sequence[Batch[Order]]) -> list[tuple[str, str]]:
-    return [(one.kind, one.remote_id) for batch in batches for one in batch.rejects]
 
 
 def test_an_order_that_cannot_be_shown_is_stepped_over_by_its_id(rig: Rig) -> None:
