@@ -75,7 +75,9 @@ def race(url: str, within: Path, *, rounds: int, seed: int) -> list[int]:
         for number in numbers:
             claim(store, wiring, number)
         world.stock(shop, skus=1, units={world.LOCATIONS[0]: 1})
-        context = multiprocessing.get_context("spawn")
+        # Forked off a server that imported all this once: no thread and no connection comes along.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([__name__])
         gate = context.Barrier(THREADS + 1)
         processes = [
             context.Process(

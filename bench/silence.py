@@ -7,6 +7,7 @@ worse than others. The rule looks every hour.
 from __future__ import annotations
 
 import random
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -41,13 +42,10 @@ def shop(per_day: float, *, days: int, seed: int, swing: float = 0.35) -> list[d
 
 
 def judged(orders: Sequence[datetime], until: datetime, *, least: float = 10) -> bool:
-    """Whether a shop with these orders is called silent at that instant."""
-    hours = Counter(
-        at.replace(minute=0, second=0, microsecond=0)
-        for at in orders
-        if until - LOOK_BACK < at <= until
-    )
-    last = max((at for at in orders if at <= until), default=None)
+    """Whether a shop with these orders, the earliest first, is called silent at that instant."""
+    begin, end = bisect_right(orders, until - LOOK_BACK), bisect_right(orders, until)
+    hours = Counter(at.replace(minute=0, second=0, microsecond=0) for at in orders[begin:end])
+    last = orders[end - 1] if end else None
     return is_silent(Rhythm(hours, last=last, zone=ZONE).silence(until), least=least)
 
 

@@ -395,7 +395,10 @@ class _Server:
         self._server = Server((LOOPBACK, port), handler)
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+            # Seconds between looks whether to stop: whoever stops it waits for half of them.
+            target=self._server.serve_forever,
+            kwargs={"poll_interval": 0.01},
+            daemon=True,
         )
         self._thread.start()
 

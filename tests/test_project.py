@@ -26,6 +26,8 @@ from jobs.cli import app
 ROOT = Path(__file__).parents[1]
 OURS = ("config", "connectors", "core", "jobs")
 LOCKS = ("requirements.lock", "requirements-sqs.lock", "requirements-dev.lock")
+#: Built of hundreds of options: once, not for each command line that is tried.
+COMMANDS: Any = typer.main.get_command(app)
 
 
 def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess:
@@ -174,7 +176,7 @@ def commands() -> list[list[str]]:
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_every_command_of_the_readme_exists_with_its_options(words: list[str]):
-    command: Any = typer.main.get_command(app)
+    command = COMMANDS
     while hasattr(command, "commands"):
         command = command.commands[words.pop(0)]
 

@@ -21,6 +21,8 @@ from jobs.cli import app
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "RECIPES.md").read_text(encoding="utf-8")
+#: Built of hundreds of options: once, not for each command line that is tried.
+COMMANDS: Any = typer.main.get_command(app)
 
 #: What the README's configuration names, without what recipes say instead.
 LEAST = """
@@ -93,7 +95,7 @@ def test_a_recipe_loads_beside_the_least_there_must_be(heading: str, block: str,
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_every_command_of_a_recipe_exists_with_its_options(words: list[str]):
-    command: Any = typer.main.get_command(app)
+    command = COMMANDS
     while hasattr(command, "commands"):
         command = command.commands[words.pop(0)]
 

@@ -31,6 +31,7 @@ from connectors.http import (
     USER_AGENT,
     Answer,
     Http,
+    authorities,
     classify,
     excerpt,
     retrying,
@@ -125,6 +126,7 @@ class SellingPartner:
         self._http = httpx.Client(
             timeout=httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT),
             follow_redirects=False,
+            verify=authorities(),
             # A proxy from the environment would see every token.
             trust_env=False,
         )

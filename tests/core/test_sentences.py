@@ -8,6 +8,7 @@ import re
 import string
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,7 @@ class Module:
                 return set()
 
 
+@cache
 def uses() -> list[Use]:
     return [
         use

@@ -21,6 +21,18 @@ from tests.jobs.builders import NOON
 
 Open = Callable[[], Store]
 
+BACKENDS = ["sqlite", "postgresql"]
+#: For the tests that run on both in a file that says `DATABASES = ["sqlite"]`.
+BOTH = pytest.mark.parametrize("backend", BACKENDS, indirect=True)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test runs on both databases, or on the `DATABASES` of its file, or as it says itself."""
+    marks = metafunc.definition.iter_markers("parametrize")
+    if "backend" in metafunc.fixturenames and all(mark.args[0] != "backend" for mark in marks):
+        databases = getattr(metafunc.module, "DATABASES", BACKENDS)
+        metafunc.parametrize("backend", databases, indirect=True)
+
 
 def url_of(database: Database) -> str:
     return database.url.render_as_string(hide_password=False)
@@ -87,7 +99,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture
 def backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -19,7 +19,11 @@ from jobs.store.proof import differences
 from jobs.store.store import Store
 from jobs.store.tables import cases, fulfillment, fulfillment_line
 from tests.jobs.builders import line, minutes, order, rows
+from tests.jobs.conftest import BOTH
 from tests.jobs.shop import Shop, open_shop
+
+# On PostgreSQL too where it says so: those tests make every kind of statement the others make.
+DATABASES = ["sqlite"]
 
 FIRST, SECOND = "shopify-us:1:F1", "shopify-us:1:F2"
 #: Whoever ships from `home` sells us tea under a number of its own.
@@ -80,6 +84,7 @@ def proved(shop: Shop) -> bool:
         return differences(tx.connection) == []
 
 
+@BOTH
 def test_what_is_declined_is_asked_of_another_place_and_shipped_once(shop: Shop) -> None:
     # given a place that was asked for five and has three, under its own word for it
     asked(shop, line(units=5))
@@ -111,6 +116,7 @@ def test_what_is_declined_is_asked_of_another_place_and_shipped_once(shop: Shop)
     assert told(shop, "wrong_units_shipped") == []
 
 
+@BOTH
 def test_a_parcel_that_is_told_again_with_more_in_it_is_a_case_and_not_passed_over(
     shop: Shop,
 ) -> None:
@@ -140,6 +146,7 @@ def test_what_was_declined_and_comes_all_the_same_is_told(shop: Shop) -> None:
     assert "TEA x2" in words
 
 
+@BOTH
 def test_a_whole_refusal_line_by_line_is_a_refusal(shop: Shop) -> None:
     asked(shop, line(units=2), line("L2", sku="CUP"))
     shop.answer(FIRST, ACCEPTED, no("TEA", 2), no("CUP", 1))

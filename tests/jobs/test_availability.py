@@ -29,7 +29,11 @@ from jobs.store.stock import Stock
 from jobs.store.store import Store
 from jobs.store.tables import cases, decision, dirty_sku, offer, orders
 from tests.jobs.builders import NOON, line, order, receipt, rows
+from tests.jobs.conftest import BOTH
 from tests.jobs.shop import Shop, open_shop
+
+# On PostgreSQL too where it says so: those tests make every kind of statement the others make.
+DATABASES = ["sqlite"]
 
 Open = Callable[..., Shop]
 SHOPIFY = "shopify-us: {connection: shopify-us}"
@@ -384,6 +388,7 @@ def test_a_pack_of_four_is_not_shown_of_three_here_and_three_there(open_with: Op
     assert wanted(shop) == {"four": 1}
 
 
+@BOTH
 def test_listings_that_share_promise_kits_only_of_what_lies_together(open_with: Open):
     # given a kit and its parts on a channel on which listings share
     shop = open_with(shopify=", offers: {share_components: split}")
@@ -465,6 +470,7 @@ def test_a_silent_place_may_show_nothing_at_once(open_with: Open):
     assert wanted(shop) == {"tea": 0}
 
 
+@BOTH
 def test_what_is_told_of_a_place_and_what_is_shown_of_it_change_together(open_with: Open):
     # given an office whose last file came on a Friday evening
     shop = open_with(
@@ -542,6 +548,7 @@ HANDLING = (
 )
 
 
+@BOTH
 def test_where_only_a_closing_place_has_units_they_ship_later_and_the_channel_says_so(
     open_with: Open,
 ):

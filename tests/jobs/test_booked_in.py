@@ -21,6 +21,7 @@ from jobs.store.store import Store
 from jobs.store.tables import transfer
 from tests.jobs.builders import rows
 from tests.jobs.buying import SUPPLIERS, Market, open_market
+from tests.jobs.conftest import BOTH
 from tests.jobs.underway import (
     FBA,
     LANES,
@@ -37,6 +38,9 @@ from tests.jobs.underway import (
     ship,
     told,
 )
+
+# On PostgreSQL too where it says so: those tests make every kind of statement the others make.
+DATABASES = ["sqlite"]
 
 TO_FBA = SUPPLIERS.replace("restocks: home", "restocks: fba", 1) + LANES
 STATED = {"skus:\n": "skus:\n  accept_channel_skus: false\n"}
@@ -143,6 +147,7 @@ NO_RATE = 'currencies: {CNY: {2030-01-01: "0.14"}}\n'
 A_RATE = 'currencies: {CNY: {2020-01-01: "0.14"}}\n'
 
 
+@BOTH
 def test_what_cannot_be_booked_is_not_missing_and_is_tried_again_by_itself(
     store: Store, clock: ManualClock, tmp_path: Path
 ):
@@ -433,6 +438,7 @@ def test_units_on_their_way_between_our_places_are_part_of_the_average(market: M
         assert Consignments(tx).to_book() == []
 
 
+@BOTH
 def test_two_orders_that_are_told_at_once_are_averaged_as_two(market: Market, fba: Fba):
     # given 10 units at 1.00 that FBA has
     ship(market, "CTR1", po(market, "PO-A", price=100, TEA=10))
@@ -502,6 +508,7 @@ def test_what_we_sent_ourselves_was_not_delivered_before_that(market: Market, fb
     assert short["claim_by"] == (sent + timedelta(days=60)).isoformat()
 
 
+@BOTH
 def test_units_given_up_that_turn_up_have_arrived(market: Market, fba: Fba):
     # given a transfer that a person closed, whose units count as lost
     sent_from_home(market, fba)

@@ -19,8 +19,12 @@ from jobs.clock import ManualClock
 from jobs.store import tables
 from jobs.store.store import Store
 from tests.jobs.builders import rows
+from tests.jobs.conftest import BOTH
 from tests.jobs.shelf import Shelf, put_shelf
 from tests.jobs.shop import Shop, open_shop
+
+# On PostgreSQL too where it says so: those tests make every kind of statement the others make.
+DATABASES = ["sqlite"]
 
 CHANNEL = "shopify-us"
 GOODS = [f"G{number}" for number in range(6)]
@@ -182,6 +186,7 @@ def test_many_changes_leave_as_one_file_and_few_one_by_one(shop: Shop):
     assert {row["shown"] for row in offers} == {13, 14}
 
 
+@BOTH
 def test_a_file_states_the_days_to_shipment_and_no_patch_states_them_again(shop: Shop):
     # given a channel whose days from order to shipment are ours to say
     loaded = shop.wiring.loaded
@@ -208,6 +213,7 @@ def test_a_file_states_the_days_to_shipment_and_no_patch_states_them_again(shop:
     assert {row["shown_handling"] for row in rows(shop.store, tables.offer)} == {2}
 
 
+@BOTH
 def test_a_number_lowered_while_a_file_runs_is_not_undone_by_its_end(shop: Shop):
     # given a file that runs with 13 of each
     receive(shop, 10, "all")
@@ -251,6 +257,7 @@ def test_a_number_is_not_raised_while_a_file_holds_it(shop: Shop):
     assert files(shop).shown["G0"] == 18
 
 
+@BOTH
 def test_results_are_believed_message_by_message(shop: Shop):
     # given a channel that refuses half of a file
     remote = files(shop)
@@ -270,6 +277,7 @@ def test_results_are_believed_message_by_message(shop: Shop):
     assert (ended["args"]["taken"], ended["args"]["refused"]) == (3, 3)
 
 
+@BOTH
 @pytest.mark.parametrize("step", ["before stage", "after stage", "before submit", "after submit"])
 def test_a_kill_at_any_step_sends_the_file_once_and_forgets_none(shop: Shop, step: str):
     # given a process that ends in the middle
@@ -291,6 +299,7 @@ def test_a_kill_at_any_step_sends_the_file_once_and_forgets_none(shop: Shop, ste
     assert set(remote.shown.values()) == {13}
 
 
+@BOTH
 @pytest.mark.parametrize("step", ["look", "results"])
 def test_a_kill_at_the_end_reads_the_results_again(shop: Shop, step: str):
     # given a file that has ended, and a process that ends while it reads
@@ -366,6 +375,7 @@ def test_a_file_that_does_not_end_is_told_once_and_holds_raises_only(shop: Shop)
     assert (remote.shown["G0"], remote.shown["G1"]) == (0, 13)
 
 
+@BOTH
 def test_a_file_that_was_never_begun_is_canceled_and_its_changes_go_otherwise(shop: Shop):
     # given a file that waits for hours
     receive(shop, 10, "all")
@@ -404,6 +414,7 @@ def test_a_file_that_fails_is_read_back_and_told(shop: Shop):
     assert kinds(shop) == []
 
 
+@BOTH
 def test_what_is_wanted_otherwise_before_the_file_leaves_is_taken_out(shop: Shop):
     # given changes that are gathered
     receive(shop, 10, "all")
@@ -422,6 +433,7 @@ def test_what_is_wanted_otherwise_before_the_file_leaves_is_taken_out(shop: Shop
     assert remote.shown["G0"] == 1
 
 
+@BOTH
 def test_nothing_leaves_where_nothing_may_be_written(shop: Shop):
     # given changes that are gathered
     receive(shop, 10, "all")

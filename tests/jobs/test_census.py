@@ -20,7 +20,11 @@ from jobs.store.lags import Kind, Lags
 from jobs.store.store import Store
 from jobs.store.tables import cases, census_day, decision, orders
 from tests.jobs.builders import NOON, SHOP, minutes, order, rows
+from tests.jobs.conftest import BOTH
 from tests.jobs.shop import Remote, Shop, open_shop
+
+# On PostgreSQL too where it says so: those tests make every kind of statement the others make.
+DATABASES = ["sqlite"]
 
 
 @dataclass
@@ -121,6 +125,7 @@ def open_cases(shop: Shop) -> list[dict[str, Any]]:
     return [row for row in rows(shop.store, cases) if row["state"] == "open"]
 
 
+@BOTH
 def test_an_order_no_pull_brought_in_is_recorded_and_told_with_how_late_it_is(
     shop: Shop, told: _Told, clock: ManualClock
 ):
@@ -176,6 +181,7 @@ def test_before_the_first_walk_is_over_nothing_is_missing(shop: Shop, told: _Tol
     assert told.first == []
 
 
+@BOTH
 def test_the_last_days_are_asked_for_and_a_list_that_is_being_made_is_waited_for(
     shop: Shop, told: _Told, clock: ManualClock
 ):

@@ -34,6 +34,7 @@ from jobs.store.tables import (
 )
 from tests.jobs.builders import rows
 from tests.jobs.buying import SUPPLIERS, Market, open_market
+from tests.jobs.conftest import BOTH
 from tests.jobs.underway import (
     FBA,
     LANES,
@@ -52,6 +53,9 @@ from tests.jobs.underway import (
     ship,
     told,
 )
+
+# On PostgreSQL too where it says so: those tests make every kind of statement the others make.
+DATABASES = ["sqlite"]
 
 
 @pytest.fixture
@@ -83,6 +87,7 @@ def test_goods_under_way_count_on_the_day_their_consignment_is_expected(market: 
     assert coming(market)["home"] == ((ordered, 24), (today + timedelta(days=23), 24))
 
 
+@BOTH
 def test_a_leg_that_slips_moves_the_day_and_is_told_once(market: Market):
     # given a ship that is planned to arrive in four days
     ship(market, "MSKU1", bought(market))
@@ -306,6 +311,7 @@ def by_volume(store: Store, clock: ManualClock, folder: Path) -> Market:
     return open_market(store, clock, folder, more=more + LANES)
 
 
+@BOTH
 def test_the_freight_of_a_container_is_borne_by_volume_whoever_ordered_it(
     store: Store, clock: ManualClock, tmp_path: Path
 ):
@@ -461,6 +467,7 @@ def test_goods_a_supplier_sends_to_fba_are_booked_by_what_fba_says(
     assert open_cases(market).keys() <= {"purchase_late"}
 
 
+@BOTH
 def test_units_that_are_found_of_one_sku_are_booked_though_another_is_counted_down(
     store: Store, clock: ManualClock, tmp_path: Path
 ):
@@ -497,6 +504,7 @@ def test_units_that_are_found_of_one_sku_are_booked_though_another_is_counted_do
     assert (short["lines"], short["missing"]) == ("CUP x5", 5)
 
 
+@BOTH
 def test_a_shipment_that_may_be_ours_asks_and_is_taken_over_when_it_is(market: Market, fba: Fba):
     # given a transfer of ours, and a shipment at FBA under another name
     with market.shop.store.transaction() as tx:
@@ -518,6 +526,7 @@ def test_a_shipment_that_may_be_ours_asks_and_is_taken_over_when_it_is(market: M
     assert open_cases(market) == {}
 
 
+@BOTH
 def test_a_refused_page_leaves_everything_as_it_was(market: Market, fba: Fba, monkeypatch):
     def refuse(*, since: str | None) -> Iterator[Batch[InboundReport]]:
         raise Rejected("no", connector="amazon-us", operation="getShipments", code="X")
@@ -568,6 +577,7 @@ def test_a_place_that_sells_by_itself_is_filled_up_from_the_3pl(selling: Market)
     assert proposals(selling)["home>fba"][0] == plan
 
 
+@BOTH
 def test_what_fba_ships_for_other_channels_fills_it_up_too(selling: Market):
     # given that Amazon was asked to ship all that the shop sold
     ((_, (_, before)),) = proposals(selling).items()
@@ -603,6 +613,7 @@ def test_the_origin_keeps_what_its_other_sales_need(selling: Market):
     assert 0 < lines[0].units <= 60 - 3 * 7
 
 
+@BOTH
 def test_a_transfer_takes_the_units_off_the_shelf_and_ends_with_what_fba_received(
     selling: Market, fba: Fba
 ):

@@ -31,7 +31,11 @@ from jobs.store.tables import audit, cases, movement
 from tests.config.test_skus import _workbook as workbook
 from tests.jobs.builders import NOON, line, minutes, order, rows
 from tests.jobs.buying import open_market
+from tests.jobs.conftest import BOTH
 from tests.jobs.shop import Shop, open_shop
+
+# On PostgreSQL too where it says so: those tests make every kind of statement the others make.
+DATABASES = ["sqlite"]
 
 
 @pytest.fixture
@@ -228,6 +232,7 @@ def test_an_order_whose_unit_the_count_did_not_find_is_decided_again(shop: Shop)
     assert on_hand(shop) == 0
 
 
+@BOTH
 def test_worth_is_a_suppliers_cost_else_a_price_else_unknown(shop: Shop) -> None:
     # given a cost of one Sku, a price of another, nothing of a third
     with shop.store.transaction() as tx:
@@ -417,6 +422,7 @@ def days(draw: st.DrawFn) -> tuple[list[Any], list[Any], list[tuple[str, int]]]:
     return moved, lost, draw(st.permutations(told))
 
 
+@BOTH
 def test_whatever_is_told_when_the_last_count_and_what_moved_since_is_what_is_there(
     shop: Shop,
 ) -> None:

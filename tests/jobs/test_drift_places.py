@@ -14,8 +14,12 @@ from jobs.store import tables
 from jobs.store.offers import Offers
 from jobs.store.store import Store
 from tests.jobs.builders import line, order, rows
+from tests.jobs.conftest import BOTH
 from tests.jobs.shelf import CHANNEL, Shelf, configure, live, put_shelf
 from tests.jobs.shop import Shop, open_shop
+
+# On PostgreSQL too where it says so: those tests make every kind of statement the others make.
+DATABASES = ["sqlite"]
 
 #: The channel's own names of our two places.
 HERE, THERE = "L1", "L2"
@@ -139,6 +143,7 @@ def test_a_sale_split_over_places_explains_a_part_at_each(shop: Shop):
     assert open_cases(shop) == []
 
 
+@BOTH
 def test_a_place_that_is_read_later_is_waited_for(shop: Shop):
     # given a sale nobody tells the place of, and a hand at the place that is read first
     shop.clock.advance(700)

@@ -43,11 +43,8 @@ from tests.jobs.till import (
     usd,
 )
 
-
-@pytest.fixture
-def backend() -> str:
-    # The statements are those of tests/jobs/test_returns.py, which runs on both.
-    return "sqlite"
+# The statements are those of tests/jobs/test_returns.py, which runs on both.
+DATABASES = ["sqlite"]
 
 
 @pytest.fixture

@@ -23,7 +23,11 @@ from jobs.store.purchases import Purchases
 from jobs.store.store import Store
 from jobs.store.tables import cases
 from tests.jobs.builders import NOON, line, order
+from tests.jobs.conftest import BOTH
 from tests.jobs.shop import Shop, open_shop
+
+# On PostgreSQL too where it says so: those tests make every kind of statement the others make.
+DATABASES = ["sqlite"]
 
 FIRST = "shopify-us:1:F1"
 PURCHASE = "PO-20261124-0A0A0A0A"
@@ -170,6 +174,7 @@ def test_the_same_invoice_again_is_a_repeat_and_other_content_an_incident(shop: 
     assert states(shop) == {"I-1": "matched"}
 
 
+@BOTH
 def test_a_person_accepts_or_refuses_and_a_corrected_one_fits(shop: Shop) -> None:
     # given a wrong invoice and its correction
     bought(shop, 10)

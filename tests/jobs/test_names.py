@@ -25,7 +25,11 @@ from jobs.store.stock import Stock
 from jobs.store.store import Store
 from jobs.store.tables import cases, decision, hold, listing, order_line, orders
 from tests.jobs.builders import line, order, rows
+from tests.jobs.conftest import BOTH
 from tests.jobs.shop import Shop, open_shop
+
+# On PostgreSQL too where it says so: those tests make every kind of statement the others make.
+DATABASES = ["sqlite"]
 
 UPC, OTHER_UPC = "036000291452", "012345678905"
 #: Only what is written is a Sku.
@@ -146,6 +150,7 @@ def test_a_line_that_comes_into_force_later_does_so_at_its_instant(opened: Opene
         mapping.say(tx, shop.wiring, said, by="ann", note="late", begins=begins - timedelta(days=1))
 
 
+@BOTH
 def test_a_listing_whose_code_is_another_sku_s_is_in_doubt_and_its_orders_wait(
     opened: Opened,
 ) -> None:
@@ -243,6 +248,7 @@ def test_an_answer_by_upc_and_by_the_case_is_one_about_our_goods(opened: Opened)
 # Conflicts
 
 
+@BOTH
 def test_what_a_person_said_before_the_file_is_overruled_until_it_is_taken_back(
     opened: Opened,
 ) -> None:
@@ -275,6 +281,7 @@ def test_what_a_person_said_before_the_file_is_overruled_until_it_is_taken_back(
         mapping.say(tx, shop.wiring, [Said(name, Meaning("CUP"))], by="ann", note="again")
 
 
+@BOTH
 def test_one_code_on_two_skus_and_a_code_that_cannot_be_are_told_once_and_end(
     opened: Opened,
 ) -> None:
@@ -329,6 +336,7 @@ def test_a_person_cannot_say_what_cannot_be(opened: Opened) -> None:
 # Tables
 
 
+@BOTH
 def test_a_table_comes_back_to_the_very_same_and_is_taken_whole_or_not_at_all(
     opened: Opened, tmp_path: Path
 ) -> None:

@@ -13,7 +13,11 @@ from jobs.store.orders import Orders
 from jobs.store.store import Store
 from jobs.store.tables import decision, reservation
 from tests.jobs.builders import line, minutes, number_of, order, rows
+from tests.jobs.conftest import BOTH
 from tests.jobs.shop import Shop, open_shop
+
+# On PostgreSQL too where it says so: those tests make every kind of statement the others make.
+DATABASES = ["sqlite"]
 
 
 @pytest.fixture
@@ -37,6 +41,7 @@ def stage(shop: Shop, remote_id: str) -> str:
         return str(record.stage)
 
 
+@BOTH
 def test_an_order_routed_while_observing_holds_its_units_once(shop: Shop):
     # given an order decided in observe
     shop.switch(Mode.OBSERVE)
@@ -128,6 +133,7 @@ def test_a_place_that_refuses_leaves_no_moment_without_the_order_s_claim(shop: S
     assert [row["state"] for row in rows(shop.store, reservation)] == ["released", "open"]
 
 
+@BOTH
 def test_an_unshipped_unit_stays_held_when_a_gross_figure_follows_a_part(shop: Shop):
     # given two units requested from a place that says what is on its shelf
     shop.snapshot(("TEA", 5), at=minutes(-10))
@@ -167,6 +173,7 @@ policies:
 """
 
 
+@BOTH
 def test_a_supplier_that_must_not_sell_on_a_channel_gets_none_of_its_orders(
     store: Store, clock: ManualClock, tmp_path: Path
 ):

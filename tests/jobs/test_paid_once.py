@@ -48,12 +48,8 @@ from tests.jobs.till import (
 
 FREELY = "returns: {approve_above: '900.00'}\n"
 AT_ONCE = "returns: {approve_above: '900.00', refund_when: approval}\n"
+DATABASES = ["sqlite"]
 CUP = ExchangedLine("E1", "CUP", "variant-CUP", 1, usd(1999))
-
-
-@pytest.fixture
-def backend() -> str:
-    return "sqlite"
 
 
 Open = Callable[..., Shop]
@@ -363,12 +359,9 @@ def test_what_was_over_before_we_heard_of_it_is_over(opened: Open, order_id: str
     assert told(shop, "return_disputed") == []
 
 
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 class TestSeveralPeople:
     """On PostgreSQL, where two may write at once."""
-
-    @pytest.fixture
-    def backend(self) -> str:
-        return "postgresql"
 
     def test_two_people_take_in_and_look_at_the_same_units(self, opened: Open) -> None:
         # given two units on their way

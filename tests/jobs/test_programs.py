@@ -21,6 +21,9 @@ from tests.jobs.shop import Shop, open_shop
 from tests.jobs.test_routing import at, open_cases
 from tests.jobs.test_routing import told as told_of
 
+# Other files run every kind of statement made here on PostgreSQL.
+DATABASES = ["sqlite"]
+
 #: Our own warehouse is in Newark and certified; the supplier's is in Reno, where buyers live.
 PROGRAM = "{locations: [home], services: [air]}"
 SERVICES = """

@@ -30,15 +30,11 @@ from jobs.store.tables import (
     purchase_order_line,
 )
 from tests.jobs.builders import rows
+from tests.jobs.conftest import BOTH
 from tests.jobs.mailed import Mailed, open_mailed
 
-BOTH = pytest.mark.parametrize("backend", ["sqlite", "postgresql"], indirect=True)
-
-
-@pytest.fixture
-def backend(request: pytest.FixtureRequest) -> str:
-    """SQLite, but where a test says `BOTH`: what differs between the two is in the statements."""
-    return str(getattr(request, "param", "sqlite"))
+# What differs between the two is in the statements.
+DATABASES = ["sqlite"]
 
 
 @pytest.fixture

@@ -21,8 +21,12 @@ from jobs.clock import ManualClock
 from jobs.store.store import Store
 from jobs.store.tables import rate_quote, unit
 from tests.jobs.builders import line, order, rows
+from tests.jobs.conftest import BOTH
 from tests.jobs.shop import Shop
 from tests.jobs.test_routing import at, open_cases, opened, routed, told
+
+# On PostgreSQL too where it says so: those tests make every kind of statement the others make.
+DATABASES = ["sqlite"]
 
 #: The table says 8.00 for slow from Reno, 12.00 for quick; tea weighs two pounds.
 SERVICES = """
@@ -107,6 +111,7 @@ def service(shop: Shop, number: str, **more: Any) -> str:
     return by
 
 
+@BOTH
 def test_an_order_goes_by_what_the_quote_makes_cheaper_and_by_the_table_once_it_ran_out(
     shop_of: Open, ups: UpsSimulator, clock: ManualClock
 ):
@@ -133,15 +138,11 @@ def test_an_order_goes_by_what_the_quote_makes_cheaper_and_by_the_table_once_it_
     assert service(shop, "3") == "slow"
 
 
-ON_ONE = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-
-
 def problems(shop: Shop) -> dict[tuple[str, int], str]:
     """(the carrier's code, grams) -> why there is no price; "": there is."""
     return {(row["service"], row["grams"]): row["problem"] for row in rows(shop.store, rate_quote)}
 
 
-@ON_ONE
 @pytest.mark.parametrize(
     ("kind", "problem", "told_as"),
     [
@@ -181,7 +182,6 @@ def test_a_price_that_cannot_be_is_told_once_and_the_table_used(
     assert [one for one in open_cases(shop) if one[0].startswith("live_rate")] == []
 
 
-@ON_ONE
 def test_a_carrier_that_is_down_is_told_once_and_stops_nothing_but_its_own_unit(
     shop_of: Open, ups: UpsSimulator, clock: ManualClock
 ):
@@ -201,7 +201,6 @@ def test_a_carrier_that_is_down_is_told_once_and_stops_nothing_but_its_own_unit(
     assert service(shop, "3") == "quick"
 
 
-@ON_ONE
 def test_orders_are_decided_while_the_carrier_thinks(shop_of: Open, ups: UpsSimulator):
     """No question is asked inside a transaction: on SQLite nobody else could write meanwhile."""
     shop = shop_of()
@@ -226,7 +225,6 @@ def test_orders_are_decided_while_the_carrier_thinks(shop_of: Open, ups: UpsSimu
     assert service(shop, "2") == "quick"
 
 
-@ON_ONE
 def test_what_is_known_is_asked_again_before_it_ends_and_only_as_often_as_the_quota_lets(
     shop_of: Open, ups: UpsSimulator, clock: ManualClock
 ):
@@ -252,7 +250,6 @@ def test_what_is_known_is_asked_again_before_it_ends_and_only_as_often_as_the_qu
     assert len(asked_for(ups)) == 4
 
 
-@ON_ONE
 def test_a_service_without_a_table_goes_nowhere_until_it_is_priced(
     shop_of: Open, ups: UpsSimulator
 ):
@@ -269,7 +266,6 @@ services:
     assert service(shop, "2") == "slow"
 
 
-@ON_ONE
 def test_what_was_named_is_shown(
     shop_of: Open,
     ups: UpsSimulator,

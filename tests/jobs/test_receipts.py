@@ -21,7 +21,11 @@ from jobs.store.permissions import RECEIPTS, Permissions
 from jobs.store.store import Store
 from jobs.store.tables import cases, effect, fulfillment, lease
 from tests.jobs.builders import NOON, line, order, rows
+from tests.jobs.conftest import BOTH
 from tests.jobs.shop import Place, Shop, open_shop
+
+# On PostgreSQL too where it says so: those tests make every kind of statement the others make.
+DATABASES = ["sqlite"]
 
 KEY = "shopify-us:1:F1"
 
@@ -102,6 +106,7 @@ def test_what_could_be_read_is_noted_and_missed_no_more(shop: Shop) -> None:
     assert (made["serial"], made["received_at"]) == (1, shop.clock.now())
 
 
+@BOTH
 def test_what_could_not_be_read_goes_to_others_once(shop: Shop) -> None:
     refusal = Receipt(1, False, NOON + timedelta(minutes=1), "AK3*PO1*6**8; AK5 5")
     exchange(shop, refusal, refusal)
@@ -118,6 +123,7 @@ def test_a_receipt_for_what_was_never_sent_is_told(shop: Shop) -> None:
     assert rows(shop.store, fulfillment)[0]["state"] == "requested"
 
 
+@BOTH
 def test_nothing_is_told_while_only_observing_and_that_is_told_to_us(shop: Shop) -> None:
     # given a partner that wants receipts, and a mode that writes none
     partner = exchange(shop, owed(5))
@@ -139,6 +145,7 @@ def test_each_document_is_told_of_once_under_a_number_of_its_own(shop: Shop) -> 
     assert exchange(shop, owed(5)).told == partner.told
 
 
+@BOTH
 def test_two_documents_under_one_number_are_an_incident(shop: Shop) -> None:
     act(shop)
     exchange(shop, owed(5))

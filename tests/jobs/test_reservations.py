@@ -27,7 +27,11 @@ from jobs.store.stock import Stock
 from jobs.store.store import Store
 from jobs.store.tables import cases, effect, offer, reservation
 from tests.jobs.builders import line, minutes, order, rows
+from tests.jobs.conftest import BOTH
 from tests.jobs.shop import Remote, Shop, open_shop
+
+# On PostgreSQL too where it says so: those tests make every kind of statement the others make.
+DATABASES = ["sqlite"]
 
 PLACE = "gid://shopify/Location/1"
 FRONT = f"""
@@ -185,6 +189,7 @@ def test_what_is_canceled_is_for_sale_there_again(shop: Shop):
     assert free(shop) == UNITS
 
 
+@BOTH
 def test_a_part_that_is_canceled_is_given_back_alone(shop: Shop):
     # given a sale of three that was told and counted
     shop.record(sale(units=3))
@@ -271,6 +276,7 @@ def test_a_sale_of_the_counting_channel_is_not_told_to_it(shop: Shop):
     assert [(row["location"], row["quantity"]) for row in held] == [("front", 2)]
 
 
+@BOTH
 def test_the_last_unit_that_the_channel_sold_itself_is_still_there_for_its_order(shop: Shop):
     # given a figure of nothing, because Shopify sold all of it
     shelf(shop).available = 0
@@ -304,6 +310,7 @@ def shop_time(shop: Shop, offset: float) -> datetime:
     return shop.clock.now() + timedelta(minutes=offset)
 
 
+@BOTH
 @pytest.mark.parametrize("trouble", ["lost", "silent"])
 def test_an_unknown_outcome_is_settled_by_the_same_write(shop: Shop, trouble: str):
     # given a write whose answer got lost, made or not
@@ -403,6 +410,7 @@ def test_a_refused_sale_is_a_case_and_is_not_tried_again_as_it_is(shop: Shop):
     assert free(shop) == UNITS - 2
 
 
+@BOTH
 def test_in_observe_nothing_is_told_and_what_shipped_then_never_is(shop: Shop):
     # given a channel whose sales elsewhere the old way of working tells
     with shop.store.transaction() as tx:
@@ -425,6 +433,7 @@ def test_in_observe_nothing_is_told_and_what_shipped_then_never_is(shop: Shop):
     assert shelf(shop).moves == [("reserve", 1)]
 
 
+@BOTH
 def test_a_stop_holds_a_telling_back(shop: Shop):
     # given writes to Shopify that a person stopped
     with shop.store.transaction() as tx:

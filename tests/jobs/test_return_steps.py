@@ -15,6 +15,7 @@ from jobs.returns import NoReturn
 from jobs.store.permissions import RETURNS, Permissions
 from jobs.store.store import Store
 from tests.jobs.builders import SHOP
+from tests.jobs.conftest import BOTH
 from tests.jobs.shop import Shop
 from tests.jobs.till import (
     announced,
@@ -29,6 +30,9 @@ from tests.jobs.till import (
     till,
     told,
 )
+
+# On PostgreSQL too where it says so; the statements are those of tests/jobs/test_returns.py.
+DATABASES = ["sqlite"]
 
 RULES = 'returns: {approve_above: "500.00"}'
 BY = {"by": "ann", "note": "as agreed"}
@@ -65,6 +69,7 @@ def in_mode(shop: Shop, mode: Mode) -> None:
         Permissions(tx).set_mode(SHOP, RETURNS, mode, skus=None, share=None, by="ann")
 
 
+@BOTH
 @pytest.mark.parametrize("late", [False, True], ids=["never came", "landed"])
 def test_a_request_is_approved_once_through_a_lost_answer(shop: Shop, late: bool) -> None:
     # given a request that is approved, and a call of which nobody knows whether it landed
