@@ -8,6 +8,7 @@ from core.model.orders import OrderStage
 from jobs import links
 from jobs.exposure import reckon_again
 from jobs.overdue import watch_purchases, watch_requests
+from jobs.reminders import plan_reminders
 from jobs.renaming import name_again
 from jobs.run import Run
 from jobs.store.offers import Offers
@@ -34,6 +35,7 @@ def look_after(run: Run) -> None:
     with run.transaction() as tx:
         watch_requests(tx, run)
         watch_purchases(tx, run)
+        plan_reminders(tx, run)
     with run.transaction() as tx:
         _ship_parts(tx, run)
     with run.transaction() as tx:
