@@ -41,6 +41,8 @@ from jobs.wiring import Wiring
 KIND = "reminder"
 #: A Case that asks a person to remind a partner by phone.
 CALL_CASE = "reminder_call"
+#: Who answered in words did answer: a person reads it, and nobody is reminded.
+_WORDS = "purchase_words"
 #: What is waited for: an answer to a purchase order, an answer to a request to ship, its shipment.
 PURCHASE, ANSWER, SHIPMENT = "purchase", "answer", "shipment"
 #: Lines that a mail names, and letters of a name.
@@ -87,8 +89,11 @@ def _key(what: str, of: str, number: int) -> str:
 
 
 def _waits(tx: Tx, wiring: Wiring) -> Iterator[_Wait]:
+    letters = tx.rows(select(cases.c.subject).where(cases.c.kind == _WORDS))
+    wrote = {row.subject for row in letters}
     for order in Purchases(tx).listed():
-        if found := _purchase(wiring, order):
+        found = _purchase(wiring, order)
+        if found and found.subject not in wrote:
             yield found
     open_ones = select(fulfillment).where(fulfillment.c.state.in_([str(one) for one in UNSHIPPED]))
     for row in tx.rows(open_ones):
@@ -101,7 +106,11 @@ def _still(tx: Tx, wiring: Wiring, what: str, of: str) -> _Wait | None:
     """What is waited for under this key; None: it is settled."""
     if what == PURCHASE:
         order = Purchases(tx).get(of)
-        return None if order is None else _purchase(wiring, order)
+        found = None if order is None else _purchase(wiring, order)
+        letter = select(cases.c.id).where(
+            cases.c.kind == _WORDS, cases.c.subject == f"purchase {of}"
+        )
+        return None if tx.connection.execute(letter).first() else found
     row = tx.connection.execute(select(fulfillment).where(fulfillment.c.key == of)).first()
     return None if row is None else _request(wiring, row, what)
 
