@@ -38,6 +38,7 @@ def watch_requests(tx: Tx, run: Run) -> None:
         _tell(tx, run, name, described)
         if can_call_off(run.wiring, name):
             _call_off(tx, run, name, described)
+    _end_refusals(tx)
 
 
 def _tell(tx: Tx, run: Run, place: LocationId, described: Location) -> None:
@@ -116,6 +117,22 @@ def _call_off(tx: Tx, run: Run, place: LocationId, described: Location) -> None:
                 found.subject, Reason.of("request_called_off_late", key=row.key, location=place)
             )
             tx.wake(f"{ships_through(run.wiring, place)}/requests")
+
+
+def _end_refusals(tx: Tx) -> None:
+    """What was called off too late for having waited too long, and is shipped, bothers nobody more."""
+    told = select(cases.c.subject).where(
+        cases.c.kind == "call_off_refused",
+        cases.c.code == "call_off_refused_late",
+        cases.c.state == "open",
+    )
+    subjects = {row.subject.removeprefix("request "): row.subject for row in tx.rows(told)}
+    over = (FulfillmentState.SHIPPED, FulfillmentState.DELIVERED)
+    found = select(fulfillment.c.key).where(
+        fulfillment.c.key.in_(list(subjects)), fulfillment.c.state.in_([str(one) for one in over])
+    )
+    for row in tx.rows(found) if subjects else ():
+        tx.close_case("call_off_refused", subjects[row.key])
 
 
 def _waiting(

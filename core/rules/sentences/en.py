@@ -192,6 +192,7 @@ SENTENCES: Final[dict[str, str]] = {
     "request_called_off": "{location} confirmed that it will not ship request {key}.",
     "request_called_off_late": "{location} takes too long with request {key} and is told not to ship it; others are asked once it has confirmed.",
     "call_off_refused": "{location} was told not to ship request {key} and says that it is too late: it ships, or has shipped. Have it stopped there or by the carrier, or take it back as a return.",
+    "call_off_refused_late": "{location} was told not to ship request {key}, which took too long, and says that it is too late: it ships, or has shipped. Nobody else is asked. Ask there when it leaves; if it will not ship after all: lockstep withdraw {key} --note WHO_SAID_SO",
     "request_overdue_long": "{location} has not answered request {key} for much too long. Ask there now, by phone; if it will not ship: lockstep withdraw {key} --note WHO_SAID_SO",
     "shipment_overdue_long": "{location} has not shipped request {key}, much too late for the buyer. Ask there now, by phone; if it will not ship: lockstep withdraw {key} --note WHO_SAID_SO",
     "canceling": "Order {order} is being canceled at its channel ({why}): nothing of it ships.",

@@ -167,6 +167,7 @@ SENTENCES: Final[dict[str, str]] = {
     "request_called_off": "{location} 已确认不会发出请求 {key}。",
     "request_called_off_late": "{location} 处理请求 {key} 过久，现通知其不要发货；待其确认后改由别处发货。",
     "call_off_refused": "已通知 {location} 不要发出请求 {key}，但其称为时已晚：正在发货或已发货。请在当地或通过承运商拦截，或按退货处理。",
+    "call_off_refused_late": "发货请求 {key} 拖延过久，已通知 {location} 不要发货，但对方称为时已晚：正在发货或已发货。不会转由他处发货。请询问何时发出；若最终不发货：lockstep withdraw {key} --note 谁说的",
     "request_overdue_long": "{location} 长时间未答复发货请求 {key}。请立即电话询问；若不再发货：lockstep withdraw {key} --note 谁说的",
     "shipment_overdue_long": "{location} 迟迟未发出请求 {key} 的商品，买家已等待过久。请立即电话询问；若不再发货：lockstep withdraw {key} --note 谁说的",
     "canceling": "订单 {order} 正在渠道上取消（{why}）：不再发货。",
