@@ -21,7 +21,8 @@ def test_a_request_nobody_answers_is_withdrawn_by_a_person_and_routed_elsewhere(
 ) -> None:
     def named(tree: dict[str, Any]) -> None:
         for place in tree["locations"].values():
-            place["remind"] = {"mail": "desk@place.example"}
+            place |= {"calendar": "week", "remind": {"mail": "desk@place.example"}}
+        tree["calendars"] = {**tree.get("calendars", {}), "week": {"holidays": "US"}}
 
     def reminded() -> list[str]:
         mails = shop.world.smtp.books()["mails"]
@@ -41,8 +42,11 @@ def test_a_request_nobody_answers_is_withdrawn_by_a_person_and_routed_elsewhere(
         assert first in mail
         assert "1  TEAPOT" in mail
 
-        # and which is told of louder when that goes on, after a word to it that it is late to ship
-        shop.live(2 * 86_400, step=21_600)
+        # and which is told of louder when that goes on, but for a day that is Thanksgiving, and after
+        # a word to it that it is late to ship
+        shop.live(86_400, step=21_600)
+        assert shop.cases("request_overdue") == [told]
+        shop.live(86_400, step=21_600)
         (told,) = shop.cases("request_overdue")
         assert "much too long" in told
         assert first in told
