@@ -449,6 +449,12 @@ def _mails_nobody_sends(config: Config, sheet: Sheet) -> Iterator[Trouble]:
             "",
             "name an email connection in `through`",
         )
+    for kind, partners in (("locations", config.locations), ("suppliers", config.suppliers)):
+        for name, partner in partners.items():
+            if partner.remind.mail and not config.alerts.through:
+                path = (kind, name, "remind", "mail")
+                fix = "name an email connection in `alerts.through`"
+                yield Trouble(sheet.key(path), path, "nothing is mailed to them", "", fix)
 
 
 def _foreign_money(config: Config, sheet: Sheet) -> Iterator[Trouble]:

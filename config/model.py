@@ -20,6 +20,7 @@ from config.offers import OfferPolicy, PolicyRule
 from config.part import Instant, Part, TimeZone, Units
 from config.places import Closing, LocationGroups, Stale
 from config.publishing import Publishing
+from config.reminding import Reminding
 from config.replenishment import Currencies, Duties, Hours, Replenishment, Suppliers
 from config.returns import Returns
 from config.review import Review
@@ -223,7 +224,9 @@ class Location(Part):
         None, description="what is shown of its units around closures; unset: all of them"
     )
     acknowledge_within: Duration = Field(
-        Duration(hours=24), description="a request without an answer becomes a Case"
+        Duration(hours=24),
+        description="a request without an answer becomes a Case; days of `calendar` that are closed "
+        "do not count, here and in the three that follow",
     )
     ship_within: Duration = Field(
         Duration(days=3), description="a request without a shipment becomes a Case"
@@ -236,6 +239,7 @@ class Location(Part):
         description="a request without a shipment is called off after so long and asked of others, "
         "once the place confirmed that it will not ship; unset: a person decides",
     )
+    remind: Reminding = Field(Reminding(), description="before any of that, it is reminded")
     dispatch: Dispatching = Field(
         Dispatching(), description="how it ships: cut-off, capacity, services, what its work costs"
     )

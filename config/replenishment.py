@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from config.durations import Duration
-from config.part import Day, Part, Units
+from config.part import Day, Part, TimeZone, Units
+from config.reminding import Reminding
 from core.model.money import Money
 
 AlertName = Literal["static", "days_of_cover", "reorder_point"]
@@ -105,6 +106,9 @@ class Supplier(Part):
     restocks: str = Field(description="the location that receives what we buy")
     currency: Currency = Field("USD", description="of their prices, ISO 4217")
     calendar: str = Field("", description="the days they work; left out: every day")
+    time_zone: TimeZone | None = Field(
+        None, description="in which their days begin; left out: the shop's"
+    )
     lane: str = Field("", description="the way their goods take, from `lanes`; left out: none told")
     lead_days: int = Field(
         14, ge=0, description="days they work from the order until it is here, without better terms"
@@ -121,8 +125,10 @@ class Supplier(Part):
     acknowledge_within: Duration | None = Field(
         Duration(days=3),
         description="an order sent through their connection and not answered is a Case after so "
-        "long, and a critical one after twice as long; null: never",
+        "long, and a critical one after twice as long; days of `calendar` that are closed do not "
+        "count; null: never",
     )
+    remind: Reminding = Field(Reminding(), description="before that, they are reminded")
     extra_charges: int = Field(
         15,
         ge=0,

@@ -17,6 +17,11 @@ def _zone(value: str) -> str:
     return value
 
 
+def one_line(text: str, longest: int) -> str:
+    """Others' words in a text of ours: they begin no line of their own."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:longest]
+
+
 def without_papers(values: object) -> object:
     """Settings of a place whose requests are no CSV files: there is nothing papers could lie beside."""
     if isinstance(values, dict) and "papers" in values:

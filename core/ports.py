@@ -27,7 +27,13 @@ from core.model.fulfillment import (
 from core.model.inbound import InboundReport
 from core.model.invoices import Invoice
 from core.model.orders import Cancellation, Order
-from core.model.purchasing import PurchaseAnswer, PurchaseBounce, PurchaseLetter, PurchaseOrder
+from core.model.purchasing import (
+    PurchaseAnswer,
+    PurchaseBounce,
+    PurchaseLetter,
+    PurchaseOrder,
+    PurchaseReminder,
+)
 from core.model.receipts import OwedReceipt, Receipt
 from core.model.reservations import ReservationMove
 from core.model.returns import (
@@ -727,6 +733,22 @@ class PurchaseOrderService(Connector):
         """How long they may answer on a page of ours; None: they do not."""
 
 
+class PurchaseReminderTarget(Connector):
+    """A supplier that is reminded of an order where it was told of it (a mail in the same thread)."""
+
+    @property
+    @abstractmethod
+    def answer_page_for(self) -> timedelta | None:
+        """How long they may answer on a page of ours; None: they do not."""
+
+    @abstractmethod
+    def push_reminder(self, reminder: PurchaseReminder, *, answer_at: str) -> RemoteRef:
+        """Remind once; nothing is ordered by it. Its reference is the same for every copy.
+
+        `answer_at`: a page of ours beside the one that the order named; "": there is none.
+        """
+
+
 class ReceiptSource(Connector):
     """A partner that says which of our documents it could read, and wants to be told the same.
 
@@ -944,6 +966,7 @@ __all__ = [
     "PurchaseAnswerSource",
     "PurchaseOrderService",
     "PurchaseOrderTarget",
+    "PurchaseReminderTarget",
     "RateGate",
     "ReceiptSource",
     "Reject",

@@ -10,11 +10,13 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from config.model import Location
+from config.reminding import Reminding
 from core.model.cases import Case, Severity
 from core.model.catalog import LocationId
 from core.model.fulfillment import FulfillmentState
 from core.model.purchasing import PurchaseState
 from core.model.reasons import Reason
+from jobs.deadlines import WorkingTime, of_place, of_supplier
 from jobs.goods import can_call_off, ships_through
 from jobs.run import Run
 from jobs.store.parcels import Parcels
@@ -27,35 +29,44 @@ PURCHASE_UNANSWERED = "purchase_unanswered"
 
 _UNANSWERED = (FulfillmentState.REQUESTED,)
 _UNTOUCHED = (FulfillmentState.REQUESTED, FulfillmentState.ACKNOWLEDGED)
-_UNSHIPPED = (*_UNTOUCHED, FulfillmentState.PARTIALLY_SHIPPED)
+UNSHIPPED = (*_UNTOUCHED, FulfillmentState.PARTIALLY_SHIPPED)
 
 
 def watch_requests(tx: Tx, run: Run) -> None:
     """Look at every place's requests."""
     for name, described in run.wiring.config.locations.items():
-        _remind(tx, name, described)
-        if described.reroute_after is not None and can_call_off(run.wiring, name):
-            _call_off(tx, run, name, described.reroute_after)
+        _tell(tx, run, name, described)
+        if can_call_off(run.wiring, name):
+            _call_off(tx, run, name, described)
+    _end_refusals(tx)
 
 
-def _remind(tx: Tx, place: LocationId, described: Location) -> None:
+def _tell(tx: Tx, run: Run, place: LocationId, described: Location) -> None:
     """One Case for each; when it has been open for long, it gives way to one that says so."""
-    louder = described.escalate_after
-    for row in _waiting(tx, place, _UNANSWERED, described.acknowledge_within):
+    time, louder = of_place(run.wiring, described), described.escalate_after
+    whom = to_ask(place, described.remind)
+    term = described.acknowledge_within
+    for row in _waiting(tx, place, time, _UNANSWERED, term):
         subject = f"request {row.key}"
-        if row.requested_at < tx.now - described.acknowledge_within - louder:
-            reason = Reason.of("request_overdue_long", key=row.key, location=place)
+        if time.after(row.requested_at, term + louder) < tx.now:
+            reason = Reason.of("request_overdue_long", key=row.key, location=whom)
             tx.renew_case(Case("request_overdue", subject, reason, Severity.CRITICAL))
         else:
-            reason = Reason.of("request_overdue", key=row.key, location=place)
+            reason = Reason.of("request_overdue", key=row.key, location=whom)
             tx.renew_case(Case("request_overdue", subject, reason))
-    for row in _waiting(tx, place, _UNSHIPPED, described.ship_within):
+    term = described.ship_within
+    for row in _waiting(tx, place, time, UNSHIPPED, term):
         subject = f"request {row.key}"
-        if row.requested_at < tx.now - described.ship_within - louder:
-            reason = Reason.of("shipment_overdue_long", key=row.key, location=place)
+        if time.after(row.requested_at, term + louder) < tx.now:
+            reason = Reason.of("shipment_overdue_long", key=row.key, location=whom)
         else:
-            reason = Reason.of("shipment_overdue", key=row.key, location=place)
+            reason = Reason.of("shipment_overdue", key=row.key, location=whom)
         tx.renew_case(Case("shipment_overdue", subject, reason, Severity.CRITICAL))
+
+
+def to_ask(partner: str, remind: Reminding) -> str:
+    """The partner, with whom to call there where that is known."""
+    return f"{partner} ({remind.call})" if remind.call else partner
 
 
 def watch_purchases(tx: Tx, run: Run) -> None:
@@ -71,12 +82,15 @@ def watch_purchases(tx: Tx, run: Run) -> None:
         if order.state is not PurchaseState.SENT or order.sent_at is None or terms is None:
             continue
         term = terms.acknowledge_within
-        if not terms.connection or term is None or order.sent_at >= tx.now - term:
+        if not terms.connection or term is None:
+            continue
+        time = of_supplier(run.wiring, terms)
+        if time.after(order.sent_at, term) >= tx.now:
             continue
         subject = f"purchase {order.number}"
         silent.add(subject)
-        args = {"number": order.number, "supplier": order.supplier}
-        if order.sent_at < tx.now - 2 * term:
+        args = {"number": order.number, "supplier": to_ask(order.supplier, terms.remind)}
+        if time.after(order.sent_at, 2 * term) < tx.now:
             reason = Reason.of("purchase_unanswered_long", **args)
             tx.renew_case(Case(PURCHASE_UNANSWERED, subject, reason, Severity.CRITICAL))
         else:
@@ -90,10 +104,12 @@ def watch_purchases(tx: Tx, run: Run) -> None:
             tx.close_case(PURCHASE_UNANSWERED, row.subject)
 
 
-def _call_off(tx: Tx, run: Run, place: LocationId, after: timedelta) -> None:
+def _call_off(tx: Tx, run: Run, place: LocationId, described: Location) -> None:
     """Never asked of others before the place confirmed that it will not ship it."""
-    parcels = Parcels(tx)
-    for row in _waiting(tx, place, _UNTOUCHED, after):
+    if described.reroute_after is None:
+        return
+    parcels, time = Parcels(tx), of_place(run.wiring, described)
+    for row in _waiting(tx, place, time, _UNTOUCHED, described.reroute_after):
         if parcels.call_off(row.order_id, row.number, why="overdue"):
             found = parcels.requested(row.key)
             assert found is not None, row.key
@@ -103,13 +119,32 @@ def _call_off(tx: Tx, run: Run, place: LocationId, after: timedelta) -> None:
             tx.wake(f"{ships_through(run.wiring, place)}/requests")
 
 
+def _end_refusals(tx: Tx) -> None:
+    """What was called off too late for having waited too long, and is shipped, bothers nobody more."""
+    told = select(cases.c.subject).where(
+        cases.c.kind == "call_off_refused",
+        cases.c.code == "call_off_refused_late",
+        cases.c.state == "open",
+    )
+    subjects = {row.subject.removeprefix("request "): row.subject for row in tx.rows(told)}
+    over = (FulfillmentState.SHIPPED, FulfillmentState.DELIVERED)
+    found = select(fulfillment.c.key).where(
+        fulfillment.c.key.in_(list(subjects)), fulfillment.c.state.in_([str(one) for one in over])
+    )
+    for row in tx.rows(found) if subjects else ():
+        tx.close_case("call_off_refused", subjects[row.key])
+
+
 def _waiting(
-    tx: Tx, place: LocationId, states: Sequence[FulfillmentState], longer_than: timedelta
-) -> list[Row[Any]]:
-    return tx.rows(
+    tx: Tx, place: LocationId, time: WorkingTime, states: Sequence[FulfillmentState],
+    longer_than: timedelta,
+) -> list[Row[Any]]:  # fmt: skip
+    asked = tx.rows(
         select(fulfillment).where(
             fulfillment.c.location == place,
             fulfillment.c.state.in_([str(one) for one in states]),
+            # Working time is never shorter than time.
             fulfillment.c.requested_at < tx.now - longer_than,
         )
     )
+    return [row for row in asked if time.after(row.requested_at, longer_than) < tx.now]

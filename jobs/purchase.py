@@ -328,7 +328,7 @@ def close(tx: Tx, number: str, *, note: str | None, by: str) -> PurchaseState:
 CASES = (
     "purchase_short", "purchase_over", "purchase_repriced", "receipt_short", "purchase_late",
     "purchase_refused", "purchase_words", "purchase_bounced", "purchase_answer_older",
-    "purchase_unanswered",
+    "purchase_unanswered", "reminder_call",
 )  # fmt: skip
 
 
@@ -364,6 +364,12 @@ def _open_letter(tx: Tx, connection: str, letter: PurchaseLetter | PurchaseBounc
             "purchase_words", number=order.number, supplier=order.supplier, sender=letter.sender
         )
         case = Case("purchase_words", f"purchase {order.number}", reason, Severity.WARNING)
+    elif letter.reminder:
+        # The order came before it, by the same address: nobody can tell whether they have it.
+        reason = Reason.of(
+            "reminder_bounced", number=order.number, supplier=order.supplier, status=letter.code
+        )
+        case = Case("purchase_bounced", f"purchase {order.number}", reason, Severity.CRITICAL)
     else:
         reason = Reason.of(
             "purchase_bounced", number=order.number, supplier=order.supplier, status=letter.code
@@ -415,7 +421,8 @@ def record_answers(
     # Ready is not here: an earlier promise does not bring it sooner than it was reckoned with.
     expected = max(order.expected_on, ready) if ready else order.expected_on
     purchases.confirmed(order, told, expected_on=expected)
-    tx.close_case("purchase_unanswered", f"purchase {number}")
+    for kind in ("purchase_unanswered", "reminder_call"):
+        tx.close_case(kind, f"purchase {number}")
     _prove_landed(tx, number)
     tx.decide(
         f"purchase {number}",

@@ -163,6 +163,7 @@ def _refusal(kind: str) -> str:
         "cancellation": "cancellation_refused",
         "refund": "refund_refused",
         "return": "return_refused",
+        "reminder": "reminder_refused",
     }.get(kind, "request_refused")
 
 

@@ -19,7 +19,7 @@ from jobs.wiring import Wiring
 CASES = (
     "call_off_refused",
     "request_overdue", "shipment_overdue", "request_backordered", "request_breaks_kit",
-    "request_answer_strange", "request_repriced", "request_status_unreadable",
+    "request_answer_strange", "request_repriced", "request_status_unreadable", "reminder_call",
 )  # fmt: skip
 
 

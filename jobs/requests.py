@@ -128,7 +128,14 @@ def _called_off(tx: Tx, run: Run, one: RequestToAsk, *, confirmed: bool) -> None
         take_back(tx, run.wiring, found, elsewhere=one.why == "overdue")
         return
     parcels.mark(one.order_id, one.number, call_off="refused")
-    reason = Reason.of("call_off_refused", key=one.key, location=found.location)
+    # What only took too long is still wanted: it is not to be stopped, and nobody else is asked.
+    args = {"key": one.key, "location": found.location}
+    late = one.why == "overdue"
+    reason = (
+        Reason.of("call_off_refused_late", **args)
+        if late
+        else Reason.of("call_off_refused", **args)
+    )
     tx.decide(found.subject, reason)
     if one.why != "change":
         # What the buyer took back is told when the order is decided again.

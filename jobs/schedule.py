@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from core.ports import (
+    AlertTarget,
     BulkOfferTarget,
     CancellationTarget,
     FulfillmentSource,
@@ -20,6 +21,7 @@ from core.ports import (
     PurchaseAnswerSource,
     PurchaseOrderService,
     PurchaseOrderTarget,
+    PurchaseReminderTarget,
     RateSource,
     ReceiptSource,
     RefundTarget,
@@ -52,6 +54,7 @@ from jobs import (
     push,
     quotes,
     receipts,
+    reminders,
     renaming,
     repay,
     replenish,
@@ -104,7 +107,7 @@ _TURNS = {
         4,
     ),
     **dict.fromkeys(("alerts", "bulk"), 5),
-    **dict.fromkeys(("mail", "drift"), 6),
+    **dict.fromkeys(("mail", "drift", "reminders"), 6),
     **dict.fromkeys(("upkeep", "shadow"), 7),
 }
 #: What the core decides of orders and offers stands between what is pulled and what is written.
@@ -226,6 +229,14 @@ def _returns(run: Run, channel: str) -> None:
         return_steps.push_returns(run, channel)
 
 
+def _reminds(wiring: Wiring, connection: str) -> bool:
+    """Partners whose orders do not go by mail are reminded through this connection."""
+    config = wiring.config
+    asked = [one.remind for one in config.locations.values()]
+    asked += [one.remind for one in config.suppliers.values()]
+    return connection == config.alerts.through and any(one.mail for one in asked)
+
+
 def _connection_units(wiring: Wiring, connection: str) -> list[Unit]:
     pace = wiring.config.pace
     connector = wiring.connectors[connection]
@@ -309,6 +320,15 @@ def _connection_units(wiring: Wiring, connection: str) -> list[Unit]:
                 f"{connection}/{PURCHASES}",
                 pace.requests,
                 lambda run: purchase_calls.submit_purchases(run, connection),
+            )
+        )
+    in_thread = isinstance(connector, PurchaseReminderTarget) and sells_to_us
+    if in_thread or (isinstance(connector, AlertTarget) and _reminds(wiring, connection)):
+        made.append(
+            Unit(
+                f"{connection}/reminders",
+                pace.requests,
+                lambda run: reminders.push_reminders(run, connection),
             )
         )
     if isinstance(connector, PurchaseAnswerSource) and sells_to_us:

@@ -8,6 +8,7 @@ from core.model.orders import OrderStage
 from jobs import links
 from jobs.exposure import reckon_again
 from jobs.overdue import watch_purchases, watch_requests
+from jobs.reminders import plan_reminders
 from jobs.renaming import name_again
 from jobs.reviewing import RULE_FAILED
 from jobs.run import Run
@@ -35,6 +36,7 @@ def look_after(run: Run) -> None:
     with run.transaction() as tx:
         watch_requests(tx, run)
         watch_purchases(tx, run)
+        plan_reminders(tx, run)
     with run.transaction() as tx:
         _ship_parts(tx, run)
     with run.transaction() as tx:

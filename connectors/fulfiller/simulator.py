@@ -192,18 +192,24 @@ class FulfillerSimulator(HttpSimulator):
 
     def place_order(self, order: dict[str, Any]) -> dict[str, Any]:
         """What a person there does: {"set_stock": {sku: n}}, {"hold": bool} (nothing moves on),
-        {"cancel": reference, "reason": ...} (an order that is not shipped)."""
+        {"ship": reference} (whatever is held), {"cancel": reference, "reason": ...} (an order that
+        is not shipped)."""
         match order:
             case {"set_stock": dict() as levels}:
                 self._stock = dict(self._stock or {}) | {s: int(n) for s, n in levels.items()}
             case {"hold": bool() as held}:
                 self._held = held
+            case {"ship": str() as reference}:
+                for one in self._orders.values():
+                    if one.reference == reference and one.state == "accepted":
+                        self._ship(one, self.clock.now())
+                        self._call(one)
             case {"cancel": str() as reference}:
                 for one in self._orders.values():
                     if one.reference == reference and one.state != "shipped":
                         one.state, one.reason = "cancelled", str(order.get("reason", "cancelled"))
             case _:
-                raise ValueError("set_stock, hold or cancel is expected")
+                raise ValueError("set_stock, hold, ship or cancel is expected")
         return {"done": order}
 
     def books(self) -> dict[str, Any]:

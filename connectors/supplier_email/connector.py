@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from imap_tools import MailMessage
@@ -12,7 +12,13 @@ from connectors.mail.smtp import Client
 from connectors.supplier_email import mapping, replies
 from connectors.supplier_email.settings import Settings
 from core.errors import Rejected
-from core.model.purchasing import PurchaseAnswer, PurchaseBounce, PurchaseLetter, PurchaseOrder
+from core.model.purchasing import (
+    PurchaseAnswer,
+    PurchaseBounce,
+    PurchaseLetter,
+    PurchaseOrder,
+    PurchaseReminder,
+)
 from core.ports import (
     Batch,
     CheckReport,
@@ -21,12 +27,13 @@ from core.ports import (
     Key,
     PurchaseAnswerSource,
     PurchaseOrderService,
+    PurchaseReminderTarget,
     Reject,
     RemoteRef,
 )
 
 
-class SupplierEmail(PurchaseOrderService, PurchaseAnswerSource):
+class SupplierEmail(PurchaseOrderService, PurchaseReminderTarget, PurchaseAnswerSource):
     """One supplier. Makes no call until a method is used."""
 
     def __init__(
@@ -66,16 +73,24 @@ class SupplierEmail(PurchaseOrderService, PurchaseAnswerSource):
         Raises Rejected (refused, or cannot be written as a mail), Unauthorized, Unavailable (not
         sent), UnknownOutcome (the answer to the text was lost).
         """
+        at = self._clock.now()
+        self._mail(lambda: mapping.message(document, self._settings, at=at, answer_at=answer_at))
+        return mapping.message_id(key, self._settings)
+
+    def push_reminder(self, reminder: PurchaseReminder, *, answer_at: str) -> RemoteRef:
+        """Mail it in the order's thread; its Message-ID. Raises as `submit_purchase` does."""
+        at = self._clock.now()
+        self._mail(lambda: mapping.reminder(reminder, self._settings, at=at, answer_at=answer_at))
+        return mapping.reminder_id(reminder.order.number, reminder.number, self._settings)
+
+    def _mail(self, write: Callable[[], bytes]) -> None:
         try:
-            content = mapping.message(
-                document, self._settings, at=self._clock.now(), answer_at=answer_at
-            )
+            content = write()
         except ValueError as error:
             raise Rejected(
                 str(error), connector=self.name, operation="write mail", code="unwritable"
             ) from None
         self._smtp.send(content, recipient=self._settings.to)
-        return mapping.message_id(key, self._settings)
 
     @property
     def answer_page_for(self) -> timedelta | None:

@@ -20,7 +20,8 @@ from urllib.parse import quote, unquote
 from connectors.sheets import PURCHASE_COLUMNS, purchase_rows
 from connectors.supplier_email.paper import delivered_to, purchase_pdf, total_of
 from connectors.supplier_email.settings import Settings
-from core.model.purchasing import PurchaseOrder
+from connectors.values import one_line
+from core.model.purchasing import PurchaseOrder, PurchaseReminder
 
 #: What they fill in; empty where they have not answered.
 ANSWER_COLUMNS = ("confirmed_quantity", "confirmed_date", "reference")
@@ -28,7 +29,12 @@ ANSWER_COLUMNS = ("confirmed_quantity", "confirmed_date", "reference")
 #: Not every server takes 8-bit bodies; encoded ones pass everywhere.
 _POLICY = SMTP.clone(cte_type="7bit")
 
-_OURS = re.compile(r"<order\.([A-Za-z0-9%._~-]+)@([^<>@\s]+)>")
+#: The mail with an order, and those that remind of it.
+_OURS = re.compile(r"<(?:order|reminder-\d+)\.([A-Za-z0-9%._~-]+)@([^<>@\s]+)>")
+_REMINDS = re.compile(r"<reminder-\d+\.[A-Za-z0-9%._~-]+@([^<>@\s]+)>")
+#: Lines that a reminder names.
+_MOST_LINES = 50
+_LONGEST_NAME = 80
 
 
 def purchase_csv(order: PurchaseOrder) -> bytes:
@@ -44,7 +50,7 @@ def document(order: PurchaseOrder, settings: Settings) -> bytes:
     """All of the mail that is known when it is written, as JSON."""
     made = {
         "number": order.number,
-        "subject": f"Purchase order {order.number} from {settings.buyer[0]}",
+        "subject": _subject(order.number, settings),
         "text": _words(order, settings),
         "csv": base64.b64encode(purchase_csv(order)).decode(),
         "pdf": base64.b64encode(purchase_pdf(order, settings)).decode(),
@@ -80,37 +86,99 @@ _BY_MAIL = """
 how many units will come (confirmed_quantity; 0: none) and on which day they leave
 (confirmed_date, like 2026-12-31).
 """
+_BY_FIRST_MAIL = """
+{also} answer to this mail with the CSV file of our first mail, filled in.
+"""
 _IN_WORDS = """
 Please answer to this mail: what will come, and on which day it leaves.
 """
+
+
+def _subject(number: str, settings: Settings) -> str:
+    return f"Purchase order {number} from {settings.buyer[0]}"
 
 
 def message(made: bytes, settings: Settings, *, at: datetime, answer_at: str) -> bytes:
     """The whole message with CRLF line ends. Raises ValueError that says what cannot be sent."""
     told = json.loads(made)
     number = told["number"]
-    mail = EmailMessage(policy=_POLICY)
-    mail["From"] = settings.smtp.sender
-    mail["To"] = settings.to
-    if settings.reply_to:
-        mail["Reply-To"] = settings.reply_to
-    mail["Subject"] = told["subject"]
-    mail["Date"] = format_datetime(at)
+    mail = _addressed(settings, subject=told["subject"], at=at)
     # SMTP itself can bring a mail twice: a reader's program knows it by this.
     mail["Message-ID"] = message_id(number, settings)
-    # Answering machines stay silent (RFC 3834).
-    mail["Auto-Submitted"] = "auto-generated"
-    text = told["text"] + (_BY_LINK.format(page=answer_at) if answer_at else "")
-    if settings.replies is not None:
-        text += _BY_MAIL.format(also="Or" if answer_at else "Please")
-    elif not answer_at:
-        text += _IN_WORDS
-    mail.set_content(f"{text}\n-- \n" + "\n".join(settings.buyer) + "\n")
+    text = told["text"] + _how_to_answer(settings, answer_at, sheet=_BY_MAIL)
+    mail.set_content(_signed(text, settings))
     for kind, subtype in (("application", "pdf"), ("text", "csv")):
         name = f"{quote(number, safe='')}.{subtype}"
         content = base64.b64decode(told[subtype])
         mail.add_attachment(content, maintype=kind, subtype=subtype, filename=name)
     return mail.as_bytes()
+
+
+def reminder(told: PurchaseReminder, settings: Settings, *, at: datetime, answer_at: str) -> bytes:
+    """A mail in the thread of the order, without its files: nobody keys in what is not attached.
+
+    Raises ValueError that says what cannot be sent.
+    """
+    number = told.order.number
+    # Some programs make a thread of one subject, others of the ids.
+    mail = _addressed(settings, subject=f"Re: {_subject(number, settings)}", at=at)
+    mail["Message-ID"] = reminder_id(number, told.number, settings)
+    mail["In-Reply-To"] = mail["References"] = message_id(number, settings)
+    text = _reminding(told) + _how_to_answer(settings, answer_at, sheet=_BY_FIRST_MAIL)
+    mail.set_content(_signed(text, settings))
+    return mail.as_bytes()
+
+
+def _reminding(told: PurchaseReminder) -> str:
+    order = told.order
+    lines = [
+        f"  {line.quantity:>7}  {one_line(line.item, _LONGEST_NAME)}"
+        for line in order.lines[:_MOST_LINES]
+    ]
+    if len(order.lines) > _MOST_LINES:
+        lines.append(f"  and {len(order.lines) - _MOST_LINES} more, as in the order")
+    return (
+        f"This only reminds you of our purchase order {order.number}. Nothing is ordered by it:\n"
+        "please do not enter it again.\n\n"
+        f"We mailed it on {told.sent_at:%Y-%m-%d at %H:%M} UTC and have no answer yet. Agreed was an\n"
+        f"answer until {told.due_at:%Y-%m-%d, %H:%M} UTC. We ordered (units, item):\n\n"
+        + "\n".join(lines)
+        + "\n\nIf you do not have the order, please say so.\n"
+    )
+
+
+def _addressed(settings: Settings, *, subject: str, at: datetime) -> EmailMessage:
+    mail = EmailMessage(policy=_POLICY)
+    mail["From"] = settings.smtp.sender
+    mail["To"] = settings.to
+    if settings.reply_to:
+        mail["Reply-To"] = settings.reply_to
+    mail["Subject"] = subject
+    mail["Date"] = format_datetime(at)
+    # Answering machines stay silent (RFC 3834).
+    mail["Auto-Submitted"] = "auto-generated"
+    return mail
+
+
+def _how_to_answer(settings: Settings, page: str, *, sheet: str) -> str:
+    text = _BY_LINK.format(page=page) if page else ""
+    if settings.replies is not None:
+        return text + sheet.format(also="Or" if page else "Please")
+    return text or _IN_WORDS
+
+
+def _signed(text: str, settings: Settings) -> str:
+    return f"{text}\n-- \n" + "\n".join(settings.buyer) + "\n"
+
+
+def reminder_id(number: str, count: int, settings: Settings) -> str:
+    """The fixed Message-ID of one reminder of this order."""
+    return f"<reminder-{count}.{quote(number, safe='')}@{_domain(settings)}>"
+
+
+def is_reminder(headers: str, settings: Settings) -> bool:
+    """Whether these are the headers of a reminder of ours."""
+    return any(one.casefold() == _domain(settings) for one in _REMINDS.findall(headers))
 
 
 def message_id(number: str, settings: Settings) -> str:

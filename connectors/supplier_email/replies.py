@@ -19,7 +19,7 @@ from imap_tools import MailAttachment, MailMessage
 
 from connectors.mail.mailbox import Envelope
 from connectors.sheets import plain_cell
-from connectors.supplier_email.mapping import ANSWER_COLUMNS, numbers_in
+from connectors.supplier_email.mapping import ANSWER_COLUMNS, is_reminder, numbers_in
 from connectors.supplier_email.settings import Settings
 from core.model.purchasing import PurchaseAnswer, PurchaseBounce, PurchaseLetter
 from core.ports import Reject
@@ -172,6 +172,7 @@ def _bounce(report: Message, envelope: Envelope, settings: Settings) -> Reply:
     """Whether a mail server gave up one of our orders; delays and receipts are not that."""
     failed = ""
     numbers: list[str] = []
+    reminds = False
     for part in report.walk():
         if part.get_content_type() == "message/delivery-status":
             for fields in part.get_payload():
@@ -181,11 +182,14 @@ def _bounce(report: Message, envelope: Envelope, settings: Settings) -> Reply:
             told = part.get_payload()
             first = told[0] if isinstance(told, list) else told
             text = first.as_string() if isinstance(first, Message) else str(first)
-            numbers += numbers_in(text.split("\n\n")[0], settings)
+            headers = text.split("\n\n")[0]
+            numbers += numbers_in(headers, settings)
+            # Its thread names the order too, which may have arrived.
+            reminds = reminds or is_reminder(headers, settings)
     if not failed or len(set(numbers)) != 1:
         return Reply()
     text = report.as_string()[:_MOST_TEXT]
-    return Reply((PurchaseBounce(numbers[0], failed[:12], text),))
+    return Reply((PurchaseBounce(numbers[0], failed[:12], text, reminder=reminds),))
 
 
 def _word(fields: Message, name: str) -> str:

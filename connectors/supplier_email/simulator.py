@@ -39,6 +39,17 @@ class OrderMail:
         return list(csv.DictReader(io.StringIO(self.sheet, newline="")))
 
 
+@dataclass(frozen=True, slots=True)
+class ReminderMail:
+    """One mail without an order in it: it is read, and nothing is keyed in."""
+
+    subject: str
+    message_id: str
+    in_reply_to: str
+    text: str
+    page: str
+
+
 class OrderDesk:
     """`inbox`: every mail as it came; `send`: carries one to whoever answers are for."""
 
@@ -54,8 +65,14 @@ class OrderDesk:
         self._address, self._now = address, now
 
     def mails(self) -> list[OrderMail]:
-        """In the order they came."""
-        return [_taken_apart(one) for one in self._inbox()]
+        """Those that hold an order, as they came."""
+        return [made for one in self._inbox() if isinstance(made := _taken_apart(one), OrderMail)]
+
+    def reminders(self) -> list[ReminderMail]:
+        """Those that hold none, as they came."""
+        return [
+            made for one in self._inbox() if isinstance(made := _taken_apart(one), ReminderMail)
+        ]
 
     def books(self) -> dict[str, Any]:
         """Every order that was keyed in, with how often it came."""
@@ -102,9 +119,15 @@ class OrderDesk:
             answer["Auto-Submitted"] = "auto-replied"
         self._send(answer.as_bytes())
 
-    def give_up(self, number: str, *, action: str = "failed", status: str = "5.1.1") -> None:
-        """The mail server reports about the mail with this order (RFC 3464)."""
+    def give_up(
+        self, number: str, *, action: str = "failed", status: str = "5.1.1", reminder: bool = False
+    ) -> None:
+        """The mail server reports about the mail with this order, or its reminder (RFC 3464)."""
         mail = self._mail(number)
+        headers = f"Message-ID: {mail.message_id}"
+        if reminder:
+            late = next(one for one in self.reminders() if one.in_reply_to == mail.message_id)
+            headers = f"Message-ID: {late.message_id}\r\nIn-Reply-To: {mail.message_id}"
         report = (
             "From: MAILER-DAEMON@mx.acme.example\r\n"
             f"To: {mail.reply_to}\r\nSubject: Undelivered Mail Returned to Sender\r\n"
@@ -117,7 +140,7 @@ class OrderDesk:
             f"Final-Recipient: rfc822; {self._address}\r\nAction: {action}\r\n"
             f"Status: {status}\r\n\r\n"
             "--b\r\nContent-Type: text/rfc822-headers\r\n\r\n"
-            f"Message-ID: {mail.message_id}\r\n\r\n--b--\r\n"
+            f"{headers}\r\n\r\n--b--\r\n"
         )
         self._send(report.encode())
 
@@ -136,7 +159,7 @@ class OrderDesk:
         return made
 
 
-def _taken_apart(content: bytes) -> OrderMail:
+def _taken_apart(content: bytes) -> OrderMail | ReminderMail:
     mail = message_from_bytes(content, policy=email.policy.default)
     assert isinstance(mail, EmailMessage)
     body = mail.get_body(("plain",))
@@ -144,16 +167,21 @@ def _taken_apart(content: bytes) -> OrderMail:
     files = {
         part.get_content_type(): part.get_payload(decode=True) for part in mail.iter_attachments()
     }
+    link = _LINK.search(text)
+    page = link[0] if link else ""
+    if not files:
+        return ReminderMail(
+            str(mail["Subject"]), str(mail["Message-ID"]), str(mail["In-Reply-To"]), text, page
+        )
     sheet, pdf = files["text/csv"], files["application/pdf"]
     assert isinstance(sheet, bytes)
     assert isinstance(pdf, bytes)
-    link = _LINK.search(text)
     return OrderMail(
         number=str(mail["Subject"]).split()[2],
         message_id=str(mail["Message-ID"]),
         text=text,
         pdf=pdf,
         sheet=sheet.decode("utf-8-sig"),
-        page=link[0] if link else "",
+        page=page,
         reply_to=str(mail["Reply-To"] or mail["From"]),
     )

@@ -94,6 +94,18 @@ class PurchaseOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class PurchaseReminder:
+    """A supplier is asked for its answer once more. It orders nothing."""
+
+    order: PurchaseOrder
+    #: counts from 1 within the order
+    number: int
+    #: when the order went out, and until when an answer was agreed
+    sent_at: datetime
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PurchaseAnswer:
     """A supplier's answer about one Sku of a purchase order."""
 
@@ -131,6 +143,8 @@ class PurchaseBounce:
     #: as RFC 3463 has it: "5.1.1"
     code: str
     text: str = field(repr=False)
+    #: it was a reminder that did not: the order itself may have
+    reminder: bool = False
 
 
 @dataclass(frozen=True, slots=True)

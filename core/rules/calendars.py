@@ -1,9 +1,9 @@
-"""Counting open days: what is due when, and which closures stand before it."""
+"""Counting open days and open time: what is due when, and which closures stand before it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from core.model.calendars import Calendar, Closure
 
@@ -49,6 +49,30 @@ def after_open_days(calendar: Calendar, day: date, count: int) -> date:
     for _ in range(count):
         day = next_open(calendar, day + _DAY)
     return day
+
+
+def after_open_time(
+    calendar: Calendar, start: datetime, length: timedelta, *, zone: tzinfo
+) -> datetime:
+    """The instant, UTC and on an open day, by which so much open time has passed since `start`.
+
+    An open day counts from midnight to midnight in `zone`: 23 or 25 hours where the clocks change.
+    Without a closed day on the way it is `start + length`. `start`: aware. Raises NeverOpen.
+    """
+    at, left = start.astimezone(UTC), length
+    day = at.astimezone(zone).date()
+    while True:
+        day = next_open(calendar, day)
+        begin, end = max(at, _midnight(day, zone)), _midnight(day + _DAY, zone)
+        if left < end - begin:
+            return begin + left
+        left -= max(timedelta(0), end - begin)
+        day += _DAY
+
+
+def _midnight(day: date, zone: tzinfo) -> datetime:
+    """Where the clocks jump over midnight, the instant at which they do."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def open_days(calendar: Calendar, first: date, last: date) -> int:

@@ -50,6 +50,11 @@ def test_a_configuration_whose_names_fit_is_accepted(folder: Folder) -> None:
         ("{amazon-us: {PACK", "{amazon: {PACK", "'amazon' names no channel"),
         ("through: mail,", "through: shop,", "type shopify"),
         ("through: mail,", "", "nothing is mailed to them"),
+        (
+            "alerts: {through: mail, recipients: [{email: a@example.com}]}",
+            "suppliers: {elm: {restocks: own, remind: {mail: a@elm.example}}}",
+            "nothing is mailed to them",
+        ),
         ("location: acme-wh}", "location: own}", "'own' is not counted by this connection"),
         ("location: acme-wh}", "location: nowhere}", "'nowhere' names no location"),
     ],

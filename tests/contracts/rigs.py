@@ -29,7 +29,7 @@ from connectors.email.simulator import SmtpSimulator
 from connectors.fulfiller.simulator import TOKEN, FulfillerSimulator
 from connectors.shopify.simulator import ShopifySimulator
 from connectors.simulation import Simulator
-from connectors.supplier_email.simulator import OrderDesk
+from connectors.supplier_email.simulator import OrderDesk, ReminderMail
 from connectors.supplier_file.mail_simulator import MailboxSimulator
 from connectors.supplier_file.simulator import SupplierSimulator
 from connectors.ups.simulator import UpsSimulator
@@ -748,6 +748,11 @@ class SupplierEmailRig(Rig):
     def page(self, number: str) -> str:
         """Where it was told to answer."""
         return next(one.page for one in self.desk.mails() if one.number == number)
+
+    def reminders(self, number: str) -> list[ReminderMail]:
+        """What reminded of this order, in its thread."""
+        told = {one.message_id for one in self.desk.mails() if one.number == number}
+        return [one for one in self.desk.reminders() if one.in_reply_to in told]
 
     def short(self, item: str, units: int) -> None:
         self.short_of[item] = units

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from core.model.carriage import Lane, RateAnswer, RateQuestion
 from core.model.fulfillment import AcknowledgmentStatus, FulfillmentLine, ShipRequest
 from core.model.money import Money
 from core.model.orders import Address
-from core.model.purchasing import PurchaseLine, PurchaseOrder
+from core.model.purchasing import PurchaseLine, PurchaseOrder, PurchaseReminder
 from core.model.receipts import OwedReceipt, Receipt
 from core.ports import (
     AlertTarget,
@@ -26,6 +28,7 @@ from core.ports import (
     PurchaseAnswerSource,
     PurchaseOrderService,
     PurchaseOrderTarget,
+    PurchaseReminderTarget,
     RateSource,
     ReceiptSource,
     RequestService,
@@ -372,6 +375,38 @@ class TestPurchaseOrderService:
         with pytest.raises(Unavailable):
             rig.connector.submit_purchase(PURCHASE, purchase(rig), answer_at="")
         assert rig.purchased(PURCHASE) == 1
+
+
+class TestPurchaseReminderTarget:
+    capability = PurchaseReminderTarget
+
+    def test_a_reminder_names_the_order_where_it_was_told_and_orders_nothing(
+        self, rig: SupplierEmailRig
+    ) -> None:
+        # given an order that was told, and what reminds of it
+        line = PurchaseLine(SKU, "AC-1007\r\nSubject: x", 48)
+        order = PurchaseOrder(PURCHASE, "acme", "warehouse", (line,), NOON)
+        rig.hand_over(PURCHASE, purchase(rig))
+        told = PurchaseReminder(order, 1, NOON, NOON + timedelta(days=3))
+        page = "https://hooks.shop.example/answer/def"
+
+        # when they are reminded, and once more for a server that brings it twice
+        references = {rig.connector.push_reminder(told, answer_at=page) for _ in range(2)}
+
+        # then it is the same reminder of the one order
+        assert rig.purchased(PURCHASE) == 1
+        (reminder, _) = rig.reminders(PURCHASE)
+        assert references == {reminder.message_id}
+        assert reminder.page == page
+        assert PURCHASE in reminder.text
+        assert "48  AC-1007 Subject: x" in reminder.text
+        again = rig.connector.push_reminder(replace(told, number=2), answer_at="")
+        assert again not in references
+
+        # and a lost answer leaves it unknown
+        rig.lose_the_answer()
+        with pytest.raises(UnknownOutcome):
+            rig.connector.push_reminder(told, answer_at="")
 
 
 class TestPurchaseAnswerSource:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from core.model.calendars import EVERY_DAY, MONDAY_TO_FRIDAY, Calendar, Closure
 from core.rules.calendars import (
     NeverOpen,
     after_open_days,
+    after_open_time,
     closures,
     is_open,
     last_open,
@@ -74,3 +76,72 @@ def test_counting_forward_and_back_agree(weekdays: frozenset[int], start: date, 
     assert open_days(calendar, first, reached) == count + 1
     assert open_days(calendar, reached, first - timedelta(days=1)) == 0
     assert open_days(Calendar(weekdays=EVERY_DAY), first, reached) == (reached - first).days + 1
+
+
+# --- open time -----------------------------------------------------------------------------------
+
+NEW_YORK = ZoneInfo("America/New_York")
+#: Clocks that jump over midnight, and back over it; half an hour; none at all.
+ZONES = [ZoneInfo(n) for n in ("America/New_York", "Asia/Beirut", "Australia/Lord_Howe", "UTC")]
+CHRISTMAS = Calendar(weekdays=MONDAY_TO_FRIDAY, closed=frozenset({date(2026, 12, 25)}))
+
+
+def at(text: str, zone: ZoneInfo = NEW_YORK) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=zone)
+
+
+@pytest.mark.parametrize(
+    ("start", "hours", "due"),
+    [
+        ("2026-12-04T17:00", 24, "2026-12-07T17:00"),  # Friday: Monday, not Saturday
+        ("2026-12-05T12:00", 24, "2026-12-08T00:00"),  # Saturday: all of Monday is theirs
+        ("2026-12-05T12:00", 0, "2026-12-07T00:00"),
+        ("2026-12-04T00:00", 24, "2026-12-07T00:00"),  # Friday is over when Monday begins
+        ("2026-12-24T17:00", 24, "2026-12-28T17:00"),  # Christmas is a Friday that year
+        ("2026-10-30T17:00", 24, "2026-11-02T17:00"),  # the clocks go back on the Sunday
+        ("2027-03-12T17:00", 24, "2027-03-15T17:00"),  # and forward
+    ],
+)
+def test_time_passes_on_open_days_alone(start: str, hours: int, due: str) -> None:
+    told = after_open_time(CHRISTMAS, at(start), timedelta(hours=hours), zone=NEW_YORK)
+
+    assert told == at(due)
+    assert told.tzinfo is UTC
+
+
+def test_whose_midnight_it_is_makes_the_difference() -> None:
+    # given a Friday evening in New York that is Saturday in Shanghai
+    start, day = at("2026-12-04T17:00"), timedelta(days=1)
+
+    # then theirs begins with their Monday
+    shanghai = ZoneInfo("Asia/Shanghai")
+    assert after_open_time(WEEK, start, day, zone=shanghai) == at("2026-12-08T00:00", shanghai)
+
+
+#: Three years of instants.
+instants = st.integers(0, 3 * 365 * 86_400).map(
+    lambda seconds: datetime(2025, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+)
+lengths = st.timedeltas(timedelta(0), timedelta(days=20))
+
+
+@given(
+    st.sampled_from([WEEK, SPRING, CHRISTMAS, Calendar()]),
+    instants, st.timedeltas(timedelta(0), timedelta(days=9)), lengths, lengths,
+    st.sampled_from(ZONES),
+)  # fmt: skip
+def test_later_asked_is_never_due_sooner_nor_on_a_closed_day(
+    calendar: Calendar, start: datetime, wait: timedelta, length: timedelta, more: timedelta,
+    zone: ZoneInfo,
+) -> None:  # fmt: skip
+    def due(begun: datetime, term: timedelta) -> datetime:
+        return after_open_time(calendar, begun, term, zone=zone)
+
+    told = due(start, length)
+    assert told >= start + length
+    assert is_open(calendar, told.astimezone(zone).date())
+    assert told <= due(start + wait, length)
+    # Two terms one after the other are their sum.
+    assert due(told, more) == due(start, length + more)
+    if calendar == Calendar():
+        assert told == start + length

@@ -218,29 +218,59 @@ def test_a_lost_answer_to_a_call_off_is_asked_again(tmp_path: Path, fault: str) 
         assert proved(shop)
 
 
-def test_one_that_takes_too_long_is_called_off_and_only_then_asked_of_others(
+def test_one_that_takes_too_long_is_reminded_told_called_off_and_only_then_asked_of_others(
     tmp_path: Path,
 ) -> None:
     def patient(tree: dict[str, Any]) -> None:
-        tree["locations"]["acme"] |= {"ship_within": "1h", "reroute_after": "2h"}
+        tree["locations"]["acme"] |= {
+            "acknowledge_within": "10m", "ship_within": "1h", "escalate_after": "30m",
+            "reroute_after": "2h", "remind": {"mail": "desk@cedar.example", "call": "Ann, 555"},
+        }  # fmt: skip
 
-    with with_cedar(tmp_path, also=patient) as (shop, cedars):
-        # given a place that stands still, and cannot be reached when its time is up
+    with with_cedar(tmp_path, also=patient, ship_after=SLOW) as (shop, cedars):
+        # given a place that accepted two orders and stands still
+        names = [sell(shop, "MUG-BLUE", units) for units in (2, 1)]
+        shop.until(lambda: list(requests(shop).values()) == ["acknowledged"] * 2)
+        keys = {
+            order["items"]["MUG-BLUE"]: order["reference"] for order in cedars.books()["orders"]
+        }
         cedars.place_order({"hold": True})
-        name = sell(shop, "MUG-BLUE", 2)
-        shop.live(5400, step=300)
-        assert shop.cases("shipment_overdue")
+
+        # when most of its time is over, then it is reminded of each once, before anybody else hears
+        shop.live(3000, step=300)
+        told = reminders(shop)
+        assert len(told) == 2
+        assert sum(keys[2] in text and "2  MUG-BLUE" in text for text in told) == 1
+        buyer = {str(part) for one in cedars.books()["orders"] for part in one["address"].values()}
+        assert not any(part in text for text in told for part in buyer if len(part) > 3)
+        assert shop.cases() == []
+
+        # when all of it is, then a person is told whom to call, then louder
+        shop.live(1200, step=300)
+        assert "acme (Ann, 555)" in shop.cases("shipment_overdue")[0]
+        shop.live(1800, step=300)
+        assert all("much too late" in words for words in shop.cases("shipment_overdue"))
+
+        # and while it cannot be reached to be told not to ship, nobody else is asked
         cedars.faults.set([{"operation": "cancelOrder", "kind": "503-html", "probability": 1.0}])
-        shop.live(7200, step=300)
-
-        # then nobody else is asked
+        shop.live(3600, step=300)
         assert by_place(shop) == {"newark": {}}
-        assert asked(shop, cedars) == {"MUG-BLUE": 2}
+        assert asked(shop, cedars) == {"MUG-BLUE": 3}
 
-        # until it confirms
+        # until it confirms of the one, and has shipped the other after all
+        cedars.place_order({"ship": keys[1]})
         cedars.faults.set([])
-        shop.until(lambda: is_over(shop, name))
-        assert asked(shop, cedars) == {}
+        shop.until(lambda: all(is_over(shop, name) for name in names))
+        assert asked(shop, cedars) == {"MUG-BLUE": 1}
+        assert shipped(cedars) == 1
         assert by_place(shop) == {"newark": {"MUG-BLUE": 2}}
-        assert shop.cases("shipment_overdue") == []
+        shop.live(300, step=300)
+        assert shop.cases() == []
+        assert len(reminders(shop)) == 2
         assert proved(shop)
+
+
+def reminders(shop: House) -> list[str]:
+    """What came to its desk."""
+    mails = shop.world.smtp.books()["mails"]
+    return [one["text"] for one in mails if one["to"] == ["desk@cedar.example"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 
@@ -18,8 +19,17 @@ SILENT = Pace(publish_every=1e9, acknowledge=(1e9, 1e9), ship=(1e9, 1e9))
 def test_a_request_nobody_answers_is_withdrawn_by_a_person_and_routed_elsewhere(
     tmp_path: Path,
 ) -> None:
-    with house(tmp_path, pace=SILENT) as shop:
-        # given an order whose place does not answer in time
+    def named(tree: dict[str, Any]) -> None:
+        for place in tree["locations"].values():
+            place |= {"calendar": "week", "remind": {"mail": "desk@place.example"}}
+        tree["calendars"] = {**tree.get("calendars", {}), "week": {"holidays": "US"}}
+
+    def reminded() -> list[str]:
+        mails = shop.world.smtp.books()["mails"]
+        return [one["text"] for one in mails if one["to"] == ["desk@place.example"]]
+
+    with house(tmp_path, pace=SILENT, edit=named) as shop:
+        # given an order whose place does not answer in time, not even when it is reminded
         shop.go_live()
         name = sell(shop, "TEAPOT")
         shop.live(300, step=60)
@@ -28,12 +38,19 @@ def test_a_request_nobody_answers_is_withdrawn_by_a_person_and_routed_elsewhere(
         (told,) = shop.cases("request_overdue")
         assert "in the agreed time" in told
         assert first in told
+        (mail,) = reminded()
+        assert first in mail
+        assert "1  TEAPOT" in mail
 
-        # and which is told of louder when that goes on
-        shop.live(2 * 86_400, step=21_600)
+        # and which is told of louder when that goes on, but for a day that is Thanksgiving, and after
+        # a word to it that it is late to ship
+        shop.live(86_400, step=21_600)
+        assert shop.cases("request_overdue") == [told]
+        shop.live(86_400, step=21_600)
         (told,) = shop.cases("request_overdue")
         assert "much too long" in told
         assert first in told
+        assert ["has no answer" in one for one in reminded()] == [True, False]
 
         # when somebody asked the place, and says what it said
         shop.cli("withdraw", "shopify-us:0:F9", "--note", "nobody", check=1)

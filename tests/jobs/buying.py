@@ -26,6 +26,8 @@ from jobs.store.types import json_text
 from tests.jobs.builders import line, order
 from tests.jobs.shop import Shop, open_shop
 
+#: How the first supplier is reminded.
+CALLED = '    remind: {call: "Bo, 555 0100"}\n'
 SUPPLIERS = """
 suppliers:
   mill:
@@ -34,6 +36,7 @@ suppliers:
     lead_days: 10
     order_minimum: "20.00"
     returns_days: 40
+    remind: {call: "Bo, 555 0100"}
     items:
       TEA: {item: T-1, pack: 12, least: 24, cost: "1.50", breaks: {240: "1.20"}}
       CUP: {item: C-9, cost: "3.00"}

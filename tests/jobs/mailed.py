@@ -16,7 +16,7 @@ from connectors.supplier_email.settings import Settings
 from connectors.supplier_email.simulator import OrderDesk
 from connectors.supplier_file.mail_simulator import MailboxSimulator
 from core.model.purchasing import PurchaseOrder
-from jobs import purchase, purchase_calls
+from jobs import purchase, purchase_calls, reminders, upkeep
 from jobs.clock import ManualClock
 from jobs.inbound.answering import Answers
 from jobs.inbound.hints import Hints
@@ -26,7 +26,7 @@ from jobs.store.store import Store
 from jobs.store.tables import cases, effect, purchase_order
 from tests.contracts.rigs import Inside, SupplierEmailRig
 from tests.jobs.builders import rows
-from tests.jobs.buying import SUPPLIERS, Market, open_market
+from tests.jobs.buying import CALLED, SUPPLIERS, Market, open_market
 
 PUBLIC = "https://hooks.shop.example/lockstep"
 INBOUND = f"\ninbound: {{port: 8099, public_url: {PUBLIC}}}\n"
@@ -59,6 +59,14 @@ class Mailed:
     def send(self) -> None:
         purchase_calls.submit_purchases(self.market.shop.run("home-files/purchases"), "home-files")
 
+    def look(self) -> None:
+        """What is due by now is told, and what is to be mailed is."""
+        upkeep.look_after(self.market.shop.run("core/upkeep"))
+        self.remind()
+
+    def remind(self) -> None:
+        reminders.push_reminders(self.market.shop.run("home-files/reminders"), "home-files")
+
     def ordered(self, units: int = 48) -> PurchaseOrder:
         order = self.approve(units)
         self.send()
@@ -90,9 +98,14 @@ class Mailed:
 
 
 @contextmanager
-def open_mailed(store: Store, clock: ManualClock, folder: Path) -> Iterator[Mailed]:
-    """Tea is low: a plan waits. The connection `home-files` is the supplier's mail."""
-    market = open_market(store, clock, folder, more=SUPPLIERS + INBOUND)
+def open_mailed(
+    store: Store, clock: ManualClock, folder: Path, *, patience: str = "", more: str = ""
+) -> Iterator[Mailed]:
+    """Tea is low: a plan waits. The connection `home-files` is the supplier's mail, `patience` YAML
+    of when it is reminded."""
+    market = open_market(
+        store, clock, folder, more=SUPPLIERS + INBOUND + more, changes={CALLED: patience or CALLED}
+    )
     rig = SupplierEmailRig.__new__(SupplierEmailRig)
     rig.kind, rig.clock = "supplier_email", clock
     smtp = rig.simulator = rig.start()  # type: ignore[assignment]

@@ -321,11 +321,14 @@ def test_an_older_answer_that_is_read_later_does_not_replace_a_newer_one(market:
 
 
 def test_an_order_that_its_supplier_says_nothing_about_is_told_and_told_louder(market: Market):
-    # given an order that a supplier has had for less than the agreed three days
+    # given an order that a supplier has had for most of the agreed three days, and then all but all
     order = ordered(market)
-    market.shop.clock.advance(2.9 * 86_400)
-    upkeep.look_after(market.shop.run("core/upkeep"))
-    assert open_cases(market) == set()
+    for days, told_of in ((2.2, set()), (0.7, {"reminder_call"})):
+        market.shop.clock.advance(days * 86_400)
+        upkeep.look_after(market.shop.run("core/upkeep"))
+
+        # then somebody is asked to call there before it is too late, as nobody can be mailed
+        assert open_cases(market) == told_of
 
     # when the days are over, and then twice as many
     for days, severity in ((0.2, "warning"), (1, "warning"), (2.1, "critical")):
@@ -336,6 +339,7 @@ def test_an_order_that_its_supplier_says_nothing_about_is_told_and_told_louder(m
         (told,) = [row for row in rows(market.shop.store, cases) if row["state"] == "open"]
         assert (told["kind"], told["severity"]) == ("purchase_unanswered", severity)
         assert told["subject"] == f"purchase {order.number}"
+        assert told["args"]["supplier"] == "mill (Bo, 555 0100)"
 
     # when they answer after all, it is over
     market.answer(answer(order.number, 48))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 
 from connectors.supplier_email.connector import SupplierEmail
 from core.errors import Unauthorized, Unavailable
+from core.rules.modes import Mode
 from jobs import links, purchase
 from jobs.clock import ManualClock
 from jobs.inbound import answering
@@ -25,13 +26,14 @@ from jobs.store.tables import (
     audit,
     cases,
     decision,
+    effect,
     lease,
     payload,
     purchase_order_line,
 )
 from tests.jobs.builders import rows
 from tests.jobs.conftest import BOTH
-from tests.jobs.mailed import Mailed, open_mailed
+from tests.jobs.mailed import PUBLIC, Mailed, open_mailed
 
 # What differs between the two is in the statements.
 DATABASES = ["sqlite"]
@@ -43,22 +45,48 @@ def mailed(store: Store, clock: ManualClock, tmp_path: Path) -> Iterator[Mailed]
         yield made
 
 
+#: They work from Monday to Friday, and have a day to answer.
+PATIENCE = """\
+    calendar: week
+    time_zone: America/New_York
+    acknowledge_within: 1d
+    remind: {at: [50, 75], mail: never@used.example}
+"""
+CALENDARS = "calendars: {week: {holidays: US}}\nalerts: {through: letters}\n"
+
+
 @pytest.fixture
-def dies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The process dies after the mail left, before that is recorded."""
-    real = SupplierEmail.submit_purchase
+def patient(store: Store, clock: ManualClock, tmp_path: Path) -> Iterator[Mailed]:
+    with open_mailed(store, clock, tmp_path, patience=PATIENCE, more=CALENDARS) as made:
+        # Friday, 17:00 in New York.
+        clock.advance((datetime(2026, 12, 4, 22, tzinfo=UTC) - clock.now()).total_seconds())
+        yield made
+
+
+def die_after(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The process dies after the mail left, before that is recorded: once."""
+    real = getattr(SupplierEmail, name)
 
     def killed(self: SupplierEmail, *args: object, **more: object) -> str:
-        real(self, *args, **more)  # type: ignore[arg-type]
-        monkeypatch.setattr(SupplierEmail, "submit_purchase", real)
+        real(self, *args, **more)
+        monkeypatch.setattr(SupplierEmail, name, real)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(SupplierEmail, "submit_purchase", killed)
+    monkeypatch.setattr(SupplierEmail, name, killed)
+
+
+@pytest.fixture
+def dies(monkeypatch: pytest.MonkeyPatch) -> None:
+    die_after(monkeypatch, "submit_purchase")
 
 
 def killed_while_sending(mailed: Mailed) -> None:
+    killed_in(mailed, mailed.send)
+
+
+def killed_in(mailed: Mailed, sends: Callable[[], None]) -> None:
     with suppress(KeyboardInterrupt):
-        mailed.send()
+        sends()
     with mailed.market.shop.store.database.write() as connection:
         # Leases run out by the machine's clock.
         connection.execute(update(lease).values(owner=None, until=None))
@@ -508,3 +536,137 @@ def test_a_mail_that_comes_back_makes_the_order_one_that_was_not_sent(mailed: Ma
     with mailed.market.shop.store.reading() as tx:
         told = tx.connection.execute(select(decision.c.code)).scalars()
         assert "purchase_bounced" in list(told)
+
+
+# --- reminding -----------------------------------------------------------------------------------
+
+HOUR = 3_600
+
+
+def later(mailed: Mailed, *, hours: float) -> None:
+    mailed.market.shop.clock.advance(hours * HOUR)
+    mailed.look()
+
+
+def reminders_of(mailed: Mailed) -> dict[str, str]:
+    """What became of them, by number."""
+    made = [row for row in rows(mailed.market.shop.store, effect) if row["kind"] == "reminder"]
+    return {row["key"].rpartition(":")[2]: row["state"] for row in made}
+
+
+@BOTH
+def test_silence_is_reminded_of_then_told_then_told_louder_and_only_a_person_buys_elsewhere(
+    patient: Mailed,
+):
+    # given an order of a Friday evening, due in one working day: by Monday evening
+    order = patient.ordered()
+    first = patient.page_of(order.number)
+    for _ in range(5):
+        later(patient, hours=11)
+        assert (patient.desk.reminders(), patient.cases()) == ([], set())
+
+    # when half of that day is over on Monday at 05:00, and later three quarters at 11:00
+    later(patient, hours=5.1)
+    later(patient, hours=1)
+    (one,) = patient.desk.reminders()
+    later(patient, hours=5)
+
+    # then they are reminded each time in the thread of the order, and order nothing by it
+    _, two = patient.desk.reminders()
+    (mail,) = patient.desk.mails()
+    assert {one.in_reply_to, two.in_reply_to} == {mail.message_id}
+    assert len({one.message_id, two.message_id, mail.message_id}) == 3
+    assert one.subject.endswith(f"Purchase order {order.number} from Example Shop LLC")
+    assert "48  T-1" in one.text
+    assert "2026-12-07, 22:00 UTC" in one.text
+    assert patient.cases() == set()
+
+    # and each mail has a page that is open
+    pages = [first, *(each.page.removeprefix(PUBLIC) for each in (one, two))]
+    assert len(set(pages)) == 3
+    assert {patient.http.get(page).status_code for page in pages} == {200}
+
+    # when that helps as little, then people are told, and told louder, and nothing is ordered anew
+    severities = []
+    for hours in (6, 24):
+        later(patient, hours=hours)
+        (told,) = [row for row in rows(patient.market.shop.store, cases) if row["state"] == "open"]
+        severities.append((told["kind"], told["severity"]))
+    assert severities == [
+        ("purchase_unanswered", "warning"),
+        ("purchase_unanswered", "critical"),
+    ]
+    assert "mill" not in patient.market.plans()
+    assert {one["count"] for one in patient.desk.books().values()} == {1}
+
+    # until a person knows that they will not deliver: what they answer then counts no more
+    with patient.market.shop.store.transaction() as tx:
+        purchase.close(tx, order.number, note="Bo: sold out", by="olga")
+    assert patient.cases() == set()
+    assert patient.market.plans()["mill"][1]["TEA"].incoming == 0
+    assert {patient.http.post(page, data=YES).status_code for page in pages} == {410}
+    later(patient, hours=48)
+    assert len(patient.desk.reminders()) == 2
+
+
+@pytest.mark.parametrize("how", ["page", "words"])
+def test_who_has_answered_before_the_reminder_is_sent_is_not_reminded(patient: Mailed, how: str):
+    # given a reminder that is planned, and kept from being sent
+    order = patient.ordered()
+    patient.market.switch(Mode.OBSERVE)
+    later(patient, hours=61)
+    assert reminders_of(patient) == {"1": "planned"}
+    patient.market.switch(Mode.ACT)
+
+    # when they answer, on the page or in words
+    if how == "page":
+        assert patient.http.post(patient.page_of(order.number), data=YES).status_code == 200
+    else:
+        patient.desk.answer_in_words(order.number, "Next week, I hope.")
+        patient.pull()
+    later(patient, hours=6)
+
+    # then nothing is sent
+    assert patient.desk.reminders() == []
+    assert reminders_of(patient) == {"1": "canceled"}
+
+
+@pytest.mark.parametrize("trouble", ["lost-after-data", "killed"])
+def test_a_reminder_in_doubt_is_not_sent_again_and_the_next_one_is(
+    patient: Mailed, trouble: str, monkeypatch: pytest.MonkeyPatch
+):
+    # given a reminder whose mail came, and nobody here knows
+    patient.ordered()
+    if trouble == "killed":
+        die_after(monkeypatch, "push_reminder")
+    else:
+        patient.smtp.faults.set([{"operation": "data", "kind": trouble, "nth": 1}])
+    patient.market.shop.clock.advance(61 * HOUR)
+    killed_in(patient, patient.look)
+    assert len(patient.desk.reminders()) == 1
+
+    # when time goes on
+    later(patient, hours=1)
+    later(patient, hours=1)
+
+    # then it did not come twice, nobody is bothered, and the next reminder comes at its time
+    assert (len(patient.desk.reminders()), patient.cases()) == (1, set())
+    later(patient, hours=5)
+    first, second = patient.desk.reminders()
+    assert first.message_id != second.message_id
+    assert reminders_of(patient) == {"1": "done", "2": "done"}
+
+    # and a page in it takes the answer
+    page = patient.desk.reminders()[-1].page.removeprefix(PUBLIC)
+    assert patient.http.post(page, data=YES).status_code == 200
+    assert confirmed(patient) == 48
+
+
+def test_a_reminder_that_comes_back_is_told_and_its_order_still_stands(patient: Mailed):
+    order = patient.ordered()
+    later(patient, hours=61)
+    patient.desk.give_up(order.number, reminder=True)
+
+    patient.pull()
+
+    assert (patient.order["state"], patient.cases()) == ("sent", {"purchase_bounced"})
