@@ -175,6 +175,8 @@ class RefundedLine:
     quantity: int
     #: goods and tax of all these units, as paid back
     amount: Money
+    #: the units never left: nothing of them comes back, so that they settle no return
+    canceled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,9 @@ def returns_there(folder: Path) -> Iterator[list[Deed]]:
             def done(name: str) -> int:
                 (back,) = (one["id"] for one in all_returns(shop) if one["name"] == name)
                 return sum(
-                    one.operation == operation and one.took_effect and back in one.subject.split(",")
+                    one.operation == operation
+                    and one.took_effect
+                    and back in one.subject.split(",")
                     for one in shop.world.shopify.log.entries()
                 )
 
