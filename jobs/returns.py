@@ -43,6 +43,8 @@ from jobs.store.returns import OVER, ReturnRecord, Returns
 from jobs.store.store import Tx
 from jobs.wiring import Wiring
 
+CLAIM_DENIED = "channel_claim_denied"
+_CLAIM_CODES = ("channel_claim_open", "channel_claim_paid", CLAIM_DENIED)
 DISPUTED, LATE = "return_disputed", "return_late"
 #: Where we are with one of which nothing is here, by its channel's word; any other word: expected.
 #: What the channel closed will not come: it is settled there.
@@ -130,6 +132,7 @@ def record_return(tx: Tx, wiring: Wiring, one: Return) -> ReturnRecord | None:
     if problems:
         _dispute(tx, wiring, made, problems)
     _take_in_there(tx, made, one)
+    _tell_costs(tx, made, one)
     _now_exchanged(tx, made)
     return look(tx, wiring, returns.get(made.id))
 
@@ -161,7 +164,29 @@ def _changed(tx: Tx, wiring: Wiring, known: ReturnRecord, one: Return) -> Return
         _new_quantities(tx, wiring, record, one)
         _now_exchanged(tx, returns.get(known.id))
     _take_in_there(tx, returns.get(known.id), one)
+    _tell_costs(tx, known, one)
     return look(tx, wiring, returns.get(known.id))
+
+
+def _tell_costs(tx: Tx, known: ReturnRecord, one: Return) -> None:
+    """What it costs the shop beside the refund, and what the channel gives for it: told once each."""
+    if one.label_cost is not None:
+        cost = Reason.of("return_label_cost", rma=known.rma, amount=str(one.label_cost))
+        tx.decide_once(known.subject, cost, among=[cost.code], named="rma")
+    for claim in one.claims:
+        args = {"rma": known.rma, "claim": claim.remote_id, "channel": known.channel}
+        state = claim.state or str(ReturnStatus.UNKNOWN)
+        if claim.reimbursed is not None:
+            said = Reason.of("channel_claim_paid", amount=str(claim.reimbursed), **args)
+        elif claim.denied:
+            said = Reason.of("channel_claim_denied", state=state, **args)
+        else:
+            said = Reason.of("channel_claim_open", state=state, **args)
+        if tx.decide_once(known.subject, said, among=_CLAIM_CODES, named="claim"):
+            subject = f"{known.subject} {claim.remote_id}"
+            tx.close_case(CLAIM_DENIED, subject)
+            if said.code == CLAIM_DENIED:
+                tx.open_case(Case(CLAIM_DENIED, subject, said))
 
 
 def _new_quantities(tx: Tx, wiring: Wiring, record: ReturnRecord, one: Return) -> None:
