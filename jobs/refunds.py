@@ -518,13 +518,14 @@ def _against(tx: Tx, order_id: int | None, one: Refund) -> list[RefundLineRow]:
     made: list[RefundLineRow] = []
     for line in one.lines:
         units, rest = line.quantity, line.amount.amount
-        for each in () if line.canceled else (*named, *others):
+        settling = units - _never_left(tx, order_id, line)
+        for each in (*named, *others):
             for row in each.lines:
-                taken = min(units, left[each.id, row.place, line.line])
+                taken = min(units, settling, left[each.id, row.place, line.line])
                 if taken <= 0:
                     continue
                 left[each.id, row.place, line.line] -= taken
-                units -= taken
+                units, settling = units - taken, settling - taken
                 part = line.amount.amount * taken // line.quantity
                 rest -= part
                 made.append(
@@ -542,6 +543,26 @@ def _against(tx: Tx, order_id: int | None, one: Refund) -> list[RefundLineRow]:
         elif made and rest:
             made[-1] = replace(made[-1], amount=made[-1].amount + Money(rest, line.amount.currency))
     return made
+
+
+def _never_left(tx: Tx, order_id: int | None, line: RefundedLine) -> int:
+    """Units of what is told as canceled that can be: nothing keeps a person from telling so of units
+    that left, and what a buyer holds in hand is not paid back twice."""
+    if not line.canceled or order_id is None:
+        return 0
+    (record,) = Orders(tx).load([order_id])
+    bought = next((one for one in record.order.lines if one.remote_id == line.line), None)
+    if bought is None:
+        return 0
+    gone = max(record.shipped.get(line.line, 0), bought.fulfilled + bought.returned)
+    before = sum(
+        part.quantity
+        for row in Refunds(tx).of_order(order_id)
+        if row.state is RefundState.MADE
+        for part in row.lines
+        if part.line == line.line and part.return_id is None
+    )
+    return max(0, min(line.quantity, bought.ordered - gone - before))
 
 
 def _paid_as(
