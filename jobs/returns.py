@@ -7,10 +7,12 @@ claim on the supplier.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
 
 from core.errors import ConfigError
 from core.model.cases import Case, Severity
@@ -41,6 +43,7 @@ from jobs.store.orders import OrderRecord, Orders
 from jobs.store.permissions import RETURNS, Permissions
 from jobs.store.returns import OVER, ReturnRecord, Returns
 from jobs.store.store import Tx
+from jobs.store.tables import decision
 from jobs.wiring import Wiring
 
 CLAIM_DENIED = "channel_claim_denied"
@@ -187,6 +190,18 @@ def _tell_costs(tx: Tx, known: ReturnRecord, one: Return) -> None:
             tx.close_case(CLAIM_DENIED, subject)
             if said.code == CLAIM_DENIED:
                 tx.open_case(Case(CLAIM_DENIED, subject, said))
+
+
+def costs_of(tx: Tx, subjects: Collection[str]) -> dict[str, list[Reason]]:
+    """What each of these returns costs beside its refund, and where each claim for it stands now."""
+    query = select(decision.c.subject, decision.c.code, decision.c.args).where(
+        decision.c.subject.in_(subjects),
+        decision.c.code.in_(("return_label_cost", *_CLAIM_CODES)),
+    )
+    now: dict[str, dict[str, Reason]] = defaultdict(dict)
+    for row in tx.rows(query.order_by(decision.c.id)):
+        now[row.subject][row.args.get("claim", "")] = Reason(row.code, row.args)
+    return {subject: list(found.values()) for subject, found in now.items()}
 
 
 def _new_quantities(tx: Tx, wiring: Wiring, record: ReturnRecord, one: Return) -> None:

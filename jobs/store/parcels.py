@@ -267,9 +267,9 @@ class Parcels:
             )
             .where(shipment.c.order_id == order_id, shipment_line.c.line.in_(lines))
             .order_by(shipment.c.package_number)
-            .distinct()
         )
-        return [(row.carrier, row.tracking_number) for row in self._connection.execute(query)]
+        rows = self._connection.execute(query)
+        return list(dict.fromkeys((row.carrier, row.tracking_number) for row in rows))
 
     def add_parcel(
         self,

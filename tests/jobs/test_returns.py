@@ -277,10 +277,12 @@ def test_what_a_return_costs_and_what_its_channel_gives_for_it_are_told_once(sho
     with shop.store.reading() as tx:
         query = select(decision.c.code, decision.c.args).where(decision.c.subject == made.subject)
         rows = tx.rows(query.order_by(decision.c.id))
+        costs = returns.costs_of(tx, [made.subject])[made.subject]
     assert [(row.code, row.args.get("amount")) for row in rows if row.code != "return_recorded"] == [
         ("return_label_cost", "4.14 USD"), ("channel_claim_denied", None),
         ("channel_claim_paid", "9.50 USD"),
     ]  # fmt: skip
+    assert [one.args["amount"] for one in costs] == ["4.14 USD", "9.50 USD"]
 
 
 def test_what_was_canceled_before_it_left_cannot_come_back(shop: Shop) -> None:
