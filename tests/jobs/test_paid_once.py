@@ -330,17 +330,20 @@ def test_a_unit_paid_back_by_hand_settles_no_return_where_it_never_left(
     assert told(shop, "refunded_twice") == []
 
 
-@pytest.mark.parametrize("seen_late", [False, True], ids=["with the refund", "afterwards"])
+@pytest.mark.parametrize("seen_late", [False, True], ids=["by somebody", "by us, seen late"])
 def test_a_unit_that_was_paid_back_as_canceled_and_left_all_the_same_is_told_at_once(
     store: Store, clock: ManualClock, tmp_path: Path, seen_late: bool
 ) -> None:
     # given two bought of which we canceled one
     shop = open_till(store, clock, tmp_path, more=FREELY)
-    shop.record(order("1", line(ordered=2, units=2)))
+    if seen_late:
+        sold(shop)
+    else:
+        shop.record(order("1", line(units=2)))
     key = cancel_key(SHOP, "1", parts=[PartOfLine("L1", quantity=1, staying=1)])
     canceled_by_us(shop, key)
 
-    # when somebody fulfilled both while that was on its way, as two pulls show in either order
+    # when both left while that was on its way, as two pulls show in either order
     both = order("1", line(ordered=2, current=1, fulfilled=2), updated_at=minutes(9))
     if not seen_late:
         shop.record(both)
@@ -351,6 +354,7 @@ def test_a_unit_that_was_paid_back_as_canceled_and_left_all_the_same_is_told_at_
     # then a person is told what it cost
     (said,) = told(shop, "paid_back_and_sent")
     assert "21.59 USD was paid back for 1 unit of order #1" in said
+    assert ("1Z1" in said) == seen_late
 
 
 def test_a_unit_that_came_back_is_none_of_those_still_to_ship(
