@@ -7,6 +7,7 @@ itself shows it; nothing else is believed.
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 from core.errors import Rejected
 from core.model.cases import Case, Severity
@@ -27,8 +28,8 @@ from jobs.cancel import (
     want,
 )
 from jobs.endings import CannotCancel, cancellation_of, ending, key_of, wanted_by
+from jobs.once import Write, each_effect, park, refuse, send, send_again
 from jobs.pull import record_orders
-from jobs.push import CALL, carry_out, each_effect, open_refused, park, permitted, planned_again
 from jobs.run import Run
 from jobs.store.effects import EffectRow, Effects
 from jobs.store.orders import OrderRecord, Orders
@@ -50,8 +51,11 @@ def push_cancellations(run: Run, channel: ChannelId) -> None:
     _watch_unshown(run, channel)
     flow = _Flow(run, channel)
     each_effect(
-        run, flow.connection, KIND, repeat_is_edit=False, staged=False,
-        steps={EffectStep.SEND: flow.send, EffectStep.ASK: flow.ask, EffectStep.LOOK: flow.look},
+        run, flow.connection, KIND,
+        steps={
+            EffectStep.SEND: partial(send, run, flow.write), EffectStep.ASK: flow.ask,
+            EffectStep.LOOK: flow.look,
+        },
     )  # fmt: skip
 
 
@@ -144,38 +148,23 @@ class _Flow:
         self.connection = run.wiring.connection_of[channel]
         self._target = run.wiring.channel(channel, CancellationTarget)
         self._submits = self._target if isinstance(self._target, SubmissionTarget) else None
-        self._settle: timedelta = run.wiring.config.channels[channel].settle
+        settle: timedelta = run.wiring.config.channels[channel].settle
         if self._submits is not None:
-            self._settle = max(self._settle, self._submits.submission_settle)
-
-    def send(self, effect: EffectRow) -> None:
-        run = self._run
-        if not permitted(run, effect, CANCELLATIONS):
-            return
-        with run.transaction() as tx:
-            record = Orders(tx).load([effect.of_order])[0]
-            if _is_over(record, wanted_by(effect, record)):
-                Effects(tx).done(effect, remote_ref="canceled before")
-                let_live(tx, record)
-                return
-            wanted = self._ready(tx, effect, record)
-            if wanted is None or not Effects(tx).sending(
-                effect, settle_until=tx.now + CALL + self._settle, fence=run.lease.fence
-            ):
-                return
-        run.before_write(self._channel, CANCELLATIONS)
-        reference = carry_out(
-            run,
-            effect,
-            lambda: self._target.push_cancellation(wanted, key=effect.key),
-            refused=lambda tx, _: let_live(tx, record),
+            settle = max(settle, self._submits.submission_settle)
+        self.write = Write(
+            CANCELLATIONS,
+            self._ready,
+            lambda effect, wanted: self._target.push_cancellation(wanted, key=effect.key),
+            self._landed,
+            refused=lambda tx, effect, _: let_live(tx, Orders(tx).load([effect.of_order])[0]),
+            settle=settle,
         )
-        if reference is None:
-            return
+
+    def _landed(self, effect: EffectRow, wanted: Cancellation, reference: str) -> None:
         if self._submits is None:
             self._made(effect, wanted, reference)
             return
-        with run.transaction() as tx:
+        with self._run.transaction() as tx:
             Effects(tx).accepted(
                 effect, remote_ref=reference, look_at=tx.now + self._submits.look_every
             )
@@ -184,11 +173,20 @@ class _Flow:
                 Reason.of("cancellation_accepted", channel=self._channel, reference=reference),
             )
 
-    def _ready(self, tx: Tx, effect: EffectRow, record: OrderRecord) -> Cancellation | None:
+    def _again(self, effect: EffectRow) -> None:
+        """It is proved not to have landed."""
+        send_again(self._run, self.write, effect)
+
+    def _ready(self, tx: Tx, effect: EffectRow) -> Cancellation | None:
         """What is to be ended now; None where a place may still ship it, or nobody wants it."""
+        record = Orders(tx).load([effect.of_order])[0]
+        wanted = wanted_by(effect, record)
+        if _is_over(record, wanted):
+            Effects(tx).done(effect, remote_ref="canceled before")
+            let_live(tx, record)
+            return None
         if not record.canceling:
             return None
-        wanted = wanted_by(effect, record)
         plan = undoing(self._run.wiring, record, ending(record, wanted))
         if plan.too_late or plan.ask:
             _too_late(tx, effect, record)
@@ -203,7 +201,7 @@ class _Flow:
         if self._target.find_cancellation(wanted, key=effect.key):
             self._made(effect, wanted, "found")
         elif self._submits is None:
-            self.send(planned_again(self._run, effect))
+            self._again(effect)
         else:
             self._ask_submissions(effect, self._submits)
 
@@ -229,7 +227,7 @@ class _Flow:
         if self._target.find_cancellation(wanted, key=effect.key):
             self._made(effect, wanted, "found")
         else:
-            self.send(planned_again(self._run, effect))
+            self._again(effect)
 
     def look(self, effect: EffectRow) -> None:
         """What became of the submission that was answered with this reference."""
@@ -244,7 +242,7 @@ class _Flow:
         elif told.verdict is Verdict.REFUSED:
             self._refuse(effect, told.words, told.code)
         elif told.verdict is Verdict.DROPPED:
-            self.send(planned_again(self._run, effect))
+            self._again(effect)
         elif told.verdict is Verdict.TAKEN:
             self._wait(effect, self._submits, taken=True)
         else:
@@ -259,8 +257,7 @@ class _Flow:
     def _refuse(self, effect: EffectRow, words: str, code: str) -> None:
         with self._run.transaction() as tx:
             error = Rejected(words, connector=self.connection, operation="cancel", code=code)
-            Effects(tx).refused(effect, response=str(error))
-            open_refused(tx, effect, error)
+            refuse(tx, effect, error)
             let_live(tx, Orders(tx).load([effect.of_order])[0])
 
     def _wanted(self, effect: EffectRow) -> Cancellation:

@@ -31,6 +31,7 @@ from jobs import counted, quarantine
 from jobs.apart import ITS_OWN, words
 from jobs.claims import hold_units, ship_external
 from jobs.naming import Naming, codes_of, goods_of, sold_as
+from jobs.refunds import look_for_sent
 from jobs.run import Run
 from jobs.store.counted import CountedItems
 from jobs.store.feeds import Feeds
@@ -171,6 +172,7 @@ def record_orders(
                 )
     tx.keep_payloads(channel, "order", list(raw))
     if changed:
+        look_for_sent(tx, records)
         # What sold on these days is counted anew, and only that.
         Sales(tx).mark((channel, run.wiring.day(one.order.placed_at)) for one in records)
         # What the channel sold it has taken off its own number: read that again before writing.

@@ -6,52 +6,44 @@ be two orders to whoever keys them in. A person decides, or the supplier's answe
 
 from __future__ import annotations
 
-from core.errors import Rejected
+from functools import partial
+
 from core.model.purchasing import PurchaseState
 from core.ports import PurchaseOrderService
 from core.rules.effects import EffectState, EffectStep
 from jobs import links
+from jobs.once import Write, each_effect, send
 from jobs.purchase import KIND, document_of, record_sent
-from jobs.push import CALL, carry_out, each_effect, permitted, refuse
 from jobs.run import Run
 from jobs.store.effects import EffectRow, Effects
 from jobs.store.permissions import PURCHASES
 from jobs.store.purchases import Purchases
+from jobs.store.store import Tx
 
 
 def submit_purchases(run: Run, connection: str) -> None:
     """Tell the supplier of approved purchase orders, each exactly once (I4)."""
     target = run.wiring.connector(connection, PurchaseOrderService)
 
-    def send(effect: EffectRow) -> None:
-        if not permitted(run, effect, PURCHASES):
-            return
-        try:
-            with run.transaction() as tx:
-                document = document_of(tx, effect, target.purchase_document)
-                if document is None or not Effects(tx).sending(
-                    effect, settle_until=tx.now + CALL, fence=run.lease.fence, document=document
-                ):
-                    return
-                page = links.issue(
-                    tx, run.wiring, connection, effect.key, open_for=target.answer_page_for
-                )
-        except Rejected as error:
-            refuse(run, effect, error, None)
-            return
-        run.before_write(effect.scope, PURCHASES)
-        reference = carry_out(
-            run, effect, lambda: target.submit_purchase(effect.key, document, answer_at=page)
-        )
-        if reference is not None:
-            with run.transaction() as tx:
-                record_sent(tx, effect, reference)
+    def ready(tx: Tx, effect: EffectRow) -> tuple[bytes, str] | None:
+        document = document_of(tx, effect, target.purchase_document)
+        if document is None:
+            return None
+        open_for = target.answer_page_for
+        return document, links.issue(tx, run.wiring, connection, effect.key, open_for=open_for)
+
+    def submit(effect: EffectRow, what: tuple[bytes, str]) -> str:
+        document, page = what
+        return target.submit_purchase(effect.key, document, answer_at=page)
+
+    def sent(effect: EffectRow, _: object, reference: str) -> None:
+        with run.transaction() as tx:
+            record_sent(tx, effect, reference)
 
     _record_answered(run, connection)
-    each_effect(
-        run, connection, KIND, repeat_is_edit=False, staged=False, can_ask=False,
-        steps={EffectStep.SEND: send},
-    )  # fmt: skip
+    write = Write(PURCHASES, ready, submit, sent, document=lambda what: what[0])
+    steps = {EffectStep.SEND: partial(send, run, write)}
+    each_effect(run, connection, KIND, can_ask=False, steps=steps)
 
 
 def _record_answered(run: Run, connection: str) -> None:

@@ -1,43 +1,28 @@
 """PUSH: close the gap between what we want and what others acknowledged.
 
-Effects (requests, confirmations) happen once: intent, `sending` committed, call, record; after a
-crash or a lost answer the remote is asked before anything is repeated (I4).
+Requests to ship and confirmations of shipments, each of which happens once (`jobs.once`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from functools import partial
 
-from core.errors import (
-    ConnectorError,
-    RateLimited,
-    Rejected,
-    Unauthorized,
-    Unavailable,
-    UnknownOutcome,
-)
-from core.model.cases import Case, Severity
+from core.errors import RateLimited, Rejected, Unavailable, UnknownOutcome
 from core.model.catalog import ChannelId
-from core.model.fulfillment import FulfillmentLine, ShipRequest, SoldAs
+from core.model.fulfillment import FulfillmentLine, Shipment, ShipRequest, SoldAs
 from core.model.orders import Address
 from core.model.reasons import Reason
 from core.ports import Handover, Key, RemoteRef, RequestTarget, ShipmentTarget
 from core.rules.addresses import as_posted, label_mark
-from core.rules.effects import (
-    EffectFacts,
-    EffectState,
-    EffectStep,
-    confirm_key,
-    next_move,
-    short_key,
-)
+from core.rules.effects import EffectState, EffectStep, confirm_key, short_key
 from core.rules.modes import may_write
 from jobs.claims import needs
 from jobs.goods import counted_as, goods_of, titles_of
+from jobs.once import CALL, Write, each_effect, park, send, send_again
 from jobs.rejections import reject
-from jobs.run import Run, Stopped
+from jobs.run import Run
 from jobs.store.effects import EffectRow, Effects, Intent
 from jobs.store.orders import OrderRecord, Orders
 from jobs.store.parcels import Parcels
@@ -45,149 +30,6 @@ from jobs.store.permissions import Permissions
 from jobs.store.store import Tx
 from jobs.store.types import json_text
 from jobs.wiring import Wiring
-
-#: Effects read at once.
-EFFECTS_AT_ONCE = 500
-#: Offers looked at in one run of a channel's push; what is left makes the unit due at once.
-OFFERS_AT_ONCE = 1_000
-#: Offers per call to a remote.
-OFFERS_PER_CALL = 250
-#: Clock seconds: the longest call plus its retries, before the remote's own settling.
-CALL = timedelta(seconds=60)
-#: What a connector calls it when its format has no way to say a document (core.errors.Rejected).
-UNWRITABLE = "unwritable"
-#: How soon an offer is looked at again that waits for its channel's orders, or for a person.
-WHILE_BEHIND = timedelta(seconds=15)
-WHILE_UNSAFE = timedelta(minutes=5)
-
-
-# --- effects -------------------------------------------------------------------------------------
-
-
-def each_effect(
-    run: Run, connection: str, kind: str, *, repeat_is_edit: bool, staged: bool,
-    can_ask: bool = True, steps: dict[EffectStep, Callable[[EffectRow], None]],
-) -> None:  # fmt: skip
-    """Carry every live effect one step on; one that fails does not stop the others."""
-    for effect in _live(run, connection, kind):
-        move = next_move(
-            EffectFacts(
-                state=effect.state,
-                attempts=effect.attempts,
-                settle_until=effect.settle_until,
-                repeat_is_edit=repeat_is_edit,
-                can_ask=can_ask,
-                staged_kind=staged,
-            ),
-            now=run.clock.now(),
-        )
-        step = steps.get(move.step)
-        if move.step is EffectStep.PARK:
-            park(run, effect)
-        if step is None:
-            continue
-        try:
-            step(effect)
-        except Stopped:
-            continue
-        except (RateLimited, Unavailable, Unauthorized):
-            # The remote is in trouble as a whole: the unit backs off, the effects stay as they are.
-            raise
-        except ConnectorError as error:
-            # This one alone could not be asked about, or made; it is looked at again.
-            run.log.info("effect left as it is", key=effect.key, problem=str(error))
-
-
-def _live(run: Run, connection: str, kind: str) -> Iterator[EffectRow]:
-    """Every live effect, page by page: what may not go out now keeps nothing else waiting."""
-    last = 0
-    while True:
-        with run.reading() as tx:
-            page = Effects(tx).live(connection, kind, after=last, limit=EFFECTS_AT_ONCE)
-        yield from page
-        if len(page) < EFFECTS_AT_ONCE:
-            return
-        last = page[-1].id
-
-
-def planned_again(run: Run, effect: EffectRow) -> EffectRow:
-    """It is proved not to have landed: as before its first call."""
-    with run.transaction() as tx:
-        Effects(tx).planned_again(effect)
-        return Effects(tx).get(effect.id)
-
-
-def permitted(run: Run, effect: EffectRow, flow: str) -> bool:
-    """An effect that is planned in the mode `propose` was released by a person."""
-    with run.reading() as tx:
-        permission = may_write(Permissions(tx).scope(effect.scope, flow), sku=effect.sku)
-    return permission.allowed or permission.reason.code == "mode_propose"
-
-
-def carry_out(
-    run: Run, effect: EffectRow, call: Callable[[], str],
-    *, refused: Callable[[Tx, Rejected], None] | None = None,
-) -> str | None:  # fmt: skip
-    """Make the call of an effect that is `sending`; record what it means. The remote's ref, or None.
-
-    `refused`: what it means besides that the remote said no, recorded with it.
-    """
-    try:
-        return call()
-    except (RateLimited, Unavailable, Unauthorized) as error:
-        # These say that nothing of ours took effect (core.errors): planned as before.
-        with run.transaction() as tx:
-            Effects(tx).planned_again(effect, response=str(error))
-        raise
-    except Rejected as error:
-        with run.transaction() as tx:
-            Effects(tx).refused(effect, response=str(error))
-            open_refused(tx, effect, error)
-            if refused is not None:
-                refused(tx, error)
-        return None
-    except UnknownOutcome as error:
-        with run.transaction() as tx:
-            Effects(tx).unknown(effect, response=str(error))
-            tx.decide(effect.subject, Reason.of("effect_unknown", key=effect.key, kind=effect.kind))
-        return None
-
-
-def _refusal(kind: str) -> str:
-    """What it is called when the remote says no to a write of this kind."""
-    return {
-        "confirmation": "confirmation_refused",
-        "purchase": "purchase_refused",
-        "reservation": "reservation_refused",
-        "receipt": "receipt_refused",
-        "cancellation": "cancellation_refused",
-        "refund": "refund_refused",
-        "return": "return_refused",
-        "reminder": "reminder_refused",
-    }.get(kind, "request_refused")
-
-
-def open_refused(tx: Tx, effect: EffectRow, error: Rejected) -> None:
-    """A Case: the remote said no to this write."""
-    code = _refusal(effect.kind)
-    if error.code == UNWRITABLE:
-        # Nobody refused it: nobody saw it.
-        code = "request_unwritable" if effect.kind == "request" else "document_unwritable"
-    reason = Reason.of(code, key=effect.key, words=str(error)[:200])
-    tx.decide(effect.subject, reason)
-    tx.open_case(Case(code, f"{effect.kind} {effect.key}", reason, Severity.CRITICAL))
-
-
-def park(run: Run, effect: EffectRow) -> None:
-    """Neither a repeat nor a question is safe: a person decides."""
-    with run.transaction() as tx:
-        Effects(tx).parked(effect, response=effect.response)
-        reason = Reason.of("effect_parked", key=effect.key, kind=effect.kind)
-        tx.decide(effect.subject, reason)
-        tx.open_case(
-            Case("effect_parked", f"{effect.kind} {effect.key}", reason, Severity.CRITICAL)
-        )
-
 
 # --- requests to ship ----------------------------------------------------------------------------
 
@@ -263,39 +105,12 @@ def push_requests(run: Run, connection: str) -> None:
     )
 
 
-def refuse(
-    run: Run, effect: EffectRow, error: Rejected,
-    unwritable: Callable[[Tx, EffectRow, str], None] | None,
-) -> None:  # fmt: skip
-    """Its document cannot be made: it never goes out."""
-    with run.transaction() as tx:
-        Effects(tx).refused(effect, response=str(error))
-        open_refused(tx, effect, error)
-        if unwritable is not None:
-            unwritable(tx, effect, str(error))
-
-
 def hand_over(run: Run, connection: str, handing: Handing) -> None:
     """Hand this connection's files of one kind over, each exactly once (I4)."""
 
-    def send(effect: EffectRow) -> None:
-        if not permitted(run, effect, handing.flow):
-            return
-        try:
-            with run.transaction() as tx:
-                document = handing.document(tx, effect)
-                if document is None:
-                    return
-                if not Effects(tx).sending(
-                    effect, settle_until=tx.now + CALL, fence=run.lease.fence, document=document
-                ):
-                    return
-        except Rejected as error:
-            refuse(run, effect, error, handing.unwritable)
-            return
-        run.before_write(effect.scope, handing.flow)
-        if carry_out(run, effect, lambda: (handing.stage(effect.key, document), "staged")[1]):
-            release(effect)
+    def stage(effect: EffectRow, document: bytes) -> str:
+        handing.stage(effect.key, document)
+        return "staged"
 
     def release(effect: EffectRow) -> None:
         with run.transaction() as tx:
@@ -328,7 +143,7 @@ def hand_over(run: Run, connection: str, handing: Handing) -> None:
                 park(run, effect)
         elif where in (Handover.ABSENT, Handover.PARTIAL):
             # A staging name is picked up by nobody, and it was never renamed: start over.
-            send(planned_again(run, effect))
+            send_again(run, write, effect)
         elif where is Handover.STAGED:
             release(effect)
         else:
@@ -338,9 +153,16 @@ def hand_over(run: Run, connection: str, handing: Handing) -> None:
         with run.transaction() as tx:
             handing.handed_over(tx, effect, reference)
 
+    write = Write(
+        handing.flow, handing.document, stage, lambda effect, *_: release(effect),
+        unwritable=handing.unwritable,
+    )  # fmt: skip
     each_effect(
-        run, connection, handing.kind, repeat_is_edit=False, staged=True,
-        steps={EffectStep.SEND: send, EffectStep.ASK: ask, EffectStep.RELEASE: release},
+        run, connection, handing.kind, staged=True,
+        steps={
+            EffectStep.SEND: partial(send, run, write), EffectStep.ASK: ask,
+            EffectStep.RELEASE: release,
+        },
     )  # fmt: skip
 
 
@@ -407,33 +229,22 @@ def push_confirmations(run: Run, channel: ChannelId) -> None:
     settle = run.wiring.config.channels[channel].settle
     _plan_confirmations(run, channel)
 
-    def send(effect: EffectRow) -> None:
-        if not permitted(run, effect, "shipments"):
-            return
-        with run.transaction() as tx:
-            shipment = Parcels(tx).shipment(effect.of_order, effect.number)
-            if not Effects(tx).sending(
-                effect, settle_until=tx.now + CALL + settle, fence=run.lease.fence
-            ):
-                return
-        run.before_write(channel, "shipments")
-        reference = carry_out(run, effect, lambda: target.push_shipment(shipment, key=effect.key))
-        if reference is not None:
-            confirmed(effect, reference, found=False)
+    def parcel(tx: Tx, effect: EffectRow) -> Shipment:
+        return Parcels(tx).shipment(effect.of_order, effect.number)
 
     def ask(effect: EffectRow) -> None:
         with run.reading() as tx:
-            shipment = Parcels(tx).shipment(effect.of_order, effect.number)
+            shipment = parcel(tx, effect)
         reference = target.find_shipment(shipment, key=effect.key)
         if reference is not None:
             confirmed(effect, reference, found=True)
             return
-        send(planned_again(run, effect))
+        send_again(run, write, effect)
 
     def confirmed(effect: EffectRow, reference: str, *, found: bool) -> None:
         with run.transaction() as tx:
             Effects(tx).done(effect, remote_ref=reference)
-            shipment = Parcels(tx).shipment(effect.of_order, effect.number)
+            shipment = parcel(tx, effect)
             if found:
                 tx.decide(
                     effect.subject, Reason.of("effect_found", key=effect.key, kind=effect.kind)
@@ -448,9 +259,13 @@ def push_confirmations(run: Run, channel: ChannelId) -> None:
                 ),
             )
 
+    write = Write(
+        "shipments", parcel, lambda effect, it: target.push_shipment(it, key=effect.key),
+        lambda effect, _, reference: confirmed(effect, reference, found=False), settle=settle,
+    )  # fmt: skip
     each_effect(
-        run, connection, "confirmation", repeat_is_edit=target.shipment_repeat_is_edit, staged=False,
-        steps={EffectStep.SEND: send, EffectStep.ASK: ask},
+        run, connection, "confirmation", repeat_is_edit=target.shipment_repeat_is_edit,
+        steps={EffectStep.SEND: partial(send, run, write), EffectStep.ASK: ask},
     )  # fmt: skip
 
 

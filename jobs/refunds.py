@@ -27,6 +27,7 @@ from core.rules.returns import Moment, ReturnTerms, reduced
 from jobs.bought import as_bought, line_of_buyer, order_of_buyer, returns_of
 from jobs.store.effects import Effects, Intent
 from jobs.store.orders import OrderRecord, Orders
+from jobs.store.parcels import Parcels
 from jobs.store.permissions import REFUNDS, Permissions
 from jobs.store.refunds import RefundLineRow, RefundRow, Refunds
 from jobs.store.returns import ReturnLineRow, ReturnRecord, Returns
@@ -421,6 +422,7 @@ def record_refund(tx: Tx, wiring: Wiring, one: Refund) -> list[int]:
     )  # fmt: skip
     subject = f"order {one.channel} {one.order}"
     if canceled:
+        look_for_sent(tx, Orders(tx).load([order_id] if order_id is not None else []))
         return []
     if one.chargeback:
         reason = Reason.of("charged_back", order=one.order, amount=str(one.total))
@@ -445,6 +447,43 @@ def record_refund(tx: Tx, wiring: Wiring, one: Refund) -> list[int]:
     return touched or [row.id for row in Returns(tx).of_order(order_id)]
 
 
+def look_for_sent(tx: Tx, records: Sequence[OrderRecord]) -> None:
+    """A Case for units that were paid back as canceled, and were sent all the same.
+
+    Who pays back at Shopify states no count of what was sent so far (`refundCreate` compares nothing):
+    units that somebody fulfills between our look and our write are both. What the channel shows
+    afterwards tells: more left, and were canceled, than were bought.
+    """
+    ended = Refunds(tx).ended([record.id for record in records])
+    for record in records:
+        both: dict[str, int] = {}
+        amount = Money(0, record.order.currency)
+        for line in record.order.lines:
+            units, money = ended.get(record.id, {}).get(line.remote_id, (0, amount))
+            over = min(units, line.fulfilled + line.returned + units - line.ordered)
+            if units and over > 0:
+                both[line.remote_id] = over
+                amount += Money(money.amount * over // units, money.currency)
+        if both:
+            _tell_sent(tx, record, both, amount)
+
+
+def _tell_sent(tx: Tx, record: OrderRecord, both: Mapping[str, int], amount: Money) -> None:
+    code = "paid_back_and_sent"
+    parcels = [" ".join(one) for one in Parcels(tx).with_lines(record.id, both)]
+    args: dict[str, str | int] = {
+        "order": record.order.name, "channel": record.order.channel, "units": sum(both.values()),
+        "amount": str(amount),
+    }  # fmt: skip
+    if parcels:
+        reason = Reason.of("paid_back_and_sent", parcels=", ".join(parcels), **args)
+    else:
+        reason = Reason.of("paid_back_and_sent_there", **args)
+    if not tx.is_open(code, record.subject):
+        tx.decide(record.subject, reason)
+    tx.open_case(Case(code, record.subject, reason, Severity.CRITICAL), once=True)
+
+
 def _by_our_cancellation(tx: Tx, one: Refund) -> bool:
     """A cancellation that we pushed, of lines or of all, pays back as well."""
     for key in (one.key, cancel_key(one.channel, one.order)):
@@ -464,7 +503,7 @@ def _against(tx: Tx, order_id: int | None, one: Refund) -> list[RefundLineRow]:
     """Its lines, each with the line of the return it settles, as far as that can be told.
 
     Returns it names come first, then those that are still open; what was declined or canceled is
-    settled by a payment only where that names it.
+    settled by a payment only where that names it. Units that never left settle none.
     """
     found = returns_of(tx, order_id) if order_id is not None else []
     named = [each for each in found if each.remote_id == one.return_remote_id != ""]
@@ -479,13 +518,14 @@ def _against(tx: Tx, order_id: int | None, one: Refund) -> list[RefundLineRow]:
     made: list[RefundLineRow] = []
     for line in one.lines:
         units, rest = line.quantity, line.amount.amount
+        settling = units - _never_left(tx, order_id, line)
         for each in (*named, *others):
             for row in each.lines:
-                taken = min(units, left[each.id, row.place, line.line])
+                taken = min(units, settling, left[each.id, row.place, line.line])
                 if taken <= 0:
                     continue
                 left[each.id, row.place, line.line] -= taken
-                units -= taken
+                units, settling = units - taken, settling - taken
                 part = line.amount.amount * taken // line.quantity
                 rest -= part
                 made.append(
@@ -503,6 +543,26 @@ def _against(tx: Tx, order_id: int | None, one: Refund) -> list[RefundLineRow]:
         elif made and rest:
             made[-1] = replace(made[-1], amount=made[-1].amount + Money(rest, line.amount.currency))
     return made
+
+
+def _never_left(tx: Tx, order_id: int | None, line: RefundedLine) -> int:
+    """Units of what is told as canceled that can be: nothing keeps a person from telling so of units
+    that left, and what a buyer holds in hand is not paid back twice."""
+    if not line.canceled or order_id is None:
+        return 0
+    (record,) = Orders(tx).load([order_id])
+    bought = next((one for one in record.order.lines if one.remote_id == line.line), None)
+    if bought is None:
+        return 0
+    gone = max(record.shipped.get(line.line, 0), bought.fulfilled + bought.returned)
+    before = sum(
+        part.quantity
+        for row in Refunds(tx).of_order(order_id)
+        if row.state is RefundState.MADE
+        for part in row.lines
+        if part.line == line.line and part.return_id is None
+    )
+    return max(0, min(line.quantity, bought.ordered - gone - before))
 
 
 def _paid_as(

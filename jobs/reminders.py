@@ -26,8 +26,8 @@ from core.rules.effects import EffectState, EffectStep, message_id, short_key
 from jobs import links
 from jobs.deadlines import WorkingTime, of_place, of_supplier
 from jobs.goods import goods_of, titles_of
+from jobs.once import Write, each_effect, send
 from jobs.overdue import UNSHIPPED, to_ask
-from jobs.push import CALL, carry_out, each_effect, permitted
 from jobs.run import Run
 from jobs.store.effects import EffectRow, Effects, Intent
 from jobs.store.parcels import Parcels
@@ -212,31 +212,24 @@ def _plan(tx: Tx, one: _Wait, number: int, through: str) -> None:
 def push_reminders(run: Run, connection: str) -> None:
     """Send what is planned, each at most once, and nothing that was answered meanwhile."""
 
-    def send(one: EffectRow) -> None:
+    def ready(tx: Tx, one: EffectRow) -> Callable[[], str] | None:
+        call = _call(tx, run, connection, one)
+        if call is None and Effects(tx).cancel_unsent(one.key):
+            tx.decide(one.subject, Reason.of("reminder_spared", key=one.key))
+        return call
+
+    def sent(one: EffectRow, _: object, reference: str) -> None:
+        with run.transaction() as tx:
+            Effects(tx).done(one, remote_ref=reference)
+            tx.decide(one.subject, Reason.of("reminder_sent", key=one.key))
+
+    def remind(one: EffectRow) -> None:
         what = json.loads(one.told or "{}")["what"]
         flow = PURCHASES if what == PURCHASE else "requests"
-        if not permitted(run, one, flow):
-            return
-        with run.transaction() as tx:
-            call = _call(tx, run, connection, one)
-            if call is None:
-                if Effects(tx).cancel_unsent(one.key):
-                    tx.decide(one.subject, Reason.of("reminder_spared", key=one.key))
-                return
-            if not Effects(tx).sending(one, settle_until=tx.now + CALL, fence=run.lease.fence):
-                return
-        run.before_write(one.scope, flow)
-        reference = carry_out(run, one, call)
-        if reference is not None:
-            with run.transaction() as tx:
-                Effects(tx).done(one, remote_ref=reference)
-                tx.decide(one.subject, Reason.of("reminder_sent", key=one.key))
+        send(run, Write(flow, ready, lambda _, call: call(), sent), one)
 
     _drop_doubts(run, connection)
-    each_effect(
-        run, connection, KIND, repeat_is_edit=False, staged=False, can_ask=False,
-        steps={EffectStep.SEND: send},
-    )  # fmt: skip
+    each_effect(run, connection, KIND, can_ask=False, steps={EffectStep.SEND: remind})
 
 
 def _drop_doubts(run: Run, connection: str) -> None:

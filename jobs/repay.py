@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from core.errors import ConnectorError, RateLimited, Rejected, Unauthorized, Unavailable
 from core.model.cases import Case, Severity
@@ -20,20 +21,12 @@ from core.model.returns import (
     RefundState,
 )
 from core.ports import RefundTarget, SubmissionTarget, Told, Verdict
-from core.rules.effects import EffectState, EffectStep
+from core.rules.effects import EffectStep
 from core.rules.modes import may_write
 from core.rules.returns import Back, Proposal, propose
 from core.rules.sentences import render
 from jobs import refunds, returns
-from jobs.push import (
-    CALL,
-    carry_out,
-    each_effect,
-    open_refused,
-    park,
-    permitted,
-    planned_again,
-)
+from jobs.once import Write, each_effect, park, refuse, send, send_again
 from jobs.refunds import terms_of
 from jobs.return_steps import will_reopen
 from jobs.run import Run
@@ -59,8 +52,11 @@ def push_refunds(run: Run, channel: ChannelId) -> None:
     flow = _Flow(run, channel)
     _decide_wanted(run, channel, flow.target)
     each_effect(
-        run, flow.connection, refunds.KIND, repeat_is_edit=False, staged=False,
-        steps={EffectStep.SEND: flow.send, EffectStep.ASK: flow.ask, EffectStep.LOOK: flow.look},
+        run, flow.connection, refunds.KIND,
+        steps={
+            EffectStep.SEND: partial(send, run, flow.write), EffectStep.ASK: flow.ask,
+            EffectStep.LOOK: flow.look,
+        },
     )  # fmt: skip
 
 
@@ -79,42 +75,41 @@ class _Flow:
         self.connection = run.wiring.connection_of[channel]
         self.target = run.wiring.channel(channel, RefundTarget)
         self._submits = self.target if isinstance(self.target, SubmissionTarget) else None
-        self._settle: timedelta = run.wiring.config.channels[channel].settle
+        settle: timedelta = run.wiring.config.channels[channel].settle
         if self._submits is not None:
-            self._settle = max(self._settle, self._submits.submission_settle)
+            settle = max(settle, self._submits.submission_settle)
+        self.write = Write(
+            REFUNDS,
+            self._ready,
+            lambda effect, asked: self.target.push_refund(asked, key=effect.key),
+            self._landed,
+            refused=lambda tx, effect, _: _mark_refused(tx, effect),
+            settle=settle,
+        )
 
-    def send(self, effect: EffectRow) -> None:
-        run = self._run
-        if not permitted(run, effect, REFUNDS):
-            return
-        with run.transaction() as tx:
-            Orders(tx).lock(effect.order_id)
-            row = _of(tx, effect)
-            if row.state is RefundState.MADE:
-                Effects(tx).done(effect, remote_ref=self._answer(row.remote_id or ""))
-                return
-            if row.state is not RefundState.APPROVED:
-                return
-            if not refunds.still_due(tx, run.wiring, row):
-                _not_due(tx, run, row)
-                return
-            if not Effects(tx).sending(
-                effect, settle_until=tx.now + CALL + self._settle, fence=run.lease.fence
-            ):
-                return
-        run.before_write(self._channel, REFUNDS)
-        asked = _read(effect.told or "")
-        reference = carry_out(
-            run, effect, lambda: self.target.push_refund(asked, key=effect.key)
-        )  # fmt: skip
-        if reference is None:
-            with run.transaction() as tx:
-                if Effects(tx).get(effect.id).state is EffectState.REFUSED:
-                    Refunds(tx).mark(_of(tx, effect), state=str(RefundState.REFUSED))
-        elif self._submits is None:
+    def _ready(self, tx: Tx, effect: EffectRow) -> RefundRequest | None:
+        """What is to be paid; None where it is paid, or not due (any more)."""
+        Orders(tx).lock(effect.order_id)
+        row = _of(tx, effect)
+        if row.state is RefundState.MADE:
+            Effects(tx).done(effect, remote_ref=self._answer(row.remote_id or ""))
+            return None
+        if row.state is not RefundState.APPROVED:
+            return None
+        if not refunds.still_due(tx, self._run.wiring, row):
+            _not_due(tx, self._run, row)
+            return None
+        return _read(effect.told or "")
+
+    def _again(self, effect: EffectRow) -> None:
+        """It is proved not to have landed."""
+        send_again(self._run, self.write, effect)
+
+    def _landed(self, effect: EffectRow, _: RefundRequest, reference: str) -> None:
+        if self._submits is None:
             self._paid(effect, reference)
         else:
-            with run.transaction() as tx:
+            with self._run.transaction() as tx:
                 Effects(tx).accepted(
                     effect, remote_ref=reference, look_at=tx.now + self._submits.look_every
                 )
@@ -136,7 +131,7 @@ class _Flow:
         if reference is not None:
             self._paid(effect, reference)
         else:
-            self.send(planned_again(self._run, effect))
+            self._again(effect)
 
     def _ask_submissions(self, effect: EffectRow, submits: SubmissionTarget) -> None:
         assert effect.sent_at is not None, "it was sent"
@@ -152,7 +147,7 @@ class _Flow:
         elif any(one.verdict is Verdict.WAITING for one in told):
             self._wait(effect, submits.look_every)
         elif all(one.verdict is Verdict.DROPPED for one in told):
-            self.send(planned_again(self._run, effect))
+            self._again(effect)
         else:
             self._wait_to_be_shown(effect)
 
@@ -167,7 +162,7 @@ class _Flow:
         elif told.verdict is Verdict.REFUSED:
             self._refuse(effect, told)
         elif told.verdict is Verdict.DROPPED:
-            self.send(planned_again(self._run, effect))
+            self._again(effect)
         elif told.verdict is Verdict.WAITING:
             self._wait(effect, self._submits.look_every)
         else:
@@ -200,9 +195,8 @@ class _Flow:
             error = Rejected(
                 told.words, connector=self.connection, operation=refunds.KIND, code=told.code
             )
-            Effects(tx).refused(effect, response=str(error))
-            open_refused(tx, effect, error)
-            Refunds(tx).mark(_of(tx, effect), state=str(RefundState.REFUSED))
+            refuse(tx, effect, error)
+            _mark_refused(tx, effect)
 
     def _answer(self, reference: str) -> str:
         """What an Effect is answered with that is known by its payment and not by its submission."""
@@ -234,6 +228,10 @@ def _of(tx: Tx, effect: EffectRow) -> RefundRow:
     row = Refunds(tx).keyed(effect.key)
     assert row is not None, effect.key
     return row
+
+
+def _mark_refused(tx: Tx, effect: EffectRow) -> None:
+    Refunds(tx).mark(_of(tx, effect), state=str(RefundState.REFUSED))
 
 
 def _read(text: str) -> RefundRequest:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from core.errors import Rejected, UnknownOutcome
 from core.model.cases import Case, Severity
 from core.model.fulfillment import FulfillmentState
@@ -10,10 +12,11 @@ from core.ports import AskedFor, RequestService
 from core.rules.effects import EffectStep, short_key
 from core.rules.modes import may_write
 from jobs.answers import record_acknowledgment, record_notice
-from jobs.push import CALL, Requests, carry_out, each_effect, permitted, planned_again, refuse
+from jobs.once import Write, each_effect, send, send_again
+from jobs.push import Requests
 from jobs.rejections import doubt, take_back
 from jobs.run import Run, Stopped
-from jobs.store.effects import EffectRow, Effects
+from jobs.store.effects import EffectRow
 from jobs.store.orders import Orders
 from jobs.store.parcels import Parcels, RequestToAsk
 from jobs.store.permissions import Permissions
@@ -31,49 +34,33 @@ def submit_requests(run: Run, connection: str) -> None:
     target = run.wiring.connector(connection, RequestService)
     requests = Requests(run, connection, target.request_document)
 
-    def send(effect: EffectRow) -> None:
-        if not permitted(run, effect, "requests"):
-            return
-        try:
-            with run.transaction() as tx:
-                document = requests.document(tx, effect)
-                settle = tx.now + CALL + target.request_settle
-                if document is None or not Effects(tx).sending(
-                    effect, settle_until=settle, fence=run.lease.fence, document=document
-                ):
-                    return
-        except Rejected as error:
-            refuse(run, effect, error, requests.unwritable)
-            return
-        run.before_write(effect.scope, "requests")
-        reference = carry_out(
-            run,
-            effect,
-            lambda: target.submit_request(effect.key, document),
-            refused=lambda tx, error: _refused_at_once(tx, run, effect, error),
-        )
-        if reference is not None:
-            landed(effect, reference)
-
     def ask(effect: EffectRow) -> None:
         found = target.find_submitted(asked_for(effect.key, effect.remote_ref))
         if found is not None:
             landed(effect, found)
             return
-        send(planned_again(run, effect))
+        send_again(run, write, effect)
 
     def landed(effect: EffectRow, reference: str) -> None:
         with run.transaction() as tx:
             requests.handed_over(tx, effect, reference)
 
+    write = Write(
+        "requests",
+        requests.document,
+        lambda effect, document: target.submit_request(effect.key, document),
+        lambda effect, _, reference: landed(effect, reference),
+        refused=lambda tx, effect, error: _refused_at_once(tx, run, effect, error),
+        unwritable=requests.unwritable,
+        settle=target.request_settle,
+    )
     each_effect(
         run,
         connection,
         "request",
         repeat_is_edit=target.request_repeat_is_same,
-        staged=False,
         can_ask=target.can_find_requests,
-        steps={EffectStep.SEND: send, EffectStep.ASK: ask},
+        steps={EffectStep.SEND: partial(send, run, write), EffectStep.ASK: ask},
     )
     if target.can_cancel_requests:
         call_off_requests(run, connection)

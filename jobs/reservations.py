@@ -13,7 +13,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.errors import RateLimited, Rejected, Stale, Unauthorized, Unavailable, UnknownOutcome
-from core.model.cases import Case, Severity
 from core.model.catalog import Sku
 from core.model.reasons import Reason
 from core.model.reservations import ReservationMove, ReservationStep, Standing, Telling
@@ -22,7 +21,7 @@ from core.ports import Landed, ReservationTarget
 from core.rules.effects import EffectStep
 from core.rules.modes import may_write
 from core.rules.reservations import next_telling, reservation_key
-from jobs.push import CALL, carry_out, each_effect, park, permitted
+from jobs.once import CALL, Write, each_effect, park, permitted, refuse, send
 from jobs.run import Run
 from jobs.store.counted import CountedItems
 from jobs.store.effects import EffectRow, Effects, Intent
@@ -44,10 +43,8 @@ def push_reservations(run: Run, connection: str) -> None:
     for place in run.wiring.locations:
         if place.counting_channel and run.wiring.counted_by(place.id) == connection:
             _plan(run, connection, place)
-    each_effect(
-        run, connection, KIND, repeat_is_edit=False, staged=False,
-        steps={EffectStep.SEND: flow.send, EffectStep.ASK: flow.ask},
-    )  # fmt: skip
+    steps = {EffectStep.SEND: flow.send, EffectStep.ASK: flow.ask}
+    each_effect(run, connection, KIND, steps=steps)
 
 
 def _plan(run: Run, connection: str, place: StockLocation) -> None:
@@ -157,28 +154,19 @@ class _Flow:
         except Rejected as error:
             self._refused(effect, error)
             return False
-        with self.run.transaction() as tx:
-            if self._now(tx, effect, told) != told.telling or not Effects(tx).sending(
-                effect,
-                settle_until=tx.now + CALL,
-                fence=self.run.lease.fence,
-                document=document,
-            ):
-                return False
-        self.run.before_write(effect.scope, FLOW)
+        write = Write(
+            FLOW,
+            lambda tx, effect: document if self._now(tx, effect, told) == told.telling else None,
+            lambda effect, document: self.target.push_reservation(
+                document, attempt=_attempt_key(effect, effect.attempts + 1)
+            ),
+            lambda effect, _, reference: self._landed(effect, reference, found=False),
+        )
         try:
-            reference = carry_out(
-                self.run,
-                effect,
-                lambda: self.target.push_reservation(
-                    document, attempt=_attempt_key(effect, effect.attempts + 1)
-                ),
-            )
+            send(self.run, write, effect)
         except Stale:
             self._again(effect)
             return True
-        if reference is not None:
-            self._landed(effect, reference, found=False)
         return False
 
     def ask(self, effect: EffectRow) -> None:
@@ -267,12 +255,7 @@ class _Flow:
 
     def _refused(self, effect: EffectRow, error: Rejected) -> None:
         with self.run.transaction() as tx:
-            Effects(tx).refused(effect, response=str(error))
-            reason = Reason.of("reservation_refused", key=effect.key, words=str(error)[:200])
-            tx.decide(effect.subject, reason)
-            tx.open_case(
-                Case("reservation_refused", f"{KIND} {effect.key}", reason, Severity.CRITICAL)
-            )
+            refuse(tx, effect, error)
 
 
 def record_landed(tx: Tx, effect: EffectRow) -> None:

@@ -7,10 +7,9 @@ follows from where the return stands here and there: it is decided afresh in eac
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from functools import partial
 
 from core.errors import Rejected
-from core.model.cases import Case, Severity
 from core.model.catalog import ChannelId
 from core.model.reasons import Reason
 from core.model.returns import (
@@ -26,7 +25,7 @@ from core.ports import ReturnTarget
 from core.rules.effects import EffectState, EffectStep, return_key
 from core.rules.modes import may_write
 from jobs import returns
-from jobs.push import CALL, carry_out, each_effect, permitted, planned_again
+from jobs.once import Write, each_effect, refuse, send, send_again
 from jobs.returns import NoReturn, held, look, named
 from jobs.run import Run
 from jobs.store.effects import LIVE, EffectRow, Effects, Intent
@@ -223,8 +222,8 @@ def push_returns(run: Run, channel: ChannelId) -> None:
     _plan_wanted(run, channel)
     flow = _Flow(run, channel)
     each_effect(
-        run, flow.connection, KIND, repeat_is_edit=False, staged=False,
-        steps={EffectStep.SEND: flow.send, EffectStep.ASK: flow.ask},
+        run, flow.connection, KIND,
+        steps={EffectStep.SEND: partial(send, run, flow.write), EffectStep.ASK: flow.ask},
     )  # fmt: skip
 
 
@@ -252,37 +251,35 @@ class _Flow:
     """One channel's returns, step by step."""
 
     def __init__(self, run: Run, channel: ChannelId) -> None:
-        self._run, self._channel = run, channel
+        self._run = run
         self.connection = run.wiring.connection_of[channel]
         self._target = run.wiring.channel(channel, ReturnTarget)
-        self._settle: timedelta = run.wiring.config.channels[channel].settle
-
-    def send(self, effect: EffectRow) -> None:
-        run, move = self._run, _move_of(effect)
-        if not permitted(run, effect, RETURNS):
-            return
-        with run.transaction() as tx:
-            one = self._of(tx, effect)
-            if one.status in REACHED[move.step]:
-                _made(tx, run.wiring, effect, one, one.status)
-                return
-            if not _is_due(tx, one, move.step):
-                Effects(tx).cancel_unsent(effect.key)
-                return
-            if not Effects(tx).sending(
-                effect, settle_until=tx.now + CALL + self._settle, fence=run.lease.fence
-            ):
-                return
-        run.before_write(self._channel, RETURNS)
-        reference = carry_out(
-            run,
-            effect,
-            lambda: self._target.push_return_step(move, key=effect.key),
-            refused=lambda tx, _: _stands_as_before(tx, run.wiring, effect),
+        self.write = Write(
+            RETURNS,
+            self._ready,
+            lambda effect, move: self._target.push_return_step(move, key=effect.key),
+            self._landed,
+            refused=lambda tx, effect, _: _stands_as_before(tx, run.wiring, effect),
+            settle=run.wiring.config.channels[channel].settle,
         )
-        if reference is not None:
-            with run.transaction() as tx:
-                _made(tx, run.wiring, effect, self._of(tx, effect), _LEADS_TO[move.step])
+
+    def _ready(self, tx: Tx, effect: EffectRow) -> ReturnMove | None:
+        """The step; None where it stands so there already, or is to stand otherwise by now."""
+        one, move = _return_of(tx, effect), _move_of(effect)
+        if one.status in REACHED[move.step]:
+            _made(tx, self._run.wiring, effect, one, one.status)
+            return None
+        if not _is_due(tx, one, move.step):
+            Effects(tx).cancel_unsent(effect.key)
+            return None
+        return move
+
+    def _landed(self, effect: EffectRow, move: ReturnMove, _: str) -> None:
+        self._stands(effect, _LEADS_TO[move.step])
+
+    def _stands(self, effect: EffectRow, status: ReturnStatus) -> None:
+        with self._run.transaction() as tx:
+            _made(tx, self._run.wiring, effect, _return_of(tx, effect), status)
 
     def ask(self, effect: EffectRow) -> None:
         """Its call may have landed: the return itself tells."""
@@ -291,16 +288,13 @@ class _Flow:
             status = self._target.find_return_status(move.remote_id)
         except Rejected as error:
             with self._run.transaction() as tx:
-                _refused(tx, self._run.wiring, effect, str(error))
+                refuse(tx, effect, error)
+                _stands_as_before(tx, self._run.wiring, effect)
             return
         if status in REACHED[move.step]:
-            with self._run.transaction() as tx:
-                _made(tx, self._run.wiring, effect, self._of(tx, effect), status)
+            self._stands(effect, status)
         else:
-            self.send(planned_again(self._run, effect))
-
-    def _of(self, tx: Tx, effect: EffectRow) -> ReturnRecord:
-        return _return_of(tx, effect)
+            send_again(self._run, self.write, effect)
 
 
 def _return_of(tx: Tx, effect: EffectRow) -> ReturnRecord:
@@ -339,13 +333,6 @@ def _made(
 def record_landed(tx: Tx, wiring: Wiring, effect: EffectRow) -> None:
     """A person saw at the channel that a step in doubt was made."""
     _made(tx, wiring, effect, _return_of(tx, effect), _LEADS_TO[_move_of(effect).step])
-
-
-def _refused(tx: Tx, wiring: Wiring, effect: EffectRow, words: str) -> None:
-    Effects(tx).refused(effect, response=words)
-    reason = Reason.of(REFUSED, key=effect.key, words=words[:200])
-    tx.open_case(Case(REFUSED, f"{KIND} {effect.key}", reason, Severity.CRITICAL))
-    _stands_as_before(tx, wiring, effect)
 
 
 def _stands_as_before(tx: Tx, wiring: Wiring, effect: EffectRow) -> None:

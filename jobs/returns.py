@@ -7,10 +7,12 @@ claim on the supplier.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
 
 from core.errors import ConfigError
 from core.model.cases import Case, Severity
@@ -41,8 +43,11 @@ from jobs.store.orders import OrderRecord, Orders
 from jobs.store.permissions import RETURNS, Permissions
 from jobs.store.returns import OVER, ReturnRecord, Returns
 from jobs.store.store import Tx
+from jobs.store.tables import decision
 from jobs.wiring import Wiring
 
+CLAIM_DENIED = "channel_claim_denied"
+_CLAIM_CODES = ("channel_claim_open", "channel_claim_paid", CLAIM_DENIED)
 DISPUTED, LATE = "return_disputed", "return_late"
 #: Where we are with one of which nothing is here, by its channel's word; any other word: expected.
 #: What the channel closed will not come: it is settled there.
@@ -130,6 +135,7 @@ def record_return(tx: Tx, wiring: Wiring, one: Return) -> ReturnRecord | None:
     if problems:
         _dispute(tx, wiring, made, problems)
     _take_in_there(tx, made, one)
+    _tell_costs(tx, made, one)
     _now_exchanged(tx, made)
     return look(tx, wiring, returns.get(made.id))
 
@@ -161,7 +167,41 @@ def _changed(tx: Tx, wiring: Wiring, known: ReturnRecord, one: Return) -> Return
         _new_quantities(tx, wiring, record, one)
         _now_exchanged(tx, returns.get(known.id))
     _take_in_there(tx, returns.get(known.id), one)
+    _tell_costs(tx, known, one)
     return look(tx, wiring, returns.get(known.id))
+
+
+def _tell_costs(tx: Tx, known: ReturnRecord, one: Return) -> None:
+    """What it costs the shop beside the refund, and what the channel gives for it: told once each."""
+    if one.label_cost is not None:
+        cost = Reason.of("return_label_cost", rma=known.rma, amount=str(one.label_cost))
+        tx.decide_once(known.subject, cost, among=[cost.code], named="rma")
+    for claim in one.claims:
+        args = {"rma": known.rma, "claim": claim.remote_id, "channel": known.channel}
+        state = claim.state or str(ReturnStatus.UNKNOWN)
+        if claim.reimbursed is not None:
+            said = Reason.of("channel_claim_paid", amount=str(claim.reimbursed), **args)
+        elif claim.denied:
+            said = Reason.of("channel_claim_denied", state=state, **args)
+        else:
+            said = Reason.of("channel_claim_open", state=state, **args)
+        if tx.decide_once(known.subject, said, among=_CLAIM_CODES, named="claim"):
+            subject = f"{known.subject} {claim.remote_id}"
+            tx.close_case(CLAIM_DENIED, subject)
+            if said.code == CLAIM_DENIED:
+                tx.open_case(Case(CLAIM_DENIED, subject, said))
+
+
+def costs_of(tx: Tx, subjects: Collection[str]) -> dict[str, list[Reason]]:
+    """What each of these returns costs beside its refund, and where each claim for it stands now."""
+    query = select(decision.c.subject, decision.c.code, decision.c.args).where(
+        decision.c.subject.in_(subjects),
+        decision.c.code.in_(("return_label_cost", *_CLAIM_CODES)),
+    )
+    now: dict[str, dict[str, Reason]] = defaultdict(dict)
+    for row in tx.rows(query.order_by(decision.c.id)):
+        now[row.subject][row.args.get("claim", "")] = Reason(row.code, row.args)
+    return {subject: list(found.values()) for subject, found in now.items()}
 
 
 def _new_quantities(tx: Tx, wiring: Wiring, record: ReturnRecord, one: Return) -> None:

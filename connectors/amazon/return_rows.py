@@ -15,7 +15,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from connectors.amazon.fields import Unreadable, instant_from
-from core.model.returns import Disposition, Return, ReturnedLine, ReturnReason, ReturnStatus
+from core.model.money import Money
+from core.model.returns import (
+    Disposition,
+    Return,
+    ReturnClaim,
+    ReturnedLine,
+    ReturnReason,
+    ReturnStatus,
+)
 from core.ports import Reject
 
 Row = Mapping[str, str]
@@ -30,7 +38,7 @@ _FBM_KEPT = (
     "amazon rma id", "merchant rma id", "label type", "label to be paid by", "label cost",
     "currency code", "return carrier", "tracking id", "return quantity", "return reason",
     "in policy", "resolution", "return delivery date", "a-to-z claim", "safet action reason",
-    "safet claim id", "safet claim state", "refunded amount",
+    "safet claim id", "safet claim state", "safet claim reimbursement amount", "refunded amount",
 )  # fmt: skip
 #: Everything but the product's name and what the buyer wrote.
 _FBA_KEPT = (
@@ -49,6 +57,8 @@ STATUS = {
     "canceled": ReturnStatus.CANCELED,
     "cancelled": ReturnStatus.CANCELED,
 }
+#: From memory, as all words here: a state that is not among them is shown as it is.
+_CLAIM_DENIED = frozenset({"denied", "rejected", "declined"})
 #: Both reports' words; the FBM report puts "CR-" before them.
 REASON = {
     "DEFECTIVE": ReturnReason.DEFECTIVE,
@@ -139,8 +149,36 @@ def _fbm_return(rma: str, rows: Sequence[Row], channel: str) -> Return:
         status=STATUS.get(word.lower().replace(" ", ""), ReturnStatus.UNKNOWN),
         created_at=_day(first, "return request date"), lines=tuple(made),
         carrier=_cell(first, "return carrier"), tracking_number=_cell(first, "tracking id"),
-        label=_cell(first, "label type"),
+        label=_cell(first, "label type"), label_cost=_label_cost(first), claims=_claims(rows),
     )  # fmt: skip
+
+
+def _label_cost(row: Row) -> Money | None:
+    """Rows of one RMA share its label."""
+    paid_by_us = _cell(row, "label to be paid by").lower() == "seller"
+    return _money(row, "label cost") if paid_by_us else None
+
+
+def _claims(rows: Sequence[Row]) -> tuple[ReturnClaim, ...]:
+    """One for each claim id: its rows tell of the same one."""
+    found = {}
+    for row in rows:
+        state = _cell(row, "safet claim state")
+        if claim := _cell(row, "safet claim id"):
+            found[claim] = ReturnClaim(
+                claim, state, state.lower() in _CLAIM_DENIED,
+                _money(row, "safet claim reimbursement amount"),
+            )  # fmt: skip
+    return tuple(found.values())
+
+
+def _money(row: Row, name: str) -> Money | None:
+    """None where there is none, or what is there cannot be read: it is kept as it came."""
+    try:
+        found = Money.parse(_cell(row, name), _cell(row, "currency code").upper())
+    except ValueError:
+        return None
+    return found if found.amount > 0 else None
 
 
 def fba_returns(rows: Sequence[Row], *, channel: str) -> Iterator[Told]:

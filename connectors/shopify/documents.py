@@ -472,7 +472,7 @@ fragment ReturnFacts on Return {{
 
 _REFUND_LINE = f"""
 fragment RefundLine on RefundLineItem {{
-  id quantity lineItem {{ id }} subtotalSet {_SHOP_MONEY} totalTaxSet {_SHOP_MONEY}
+  id quantity restockType lineItem {{ id }} subtotalSet {_SHOP_MONEY} totalTaxSet {_SHOP_MONEY}
 }}
 """
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from connectors.shopify import values
@@ -231,6 +232,9 @@ def _refunded(line: Node, tax_included: bool) -> RefundedLine:
         line=values.text(line["lineItem"], "id"),
         quantity=values.count(line, "quantity"),
         amount=goods if tax_included else goods + tax,
+        # "Use this when restocking unfulfilled line items"; NO_RESTOCK and the deprecated
+        # LEGACY_RESTOCK say nothing of it.
+        canceled=line["restockType"] == "CANCEL",
     )
 
 
@@ -257,7 +261,7 @@ def _as_paid(lines: Sequence[RefundedLine], paid: int) -> tuple[RefundedLine, ..
         upto += line.amount.amount
         part = max(0, paid) * upto // worth
         money = Money(part - given, line.amount.currency)
-        found.append(RefundedLine(line.line, line.quantity, money))
+        found.append(replace(line, amount=money))
         given = part
     return tuple(found)
 

@@ -146,6 +146,19 @@ class ExchangedLine:
 
 
 @dataclass(frozen=True, slots=True)
+class ReturnClaim:
+    """Money the shop asks its channel for because of a return (Amazon's SAFE-T)."""
+
+    remote_id: str
+    #: the channel's own word for where it stands
+    state: str
+    #: the channel said no
+    denied: bool
+    #: what the shop got; None: nothing yet
+    reimbursed: Money | None
+
+
+@dataclass(frozen=True, slots=True)
 class Return:
     """Units on their way back, as the channel states it. Keyed (channel, remote_id)."""
 
@@ -165,6 +178,9 @@ class Return:
     tracking_number: str = ""
     #: the channel's own name of the label: an id, never a link that opens without a key
     label: str = ""
+    #: what the shop pays for the label; None: nothing, or it is not told
+    label_cost: Money | None = None
+    claims: tuple[ReturnClaim, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +191,8 @@ class RefundedLine:
     quantity: int
     #: goods and tax of all these units, as paid back
     amount: Money
+    #: the units never left: nothing of them comes back, so that they settle no return
+    canceled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

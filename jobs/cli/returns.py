@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +11,7 @@ from rich.text import Text
 from sqlalchemy import select
 
 from core.model.money import Money
+from core.model.reasons import Reason
 from core.model.returns import (
     Disposition,
     ExchangedLine,
@@ -78,9 +79,21 @@ def listed(
 ) -> None:
     """Returns that are not over: where each stands."""
     with application(config) as app, app.store.reading() as tx:
+        found = Returns(tx).listed(every=every)
+        costs = returns.costs_of(tx, [one.subject for one in found])
         show(
-            [_row(one) for one in Returns(tx).listed(every=every)],
-            columns=("rma", "name", "channel", "order", "state", "lines", "label", "since"),
+            [{**_row(one), "costs": _costs(costs.get(one.subject, ()))} for one in found],
+            columns=(
+                "rma",
+                "name",
+                "channel",
+                "order",
+                "state",
+                "lines",
+                "label",
+                "costs",
+                "since",
+            ),
             as_json=as_json,
             title="Returns",
             empty="nothing is on its way back",
@@ -128,6 +141,14 @@ def _row(one: ReturnRecord) -> dict[str, Any]:
         "label": " ".join(part for part in (one.carrier, one.tracking_number, one.label) if part),
         "since": one.created_at,
     }
+
+
+def _costs(told: Iterable[Reason]) -> str:
+    """label 4.14 USD; C-1 Denied."""
+    return "; ".join(
+        f"{one.args.get('claim', 'label')} {one.args.get('amount') or one.args['state']}"
+        for one in told
+    )
 
 
 def _line(line: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
@@ -60,6 +61,7 @@ class Teller:
     language: str
     console: Console
     _last: int = 0
+    _said: tuple[Any, ...] = ()
     _mails: int = 0
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -88,7 +90,10 @@ class Teller:
         for row in rows:
             self._last = row.id
             style = _STYLE.get(row.code)
-            if style is not None:
+            # A return is decided about, and so is its order: the same words, at the same time.
+            said = (row.at, row.code, row.args)
+            again, self._said = said == self._said, said
+            if style is not None and not again:
                 at = row.at.astimezone(zone).strftime("%H:%M:%S")
                 self.console.print(
                     Text(f"{at}  {render(Reason(row.code, row.args), self.language)}", style)

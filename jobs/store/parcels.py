@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -255,6 +255,21 @@ class Parcels:
             )
         )
         return {row.line: row.quantity for row in found}
+
+    def with_lines(self, order_id: int, lines: Collection[str]) -> list[tuple[str, str]]:
+        """(carrier, number) of the parcels of an order that units of these lines are in."""
+        query = (
+            select(shipment.c.carrier, shipment.c.tracking_number)
+            .join(
+                shipment_line,
+                (shipment_line.c.order_id == shipment.c.order_id)
+                & (shipment_line.c.package_number == shipment.c.package_number),
+            )
+            .where(shipment.c.order_id == order_id, shipment_line.c.line.in_(lines))
+            .order_by(shipment.c.package_number)
+        )
+        rows = self._connection.execute(query)
+        return list(dict.fromkeys((row.carrier, row.tracking_number) for row in rows))
 
     def add_parcel(
         self,

@@ -84,6 +84,28 @@ class Refunds:
     def of_order(self, order_id: int) -> list[RefundRow]:
         return self._rows(refund.c.order_id == order_id)
 
+    def ended(self, order_ids: Sequence[int]) -> dict[int, dict[str, tuple[int, Money]]]:
+        """Of each order, by line: units that were paid back as we canceled them, and the money."""
+        rows = self._tx.rows(
+            select(
+                refund.c.order_id, refund_line.c.line, refund.c.currency,
+                func.sum(refund_line.c.quantity).label("units"),
+                cast(func.sum(refund_line.c.amount), Integer).label("amount"),
+            )
+            .join(refund_line, refund_line.c.refund_id == refund.c.id)
+            .where(
+                refund.c.order_id.in_(order_ids),
+                refund.c.cause == "cancellation",
+                refund.c.state == str(RefundState.MADE),
+                refund_line.c.quantity > 0,
+            )
+            .group_by(refund.c.order_id, refund_line.c.line, refund.c.currency)
+        )  # fmt: skip
+        found: dict[int, dict[str, tuple[int, Money]]] = defaultdict(dict)
+        for row in rows:
+            found[row.order_id][row.line] = (int(row.units), Money(row.amount, row.currency))
+        return found
+
     def of_return(self, return_id: int) -> list[RefundRow]:
         """Those that were wanted for it, and those made elsewhere that settle some of it."""
         settling = select(refund_line.c.refund_id).where(refund_line.c.return_id == return_id)

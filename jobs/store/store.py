@@ -79,6 +79,21 @@ class Tx:
             }
         )
 
+    def decide_once(
+        self, subject: str, reason: Reason, *, among: Collection[str], named: str
+    ) -> bool:
+        """Keep it, unless it was the last of these codes about this subject that has the same
+        argument of this name. False: it was."""
+        query = select(decision.c.code, decision.c.args).where(
+            decision.c.subject == subject, decision.c.code.in_(among)
+        )
+        rows = self.rows(query.order_by(decision.c.id.desc()))
+        last = next((row for row in rows if row.args.get(named) == reason.args[named]), None)
+        if last is not None and (last.code, last.args) == (reason.code, dict(reason.args)):
+            return False
+        self.decide(subject, reason)
+        return True
+
     def audit(
         self,
         who: str,

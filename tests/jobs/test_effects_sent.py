@@ -11,7 +11,7 @@ from sqlalchemy import select
 from core.errors import Unavailable, UnknownOutcome
 from core.model.fulfillment import AcknowledgmentStatus
 from core.rules.modes import Mode
-from jobs import push
+from jobs import once, push
 from jobs.clock import ManualClock
 from jobs.store.permissions import Permissions
 from jobs.store.store import Store
@@ -150,7 +150,7 @@ def test_requests_that_may_not_go_out_do_not_keep_others_from_it(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ):
     # given more stopped requests than one reading brings, and one of another channel behind them
-    monkeypatch.setattr(push, "EFFECTS_AT_ONCE", 3)
+    monkeypatch.setattr(once, "EFFECTS_AT_ONCE", 3)
     shop.record(*(order(str(number)) for number in range(1, 6)))
     shop.decide()
     shop.record(order("77", channel="amazon-us"))

@@ -14,6 +14,7 @@ from core.model.orders import PartOfLine
 from core.model.returns import (
     Disposition,
     ExchangedLine,
+    RefundedLine,
     Resolution,
     ReturnReason,
     ReturnState,
@@ -280,6 +281,14 @@ def test_a_unit_canceled_before_the_rest_left_is_no_unit_that_came_back(
     assert made.state is ReturnState.EXPECTED
 
 
+def canceled_by_us(shop: Shop, key: str) -> None:
+    with shop.store.transaction() as tx:
+        one = Intent("cancellation", SHOP, SHOP, "order shopify-us 1", None, 0, key, "told")
+        Effects(tx).plan([one])
+        (sent,) = Effects(tx).live(SHOP, "cancellation")
+        Effects(tx).done(sent, remote_ref="gid/1")
+
+
 def test_what_went_back_for_a_canceled_unit_settles_no_return(
     store: Store, clock: ManualClock, tmp_path: Path
 ) -> None:
@@ -288,11 +297,7 @@ def test_what_went_back_for_a_canceled_unit_settles_no_return(
     sold(shop, "1", line(units=2, ordered=3))
     made = announced(shop)
     key = cancel_key(SHOP, "1", parts=[PartOfLine("L1", quantity=1, staying=2)])
-    with shop.store.transaction() as tx:
-        one = Intent("cancellation", SHOP, SHOP, "order shopify-us 1", None, 0, key, "told")
-        Effects(tx).plan([one])
-        (sent,) = Effects(tx).live(SHOP, "cancellation")
-        Effects(tx).done(sent, remote_ref="gid/1")
+    canceled_by_us(shop, key)
 
     # when the channel shows what went back for the canceled one, and the other is here
     paid_elsewhere(shop, "L1", 1, 2159, key=key)
@@ -303,6 +308,53 @@ def test_what_went_back_for_a_canceled_unit_settles_no_return(
     assert till(shop).units == {"L1": 1}
     assert sorted(one.cause for one in all_refunds(shop)) == ["cancellation", "return"]
     assert [told(shop, kind) for kind in ("refunded_twice", "shipped_though_reduced")] == [[], []]
+
+
+@pytest.mark.parametrize("bought", [3, 2], ids=["one never left", "all left"])
+def test_a_unit_paid_back_by_hand_settles_no_return_where_it_never_left(
+    store: Store, clock: ManualClock, tmp_path: Path, bought: int
+) -> None:
+    # given some bought, and one of the two that left is to come back
+    shop = open_till(store, clock, tmp_path, more=FREELY)
+    sold(shop, "1", line(units=2, ordered=bought))
+    made = announced(shop)
+
+    # when a person pays one back that is said never to have left, and the other is here
+    never_left = RefundedLine("L1", 1, usd(2159), canceled=True)
+    paid_elsewhere(shop, "L1", 1, 2159, lines=(never_left,))
+    here(shop, made.rma)
+    pay(shop)
+
+    # then that one is paid as well, if there was one that never left
+    assert till(shop).units == ({"L1": 1} if bought == 3 else {})
+    assert told(shop, "refunded_twice") == []
+
+
+@pytest.mark.parametrize("seen_late", [False, True], ids=["by somebody", "by us, seen late"])
+def test_a_unit_that_was_paid_back_as_canceled_and_left_all_the_same_is_told_at_once(
+    store: Store, clock: ManualClock, tmp_path: Path, seen_late: bool
+) -> None:
+    # given two bought of which we canceled one
+    shop = open_till(store, clock, tmp_path, more=FREELY)
+    if seen_late:
+        sold(shop)
+    else:
+        shop.record(order("1", line(units=2)))
+    key = cancel_key(SHOP, "1", parts=[PartOfLine("L1", quantity=1, staying=1)])
+    canceled_by_us(shop, key)
+
+    # when both left while that was on its way, as two pulls show in either order
+    both = order("1", line(ordered=2, current=1, fulfilled=2), updated_at=minutes(9))
+    if not seen_late:
+        shop.record(both)
+    paid_elsewhere(shop, "L1", 1, 2159, key=key)
+    assert len(told(shop, "paid_back_and_sent")) == (not seen_late)
+    shop.record(both)
+
+    # then a person is told what it cost
+    (said,) = told(shop, "paid_back_and_sent")
+    assert "21.59 USD was paid back for 1 unit of order #1" in said
+    assert ("1Z1" in said) == seen_late
 
 
 def test_a_unit_that_came_back_is_none_of_those_still_to_ship(

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from core.errors import UnknownOutcome
-from core.model.returns import Disposition, Resolution, ReturnReason, ReturnState, ReturnStatus
+from core.model.returns import (
+    Disposition,
+    Resolution,
+    ReturnClaim,
+    ReturnReason,
+    ReturnState,
+    ReturnStatus,
+)
 from jobs import push, refunds, returned, returns
 from jobs.clock import ManualClock
 from jobs.store.proof import differences
 from jobs.store.store import Store
+from jobs.store.tables import decision
 from tests.jobs.builders import SHOP, line, minutes, order
 from tests.jobs.shop import Shop
 from tests.jobs.till import (
@@ -248,6 +258,31 @@ def test_a_return_that_is_told_before_its_order_is_judged_once_that_is_there(sho
     (said,) = told(shop, "return_disputed")
     assert other.rma in said
     assert "2 were shipped" in said
+
+
+def test_what_a_return_costs_and_what_its_channel_gives_for_it_are_told_once(shop: Shop) -> None:
+    # given a return whose label the shop pays, and a claim that the channel denies
+    costs: dict[str, Any] = {"label_cost": usd(414)}
+    denied = ReturnClaim("C-1", "Denied", True, None)
+    made = announced(shop, claims=(denied,), **costs)
+    announced(shop, claims=(denied,), **costs)
+    (said,) = told(shop, "channel_claim_denied")
+    assert "C-1" in said
+
+    # when it pays after all
+    announced(shop, claims=(ReturnClaim("C-1", "Granted", False, usd(950)),), **costs)
+
+    # then nobody has to appeal, and each is told once, in order
+    assert told(shop, "channel_claim_denied") == []
+    with shop.store.reading() as tx:
+        query = select(decision.c.code, decision.c.args).where(decision.c.subject == made.subject)
+        rows = tx.rows(query.order_by(decision.c.id))
+        costs = returns.costs_of(tx, [made.subject])[made.subject]
+    assert [(row.code, row.args.get("amount")) for row in rows if row.code != "return_recorded"] == [
+        ("return_label_cost", "4.14 USD"), ("channel_claim_denied", None),
+        ("channel_claim_paid", "9.50 USD"),
+    ]  # fmt: skip
+    assert [one.args["amount"] for one in costs] == ["4.14 USD", "9.50 USD"]
 
 
 def test_what_was_canceled_before_it_left_cannot_come_back(shop: Shop) -> None:

@@ -19,6 +19,7 @@ from core.model.returns import (
     RefundedLine,
     RefundRequest,
     Return,
+    ReturnClaim,
     ReturnReason,
     ReturnStatus,
 )
@@ -63,6 +64,19 @@ def test_a_row_of_ours_is_a_return_on_its_way() -> None:
     assert (line.line, line.remote_sku, line.quantity) == ("", "PANEC-925SS-IT", 1)
     assert (line.reason, line.raw_reason) == (ReturnReason.DEFECTIVE, "CR-DEFECTIVE")
     assert (one.created_at.isoformat(), one.handled_there) == ("2025-07-14T00:00:00+00:00", False)
+    assert (one.label_cost, one.claims) == (Money(414, USD), ())
+
+
+def test_what_a_return_costs_and_what_amazon_gives_for_it_are_read_where_they_are_told() -> None:
+    claim = {"safet claim id": "C-1", "safet claim state": "Denied"}
+    paid = claim | {"safet claim state": "Granted", "safet claim reimbursement amount": "9.50"}
+
+    assert returned(FBM_ROW, **{"label to be paid by": "Customer"}).label_cost is None
+    assert returned(FBM_ROW, **{"label cost": "n/a"}).label_cost is None
+    assert returned(FBM_ROW, **claim).claims == (ReturnClaim("C-1", "Denied", True, None),)
+    assert returned(FBM_ROW, **paid).claims == (
+        ReturnClaim("C-1", "Granted", False, Money(950, USD)),
+    )
 
 
 def test_rows_of_one_rma_are_lines_of_one_return() -> None:

@@ -69,6 +69,7 @@ def refunded(number: int, quantity: int, goods: str, tax: str = "0.0") -> dict[s
     return {
         "id": f"gid://shopify/RefundLineItem/{number}",
         "quantity": quantity,
+        "restockType": "NO_RESTOCK",
         "lineItem": {"id": f"gid://shopify/LineItem/{number}"},
         "subtotalSet": bag(goods),
         "totalTaxSet": bag(tax),

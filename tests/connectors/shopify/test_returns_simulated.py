@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
+from connectors.shopify.client import Client
 from connectors.shopify.connector import DISPUTE_SCOPES, RETURN_SCOPES, connect
+from connectors.shopify.documents import Document
 from connectors.shopify.simulator.access import ALL_SCOPES
 from core.errors import Rejected, Unauthorized, UnknownOutcome
 from core.model.money import Money
-from core.model.orders import Order, PaymentStatus
+from core.model.orders import Cancellation, CancelReason, Order, PartOfLine, PaymentStatus
 from core.model.returns import (
     Refund,
     RefundedLine,
@@ -212,6 +214,39 @@ def test_units_that_never_left_go_back_to_the_shelf_they_were_promised_from(rig:
     (line,) = rig.order({"id": order.remote_id}).lines
     assert (line.current, line.fulfilled) == (1, 0)
     assert book(rig, order)["fulfillment_orders"][0]["lines"][0]["remaining"] == 1
+
+    # and what is pulled says of these alone that they never left
+    rig.simulator.place_order({"fulfill": order.name})
+    rig.connector.push_refund(wish(order, (1, 1000)), key=f"{KEY}2")
+    told = [one.lines[0] for one in pulled(rig) if isinstance(one, Refund)]
+    assert [(one.quantity, one.canceled) for one in told] == [(2, True), (1, False)]
+
+
+def test_units_that_somebody_sends_between_our_look_and_our_write_are_told_to_be_both(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given two units of which one is to be canceled, and a person who is as fast as we are
+    order = sold(rig, ("TEE", 2))
+    (line,) = order.lines
+    part = PartOfLine(line.remote_id, quantity=1, staying=1)
+    ended = Cancellation(
+        order.remote_id, CancelReason.OUT_OF_STOCK, lines=(), whole=False, parts=(part,)
+    )
+    write = Client.write
+
+    def slowly(client: Client, document: Document, variables: Mapping[str, Any]) -> dict[str, Any]:
+        rig.simulator.place_order({"fulfill": order.name})
+        return write(client, document, variables)
+
+    # when both leave before our refund lands
+    monkeypatch.setattr(Client, "write", slowly)
+    rig.connector.push_cancellation(ended, key=KEY)
+
+    # then Shopify takes it, and its figures tell: of two bought two left and one was canceled
+    (refund,) = [one for one in pulled(rig) if isinstance(one, Refund)]
+    assert [(one.quantity, one.canceled) for one in refund.lines] == [(1, True)]
+    (now,) = rig.order({"id": order.remote_id}).lines
+    assert (now.ordered, now.current, now.fulfilled + now.returned) == (2, 1, 2)
 
 
 def test_money_goes_back_every_way_it_came(rig: Rig) -> None:
