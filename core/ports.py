@@ -27,7 +27,13 @@ from core.model.fulfillment import (
 from core.model.inbound import InboundReport
 from core.model.invoices import Invoice
 from core.model.orders import Cancellation, Order
-from core.model.purchasing import PurchaseAnswer, PurchaseBounce, PurchaseLetter, PurchaseOrder
+from core.model.purchasing import (
+    PurchaseAnswer,
+    PurchaseBounce,
+    PurchaseLetter,
+    PurchaseOrder,
+    PurchaseVerdict,
+)
 from core.model.receipts import OwedReceipt, Receipt
 from core.model.reservations import ReservationMove
 from core.model.returns import (
@@ -768,7 +774,7 @@ class PurchaseAnswerSource(Connector):
     @abstractmethod
     def pull_purchase_answers(
         self, *, since: Cursor | None
-    ) -> Iterator[Batch[PurchaseAnswer | PurchaseLetter | PurchaseBounce]]:
+    ) -> Iterator[Batch[PurchaseAnswer | PurchaseVerdict | PurchaseLetter | PurchaseBounce]]:
         """Answers newer than the cursor, and what else is written about an order."""
 
 

@@ -89,12 +89,28 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class InterchangeAnswer:
+    """A TA1: what became of one interchange of ours as a whole."""
+
+    #: ISA06, ISA08
+    sender: str
+    receiver: str
+    #: TA101
+    control: str
+    #: TA104: A, E, R
+    code: str
+    #: TA105 (data element I18): 000, 001 control numbers differ, 006 unknown sender, ...
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Contents:
     """Everything in a file."""
 
     found: tuple[Found, ...]
     #: what is wrong around the sets
     problems: tuple[Problem, ...]
+    answers: tuple[InterchangeAnswer, ...] = ()
 
 
 #: Faults of one set's own end.
@@ -115,7 +131,11 @@ def contents_of(text: str) -> Contents:
             faults.append(Problem(0, "open", "it ends without SE: the rest is missing"))
         found.append(Found(one, tuple(faults)))
     around += reader.problems[seen:]
-    return Contents(tuple(found), tuple(around))
+    answers = [
+        InterchangeAnswer(context.sender, at(context.isa, 8), at(told, 1), at(told, 4), at(told, 5))
+        for told, context in reader.interchange_answers
+    ]
+    return Contents(tuple(found), tuple(around), tuple(answers))
 
 
 def at(segment: list[str], place: int) -> str:
