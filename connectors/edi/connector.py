@@ -402,6 +402,7 @@ def words_of(settings: Settings) -> Words:
         packs={item: (one.unit, one.units) for item, one in settings.packs.items()},
         places=settings.places,
         services=settings.services,
+        marks=trade_of(settings).delimiters,
     )
 
 
