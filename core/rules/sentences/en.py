@@ -142,7 +142,7 @@ SENTENCES: Final[dict[str, str]] = {
     "order_waiting_until": "Order {order} waits for units that a preorder or backorder promises until {until}.",
     "promise_overdue": "Order {order} from {channel} still lacks {missing}, which a preorder or backorder promised until "
     "{until}. Tell the buyer, or set a later day in the policy.",
-    "unfillable_alike": "Order {order} from {channel} cannot be filled; missing: {missing}. Of these some only look like a Sku of yours ({alike}): if it is the same, say so with `lockstep map set remote_sku`.",
+    "unfillable_alike": "Order {order} from {channel} cannot be filled; missing: {missing}. Of these some only look like a Sku of yours ({alike}): if it is the same, say what its page sells with `lockstep map set listing`.",
     "unfillable": "Order {order} from {channel} cannot be filled; missing: {missing}.",
     # --- orders: changes after the fact ---
     "change_none": "Order {order}: nothing planned has to change.",

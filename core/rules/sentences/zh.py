@@ -125,7 +125,7 @@ SENTENCES: Final[dict[str, str]] = {
     "order_waiting_until": "订单 {order} 正在等待预售或缺货订购的商品，承诺期到 {until}。",
     "promise_overdue": "{channel} 的订单 {order} 仍缺 {missing}，预售或缺货订购的承诺期 {until} 已过。"
     "请通知买家，或在策略中改为更晚的日期。",
-    "unfillable_alike": "{channel} 的订单 {order} 无法配齐，缺少：{missing}。其中有的只是看起来像您的 Sku（{alike}）：若是同一个，请用 `lockstep map set remote_sku` 说明。",
+    "unfillable_alike": "{channel} 的订单 {order} 无法配齐，缺少：{missing}。其中有的只是看起来像您的 Sku（{alike}）：若是同一个，请用 `lockstep map set listing` 就其页面说明。",
     "unfillable": "{channel} 的订单 {order} 无法配齐，缺少：{missing}。",
     # --- 订单：事后变动 ---
     "change_none": "订单 {order}：已有安排无需改动。",
