@@ -49,9 +49,8 @@ def receipts_of(one: TransactionSet, *, at: datetime) -> Iterator[Receipt]:
     """One for the group: we put one transaction set into each. Raises Unreadable."""
     told = verdict(one)
     serial = _serial(told.control, "AK102")
-    accepted = all(each.accepted for each in told.sets) if told.sets else told.accepted
-    faults = "; ".join(fault for each in told.sets for fault in each.faults)
-    yield Receipt(serial, accepted, at, faults or ("" if accepted else "refused"))
+    faults = "; ".join([fault for each in told.sets for fault in each.faults] + [*told.faults])
+    yield Receipt(serial, told.accepted, at, faults or ("" if told.accepted else "refused"))
 
 
 def interchange_receipts(told: InterchangeAnswer, *, at: datetime) -> Iterator[Receipt]:

@@ -164,10 +164,14 @@ class GroupVerdict:
     control: str
     accepted: bool
     sets: tuple[SetVerdict, ...] = ()
+    #: AK905 to AK909 (data element 716), as they stand
+    faults: tuple[str, ...] = ()
 
 
-#: AK501 and AK901: accepted, accepted with errors noted. P (partly) is told set by set.
+#: AK501 and AK901: accepted, accepted with errors noted.
 _TAKEN = ("A", "E")
+#: AK901: partly, which is told set by set
+_PARTLY = "P"
 
 
 def verdict(one: TransactionSet) -> GroupVerdict:
@@ -193,7 +197,12 @@ def verdict(one: TransactionSet) -> GroupVerdict:
             answered = None
     if answered is not None:
         raise Unreadable(f"997 {one.control}: AK2 {at(answered, 2)} has no AK5")
-    return GroupVerdict(at(opening, 1), at(opening, 2), at(closing, 1) in _TAKEN, tuple(sets))
+    code = at(closing, 1)
+    # A group that is refused for its own trailer is, whatever is said of the sets within.
+    taken = code in _TAKEN or (code == _PARTLY and bool(sets))
+    accepted = taken and all(each.accepted for each in sets)
+    faults_of_group = tuple(f"AK9 {one.strip()}" for one in closing[5:] if one.strip())
+    return GroupVerdict(at(opening, 1), at(opening, 2), accepted, tuple(sets), faults_of_group)
 
 
 # 855

@@ -531,3 +531,27 @@ def test_what_restocks_us_is_no_notice_about_a_request() -> None:
         # when its notices are read, then those about purchase orders are none of a request
         assert [one.key for one in both.pull("shipments")] == [SHORT]
         assert both.rejects == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "accepted", "faults"),
+    [
+        ("AK2*850*0001~AK5*A~AK9*A*1*1*1", True, ""),
+        ("AK2*850*0001~AK5*E*5~AK9*E*1*1*1", True, "AK5 5"),
+        ("AK2*850*0001~AK5*A~AK9*P*1*1*1", True, ""),
+        ("AK9*A*1*1*1", True, ""),
+        # the group itself is refused: nothing of it was used
+        ("AK2*850*0001~AK5*A~AK9*R*1*1*0*5", False, "AK9 5"),
+        ("AK9*R*1*1*0*4*5", False, "AK9 4; AK9 5"),
+        ("AK9*R*1*1*0", False, "refused"),
+        ("AK9*P*1*1*0", False, "refused"),
+        ("AK2*850*0001~AK5*R*5~AK9*A*1*1*0", False, "AK5 5"),
+    ],
+)
+def test_a_document_was_read_where_both_its_group_and_it_were_taken(
+    lines: str, accepted: bool, faults: str
+) -> None:
+    segments = tuple(one.split("*") for one in f"AK1*PO*41~{lines}".split("~"))
+    one = TransactionSet("997", "0001", "FA", "1", "ACME", "1", segments)
+
+    assert list(receipts_of(one, at=NOON)) == [Receipt(41, accepted, NOON, faults)]
