@@ -189,11 +189,8 @@ def _unit_price(price: Decimal | None, size: int, currency: str) -> Money | None
 
 
 def notices_of(one: TransactionSet, settings: Settings) -> Iterator[ShipmentNotice]:
-    """An 856 about requests to ship. Raises Unreadable, also where a parcel has no number: nobody
-    could follow it. What restocks us is counted when it is received, and needs none."""
+    """An 856. Raises Unreadable, also where a parcel has no number: nobody could follow it."""
     for parcel in parcels(one, zone=ZoneInfo(settings.timezone)):
-        if OUR_NUMBERS.fullmatch(parcel.order):
-            continue
         if not parcel.tracking:
             raise Unreadable(
                 f"856 {one.control}: a parcel of {parcel.order} has no tracking number "

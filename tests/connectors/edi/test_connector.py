@@ -520,19 +520,6 @@ def test_a_file_in_latin_1_keeps_its_letters() -> None:
         assert answer.lines[0].item == "Böcker-77"
 
 
-def test_what_restocks_us_is_no_notice_about_a_request() -> None:
-    with desk() as both:
-        # given a partner that ships both, and tells of both
-        both.order()
-        both.request()
-        both.live(900)
-        assert len(both.partner.books()["parcels"]) == 2
-
-        # when its notices are read, then those about purchase orders are none of a request
-        assert [one.key for one in both.pull("shipments")] == [SHORT]
-        assert both.rejects == []
-
-
 @pytest.mark.parametrize(
     ("lines", "accepted", "faults"),
     [
