@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -61,6 +62,8 @@ class Catalog:
         self.watched_kits = tuple(kit for kit in self._parts if self.skus[kit].low_stock)
         #: letters of a name -> the Sku; made when it is first asked for
         self._names: dict[str, Sku] | None = None
+        #: how a Sku looks -> the Sku; as above
+        self._seen: dict[str, Sku] | None = None
         self._kits_with: dict[Sku, tuple[Sku, ...]] = {}
         for kit, parts in self._parts.items():
             for part in parts:
@@ -100,6 +103,14 @@ class Catalog:
             _letters(remote_sku), self._names.keys(), scorer=fuzz.ratio, score_cutoff=_LIKE
         )
         return self._names[found[0]] if found else None
+
+    def looks_like(self, sku: Sku) -> Sku | None:
+        """The written Sku that people would take an unwritten one for; None: there is none."""
+        if not self.skus or self.written(sku) is not None:
+            return None
+        if self._seen is None:
+            self._seen = {_as_seen(one): one for one in self.skus}
+        return self._seen.get(_as_seen(sku))
 
     def settings(self, sku: Sku) -> CatalogSku:
         """What is written of the Sku; the defaults where nothing is."""
@@ -152,6 +163,15 @@ def cycle(skus: Mapping[Sku, CatalogSku]) -> tuple[Sku, ...]:
         if one.components and (found := walk(one.sku, ())):
             return found
     return ()
+
+
+#: Letters of other scripts that look like these (Unicode TR 39, "confusables").
+_ALIKE = str.maketrans("АВЕКМНОРСТУХІЅЈΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEKMHOPCTYXISJABEZHIKMNOPTYX")
+
+
+def _as_seen(name: str) -> str:
+    """Without what nobody sees: case, marks of width, odd blanks, letters of another script."""
+    return _letters(unicodedata.normalize("NFKC", name).upper().translate(_ALIKE))
 
 
 def _letters(name: str) -> str:

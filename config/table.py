@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -211,6 +212,9 @@ def _sku(cell: Cell) -> Sku:
     text = _text(cell)
     if len(text) > _MOST_SKU_LETTERS:
         raise _Bad(f"longer than {_MOST_SKU_LETTERS} letters")
+    if any(unicodedata.category(one) == "Cc" for one in text):
+        # No database, file or remote takes all of them.
+        raise _Bad(f"{text!r} holds a control character, like a line's end")
     return text
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import importlib.resources
 import io
 import itertools
 import unicodedata
@@ -16,7 +18,6 @@ from reportlab.lib.pagesizes import A4, LETTER
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.platypus import (
     BaseDocTemplate,
@@ -35,12 +36,19 @@ PaperSize = Literal["letter", "a4"]
 
 #: What every reader has.
 _LATIN, _BOLD, _SIGNS = "Helvetica", "Helvetica-Bold", "ZapfDingbats"
-#: What readers have for other scripts (Adobe's CID fonts): letters of this encoding -> font.
-_WIDE = {"gbk": "STSong-Light", "cp949": "HYSMyeongJo-Medium", "cp932": "HeiseiMin-W3"}
+#: Chinese, Japanese, Korean, Cyrillic, Greek, every Latin letter: what is used of it goes into the
+#: document. A font that only the reader may have prints nothing where he has not, and nobody notices.
+_SCRIPTS, _SCRIPTS_FILE = "paperang_p2_fonts_cjk", "fonts/wqy-microhei.ttc"
+#: Written from right to left (UAX 9), with letters that join: in this order they would be misread.
+_FROM_RIGHT = ("R", "AL", "AN")
 #: Letters that Unicode does not take apart.
 _PLAINER = {"ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ı": "i", "ħ": "h", "Ħ": "H"}
 #: Stands for a letter that none of them has: what is missing is seen to be missing.
 _UNKNOWN = "❑"
+_MISSING = (
+    "Each ❑ stands for a letter that could not be printed. The {sheet} has the text as it was "
+    "written: read it there."
+)
 _GRAY = colors.HexColor("#5b6472")
 _SIDE, _TOP, _BOTTOM = 18 * mm, 18 * mm, 20 * mm
 
@@ -89,9 +97,19 @@ class Pen:
 
     def __init__(self, font: str | None = None) -> None:
         self._font, self._letters = "", frozenset[int]()
+        self._left_out = False
         if font is not None and not font_problem(font):
             self._font = _name_of(font)
             self._letters = frozenset(pdfmetrics.getFont(self._font).face.charToGlyph)
+
+    def told_of_missing(self, sheet: str) -> list[Flowable]:
+        """What the paper says where it lacks letters of what was written with this pen so far.
+
+        `sheet`: where they are, like "CSV file of this request".
+        """
+        if not self._left_out:
+            return []
+        return [self.text(_MISSING.format(sheet=sheet), bold=True), gap(4)]
 
     def text(
         self, words: str, *, size: int = 9, bold: bool = False, right: bool = False
@@ -161,20 +179,29 @@ class Pen:
             for part in unicodedata.normalize("NFKD", letter)
             if not unicodedata.combining(part)
         )
-        if not _has(letter, "cp1252") and ord(letter) in self._letters:
-            return [(self._font, letter)]
-        # A plain letter that every reader shows is better than the right one that some leave out.
-        for nearest in (letter, plainer):
-            if nearest and _has(nearest, "cp1252"):
-                return [(latin, part) for part in nearest]
-        for encoding, font in _WIDE.items():
-            if _has(letter, encoding):
-                if font not in pdfmetrics.getRegisteredFontNames():
-                    pdfmetrics.registerFont(UnicodeCIDFont(font))
-                return [(font, letter)]
+        if _has(letter, "cp1252"):
+            return [(latin, letter)]
+        if unicodedata.bidirectional(letter) not in _FROM_RIGHT:
+            if ord(letter) in self._letters:
+                return [(self._font, letter)]
+            if ord(letter) in _letters_of_scripts():
+                return [(_SCRIPTS, letter)]
+            if plainer and _has(plainer, "cp1252"):
+                return [(latin, part) for part in plainer]
         if unicodedata.category(letter) in ("Mn", "Me"):
             return []  # it belongs to the letter before, which is shown
+        self._left_out = True
         return [(_SIGNS, _UNKNOWN)]
+
+
+@functools.cache
+def _letters_of_scripts() -> frozenset[int]:
+    """Letters that our own font has; it is read with the first one that is looked for."""
+    with importlib.resources.as_file(
+        importlib.resources.files(_SCRIPTS).joinpath(_SCRIPTS_FILE)
+    ) as path:
+        pdfmetrics.registerFont(TTFont(_SCRIPTS, str(path)))
+    return frozenset(pdfmetrics.getFont(_SCRIPTS).face.charToGlyph)
 
 
 def font_problem(font: str) -> str:

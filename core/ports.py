@@ -33,6 +33,7 @@ from core.model.purchasing import (
     PurchaseLetter,
     PurchaseOrder,
     PurchaseReminder,
+    PurchaseVerdict,
 )
 from core.model.receipts import OwedReceipt, Receipt
 from core.model.reservations import ReservationMove
@@ -790,7 +791,7 @@ class PurchaseAnswerSource(Connector):
     @abstractmethod
     def pull_purchase_answers(
         self, *, since: Cursor | None
-    ) -> Iterator[Batch[PurchaseAnswer | PurchaseLetter | PurchaseBounce]]:
+    ) -> Iterator[Batch[PurchaseAnswer | PurchaseVerdict | PurchaseLetter | PurchaseBounce]]:
         """Answers newer than the cursor, and what else is written about an order."""
 
 

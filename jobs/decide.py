@@ -629,7 +629,14 @@ def _wait(tx: Tx, run: Run, record: OrderRecord, allocation: Allocation) -> Reas
     order, channel = record.order.name, record.order.channel
     until = _promised_until(run, record, allocation)
     if until is None:
-        reason = Reason.of("unfillable", order=order, channel=channel, missing=_missing(allocation))
+        args = {"order": order, "channel": channel, "missing": _missing(allocation)}
+        # What a channel calls a thing may be taken for a Sku of its own that nobody ever had.
+        alike = _alike(run, record, allocation)
+        reason = (
+            Reason.of("unfillable_alike", **args, alike=alike)
+            if alike
+            else Reason.of("unfillable", **args)
+        )
         tx.close_case(_OVERDUE, record.subject)
         tx.close_case(_UNROUTABLE, record.subject)
         tx.open_case(Case(_UNFILLABLE, record.subject, reason, Severity.CRITICAL))
@@ -651,6 +658,14 @@ def _wait(tx: Tx, run: Run, record: OrderRecord, allocation: Allocation) -> Reas
     # Once, also after a person has seen to it: the order is decided again whenever units come.
     tx.open_case(Case(_OVERDUE, record.subject, reason, Severity.INFO), once=True)
     return waits
+
+
+def _alike(run: Run, record: OrderRecord, allocation: Allocation) -> str:
+    """Missing Skus that are written nowhere, beside the written ones that look like them."""
+    lines = {claim.line for claim in allocation.claims if claim.location is None}
+    missing = sorted({sku for line in lines if (sku := record.resolved[line].sku)})
+    found = {sku: run.wiring.loaded.catalog.looks_like(sku) for sku in missing}
+    return ", ".join(f"{sku!a} ~ {like!a}" for sku, like in found.items() if like)
 
 
 def _promised_until(run: Run, record: OrderRecord, allocation: Allocation) -> date | None:

@@ -28,6 +28,7 @@ from core.model.purchasing import (
     PurchaseLine,
     PurchaseOrder,
     PurchaseState,
+    PurchaseVerdict,
 )
 from core.model.reasons import Reason
 from core.ports import PurchaseAnswerSource, PurchaseOrderTarget
@@ -345,12 +346,25 @@ def pull_answers(run: Run, connection: str) -> None:
             for one in batch.items:
                 if isinstance(one, PurchaseAnswer):
                     by_order[one.number].append(one)
+                elif isinstance(one, PurchaseVerdict):
+                    by_order[one.number] += _of_each_line(tx, one)
                 else:
                     _open_letter(tx, connection, one)
             for number, answers in sorted(by_order.items()):
                 record_answers(tx, run.wiring, connection, number, answers)
             tx.open_rejects(connection, batch.rejects)
             tx.advance(batch.cursor, complete_to=batch.complete_to)
+
+
+def _of_each_line(tx: Tx, told: PurchaseVerdict) -> list[PurchaseAnswer]:
+    order = Purchases(tx).get(told.number)
+    return [
+        PurchaseAnswer(
+            told.number, line.sku, line.quantity if told.comes else 0, told.at,
+            reference=told.reference,
+        )
+        for line in (order.lines if order else ())
+    ]  # fmt: skip
 
 
 def _open_letter(tx: Tx, connection: str, letter: PurchaseLetter | PurchaseBounce) -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 
 from core.model.cases import Case, Severity
-from core.model.fulfillment import Acknowledgment, AcknowledgmentStatus
+from core.model.fulfillment import Acknowledgment, AcknowledgmentStatus, FulfillmentState
 from core.model.reasons import Reason
 from core.model.receipts import OwedReceipt, Receipt
 from core.ports import ReceiptSource
 from core.rules.modes import may_write
 from jobs.answers import record_acknowledgment
+from jobs.purchase import KIND as PURCHASE
 from jobs.push import Handing, hand_over
 from jobs.run import Run
 from jobs.store.effects import EffectRow, Effects, Intent
+from jobs.store.parcels import Parcels
 from jobs.store.permissions import RECEIPTS, Permissions
+from jobs.store.purchases import Purchases
 from jobs.store.store import Tx
 
 KIND = "receipt"
@@ -51,17 +54,34 @@ def record_receipt(tx: Tx, run: Run, connection: str, told: Receipt) -> None:
     if told.accepted:
         effects.received(effect, told.at)
         return
-    reason = Reason.of(
-        "document_unread", key=effect.key, source=connection, faults=told.faults[:200]
+    args = {"key": effect.key, "source": connection, "faults": told.faults[:200]}
+    known = _was_answered(tx, effect)
+    # Who said what of it will come has read it: others are not asked for the same.
+    reason = (
+        Reason.of("document_unread_yet_answered", **args)
+        if known
+        else Reason.of("document_unread", **args)
     )
-    if tx.open_case(Case("document_unread", subject, reason, Severity.CRITICAL)):
+    if tx.open_case(Case(reason.code, subject, reason, Severity.CRITICAL)):
         tx.decide(effect.subject, reason)
     effects.received(effect, told.at)
-    if effect.kind == "request":
+    if effect.kind == "request" and not known:
         refusal = Acknowledgment(
             effect.key, AcknowledgmentStatus.REJECTED, told.at, raw_status=told.faults[:200]
         )
         record_acknowledgment(tx, run.wiring, connection, refusal)
+
+
+def _was_answered(tx: Tx, effect: EffectRow) -> bool:
+    """Whether the partner took what it now says it could not read, or shipped of it."""
+    if effect.kind == PURCHASE:
+        order = Purchases(tx).get(effect.key)
+        return order is not None and order.acknowledged_at is not None
+    found = Parcels(tx).requested(effect.key)
+    return found is not None and found.state in (
+        FulfillmentState.ACKNOWLEDGED, FulfillmentState.PARTIALLY_SHIPPED,
+        FulfillmentState.SHIPPED, FulfillmentState.DELIVERED,
+    )  # fmt: skip
 
 
 def _owe(tx: Tx, connection: str, owed: list[OwedReceipt]) -> None:

@@ -77,6 +77,11 @@ def order_from(record: Record, *, channel: str) -> Order:
     lines = tuple(
         _line(item, word=word, status=status, fulfilled_by=fulfilled_by) for item in items
     )
+    if not lines and not status.canceled:
+        raise Unreadable("its orderItems are empty, and it is not canceled")
+    if len({line.remote_id for line in lines}) < len(lines):
+        # Kept under their ids, one of them would be lost.
+        raise Unreadable("two of its items have one orderItemId")
     total = money(part(record, "proceeds"), "grandTotal")
     return Order(
         channel=channel,

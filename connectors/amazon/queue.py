@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -40,6 +41,8 @@ CALLS = 5
 VISIBILITY = 120
 #: Seconds until a throttled queue is looked at again; SQS says none.
 _LATER = 30.0
+#: 3-7-7 digits of orders sold there, S01-7-7 of those that Amazon ships for others, and what may come.
+_ORDER_ID = re.compile(r"[A-Za-z0-9-]{1,50}")
 #: Codes of the SQS API ("Common errors", and ReceiveMessage's own).
 _DENIED = (
     "AccessDenied", "AccessDeniedException", "InvalidClientTokenId", "UnrecognizedClientException",
@@ -184,4 +187,6 @@ def changed_order(body: str, *, seller: str, marketplace: str) -> str:
     sold_on = text(part(change, "Summary"), "MarketplaceId")
     if text(change, "SellerId") != seller or sold_on not in ("", marketplace):
         return ""
-    return text(change, "AmazonOrderId")
+    order = text(change, "AmazonOrderId")
+    # Whoever may write into the queue may write what no address can hold; it would be read for ever.
+    return order if _ORDER_ID.fullmatch(order) else ""

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from connectors.edi.reading import (
     Answer,
     AnsweredLine,
+    InterchangeAnswer,
     OrderAnswer,
     SentParcel,
     TransactionSet,
@@ -24,7 +25,7 @@ from core.model import fulfillment
 from core.model.fulfillment import Acknowledgment, AcknowledgmentStatus, ShipmentNotice, ShippedLine
 from core.model.invoices import Invoice, InvoicedLine
 from core.model.money import Money
-from core.model.purchasing import PurchaseAnswer
+from core.model.purchasing import PurchaseAnswer, PurchaseVerdict
 from core.model.receipts import Receipt
 
 #: Numbers that our purchase orders have (jobs.purchase); all others are requests to ship.
@@ -37,16 +38,32 @@ _LARGEST = 10**15
 _LEAVES = ("068", "079", "018", "011", "010")
 #: BAK02 where lines do not say it themselves: accepted unless it begins with R, held where it is AH.
 _REFUSED, _ON_HOLD = "R", "AH"
+#: ACK01 that tells of the rest of its line too, where nothing else does: a partial shipment with the
+#: balance backordered, a quantity that was changed to so many. What settings say of a code is all it says.
+_REST = {"BP": AcknowledgmentStatus.BACKORDERED, "IQ": AcknowledgmentStatus.REJECTED}
+#: BAK02 that tells of all lines what becomes of them -> whether they come
+_WHOLE = {"AD": True, "AK": True, "AT": True, "RD": False, "RJ": False}
 
 
 def receipts_of(one: TransactionSet, *, at: datetime) -> Iterator[Receipt]:
     """One for the group: we put one transaction set into each. Raises Unreadable."""
     told = verdict(one)
-    if not _CONTROL.fullmatch(told.control):
-        raise Unreadable(f"AK102 is {told.control!r}, a number of ours is expected")
-    accepted = all(each.accepted for each in told.sets) if told.sets else told.accepted
-    faults = "; ".join(fault for each in told.sets for fault in each.faults)
-    yield Receipt(int(told.control), accepted, at, faults or ("" if accepted else "refused"))
+    serial = _serial(told.control, "AK102")
+    faults = "; ".join([fault for each in told.sets for fault in each.faults] + [*told.faults])
+    yield Receipt(serial, told.accepted, at, faults or ("" if told.accepted else "refused"))
+
+
+def interchange_receipts(told: InterchangeAnswer, *, at: datetime) -> Iterator[Receipt]:
+    """A TA1 that refuses an interchange: no 997 for it will come. One that takes it says nothing of
+    what is in it. We number interchange and group alike. Raises Unreadable."""
+    if told.code == "R":
+        yield Receipt(_serial(told.control, "TA101"), False, at, f"TA1 R {told.note}".strip())
+
+
+def _serial(control: str, where: str) -> int:
+    if not _CONTROL.fullmatch(control):
+        raise Unreadable(f"{where} is {control!r}, a number of ours is expected")
+    return int(control)
 
 
 def acknowledgment_of(made: OrderAnswer, settings: Settings, *, at: datetime) -> Acknowledgment:
@@ -66,8 +83,17 @@ def acknowledgment_of(made: OrderAnswer, settings: Settings, *, at: datetime) ->
 
 def purchase_answers_of(
     made: OrderAnswer, settings: Settings, *, at: datetime
-) -> Iterator[PurchaseAnswer]:
-    """An 855 to a purchase order: what of each thing will come, now or later, and when it leaves."""
+) -> Iterator[PurchaseAnswer | PurchaseVerdict]:
+    """An 855 to a purchase order: what of each thing will come, now or later, and when it leaves.
+
+    Raises Unreadable.
+    """
+    if not made.lines:
+        if made.code not in _WHOLE:
+            raise Unreadable(
+                f"855 {made.number}: BAK02 is {made.code!r}, and it tells of no line what will come"
+            )
+        yield PurchaseVerdict(made.number, _WHOLE[made.code], at, made.reference)
     whole = _status_of(made.code)
     coming: dict[str, int] = {}
     days: dict[str, date] = {}
@@ -117,10 +143,10 @@ def _answered(
             # Some tell with a refusal how many will come: none. It is about the rest of the line.
             units, told = max(0, line.ordered - told), max(told, line.ordered)
         yield fulfillment.AnsweredLine(item, status, units * size, _leaves(one), price)
-    # "Partial shipment, balance backordered": the balance is the rest of the line.
-    if told < line.ordered and any(one.code == "BP" for one in line.answers):
-        later = AcknowledgmentStatus.BACKORDERED
-        yield fulfillment.AnsweredLine(item, later, (line.ordered - told) * size, price=price)
+    codes = {one.code for one in line.answers} - settings.answers.keys()
+    rest = next((_REST[code] for code in _REST if code in codes), None)
+    if told < line.ordered and rest:
+        yield fulfillment.AnsweredLine(item, rest, (line.ordered - told) * size, price=price)
 
 
 def _leaves(one: Answer) -> date | None:

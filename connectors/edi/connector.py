@@ -45,7 +45,7 @@ from connectors.x12.writer import LARGEST_CONTROL, Party, Trade, Unwritable, int
 from core.errors import Rejected
 from core.model.fulfillment import Acknowledgment, ShipmentNotice, ShipRequest
 from core.model.invoices import Invoice
-from core.model.purchasing import PurchaseAnswer, PurchaseOrder
+from core.model.purchasing import PurchaseAnswer, PurchaseOrder, PurchaseVerdict
 from core.model.receipts import OwedReceipt, Receipt
 from core.ports import (
     Batch,
@@ -186,7 +186,9 @@ class Edi(
         """856s."""
         return self._pull(since, "856", self._shipments)
 
-    def pull_purchase_answers(self, *, since: Cursor | None) -> Iterator[Batch[PurchaseAnswer]]:
+    def pull_purchase_answers(
+        self, *, since: Cursor | None
+    ) -> Iterator[Batch[PurchaseAnswer | PurchaseVerdict]]:
         """855s that are about purchase orders."""
         return self._pull(since, "855", self._purchase_answers)
 
@@ -202,7 +204,9 @@ class Edi(
         if not OUR_NUMBERS.fullmatch(made.number):
             yield answers.acknowledgment_of(made, self._settings, at=file.at)
 
-    def _purchase_answers(self, one: TransactionSet, file: _File) -> Iterable[PurchaseAnswer]:
+    def _purchase_answers(
+        self, one: TransactionSet, file: _File
+    ) -> Iterable[PurchaseAnswer | PurchaseVerdict]:
         made = order_answer(one)
         if OUR_NUMBERS.fullmatch(made.number):
             yield from answers.purchase_answers_of(made, self._settings, at=file.at)
@@ -273,6 +277,13 @@ class Edi(
                     items += answers.receipts_of(found.set, at=file.at)
                 except Unreadable as why:
                     rejects.append(self._reject(found.set, file, str(why)))
+            for answer in file.contents.answers:
+                if (answer.sender, answer.receiver) == self._sides:
+                    try:
+                        items += answers.interchange_receipts(answer, at=file.at)
+                    except Unreadable as why:
+                        text = file.text[:_EXCERPT]
+                        rejects.append(Reject("edi file", f"{file.name} TA1", str(why), text))
             items += self._owed(mine)
             yield Batch(tuple(items), since, rejects=tuple(rejects))
         yield Batch((), since or "{}", complete_to=self._clock.now())
@@ -323,7 +334,11 @@ class Edi(
             yield _read(one), one.cursor
 
     def _is_ours(self, one: TransactionSet) -> bool:
-        return (one.sender, one.receiver) == (self._settings.them.id, self._settings.us.id)
+        return (one.sender, one.receiver) == self._sides
+
+    @property
+    def _sides(self) -> tuple[str, str]:
+        return self._settings.them.id, self._settings.us.id
 
     def _faults(self, found: Found) -> list[Problem]:
         return [one for one in found.faults if one.code not in self._settings.tolerated]
@@ -340,12 +355,19 @@ def _read(one: Arrival) -> _File | None:
     with one.body as body:
         body.seek(0)
         content = body.read()
-    # X12 is ASCII; what is not still says more than nothing.
-    text = content.decode("utf-8", "replace")
+    text = _text_of(content)
     try:
         return _File(one.name, one.changed_at, contents_of(text), "", text)
     except NoInterchange as why:
         return _File(one.name, one.changed_at, None, f"it is no X12: {why}", text)
+
+
+def _text_of(content: bytes) -> str:
+    """X12 is ASCII; what is more is UTF-8, or Latin-1, in which every byte is a letter."""
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
 
 
 def _receipts(told: str) -> list[Body]:
@@ -380,6 +402,7 @@ def words_of(settings: Settings) -> Words:
         packs={item: (one.unit, one.units) for item, one in settings.packs.items()},
         places=settings.places,
         services=settings.services,
+        marks=trade_of(settings).delimiters,
     )
 
 

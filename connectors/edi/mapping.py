@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from connectors.x12.envelope import Problem
+from connectors.x12.envelope import Delimiters, Problem
+from connectors.x12.writer import USUAL, Unwritable, as_it_stands, sayable
 from core.model.fulfillment import ShipRequest
 from core.model.orders import Address
 from core.model.purchasing import PurchaseLine, PurchaseOrder
@@ -35,10 +36,13 @@ class Words:
     places: Mapping[str, str] = field(default_factory=dict)
     #: service -> what they call it; "": it is not sent; what is not here is sent as we call it
     services: Mapping[str, str] = field(default_factory=dict)
+    #: letters that never stand inside a value
+    marks: Delimiters = USUAL
 
 
-#: Letters of a purchase order's number (data element 324).
-LONGEST_NUMBER = 22
+#: Letters of a purchase order's number (data element 324), of a thing's (234), of a reference (127), and
+#: of a line of an address (166).
+LONGEST_NUMBER, LONGEST_NAME, _LONGEST_REF, _LONGEST_LINE = 22, 48, 30, 55
 
 
 class NumberTooLong(ValueError):
@@ -50,7 +54,7 @@ class NotWholePacks(ValueError):
 
 
 def purchase_order(order: PurchaseOrder, words: Words) -> Body:
-    """A restock order: BEG02 is SA (stand-alone). Raises NotWholePacks, NumberTooLong."""
+    """A restock order: BEG02 is SA (stand-alone). Raises NotWholePacks, NumberTooLong, Unwritable."""
     _check_number(order.number)
     day = f"{order.ordered_at:%Y%m%d}"
     body: Body = [["850"], ["BEG", "00", "SA", order.number, "", day]]
@@ -70,14 +74,16 @@ def purchase_order(order: PurchaseOrder, words: Words) -> Body:
 def ship_request(request: ShipRequest, words: Words) -> Body:
     """A drop-ship order: BEG02 is DS, the short key is the number, N1*ST is the buyer.
 
-    Raises NotWholePacks, NumberTooLong. A line's price is what a unit costs us there, where that is
+    Raises NotWholePacks, NumberTooLong, Unwritable. A line's price is what a unit costs us there, where that is
     known: many partners refuse a line without one (PO104). The buyer's email is not passed on; the
     phone is, for the carrier.
     """
     _check_number(request.short_key)
     day = f"{request.requested_at:%Y%m%d}"
     body: Body = [["850"], ["BEG", "00", "DS", request.short_key, "", day]]
-    body.append(["REF", "CO", request.order_name])
+    # For people to look up; that it cannot be said keeps no parcel waiting.
+    if sayable(request.order_name, words.marks) and len(request.order_name) <= _LONGEST_REF:
+        body.append(["REF", "CO", request.order_name])
     if request.ship_by:
         body.append(["DTM", "010", f"{request.ship_by:%Y%m%d}"])
     if service := words.services.get(request.service, request.service):
@@ -109,10 +115,23 @@ def _ordered(number: int, line: PurchaseLine, words: Words) -> list[str]:
     price = ""
     if line.price:
         price = format(Decimal(str(line.price).split(" ")[0]) * size, "f")
-    names = [words.their_item, line.item] if line.item else []
     # A partner without a number of its own knows the thing by ours, under either qualifier.
     ours = words.our_item or ("" if line.item else words.their_item)
-    names += [ours, line.sku] if ours else []
+    known, *more = [
+        (kind, name)
+        for kind, name in ((words.their_item, line.item), (ours, line.sku))
+        if kind and name
+    ]
+    if not as_it_stands(known[1], words.marks):
+        # CAFE may be another thing than CAFÉ.
+        raise Unwritable(
+            f"{known[1]!r} cannot be said in X12 as it stands; give it an item number in "
+            "`suppliers` that can"
+        )
+    names = list(known)
+    for kind, name in more:
+        if as_it_stands(name, words.marks) and len(name) <= LONGEST_NAME:
+            names += [kind, name]
     return ["PO1", str(number), str(line.quantity // size), unit, price, "", *names]
 
 
@@ -120,7 +139,11 @@ def _ship_to(to: Address) -> Body:
     body = [["N1", "ST", to.name or to.company]]
     if to.company and to.name:
         body.append(["N2", to.company])
-    body.append(["N3", to.line1, ", ".join(one for one in (to.line2, to.line3) if one)])
+    second = ", ".join(one for one in (to.line2, to.line3) if one)
+    if len(second) <= _LONGEST_LINE:
+        body.append(["N3", to.line1, second])
+    else:
+        body += [["N3", to.line1, to.line2], ["N3", to.line3]]
     body.append(["N4", to.city, to.region, to.postal_code, to.country])
     if to.phone:
         body.append(["PER", "IC", to.name, "TE", to.phone])

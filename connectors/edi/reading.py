@@ -89,12 +89,28 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class InterchangeAnswer:
+    """A TA1: what became of one interchange of ours as a whole."""
+
+    #: ISA06, ISA08
+    sender: str
+    receiver: str
+    #: TA101
+    control: str
+    #: TA104: A, E, R
+    code: str
+    #: TA105 (data element I18): 000, 001 control numbers differ, 006 unknown sender, ...
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Contents:
     """Everything in a file."""
 
     found: tuple[Found, ...]
     #: what is wrong around the sets
     problems: tuple[Problem, ...]
+    answers: tuple[InterchangeAnswer, ...] = ()
 
 
 #: Faults of one set's own end.
@@ -115,7 +131,11 @@ def contents_of(text: str) -> Contents:
             faults.append(Problem(0, "open", "it ends without SE: the rest is missing"))
         found.append(Found(one, tuple(faults)))
     around += reader.problems[seen:]
-    return Contents(tuple(found), tuple(around))
+    answers = [
+        InterchangeAnswer(context.sender, at(context.isa, 8), at(told, 1), at(told, 4), at(told, 5))
+        for told, context in reader.interchange_answers
+    ]
+    return Contents(tuple(found), tuple(around), tuple(answers))
 
 
 def at(segment: list[str], place: int) -> str:
@@ -144,10 +164,14 @@ class GroupVerdict:
     control: str
     accepted: bool
     sets: tuple[SetVerdict, ...] = ()
+    #: AK905 to AK909 (data element 716), as they stand
+    faults: tuple[str, ...] = ()
 
 
-#: AK501 and AK901: accepted, accepted with errors noted. P (partly) is told set by set.
+#: AK501 and AK901: accepted, accepted with errors noted.
 _TAKEN = ("A", "E")
+#: AK901: partly, which is told set by set
+_PARTLY = "P"
 
 
 def verdict(one: TransactionSet) -> GroupVerdict:
@@ -173,7 +197,12 @@ def verdict(one: TransactionSet) -> GroupVerdict:
             answered = None
     if answered is not None:
         raise Unreadable(f"997 {one.control}: AK2 {at(answered, 2)} has no AK5")
-    return GroupVerdict(at(opening, 1), at(opening, 2), at(closing, 1) in _TAKEN, tuple(sets))
+    code = at(closing, 1)
+    # A group that is refused for its own trailer is, whatever is said of the sets within.
+    taken = code in _TAKEN or (code == _PARTLY and bool(sets))
+    accepted = taken and all(each.accepted for each in sets)
+    faults_of_group = tuple(f"AK9 {one.strip()}" for one in closing[5:] if one.strip())
+    return GroupVerdict(at(opening, 1), at(opening, 2), accepted, tuple(sets), faults_of_group)
 
 
 # 855

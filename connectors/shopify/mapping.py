@@ -125,6 +125,9 @@ def _order(
 ) -> Order:
     if not lines:
         raise Unreadable("an order without lines")
+    if len({line["id"] for line in lines}) < len(lines):
+        # Kept under their ids, one of them would be lost.
+        raise Unreadable("an order with two lines of one id")
     payment = node["displayFinancialStatus"]
     return Order(
         channel=channel,

@@ -64,13 +64,14 @@ def _words(order: PurchaseOrder, settings: Settings) -> str:
     needed = order.needed_on.isoformat() if order.needed_on else "as soon as can be"
     deliver_to = "\n".join(f"  {line}" for line in delivered_to(order, settings))
     money = f"\nTotal: {total}" if total is not None else ""
+    terms = "".join(f"\n{line}\n" for line in settings.terms)
     return (
         f"Please supply, under our purchase order {order.number}:\n\n"
         f"{len(order.lines)} items, {units} units in all; the order is attached, to be read (PDF)\n"
         f"and to be loaded (CSV).{money}\n"
         f"Needed on: {needed}\nDeliver to:\n{deliver_to}\n\n"
         f"It is one order, however often this mail reaches you: please name {order.number} on\n"
-        "papers, parcels and invoices.\n"
+        f"papers, parcels and invoices.\n{terms}"
     )
 
 

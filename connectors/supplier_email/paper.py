@@ -44,7 +44,7 @@ def _story(order: PurchaseOrder, settings: Settings, width: float, pen: Pen) -> 
         story += [gap(3), pen.text(f"Total {total}", bold=True, right=True)]
     if settings.terms:
         story += [gap(6), *map(pen.text, settings.terms)]
-    return story
+    return [*pen.told_of_missing("mail that brought this, with its CSV file,"), *story]
 
 
 def total_of(lines: Sequence[PurchaseLine]) -> Money | None:

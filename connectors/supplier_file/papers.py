@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from reportlab.platypus import Flowable
+
 from connectors.paper import Part, Pen, gap, printed, width_of
 from connectors.sheets import plain_cell
 from connectors.supplier_file.mapping import PAPER_COLUMNS, REQUEST_COLUMNS
@@ -27,6 +29,8 @@ _PICK_SHARES = (0.3, 0.46, 0.11, 0.13)
 _PACK = ("What you ordered", "SKU", "Units")
 _PACK_SHARES = (0.6, 0.28, 0.12)
 _UNITS = frozenset({2})
+#: Where letters are that paper lacks.
+_SHEET = "CSV file of this request"
 #: What a whole PDF ends with.
 _END = b"%%EOF"
 
@@ -42,41 +46,51 @@ def papers(document: bytes, settings: Papers, *, time_zone: str, connector: str)
         raise Rejected(
             str(error), connector=connector, operation="draw papers", code="unreadable"
         ) from None
-    width, head, pen = width_of(settings.paper), rows[0], Pen(settings.font)
-    foot = pen.text(head["key"], size=8)
+    head = rows[0]
+    foot = Pen(settings.font).text(head["key"], size=8)
     return printed(
         [
-            Part(
-                [
-                    pen.text(f"Pick list {head['order']}", size=16, bold=True),
-                    gap(4),
-                    pen.told(_asked(head, time_zone), width),
-                    gap(6),
-                    pen.lined(_PICK, _to_pick(rows), _PICK_SHARES, width, right=_UNITS),
-                    gap(3),
-                    pen.text(_counted(rows), bold=True),
-                ],
-                foot,
-            ),
-            Part(
-                [
-                    *(pen.text(line, bold=not number) for number, line in enumerate(settings.shop)),
-                    gap(8),
-                    pen.text(f"Packing slip {head['order']}", size=16, bold=True),
-                    gap(4),
-                    pen.told([("Ship to", _address(head))], width),
-                    gap(6),
-                    pen.lined(_PACK, _in_parcel(rows), _PACK_SHARES, width, right=_UNITS),
-                    gap(6),
-                    *map(pen.text, settings.words),
-                ],
-                foot,
-            ),
+            Part(_pick_list(rows, settings, time_zone), foot),
+            Part(_packing_slip(rows, settings), foot),
         ],
         title=f"Request {head['key']}",
         author=settings.shop[0],
         size=settings.paper,
     )
+
+
+def _pick_list(rows: Sequence[Cells], settings: Papers, time_zone: str) -> list[Flowable]:
+    pen, width = Pen(settings.font), width_of(settings.paper)
+    title = pen.text(f"Pick list {rows[0]['order']}", size=16, bold=True)
+    story = [
+        pen.told(_asked(rows[0], time_zone), width),
+        gap(6),
+        pen.lined(_PICK, _to_pick(rows), _PICK_SHARES, width, right=_UNITS),
+        gap(3),
+        pen.text(_counted(rows), bold=True),
+    ]
+    return [title, gap(4), *pen.told_of_missing(_SHEET), *story]
+
+
+def _packing_slip(rows: Sequence[Cells], settings: Papers) -> list[Flowable]:
+    pen, width = Pen(settings.font), width_of(settings.paper)
+    title = [
+        *(pen.text(line, bold=not number) for number, line in enumerate(settings.shop)),
+        gap(8),
+        pen.text(f"Packing slip {rows[0]['order']}", size=16, bold=True),
+        gap(4),
+    ]
+    # Whoever packs has to know of an address that lacks letters, a buyer not of a title that does.
+    address = Pen(settings.font)
+    return [
+        *title,
+        address.told([("Ship to", _address(rows[0]))], width),
+        *address.told_of_missing(_SHEET),
+        gap(6),
+        pen.lined(_PACK, _in_parcel(rows), _PACK_SHARES, width, right=_UNITS),
+        gap(6),
+        *map(pen.text, settings.words),
+    ]
 
 
 def is_whole(pdf: bytes) -> bool:

@@ -380,8 +380,8 @@ class Papers(Model):
     folder: Folder | None = None
     #: letter in the US, a4 elsewhere
     paper: Literal["letter", "a4"] = "letter"
-    #: a TrueType file (.ttf) with letters of other scripts: what is used of it goes into the PDF. Left
-    #: out: Chinese, Korean and Japanese print only where their fonts are installed
+    #: a TrueType file (.ttf) with letters that are asked first: what is used of it goes into the PDF.
+    #: Left out, and for what it lacks: Chinese, Japanese, Korean, Cyrillic and Greek print all the same
     font: str | None = None
     #: at the foot of the packing slip: thanks, how to return
     words: Annotated[tuple[PrintedLine, ...], Field(max_length=20)] = ()

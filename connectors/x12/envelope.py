@@ -1,18 +1,21 @@
 """The envelope of X12: interchanges (ISA..IEA), groups (GS..GE), transaction sets (ST..SE).
 
 Read as it is found in the wild: a byte order mark, an ISA not padded to 106 letters, newlines as
-terminators, none after the last segment, several interchanges in one file, segments indented. What
-is wrong is collected, not raised, each with a code that names the element: SE01, GE01, IEA02, ...
-Streams: one segment at a time, whatever the size.
+terminators, none after the last segment, several interchanges in one file, one of them cut off,
+segments indented. What is wrong is collected, not raised, each with a code that names the element:
+SE01, GE01, IEA02, ... Streams: one segment at a time, whatever the size.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 
 #: Letters of one segment; a longer one is no X12.
 LONGEST_SEGMENT = 200_000
+#: How an ISA goes on, whatever its separator: ISA*00*          *00*
+_ISA = re.compile(r"ISA([^\w\s])\d\d\1[^\r\n]{0,10}?\1\d\d\1")
 
 
 class NoInterchange(ValueError):
@@ -79,6 +82,8 @@ class Envelopes:
     def __init__(self, chunks: Iterable[str]) -> None:
         self._chunks = iter(chunks)
         self.problems: list[Problem] = []
+        #: TA1s: what the sender says of interchanges of ours as a whole, and where that stands
+        self.interchange_answers: list[tuple[list[str], Context]] = []
         self._number = 0
         self._groups = self._sets = self._segments = 0
 
@@ -102,8 +107,14 @@ class Envelopes:
                     raise
                 self._problem("outside", f"after the interchange: {wrong}")
                 return
+            try:
+                rest = yield from self._interchange(rest, delimiters)
+            except NoInterchange as wrong:
+                if first:
+                    raise
+                self._problem("outside", f"after the interchange: {wrong}")
+                return
             first = False
-            rest = yield from self._interchange(rest, delimiters)
 
     def _interchange(self, rest: str, delimiters: Delimiters) -> Generator[Segment, None, str]:
         """One interchange. Returns the text after it."""
@@ -113,6 +124,9 @@ class Envelopes:
             parts = rest.split(delimiters.segment)
             rest = parts.pop()
             for index, part in enumerate(parts):
+                if context is not None and (begins := _next_isa(part)) is not None:
+                    yield from self._cut_off(part[:begins], context)
+                    return delimiters.segment.join([part[begins:], *parts[index + 1 :], rest])
                 elements = part.strip().split(delimiters.element)
                 if elements == [""]:
                     continue
@@ -123,9 +137,15 @@ class Envelopes:
                 yield from self._segment(elements, context)
                 if elements[0] == "IEA":
                     return delimiters.segment.join([*parts[index + 1 :], rest])
+            chunk = next(self._chunks, None)
+            if context is not None and (chunk is None or len(rest) > LONGEST_SEGMENT):
+                # One that has another terminator is no segment of this one.
+                begins = _next_isa(rest)
+                if begins is not None:
+                    yield from self._cut_off(rest[:begins], context)
+                    return rest[begins:] + (chunk or "")
             if len(rest) > LONGEST_SEGMENT:
                 raise NoInterchange(f"a segment of more than {LONGEST_SEGMENT:,} letters")
-            chunk = next(self._chunks, None)
             if chunk is None:
                 if context is not None and rest.strip(" \t\r\n\x1a\0"):
                     # No terminator after the last segment.
@@ -136,6 +156,14 @@ class Envelopes:
                 self._problem("open", "it ends without IEA: the rest is missing")
                 return ""
             rest += chunk
+
+    def _cut_off(self, last: str, context: Context) -> Iterator[Segment]:
+        """What stands before another ISA: an IEA without its terminator, or what was cut off."""
+        elements = last.strip().split(context.delimiters.element)
+        if elements[0] == "IEA":
+            yield from self._segment(elements, context)
+        else:
+            self._problem("open", "another interchange begins before its IEA: its rest is missing")
 
     def _segment(self, elements: list[str], context: Context) -> Iterator[Segment]:
         self._number += 1
@@ -162,7 +190,9 @@ class Envelopes:
         elif name == "IEA":
             self._count(elements, 1, self._groups, "groups")
             self._same(elements, 2, _element(context.isa, 13))
-        elif name not in ("TA1", "ISB", "ISE"):
+        elif name == "TA1":
+            self.interchange_answers.append((elements, context))
+        elif name not in ("ISB", "ISE"):
             self._problem("outside", f"segment {name[:10]} outside of a transaction set")
 
     def _count(self, elements: list[str], place: int, counted: int, what: str) -> None:
@@ -179,6 +209,11 @@ class Envelopes:
 
     def _problem(self, code: str, words: str) -> None:
         self.problems.append(Problem(self._number, code, words))
+
+
+def _next_isa(text: str) -> int | None:
+    found = _ISA.search(text) if "ISA" in text else None
+    return found.start() if found else None
 
 
 def _element(elements: list[str], place: int) -> str:

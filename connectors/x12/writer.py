@@ -19,6 +19,13 @@ _EXTENDED = "!\"&'()*+,-./:;?=%@[]_{}\\|<>~#$^`"
 LARGEST_CONTROL = 999_999_999
 
 
+#: Letters that an element holds where foreign text goes (X12 004010, data elements 19, 67, 93, 116, 127,
+#: 166, 234, 364, 387). A translator refuses more, or cuts it off.
+_MOST = {
+    ("N1", 2): 60, ("N1", 4): 80, ("N2", 1): 60, ("N2", 2): 60, ("N3", 1): 55, ("N3", 2): 55,
+    ("N4", 1): 30, ("N4", 3): 15, ("PER", 2): 60, ("PER", 4): 80, ("PO1", 7): 48, ("PO1", 9): 48,
+    ("REF", 2): 30, ("TD5", 5): 35,
+}  # fmt: skip
 #: What most partners use.
 USUAL = Delimiters("*", ">", "~")
 
@@ -69,6 +76,20 @@ def interchange(
     return "".join(f"{line}{marks.segment}\n" for line in lines)
 
 
+def as_it_stands(text: str, marks: Delimiters) -> bool:
+    """Whether X12 says exactly this, with no letter made another: names of goods are nothing less."""
+    return sayable(text, marks) and _plain(text, marks, where="") == text.strip()
+
+
+def sayable(text: str, marks: Delimiters) -> bool:
+    """Whether X12 has letters for it, or such that are read for them."""
+    try:
+        _plain(text, marks, where="")
+    except Unwritable:
+        return False
+    return True
+
+
 def _isa(trade: Trade, control: int, at: datetime) -> str:
     # ISA11 is a standards id up to 004010, the repetition separator from 004020 on.
     repeats = "U" if trade.version < "00402" else "^"
@@ -97,6 +118,12 @@ def _segment(elements: Sequence[str], marks: Delimiters) -> str:
     ]
     while plain and not plain[-1]:
         plain.pop()
+    for number, one in enumerate(plain):
+        if len(one) > (most := _MOST.get((elements[0], number), len(one))):
+            raise Unwritable(
+                f"{elements[0]}{number:02} holds {len(one)} letters, {most} fit; shorten it, or send "
+                "this partner the order another way"
+            )
     return marks.element.join(plain)
 
 

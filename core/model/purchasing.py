@@ -126,6 +126,19 @@ class PurchaseAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class PurchaseVerdict:
+    """A supplier's answer to all of a purchase order, without a word about its lines."""
+
+    number: str
+    #: all of it, as it was ordered; False: none of it
+    comes: bool
+    #: the instant it speaks of
+    at: datetime
+    #: their own reference for the order
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PurchaseLetter:
     """A supplier wrote about a purchase order in words: a person reads it, nothing is guessed."""
 

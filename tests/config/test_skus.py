@@ -108,6 +108,8 @@ def test_every_bad_cell_of_a_table_is_told() -> None:
         ("t.csv", b"sku,sku\nA,B\n", "stands there twice"),
         ("t.csv", b"sku\n\xb2\xe2\n", "line 2 is no UTF-8"),
         ("t.csv", b'sku,title\nA,"x\n', "no CSV"),
+        ("t.csv", b"sku\nT\0EA\n", "'T\\x00EA' holds a control character"),
+        ("t.csv", b'sku\n"T\nEA"\n', "holds a control character"),
         ("t.xlsx", b"sku\nA\n", "no XLSX"),
     ],
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from core.model.purchasing import PurchaseAnswer, PurchaseOrder
+from core.model.purchasing import PurchaseAnswer, PurchaseOrder, PurchaseVerdict
 from core.ports import (
     Batch,
     CheckReport,
@@ -60,7 +60,7 @@ class Mill(PurchaseOrderTarget, PurchaseAnswerSource):
         self.trouble: dict[str, BaseException] = {}
         #: raised after the next call of that name has done its work
         self.late_trouble: dict[str, BaseException] = {}
-        self.answers: list[PurchaseAnswer] = []
+        self.answers: list[PurchaseAnswer | PurchaseVerdict] = []
 
     def check(self) -> CheckReport:
         return CheckReport(self.name)
@@ -89,7 +89,9 @@ class Mill(PurchaseOrderTarget, PurchaseAnswerSource):
             return Handover.ABSENT
         return Handover.STAGED if self.staged[key] == document else Handover.PARTIAL
 
-    def pull_purchase_answers(self, *, since: str | None) -> Iterator[Batch[PurchaseAnswer]]:
+    def pull_purchase_answers(
+        self, *, since: str | None
+    ) -> Iterator[Batch[PurchaseAnswer | PurchaseVerdict]]:
         yield Batch(tuple(self.answers), "end")
 
     def _before(self, operation: str) -> None:
@@ -134,7 +136,7 @@ class Market:
     def send(self) -> None:
         purchase.push_purchases(self.shop.run("home-files/purchases"), "home-files")
 
-    def answer(self, *answers: PurchaseAnswer) -> None:
+    def answer(self, *answers: PurchaseAnswer | PurchaseVerdict) -> None:
         self.mill.answers = list(answers)
         purchase.pull_answers(self.shop.run("home-files/purchase-answers"), "home-files")
 

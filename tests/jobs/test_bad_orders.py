@@ -103,6 +103,29 @@ def test_a_sku_of_odd_letters_is_shipped_like_any_other(shop: Shop, sku: str) ->
         assert differences(tx.connection) == []
 
 
+#: What only looks like a Sku -> how a person is shown the two.
+ALIKE = {
+    "tea": "'tea' ~ 'TEA'",
+    "ТЕА": r"'\u0422\u0415\u0410' ~ 'TEA'",
+    "TEA\u200b": r"'TEA\u200b' ~ 'TEA'",
+    "Tea\u00a0Pot 2": r"'Tea\xa0Pot 2' ~ 'TEA POT 2'",
+}
+
+
+def test_a_name_that_only_looks_like_a_sku_is_shown_beside_it(shop: Shop) -> None:
+    # given a channel that sells under such, where a name that is written nowhere is a Sku of its own
+    for number, name in enumerate([*ALIKE, "SAUCER"]):
+        shop.record(order(str(number), line(sku=name, units=1)))
+
+    # when they are decided
+    shop.decide()
+
+    # then nothing is guessed at, and a person sees what eyes do not
+    assert {one["stage"] for one in rows(shop.store, orders)} == {"waiting"}
+    told = [one["args"].get("alike") for one in rows(shop.store, cases)]
+    assert told == [*ALIKE.values(), None]
+
+
 def test_a_place_is_told_a_state_in_two_letters_whatever_the_channel_wrote(shop: Shop) -> None:
     asked: list[ShipRequest] = []
     place = shop.places["home-files"]

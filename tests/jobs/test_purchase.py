@@ -12,7 +12,7 @@ from sqlalchemy import select
 from connectors.edi import mapping as edi
 from core.errors import Rejected, Unavailable, UnknownOutcome
 from core.model.money import Money
-from core.model.purchasing import PurchaseAnswer, PurchaseOrder
+from core.model.purchasing import PurchaseAnswer, PurchaseOrder, PurchaseVerdict
 from core.rules.landed_cost import Pool
 from core.rules.modes import Mode
 from jobs import purchase, receive, upkeep
@@ -403,6 +403,20 @@ def test_an_answer_to_no_order_of_ours_or_about_other_things_is_a_case(market: M
 
     assert open_cases(market) == {"unknown_purchase", "purchase_answer_strange"}
     assert state(market) == "sent"
+
+
+@pytest.mark.parametrize(("comes", "told"), [(True, set()), (False, {"purchase_short"})])
+def test_an_answer_to_the_whole_order_is_one_about_each_line(
+    market: Market, comes: bool, told: set[str]
+):
+    order = ordered(market)
+
+    market.answer(PurchaseVerdict(order.number, comes, market.shop.clock.now(), "SO-7"))
+
+    assert open_cases(market) == told
+    assert state(market) == "acknowledged"
+    (line,) = (one for one in rows(market.shop.store, purchase_order_line))
+    assert line["confirmed"] == (48 if comes else 0)
 
 
 # --- receiving -----------------------------------------------------------------------------------

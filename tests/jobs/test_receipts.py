@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
+from core.model.fulfillment import AcknowledgmentStatus
 from core.model.reasons import Reason
 from core.model.receipts import OwedReceipt, Receipt
 from core.ports import Batch, Handover, ReceiptSource
@@ -115,6 +116,29 @@ def test_what_could_not_be_read_goes_to_others_once(shop: Shop) -> None:
     assert "AK3*PO1*6**8" in told(shop, "document_unread")[0]
     exchange(shop, refusal)
     assert len(told(shop, "document_unread")) == 1
+
+
+@pytest.mark.parametrize("shipped", [False, True])
+def test_what_was_answered_before_it_was_said_to_be_unread_goes_to_no_other(
+    shop: Shop, shipped: bool
+) -> None:
+    # given a request that the partner accepted, or shipped, and another place that has the goods
+    shop.snapshot(("TEA", 50), at=shop.clock.now())
+    shop.clock.advance(60)
+    shop.answer(KEY, AcknowledgmentStatus.ACCEPTED)
+    if shipped:
+        shop.ship(KEY, ("TEA", 2))
+    before = [(one["number"], one["state"]) for one in rows(shop.store, fulfillment)]
+
+    # when it says afterwards that it could not read it
+    shop.clock.advance(60)
+    exchange(shop, Receipt(1, False, shop.clock.now(), "AK5 5"))
+    shop.decide()
+
+    # then nobody else is asked for the same, and a person is told
+    assert [(one["number"], one["state"]) for one in rows(shop.store, fulfillment)] == before
+    assert "which it has answered before" in told(shop, "document_unread_yet_answered")[0]
+    assert told(shop, "document_unread") == []
 
 
 def test_a_receipt_for_what_was_never_sent_is_told(shop: Shop) -> None:

@@ -142,6 +142,7 @@ SENTENCES: Final[dict[str, str]] = {
     "order_waiting_until": "Order {order} waits for units that a preorder or backorder promises until {until}.",
     "promise_overdue": "Order {order} from {channel} still lacks {missing}, which a preorder or backorder promised until "
     "{until}. Tell the buyer, or set a later day in the policy.",
+    "unfillable_alike": "Order {order} from {channel} cannot be filled; missing: {missing}. Of these some only look like a Sku of yours ({alike}): if it is the same, say what its page sells with `lockstep map set listing`.",
     "unfillable": "Order {order} from {channel} cannot be filled; missing: {missing}.",
     # --- orders: changes after the fact ---
     "change_none": "Order {order}: nothing planned has to change.",
@@ -173,6 +174,7 @@ SENTENCES: Final[dict[str, str]] = {
     "have it count, then close this Case.",
     "receipt_overdue": "{source} has not said whether it could read {key}: it may not have it. Ask there before anything is sent again.",
     "document_unread": "{source} could not read {key} ({faults}): it knows nothing of it. A request is routed elsewhere; for a purchase order, have the fault mended, close it with `lockstep replenish close` and order again.",
+    "document_unread_yet_answered": "{source} says that it could not read {key} ({faults}), which it has answered before. Nothing is asked of others. Ask which of the two holds; if it will not come, have them say so in an answer.",
     "unknown_document": "{source} speaks of document {number}, which never went to it under that number. A copy of the database that is older than its documents, or another sender under our name.",
     "receipts_untold": "{source} is sent documents and wants to be told which of its own we could read, which nothing is told of: `lockstep mode act --connection {source}`.",
     "document_number_twice": "{source} sent two different documents under one number ({number}). Each is taken for what it says; ask which of them counts.",
@@ -741,6 +743,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_request_repriced": "Requests at other prices than agreed",
     "group_case_receipt_overdue": "Documents a partner has not confirmed",
     "group_case_document_unread": "Documents a partner could not read",
+    "group_case_document_unread_yet_answered": "Documents answered, and then said to be unread",
     "group_case_unknown_document": "Documents that were never sent",
     "group_case_receipts_untold": "Partners that are told no receipts",
     "group_case_document_number_twice": "Documents with a number that was used",

@@ -125,6 +125,7 @@ SENTENCES: Final[dict[str, str]] = {
     "order_waiting_until": "订单 {order} 正在等待预售或缺货订购的商品，承诺期到 {until}。",
     "promise_overdue": "{channel} 的订单 {order} 仍缺 {missing}，预售或缺货订购的承诺期 {until} 已过。"
     "请通知买家，或在策略中改为更晚的日期。",
+    "unfillable_alike": "{channel} 的订单 {order} 无法配齐，缺少：{missing}。其中有的只是看起来像您的 Sku（{alike}）：若是同一个，请用 `lockstep map set listing` 就其页面说明。",
     "unfillable": "{channel} 的订单 {order} 无法配齐，缺少：{missing}。",
     # --- 订单：事后变动 ---
     "change_none": "订单 {order}：已有安排无需改动。",
@@ -147,6 +148,7 @@ SENTENCES: Final[dict[str, str]] = {
     "只有它能发的订单会等待。渠道仍显示其库存：请让其盘点，然后关闭此事项。",
     "receipt_overdue": "{source} 尚未说明能否读取 {key}：它可能没有收到。重新发送任何内容之前，请先询问对方。",
     "document_unread": "{source} 无法读取 {key}（{faults}）：它对此一无所知。发货请求改由别处发货；采购单请先修正错误，用 `lockstep replenish close` 关闭后重新订购。",
+    "document_unread_yet_answered": "{source} 称无法读取 {key}（{faults}），但此前已答复过它。没有改由别处发货。请询问以哪一个为准；若不会发货，请对方用答复说明。",
     "unknown_document": "{source} 提到编号为 {number} 的文件，但从未以该编号发给它。可能是数据库副本早于其文件，或有人以我们的名义发送。",
     "receipts_untold": "{source} 会收到我们的文件，并要求告知我们能否读取它的文件，但目前什么也没有告知：`lockstep mode act --connection {source}`。",
     "document_number_twice": "{source} 以同一编号（{number}）发来两份内容不同的文件。两份均按其内容处理；请询问以哪份为准。",
@@ -636,6 +638,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_request_repriced": "价格与约定不同的请求",
     "group_case_receipt_overdue": "合作方未确认的文件",
     "group_case_document_unread": "合作方无法读取的文件",
+    "group_case_document_unread_yet_answered": "已答复却又称无法读取的文件",
     "group_case_unknown_document": "从未发送的文件",
     "group_case_receipts_untold": "未被告知回执的合作方",
     "group_case_document_number_twice": "编号重复的文件",

@@ -270,6 +270,8 @@ def test_a_replacement_names_what_it_replaces() -> None:
         ({"createdTime": "2026-11-23T14:00:00"}, "createdTime is no instant"),
         ({"lastUpdatedTime": None}, "lastUpdatedTime is no instant"),
         ({"orderItems": None}, "it has no orderItems"),
+        ({"orderItems": []}, "its orderItems are empty"),
+        ({"orderItems": ORDER["orderItems"] * 2}, "two of its items have one orderItemId"),
         ({"orderItems": ["?"]}, "an item has no orderItemId"),
         ({"orderItems__0__quantityOrdered": None}, "has no quantityOrdered"),
         ({"orderItems__0__quantityOrdered": "2"}, "quantityOrdered is no number of units"),

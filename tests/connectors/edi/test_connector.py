@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
-from connectors.edi.answers import acknowledgment_of, invoice_of, receipts_of
+from connectors.edi.answers import (
+    acknowledgment_of,
+    invoice_of,
+    purchase_answers_of,
+    receipts_of,
+)
 from connectors.edi.connector import Edi, connect
 from connectors.edi.reading import TransactionSet, Unreadable, order_answer
 from connectors.edi.settings import Settings
@@ -20,7 +27,7 @@ from core.errors import Rejected
 from core.model.fulfillment import AcknowledgmentStatus, AnsweredLine, FulfillmentLine, ShipRequest
 from core.model.money import Money
 from core.model.orders import Address
-from core.model.purchasing import PurchaseLine, PurchaseOrder, SupplierItem
+from core.model.purchasing import PurchaseLine, PurchaseOrder, PurchaseVerdict, SupplierItem
 from core.model.receipts import OwedReceipt, Receipt
 from core.ports import Batch, Cursor, Handover, Reject
 from core.rules.effects import short_key
@@ -408,6 +415,7 @@ def test_a_refusal_that_tells_none_to_come_is_about_the_rest_of_its_line() -> No
     answer = (
         "BAK*00*AC*R-1*20261124~PO1*1*4*EA*12.50**VP*V-77~ACK*IA*1*EA~ACK*IR*0*EA~"
         "PO1*2*2*EA***VP*V-88~ACK*R2*0*EA~PO1*3*5*EA***VP*V-99~ACK*BP*2*EA~"
+        "PO1*4*5*EA***VP*V-66~ACK*IQ*4*EA~PO1*5*3*EA***VP*V-55~ACK*IQ*1*EA~ACK*IB*2*EA~"
     )
     segments = tuple(one.split("*") for one in answer.split("~") if one)
     one = TransactionSet("855", "0001", "PR", "1", "ACME", "1", segments)
@@ -419,4 +427,118 @@ def test_a_refusal_that_tells_none_to_come_is_about_the_rest_of_its_line() -> No
         ("V-88", REJECTED, 2),
         ("V-99", ACCEPTED, 2),
         ("V-99", LATER, 3),
+        ("V-66", ACCEPTED, 4),
+        ("V-66", REJECTED, 1),
+        ("V-55", ACCEPTED, 1),
+        ("V-55", LATER, 2),
     ]
+
+
+@pytest.mark.parametrize(
+    ("code", "comes"), [("AD", True), ("AK", True), ("RJ", False), ("RD", False), ("AC", None)]
+)
+def test_a_purchase_order_is_answered_as_a_whole_without_a_line(
+    code: str, comes: bool | None
+) -> None:
+    # given what X12 has without detail: yes, no, and a change that is not told
+    head = ["BAK", "00", code, ORDER.number, "20261124", "", "", "", "SO-7"]
+    made = order_answer(TransactionSet("855", "0001", "PR", "1", "ACME", "1", (head,)))
+
+    with desk() as both:
+        if comes is None:
+            with pytest.raises(Unreadable, match="BAK02 is 'AC', and it tells of no line"):
+                list(purchase_answers_of(made, both.settings, at=NOON))
+        else:
+            told = list(purchase_answers_of(made, both.settings, at=NOON))
+            assert told == [PurchaseVerdict(ORDER.number, comes, NOON, "SO-7")]
+
+
+ISA = f"ISA*00*{'':10}*00*{'':10}*ZZ*{'ACME':15}*ZZ*{'LOCKSTEP':15}*261124*1201*U*00401*"
+
+
+@pytest.mark.parametrize("kept", ["all", "no IEA", "half"])
+@pytest.mark.parametrize("marks", ["*~", "|!"])
+def test_an_interchange_that_is_cut_off_spoils_none_behind_it(kept: str, marks: str) -> None:
+    with desk(stock={"V-77": 10, "V-88": 10}) as both:
+        # given two answers in one file, the first of them whole, without its end, or half there
+        both.request()
+        both.order()
+        both.live(120)
+        paths = sorted((both.partner.root / ANSWERS).glob("855-*.edi"))
+        first, second = (path.read_text() for path in paths)
+        for path in paths:
+            path.unlink()
+        element, end = marks
+        second = second.replace("*", element).replace("~\n", end)
+        cut = {"all": first, "no IEA": first[: first.index("IEA*") - 1], "half": first[:250]}
+        (both.partner.root / ANSWERS / "855-both.edi").write_text(cut[kept] + second)
+
+        # when they are read
+        mine, theirs = both.pull("acknowledgments"), both.pull("purchase_answers")
+        owed = [one for one in both.pull("receipts") if isinstance(one, OwedReceipt)]
+
+        # then the second is taken and receipted under its own numbers, and the cut is told
+        assert [one.key for one in mine] == [SHORT]
+        assert {one.number for one in theirs} == ({ORDER.number} if kept != "half" else set())
+        assert [json.loads(one.told)[0][1] for one in owed] == ["3", "4"]
+        assert json.loads(owed[1].told)[0][2][0][2] == []
+        told = [one.problem for one in both.rejects if one.kind == "edi file"]
+        assert len(told) == (kept != "all")
+        assert all("another interchange begins before its IEA" in one for one in told)
+
+
+def test_an_interchange_that_they_refused_as_a_whole_is_a_document_they_cannot_read() -> None:
+    with desk() as both:
+        # given TA1s: ours refused for its sender, one taken, one that names none of ours, a stranger's
+        folder = both.partner.root / ANSWERS
+        told = (
+            "TA1*000000041*261124*1200*R*006",
+            "TA1*000000042*261124*1200*A*000",
+            "TA1*X***R*001",
+        )
+        for number, one in enumerate(told):
+            text = f"{ISA}{number:09}*0*P*>~{one}~IEA*0*{number:09}~"
+            (folder / f"{number}.edi").write_text(text)
+        (folder / "other.edi").write_text(
+            f"{ISA}000000009*0*P*>~{told[0]}~IEA*0*000000009~".replace("ACME ", "EMCA ")
+        )
+
+        # when they are read, then the first is as a 997 that refuses, and what cannot be is told
+        assert both.pull("receipts") == [Receipt(41, False, ANY, "TA1 R 006")]
+        assert [one.problem for one in both.rejects] == [
+            "TA101 is 'X', a number of ours is expected"
+        ]
+
+
+def test_a_file_in_latin_1_keeps_its_letters() -> None:
+    with desk() as both:
+        both.request()
+        both.live(120)
+        (path,) = (both.partner.root / ANSWERS).glob("855-*.edi")
+        path.write_bytes(path.read_text().replace("V-77", "Böcker-77").encode("latin-1"))
+        (answer,) = both.pull("acknowledgments")
+        assert answer.lines[0].item == "Böcker-77"
+
+
+@pytest.mark.parametrize(
+    ("lines", "accepted", "faults"),
+    [
+        ("AK2*850*0001~AK5*A~AK9*A*1*1*1", True, ""),
+        ("AK2*850*0001~AK5*E*5~AK9*E*1*1*1", True, "AK5 5"),
+        ("AK2*850*0001~AK5*A~AK9*P*1*1*1", True, ""),
+        ("AK9*A*1*1*1", True, ""),
+        # the group itself is refused: nothing of it was used
+        ("AK2*850*0001~AK5*A~AK9*R*1*1*0*5", False, "AK9 5"),
+        ("AK9*R*1*1*0*4*5", False, "AK9 4; AK9 5"),
+        ("AK9*R*1*1*0", False, "refused"),
+        ("AK9*P*1*1*0", False, "refused"),
+        ("AK2*850*0001~AK5*R*5~AK9*A*1*1*0", False, "AK5 5"),
+    ],
+)
+def test_a_document_was_read_where_both_its_group_and_it_were_taken(
+    lines: str, accepted: bool, faults: str
+) -> None:
+    segments = tuple(one.split("*") for one in f"AK1*PO*41~{lines}".split("~"))
+    one = TransactionSet("997", "0001", "FA", "1", "ACME", "1", segments)
+
+    assert list(receipts_of(one, at=NOON)) == [Receipt(41, accepted, NOON, faults)]

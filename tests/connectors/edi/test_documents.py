@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -189,6 +190,52 @@ def test_a_partner_that_wants_a_price_refuses_a_request_without_one(partner: moc
 
     assert not told["accepted"]
     assert "PO104" in findings(told)[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (PurchaseLine("MUG/1 a", "V-77", 1), ["VP", "V-77", "BP", "MUG/1 a"]),
+        # ours is of no use to them where it cannot be said
+        (PurchaseLine("TEE*L~>", "V-77", 1), ["VP", "V-77"]),
+        (PurchaseLine("M" * 49, "V-77", 1), ["VP", "V-77"]),
+        (PurchaseLine("CAFÉ", "V-77", 1), ["VP", "V-77"]),
+        # CAFE would be another thing
+        (PurchaseLine("CAFÉ", "", 1), "'CAFÉ' cannot be said in X12 as it stands"),
+        (PurchaseLine("MUG", "V*77", 1), "'V*77' cannot be said"),
+        (PurchaseLine("CUP ☕", "", 1), "'CUP ☕' cannot be said"),
+        (PurchaseLine("M" * 49, "", 1), "PO107 holds 49 letters, 48 fit"),
+    ],
+)
+def test_a_thing_is_named_exactly_or_not_at_all(line: PurchaseLine, told: list[str] | str) -> None:
+    order = replace(ORDER, lines=(line,))
+    if isinstance(told, str):
+        with pytest.raises(Unwritable, match=re.escape(told)):
+            sent(purchase_order(order, Words()))
+    else:
+        (made,) = (one for one in segments(sent(purchase_order(order, Words()))) if one[0] == "PO1")
+        assert made[6:] == told
+
+
+def test_an_address_is_cut_off_nowhere_and_an_order_s_name_keeps_nothing_waiting(
+    partner: mockedi.Mock,
+) -> None:
+    # given an address of three long lines, and an order whose name X12 has no letters for
+    long = replace(REQUEST.ship_to, line1="1" * 55, line2="2" * 40, line3="3" * 40)
+    request = replace(REQUEST, ship_to=long, order_name="☕1001")
+
+    # when it is written, then all of it is there, in as many segments as it takes
+    text = sent(ship_request(request, Words(our_item="")))
+    assert [one[1:] for one in segments(text) if one[0] == "N3"] == [
+        ["1" * 55, "2" * 40],
+        ["3" * 40],
+    ]
+    assert not any(one[0] == "REF" for one in segments(text))
+    assert findings(partner.send(text)) == []
+
+    # and what does not fit is refused before anything is sent
+    with pytest.raises(Unwritable, match="N301 holds 56 letters, 55 fit"):
+        sent(ship_request(replace(request, ship_to=replace(long, line1="1" * 56)), Words()))
 
 
 def test_an_address_in_letters_x12_does_not_have_is_refused_and_not_shown():

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings, strategies
 from mockedi import testing as mockedi
 
+from connectors.edi import answers
 from connectors.edi.mapping import Words, purchase_order
 from connectors.edi.reading import (
     Answer,
@@ -23,8 +24,10 @@ from connectors.edi.reading import (
     sets_of,
     verdict,
 )
+from connectors.edi.settings import Settings
 from connectors.x12.envelope import Envelopes
-from tests.connectors.edi.test_documents import ORDER, sent
+from core.model.purchasing import PurchaseAnswer
+from tests.connectors.edi.test_documents import NOON, ORDER, sent
 
 EDI = Path(__file__).resolve().parents[4] / "shared" / "reference" / "edi"
 recorded = pytest.mark.skipif(not EDI.is_dir(), reason="the recorded interchanges are not here")
@@ -290,3 +293,48 @@ def test_a_ship_notice_that_leaves_a_doubt_is_not_guessed_at(
 ) -> None:
     with pytest.raises(Unreadable, match=words):
         parcels(a_set("856", *lines), zone=UTC)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "coming"),
+    [
+        ("accept", {"WIDGET-001": 100, "WIDGET-002": 40}),
+        ("short-ship", {"WIDGET-001": 80, "WIDGET-002": 32}),
+        ("reject-line", {"WIDGET-001": 100, "WIDGET-002": 0}),
+        ("reject-all", {"WIDGET-001": 0, "WIDGET-002": 0}),
+        ("no-ack", {}),
+    ],
+)
+def test_whatever_another_hand_makes_of_a_restock_order_is_taken_as_it_is_meant(
+    behaviour: str, coming: dict[str, int]
+) -> None:
+    # given a partner that somebody else wrote, and that does so, and our order at it
+    known = Settings.model_validate(
+        {
+            "type": "edi", "transport": {"kind": "local", "root": "/srv"}, "outbox": "out",
+            "inbox": {"path": "in"}, "us": {"id": "ACME"}, "them": {"id": "MOCKEDI"},
+        }
+    )  # fmt: skip
+    with mockedi.Mock.start() as partner:
+        partner.behaviour("ACME", behaviour)
+        partner.send(sent(purchase_order(ORDER, Words())))
+        partner.advance(everything=True)
+        came = [one["payload"] for one in partner.mailbox()]
+
+    # when all that it sends is read
+    found = {one.kind: one for text in came for one in sets_of(Envelopes([text]))}
+
+    # then we count on what it will send, it is what comes, and we are billed for that
+    said = (
+        list(answers.purchase_answers_of(order_answer(found["855"]), known, at=NOON))
+        if "855" in found
+        else []
+    )
+    assert {one.item: one.quantity for one in said if isinstance(one, PurchaseAnswer)} == coming
+    sends = {item: units for item, units in coming.items() if units}
+    assert ("856" in found, "810" in found) == (bool(sends), bool(sends))
+    if sends:
+        (notice,) = answers.notices_of(found["856"], known)
+        assert {one.sku: one.quantity for one in notice.lines} == sends
+        billed = answers.invoice_of(found["810"], known)
+        assert {one.item: one.quantity for one in billed.lines} == sends

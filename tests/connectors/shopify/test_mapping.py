@@ -325,6 +325,7 @@ SPOILED = {
     "an amount that is none": {"currentTotalPriceSet": {"shopMoney": money("a lot")}},
     "an infinite amount": {"currentTotalPriceSet": {"shopMoney": money("Infinity")}},
     "no lines": {"lineItems": records.page()},
+    "two lines of one id": {"lineItems": records.page(line(), line())},
     "a line without quantity": {"lineItems": records.page(line(quantity=None))},
     "a negative quantity": {"lineItems": records.page(line(currentQuantity=-1))},
     "a quantity beyond all sense": {"lineItems": records.page(line(quantity=2**31))},

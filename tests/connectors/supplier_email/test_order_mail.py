@@ -95,6 +95,17 @@ def test_what_spreadsheets_and_markup_would_run_stands_there_as_text() -> None:
     text = "".join(on_paper(made))
     assert [name for name in names if name not in text] == []
     assert [row["item"] for row in in_sheet(made)] == [f"'{names[0]}", f"'{names[1]}", *names[2:]]
+    assert "could not be printed" not in text
+
+
+def test_paper_that_lacks_letters_says_that_the_sheet_has_them() -> None:
+    made = mapping.document(order(line("MUG", 24, item="כוס 🎁")), settings(terms=["מזומן"]))
+
+    (text,) = on_paper(made)
+
+    assert "The mail that brought this, with its CSV file, has the text" in text.replace("\n", " ")
+    assert in_sheet(made)[0]["item"] == "כוס 🎁"
+    assert "מזומן" in json.loads(made)["text"]
 
 
 def test_a_hundred_lines_are_all_on_paper_on_numbered_pages() -> None:

@@ -119,8 +119,23 @@ def test_what_is_not_all_of_a_kit_is_named_as_the_things_it_is() -> None:
     assert "GIFT" not in slip
 
 
-def test_other_scripts_print_and_what_cannot_is_seen_to_be_missing() -> None:
-    # given names in scripts that readers have fonts for, and in some that they have not
+def fonts(pdf: bytes) -> dict[str, bool]:
+    """Every font of a PDF -> whether its letters are in the document."""
+    found: dict[str, bool] = {}
+    for page in PdfReader(io.BytesIO(pdf)).pages:
+        for one in page["/Resources"]["/Font"].values():  # type: ignore[index]
+            font = one.get_object()
+            told = font.get("/FontDescriptor", {})
+            found[font["/BaseFont"]] = "/FontFile2" in told
+    return found
+
+
+#: What every reader has (PDF 32000, 9.6.2.2).
+EVERYWHERE = {"/Helvetica", "/Helvetica-Bold", "/ZapfDingbats"}
+
+
+def test_other_scripts_print_anywhere_and_what_cannot_is_told_on_the_paper() -> None:
+    # given names in several scripts, an address that is written from right to left, and a picture
     names = ["蓝色杯子", "чашка", "머그잔", "マグカップ", "Café <b>&amp;</b>", "=cmd|' /C calc'!A0"]
     asked = request(
         *(FulfillmentLine(str(number), f"S{number}", 1) for number in range(len(names) + 1)),
@@ -129,26 +144,38 @@ def test_other_scripts_print_and_what_cannot_is_seen_to_be_missing() -> None:
     )
 
     # when the papers are drawn
-    shown = "\n".join(cell for page in pages(drawn(asked)) for cell in page)
+    pdf = drawn(asked)
+    shown = "\n".join(cell for page in pages(pdf) for cell in page)
 
-    # then those stand there as they are, and of others the plain letter does, or a box
+    # then those stand there as they are, in letters that the document brings along
     assert [name for name in names if shown.count(name) != 2] == []
+    assert {name for name, inside in fonts(pdf).items() if not inside} <= EVERYWHERE
+    # and where there are none, that is seen, and both who pick and who pack read where they are
     assert shown.count("Mug ❑ red") == 2
-    assert {"Lukasz Dvorák", "❑❑❑❑❑ 5"} <= set(shown.splitlines())
+    assert {"Łukasz Dvořák", "❑❑❑❑❑ 5"} <= set(shown.splitlines())
+    assert shown.count("Each ❑ stands for a letter that could not be printed") == 2
 
 
-def test_a_font_of_ones_own_goes_into_the_paper() -> None:
-    # given letters that a TrueType file has, and readers need not have
+def test_a_buyer_is_not_told_of_letters_that_a_title_lacks() -> None:
+    pick, slip = pages(drawn(request(sold={"11": SoldAs("MUG", "Mug 🎁 red")})))
+
+    assert any(line.startswith("Each ❑ stands for") for line in pick)
+    assert "Mug ❑ red" in slip
+    assert not any(line.startswith("Each ❑ stands for") for line in slip)
+
+
+def test_a_font_of_ones_own_is_asked_before_ours() -> None:
+    # given letters that a TrueType file has, some that it has not, and some that join
     font = str(Path(reportlab.__file__).parent / "fonts" / "Vera.ttf")
-    asked = request(ship_to=Address(name="Łukasz <Ž>", line1="蓝色"))
+    asked = request(ship_to=Address(name="Łukasz <Ž>", line1="蓝色", line2="شارع"))
 
     # when papers are drawn with it, twice
     made = [drawn(asked, font=font) for _ in range(2)]
 
-    # then they are in it, and what it has not is shown as ever
-    assert {"Łukasz <Ž>", "蓝色"} <= set(pages(made[0])[1])
-    assert b"/FontFile2" in made[0]
-    assert b"/FontFile2" not in drawn(asked)
+    # then they are in it, what it has not is shown as ever, and what would be misread is not
+    assert {"Łukasz <Ž>", "蓝色", "❑❑❑❑"} <= set(pages(made[0])[1])
+    assert any("BitstreamVera" in name for name in fonts(made[0]))
+    assert not any("BitstreamVera" in name for name in fonts(drawn(asked)))
     assert made[0] == made[1]
 
 
