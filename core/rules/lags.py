@@ -75,7 +75,8 @@ def _quantile(counts: Sequence[float], share: float) -> timedelta:
         if reached < wanted:
             bucket = number
         reached += count
-    return timedelta(seconds=round(_STEP**bucket, 1))
+    # Never shorter than the bucket: what was seen at its very end happened within it.
+    return timedelta(seconds=math.ceil(_STEP**bucket * 10) / 10)
 
 
 def moved(before: timedelta | None, now: timedelta) -> bool:
