@@ -45,7 +45,7 @@ from core.ports import (
     StockSource,
 )
 from core.rules.modes import Mode
-from jobs import answers, decide, log, pull
+from jobs import answers, decide, log, notices, pull
 from jobs.bootstrap import wire
 from jobs.clock import ManualClock
 from jobs.run import Run
@@ -274,7 +274,7 @@ class Shop:
         lines = tuple(ShippedLine(*one) for one in units)
         with run.transaction() as tx:
             notice = ShipmentNotice(key, "other", number, self.clock.now(), lines)
-            answers.record_notice(tx, run, through, notice)
+            notices.record_notice(tx, run, through, notice)
 
     def list(
         self, remote_id: str, sku: str, *, channel: str = "shopify-us", **changes: Any
