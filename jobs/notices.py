@@ -99,6 +99,10 @@ def record_notice(tx: Tx, run: Run, connection: str, notice: ShipmentNotice) -> 
         heard = Heard(doubtful=bool(units))
     else:
         heard = hear(units, document=notice.document, replaces=notice.replaces, before=before)
+    if notice.document and notice.replaces and not units and not before:
+        # It calls off what was never told; told later all the same, it contradicts itself.
+        _keep(tx, found, notice, {}, {}, {})
+        return
     _tell_doubt(tx, found, notice, heard, units=units, before=total(before.values()))
     if not before or heard.more:
         taken = _book(tx, run, found, notice, heard.more, first=not before)
