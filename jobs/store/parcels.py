@@ -8,7 +8,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Row,
+    and_,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from core.model.catalog import ChannelId, LocationId, Sku
 from core.model.fulfillment import (
@@ -97,6 +108,15 @@ def _of_line(one: Requested, line: str, sku: Sku) -> tuple[ColumnElement[bool], 
         fulfillment_line.c.number == one.number,
         fulfillment_line.c.line == line,
         fulfillment_line.c.sku == sku,
+    )
+
+
+def _is_confirmation_of(one: FromClause) -> ColumnElement[bool]:
+    """Of a row of `shipment`, or an alias of it."""
+    return and_(
+        effect.c.order_id == one.c.order_id,
+        effect.c.number == one.c.package_number,
+        effect.c.kind == "confirmation",
     )
 
 
@@ -350,11 +370,7 @@ class Parcels:
             )
             .outerjoin(
                 effect,
-                and_(
-                    effect.c.order_id == shipment.c.order_id,
-                    effect.c.number == shipment.c.package_number,
-                    effect.c.kind == "confirmation",
-                ),
+                _is_confirmation_of(shipment),
             )
             .where(
                 orders.c.channel == channel,
@@ -401,11 +417,7 @@ class Parcels:
             )
             .join(
                 effect,
-                and_(
-                    effect.c.order_id == other.c.order_id,
-                    effect.c.number == other.c.package_number,
-                    effect.c.kind == "confirmation",
-                ),
+                _is_confirmation_of(other),
             )
             .where(
                 mine.c.order_id == order_id,

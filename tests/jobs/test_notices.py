@@ -60,6 +60,9 @@ def test_a_notice_is_read_against_what_was_said_before(
     assert (heard.more, heard.less, heard.doubtful) == (more, less, doubtful)
 
 
+#: Nothing in it that the databases do differently: the first of each part runs on both.
+ON_ONE = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+
 # --- parcels -------------------------------------------------------------------------------------
 
 
@@ -103,6 +106,7 @@ def test_a_parcel_in_two_notices_leaves_once_and_is_told_in_two_confirmations(sh
     assert "TEA x1" in words
 
 
+@ON_ONE
 def test_a_corrected_notice_adds_what_it_names_more_and_asks_about_what_it_takes_back(
     shop: Shop,
 ) -> None:
@@ -134,6 +138,7 @@ def test_a_corrected_notice_adds_what_it_names_more_and_asks_about_what_it_takes
     assert proved(shop)
 
 
+@ON_ONE
 def test_a_notice_that_contradicts_itself_or_has_no_number_is_for_a_person(shop: Shop) -> None:
     # given a parcel with two of five, told twice in the same words
     asked(shop, line(units=5))
@@ -161,6 +166,7 @@ def test_a_notice_that_contradicts_itself_or_has_no_number_is_for_a_person(shop:
     assert units(shop) == {FIRST: [5, 3, 0]}
 
 
+@ON_ONE
 def test_a_notice_called_off_before_it_came_sends_nothing(shop: Shop) -> None:
     asked(shop, line(units=2))
     shop.ship(FIRST, document="ASN-1", replaces=True)
@@ -171,6 +177,7 @@ def test_a_notice_called_off_before_it_came_sends_nothing(shop: Shop) -> None:
     assert len(told(shop, "parcel_tells_more")) == 1
 
 
+@ON_ONE
 def test_a_place_that_is_asked_how_a_parcel_stands_may_put_more_into_it(shop: Shop) -> None:
     # given an answer with a parcel that is empty yet, and later ones in which it fills
     asked(shop, line(units=5))
@@ -182,6 +189,7 @@ def test_a_place_that_is_asked_how_a_parcel_stands_may_put_more_into_it(shop: Sh
     assert rows(shop.store, cases) == []
 
 
+@ON_ONE
 def test_of_two_confirmations_under_one_number_the_second_waits_while_the_first_is_in_doubt(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -270,6 +278,7 @@ def test_goods_of_a_purchase_order_are_on_their_way_when_the_supplier_says_so(ma
     assert balanced(market)
 
 
+@ON_ONE
 def test_a_corrected_notice_changes_what_is_on_its_way_even_after_it_came(market: Market):
     # given a notice of 36, corrected to 24, then called off, then told anew
     number = bought(market)
@@ -294,6 +303,7 @@ def test_a_corrected_notice_changes_what_is_on_its_way_even_after_it_came(market
     assert balanced(market)
 
 
+@ON_ONE
 def test_more_than_was_ordered_and_what_was_not_is_told_and_not_expected(market: Market):
     # given an order for 48, and notices of 60 and of something else
     number = bought(market)
@@ -316,6 +326,7 @@ def test_more_than_was_ordered_and_what_was_not_is_told_and_not_expected(market:
     assert balanced(market)
 
 
+@ON_ONE
 def test_a_notice_that_comes_after_its_goods_or_beside_a_persons_word_doubles_nothing(
     market: Market,
 ):
@@ -337,6 +348,7 @@ def test_a_notice_that_comes_after_its_goods_or_beside_a_persons_word_doubles_no
     assert balanced(market)
 
 
+@ON_ONE
 def test_goods_of_an_order_that_is_closed_or_not_theirs_are_a_case(market: Market):
     number = bought(market)
     with market.shop.store.transaction() as tx:
@@ -348,6 +360,7 @@ def test_goods_of_an_order_that_is_closed_or_not_theirs_are_a_case(market: Marke
     assert coming(market) == {}
 
 
+@ON_ONE
 def test_a_notice_proves_that_a_silent_supplier_has_the_order(market: Market):
     # given an order that its supplier does not answer
     number = bought(market)
