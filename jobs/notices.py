@@ -88,9 +88,7 @@ def record_notice(tx: Tx, run: Run, connection: str, notice: ShipmentNotice) -> 
     before: dict[str | None, Words] = dict(documents.items())
     units = _in_our_words(tx, run.wiring, found, notice)
     if not before:
-        had = _told_before(
-            found, Parcels(tx).lines_of_parcel(found.order_id, notice.tracking_number)
-        )
+        had = _told_before(found, Parcels(tx).lines_of_parcel(found, notice.tracking_number))
         if had is not None:
             before[None] = had
             units = {sku: count for sku, count in units.items() if sku in had}
@@ -106,7 +104,7 @@ def record_notice(tx: Tx, run: Run, connection: str, notice: ShipmentNotice) -> 
     _tell_doubt(tx, found, notice, heard, units=units, before=total(before.values()))
     if not before or heard.more:
         taken = _book(tx, run, found, notice, heard.more, first=not before)
-    elif heard.doubtful or None in before:
+    elif notice.whole or heard.doubtful or notice.document not in documents:
         return
     else:
         taken = {}

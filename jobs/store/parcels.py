@@ -262,11 +262,13 @@ class Parcels:
                 )
             )
 
-    def lines_of_parcel(self, order_id: int, tracking_number: str) -> dict[str, int] | None:
-        """Units by order line of a parcel of an order; None: it is not known."""
+    def lines_of_parcel(self, one: Requested, tracking_number: str) -> dict[str, int] | None:
+        """Units by order line that went under this number for a request; None: nothing did."""
         numbers = self._connection.execute(
             select(shipment.c.package_number).where(
-                shipment.c.order_id == order_id, shipment.c.tracking_number == tracking_number
+                shipment.c.order_id == one.order_id,
+                shipment.c.fulfillment == one.number,
+                shipment.c.tracking_number == tracking_number,
             )
         ).scalars()
         known = list(numbers)
@@ -275,7 +277,8 @@ class Parcels:
         units: Counter[str] = Counter()
         for row in self._tx.rows(
             select(shipment_line.c.line, shipment_line.c.quantity).where(
-                shipment_line.c.order_id == order_id, shipment_line.c.package_number.in_(known)
+                shipment_line.c.order_id == one.order_id,
+                shipment_line.c.package_number.in_(known),
             )
         ):
             units[row.line] += row.quantity

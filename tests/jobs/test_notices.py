@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from core.errors import UnknownOutcome
-from core.model.fulfillment import ConfirmedLine, Shipment, ShipmentNotice, ShippedLine
+from core.model.fulfillment import (
+    AcknowledgmentStatus,
+    ConfirmedLine,
+    Shipment,
+    ShipmentNotice,
+    ShippedLine,
+)
 from core.model.inbound import Leg
 from core.rules.notices import Said, hear
 from jobs import notices, purchase, push, receive
@@ -21,7 +27,7 @@ from jobs.store.tables import cases, effect, fulfillment, purchase_order
 from tests.jobs.builders import line, minutes, rows
 from tests.jobs.buying import Market, open_market
 from tests.jobs.shop import Shop, open_shop
-from tests.jobs.test_answers import FIRST, asked, proved, told, units
+from tests.jobs.test_answers import FIRST, SECOND, asked, no, proved, send, told, units, yes
 from tests.jobs.underway import bought, come, coming, now, open_cases, received, ship
 
 # --- the rule ------------------------------------------------------------------------------------
@@ -140,8 +146,8 @@ def test_a_corrected_notice_adds_what_it_names_more_and_asks_about_what_it_takes
 
 @ON_ONE
 def test_a_notice_that_contradicts_itself_or_has_no_number_is_for_a_person(shop: Shop) -> None:
-    # given a parcel with two of five, told twice in the same words
-    asked(shop, line(units=5))
+    # given a parcel with two of six, told twice in the same words
+    asked(shop, line(units=6))
     shop.ship(FIRST, ("TEA", 2), number="PRO1")
     shop.ship(FIRST, ("TEA", 2), number="PRO1")
     assert told(shop, "parcel_tells_more") == []
@@ -153,8 +159,14 @@ def test_a_notice_that_contradicts_itself_or_has_no_number_is_for_a_person(shop:
     # then a person is told once, and the channel is told of no more than before
     (words,) = told(shop, "parcel_tells_more")
     assert "TEA x1 in it; before it told TEA x2" in words
-    assert units(shop) == {FIRST: [5, 2, 0]}
+    assert units(shop) == {FIRST: [6, 2, 0]}
     assert len(confirm(shop)) == 1
+
+    # and a part of what is known, named by nobody, is no news and no document either
+    shop.ship(FIRST, ("TEA", 1), number="PRO3", document="ASN-0")
+    shop.ship(FIRST, ("TEA", 1), number="PRO3")
+    shop.ship(FIRST, ("TEA", 1), number="PRO3", document="ASN-9")
+    assert units(shop) == {FIRST: [6, 4, 0]}
 
     # and so it is with a numbered notice that says otherwise without saying that it corrects
     with shop.store.transaction() as tx:
@@ -163,7 +175,26 @@ def test_a_notice_that_contradicts_itself_or_has_no_number_is_for_a_person(shop:
     shop.ship(FIRST, ("TEA", 2), number="PRO2", document="ASN-1")
     (words,) = told(shop, "parcel_tells_more")
     assert "PRO2" in words
-    assert units(shop) == {FIRST: [5, 3, 0]}
+    assert units(shop) == {FIRST: [6, 5, 0]}
+
+
+@ON_ONE
+def test_two_places_that_ship_under_one_number_are_each_believed(shop: Shop) -> None:
+    # given five, of which one place has three and another the rest
+    asked(shop, line(units=5))
+    shop.clock.advance(60)
+    shop.answer(FIRST, AcknowledgmentStatus.ACCEPTED, yes("TEA", 3), no("TEA", 2))
+    shop.decide()
+    send(shop)
+
+    # when both name the same parcel, without saying which document it is
+    shop.ship(FIRST, ("TEA", 3), number="PRO1")
+    shop.ship(SECOND, ("TEA", 2), number="PRO1", through="acme-files")
+
+    # then all five left, and the channel is told of both parts
+    assert units(shop) == {FIRST: [3, 3, 2], SECOND: [2, 2, 0]}
+    assert confirm(shop) == [(ConfirmedLine("L1", 3),), (ConfirmedLine("L1", 2),)]
+    assert told(shop, "parcel_tells_more") == []
 
 
 @ON_ONE
