@@ -26,6 +26,7 @@ from jobs.store.store import Store
 from jobs.store.tables import cases, effect, fulfillment, purchase_order
 from tests.jobs.builders import line, minutes, rows
 from tests.jobs.buying import Market, open_market
+from tests.jobs.conftest import BOTH
 from tests.jobs.shop import Shop, open_shop
 from tests.jobs.test_answers import FIRST, SECOND, asked, no, proved, send, told, units, yes
 from tests.jobs.underway import bought, come, coming, now, open_cases, received, ship
@@ -66,9 +67,6 @@ def test_a_notice_is_read_against_what_was_said_before(
     assert (heard.more, heard.less, heard.doubtful) == (more, less, doubtful)
 
 
-#: Nothing in it that the databases do differently: the first of each part runs on both.
-ON_ONE = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-
 # --- parcels -------------------------------------------------------------------------------------
 
 
@@ -87,6 +85,7 @@ def confirm(shop: Shop) -> list[tuple[ConfirmedLine, ...]]:
     return [one.lines for one in shop.channels["shopify-us"].confirmed]
 
 
+@BOTH
 def test_a_parcel_in_two_notices_leaves_once_and_is_told_in_two_confirmations(shop: Shop) -> None:
     # given five, of which a parcel holds three by one notice
     asked(shop, line(units=5))
@@ -112,7 +111,6 @@ def test_a_parcel_in_two_notices_leaves_once_and_is_told_in_two_confirmations(sh
     assert "TEA x1" in words
 
 
-@ON_ONE
 def test_a_corrected_notice_adds_what_it_names_more_and_asks_about_what_it_takes_back(
     shop: Shop,
 ) -> None:
@@ -144,7 +142,6 @@ def test_a_corrected_notice_adds_what_it_names_more_and_asks_about_what_it_takes
     assert proved(shop)
 
 
-@ON_ONE
 def test_a_notice_that_contradicts_itself_or_has_no_number_is_for_a_person(shop: Shop) -> None:
     # given a parcel with two of six, told twice in the same words
     asked(shop, line(units=6))
@@ -178,7 +175,6 @@ def test_a_notice_that_contradicts_itself_or_has_no_number_is_for_a_person(shop:
     assert units(shop) == {FIRST: [6, 5, 0]}
 
 
-@ON_ONE
 def test_two_places_that_ship_under_one_number_are_each_believed(shop: Shop) -> None:
     # given five, of which one place has three and another the rest
     asked(shop, line(units=5))
@@ -197,7 +193,6 @@ def test_two_places_that_ship_under_one_number_are_each_believed(shop: Shop) -> 
     assert told(shop, "parcel_tells_more") == []
 
 
-@ON_ONE
 def test_a_notice_called_off_before_it_came_sends_nothing(shop: Shop) -> None:
     asked(shop, line(units=2))
     shop.ship(FIRST, document="ASN-1", replaces=True)
@@ -208,7 +203,6 @@ def test_a_notice_called_off_before_it_came_sends_nothing(shop: Shop) -> None:
     assert len(told(shop, "parcel_tells_more")) == 1
 
 
-@ON_ONE
 def test_a_place_that_is_asked_how_a_parcel_stands_may_put_more_into_it(shop: Shop) -> None:
     # given an answer with a parcel that is empty yet, and later ones in which it fills
     asked(shop, line(units=5))
@@ -220,7 +214,6 @@ def test_a_place_that_is_asked_how_a_parcel_stands_may_put_more_into_it(shop: Sh
     assert rows(shop.store, cases) == []
 
 
-@ON_ONE
 def test_of_two_confirmations_under_one_number_the_second_waits_while_the_first_is_in_doubt(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,6 +267,7 @@ def balanced(market: Market) -> bool:
         return differences(tx.connection) == []
 
 
+@BOTH
 def test_goods_of_a_purchase_order_are_on_their_way_when_the_supplier_says_so(market: Market):
     # given an order for 48 that its supplier has said nothing about
     number = bought(market)
@@ -309,7 +303,6 @@ def test_goods_of_a_purchase_order_are_on_their_way_when_the_supplier_says_so(ma
     assert balanced(market)
 
 
-@ON_ONE
 def test_a_corrected_notice_changes_what_is_on_its_way_even_after_it_came(market: Market):
     # given a notice of 36, corrected to 24, then called off, then told anew
     number = bought(market)
@@ -334,7 +327,6 @@ def test_a_corrected_notice_changes_what_is_on_its_way_even_after_it_came(market
     assert balanced(market)
 
 
-@ON_ONE
 def test_more_than_was_ordered_and_what_was_not_is_told_and_not_expected(market: Market):
     # given an order for 48, and notices of 60 and of something else
     number = bought(market)
@@ -357,7 +349,6 @@ def test_more_than_was_ordered_and_what_was_not_is_told_and_not_expected(market:
     assert balanced(market)
 
 
-@ON_ONE
 def test_a_notice_that_comes_after_its_goods_or_beside_a_persons_word_doubles_nothing(
     market: Market,
 ):
@@ -379,7 +370,6 @@ def test_a_notice_that_comes_after_its_goods_or_beside_a_persons_word_doubles_no
     assert balanced(market)
 
 
-@ON_ONE
 def test_goods_of_an_order_that_is_closed_or_not_theirs_are_a_case(market: Market):
     number = bought(market)
     with market.shop.store.transaction() as tx:
@@ -391,7 +381,6 @@ def test_goods_of_an_order_that_is_closed_or_not_theirs_are_a_case(market: Marke
     assert coming(market) == {}
 
 
-@ON_ONE
 def test_a_notice_proves_that_a_silent_supplier_has_the_order(market: Market):
     # given an order that its supplier does not answer
     number = bought(market)
