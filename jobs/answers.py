@@ -1,8 +1,7 @@
-"""What places that ship say to our requests: yes, no, in part, later, and what they sent."""
+"""What places that ship say to our requests: yes, no, in part, later."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -12,21 +11,24 @@ from core.model.fulfillment import (
     Acknowledgment,
     AcknowledgmentStatus,
     AnsweredLine,
-    ConfirmedLine,
     FulfillmentState,
-    ShipmentNotice,
 )
-from core.model.names import Meaning
 from core.model.reasons import Reason
-from core.model.stock import MovementKind, SnapshotBasis, StockMovement
+from core.model.stock import SnapshotBasis
 from core.ports import FulfillmentSource
 from core.rules.answers import AskedLine, Judged, judge, repriced
-from jobs.goods import expected_prices, names_of_goods, price_tolerance, ships_through
-from jobs.naming import in_our_units, other_words
-from jobs.rejections import CASES, doubt, reject, route_again, take_back
+from jobs.goods import expected_prices, listed, names_of_goods, price_tolerance, ships_through
+from jobs.naming import in_our_units
+from jobs.rejections import (
+    CASES,
+    doubt,
+    open_unknown_request,
+    reject,
+    route_again,
+    take_back,
+)
 from jobs.run import Run
 from jobs.store.held import Held
-from jobs.store.orders import Orders
 from jobs.store.parcels import Parcels, Requested
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
@@ -49,7 +51,7 @@ def record_acknowledgment(tx: Tx, wiring: Wiring, connection: str, answer: Ackno
     parcels = Parcels(tx)
     found = parcels.requested(answer.key)
     if found is None or ships_through(wiring, found.location) != connection:
-        _open_unknown(tx, connection, answer.key)
+        open_unknown_request(tx, connection, answer.key)
         return
     status = answer.status
     judged = None
@@ -123,7 +125,7 @@ def _declined(tx: Tx, wiring: Wiring, found: Requested, judged: Judged) -> None:
     for (_, sku), count in judged.declined.items():
         units[sku] = units.get(sku, 0) + count
     reason = Reason.of(
-        "request_declined", key=found.key, location=found.location, units=_listed(units)
+        "request_declined", key=found.key, location=found.location, units=listed(units)
     )
     tx.decide(found.subject, reason)
     if judged.broken:
@@ -188,203 +190,8 @@ def _asked(found: Requested) -> dict[tuple[str, Sku], AskedLine]:
     }
 
 
-def _listed(units: Mapping[Sku, int]) -> str:
-    return ", ".join(f"{sku} x{count}" for sku, count in sorted(units.items()))
-
-
 def _absorb(tx: Tx, wiring: Wiring, found: Requested, *, after: datetime) -> None:
     """A place with a net figure took the units of a request off it."""
     location = wiring.location(found.location)
     if location and location.basis is SnapshotBasis.NET and not location.learns_from_us:
         Held(tx).absorb(found.order_id, found.number, after=after)
-
-
-def pull_notices(run: Run, connection: str) -> None:
-    """Take what places say they shipped."""
-    source = run.wiring.connector(connection, FulfillmentSource)
-    for batch in source.pull_shipments(since=run.lease.cursor):
-        with run.transaction() as tx:
-            for one in batch.items:
-                record_notice(tx, run, connection, one)
-            tx.open_rejects(connection, batch.rejects)
-            tx.advance(batch.cursor)
-
-
-def record_notice(tx: Tx, run: Run, connection: str, notice: ShipmentNotice) -> None:
-    """A parcel: its units leave the ledger, its confirmation and its tracking become work."""
-    parcels = Parcels(tx)
-    found = parcels.requested(notice.key)
-    if found is None or ships_through(run.wiring, found.location) != connection:
-        _open_unknown(tx, connection, notice.key)
-        return
-    known = parcels.lines_of_parcel(found.order_id, notice.tracking_number)
-    if known is not None:
-        _tell_more(tx, run.wiring, found, notice, known)
-        return
-    taken, left_over = _match(found, _in_our_words(tx, run.wiring, found, notice))
-    if left_over:
-        reason = Reason.of(
-            "wrong_units_shipped", key=found.key, location=found.location, units=_listed(left_over)
-        )
-        tx.open_case(Case("wrong_units_shipped", f"request {found.key}", reason, Severity.CRITICAL))
-    for (line, sku), units in taken.items():
-        parcels.add_shipped(found, line, sku, units)
-    lines = _confirmed_lines(found, taken)
-    number = parcels.add_parcel(
-        found,
-        carrier=notice.carrier,
-        tracking_number=notice.tracking_number,
-        service=notice.service,
-        shipped_at=notice.shipped_at,
-        remote_location=run.wiring.twin(found.channel, found.location),
-        lines=lines,
-        ask_at=tx.now if notice.carrier in run.wiring.carriers else None,
-    )
-    _consume(tx, run, found, taken, at=notice.shipped_at, reference=f"{found.key}/{number}")
-    whole = all(
-        shipped + taken.get(key, 0) >= quantity
-        for key, (quantity, _, shipped) in found.lines.items()
-    )
-    state = FulfillmentState.SHIPPED if whole else FulfillmentState.PARTIALLY_SHIPPED
-    parcels.mark(found.order_id, found.number, state=str(state), shipped_at=notice.shipped_at)
-    if whole:
-        for kind in ("shipment_overdue", "request_backordered"):
-            tx.close_case(kind, f"request {found.key}")
-    tx.close_case("request_overdue", f"request {found.key}")
-    tx.decide(
-        found.subject,
-        Reason.of(
-            "shipment_received",
-            key=found.key,
-            location=found.location,
-            carrier=notice.carrier,
-            number=notice.tracking_number,
-            units=sum(line.quantity for line in lines),
-        ),
-    )
-    Orders(tx).decide_again([found.order_id])
-    tx.wake("core/orders", f"{found.channel}/shipments", *run.wiring.tracking_units)
-
-
-def _tell_more(
-    tx: Tx, wiring: Wiring, found: Requested, notice: ShipmentNotice, known: Mapping[str, int]
-) -> None:
-    """A parcel that is told again: with the units it had it is the same, with more a person decides.
-
-    Whether those came into it later, or the first notice was wrong, nobody says; the channel was told
-    what was in it.
-    """
-    had: dict[Sku, int] = {}
-    lines = Counter(line for line, _ in found.lines)
-    for (line, sku), (_, per_unit, _) in found.lines.items():
-        had[sku] = had.get(sku, 0) + known.get(line, 0) * per_unit
-    # All that is left of a request was not in the parcel, whatever was.
-    units = _in_our_words(tx, wiring, found, notice)
-    more = {sku: count - (0 if notice.whole else had.get(sku, 0)) for sku, count in units.items()}
-    taken, _ = _match(found, {sku: count for sku, count in more.items() if count > 0})
-    new: Counter[Sku] = Counter()
-    for (line, sku), count in taken.items():
-        # What a parcel held of a Kit that was not whole yet is not kept by parcel.
-        if lines[line] == 1:
-            new[sku] += count
-    if not new:
-        return
-    reason = Reason.of(
-        "parcel_tells_more",
-        key=found.key,
-        location=found.location,
-        number=notice.tracking_number,
-        units=_listed(new),
-    )
-    case = Case("parcel_tells_more", f"request {found.key}", reason, Severity.CRITICAL)
-    tx.open_case(case, once=True)
-
-
-def _in_our_words(
-    tx: Tx, wiring: Wiring, found: Requested, notice: ShipmentNotice
-) -> dict[Sku, int]:
-    """Units by Sku; a place may call a thing by its own word, one nobody knows stays as it is."""
-    if notice.whole:
-        left: dict[Sku, int] = {}
-        for (_, sku), (quantity, _, shipped) in found.lines.items():
-            left[sku] = left.get(sku, 0) + quantity - shipped
-        return left
-    ours = {sku for _, sku in found.lines}
-    named = all(one.sku in ours for one in notice.lines)
-    names: Mapping[str, Sku] = {} if named else names_of_goods(tx, wiring, found)
-    by = ships_through(wiring, found.location)
-    others = {} if named else other_words(tx, wiring, by, names, (one.sku for one in notice.lines))
-    units: dict[Sku, int] = {}
-    for one in notice.lines:
-        meant = others.get(one.sku) or Meaning(names.get(one.sku, one.sku))
-        units[meant.sku] = units.get(meant.sku, 0) + one.quantity * meant.units
-    return units
-
-
-def _match(
-    found: Requested, units: Mapping[Sku, int]
-) -> tuple[dict[tuple[str, Sku], int], dict[Sku, int]]:
-    """The parcel's units on the request's lines; what fits none is left over."""
-    left = dict(units)
-    taken: dict[tuple[str, Sku], int] = {}
-    for (line, sku), (quantity, _, shipped) in sorted(found.lines.items()):
-        count = min(left.get(sku, 0), quantity - shipped)
-        if count > 0:
-            taken[line, sku] = count
-            left[sku] -= count
-    return taken, {sku: count for sku, count in left.items() if count}
-
-
-def _confirmed_lines(found: Requested, taken: dict[tuple[str, Sku], int]) -> list[ConfirmedLine]:
-    """Units of order lines that became whole with this parcel: a Kit counts once all of it is out."""
-    before: dict[str, int] = {}
-    after: dict[str, int] = {}
-    for (line, sku), (_, per_unit, shipped) in found.lines.items():
-        now = shipped + taken.get((line, sku), 0)
-        before[line] = min(before.get(line, shipped // per_unit), shipped // per_unit)
-        after[line] = min(after.get(line, now // per_unit), now // per_unit)
-    return [
-        ConfirmedLine(line, after[line] - before[line])
-        for line in sorted(after)
-        if after[line] > before[line]
-    ]
-
-
-def _consume(
-    tx: Tx,
-    run: Run,
-    found: Requested,
-    taken: dict[tuple[str, Sku], int],
-    *,
-    at: datetime,
-    reference: str,
-) -> None:
-    """Shipped units leave our ledger; at a place a remote counts, they wait for its next figure."""
-    stock, held = Stock(tx), Held(tx)
-    location = run.wiring.location(found.location)
-    if location and location.basis is not None:
-        if location.learns_from_us:
-            # Who ships is not who counts: the figure learns of it from us, or knew of the sale.
-            held.ship(found.order_id, found.number, taken, after=None)
-            return
-        if location.basis is SnapshotBasis.NET and found.acknowledged_at is None:
-            held.absorb(found.order_id, found.number, after=at)
-        held.ship(found.order_id, found.number, taken, after=at)
-        return
-    stock.consume(found.order_id, found.number, taken)
-    units: dict[Sku, int] = {}
-    for (_, sku), quantity in taken.items():
-        units[sku] = units.get(sku, 0) + quantity
-    stock.move(
-        [
-            StockMovement(
-                sku, found.location, MovementKind.SHIPMENT, -quantity, reference, at, cause="parcel"
-            )
-            for sku, quantity in sorted(units.items())
-        ]
-    )
-
-
-def _open_unknown(tx: Tx, connection: str, key: str) -> None:
-    reason = Reason.of("unknown_request", source=connection, key=key)
-    tx.open_case(Case("unknown_request", f"request {connection} {key}", reason))

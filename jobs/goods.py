@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from sqlalchemy import select
 
@@ -135,3 +135,8 @@ def supplied_by(
     if row is None:
         return "", None
     return row.supplier, None if row.price is None else Money(row.price, row.currency)
+
+
+def listed(units: Mapping[Sku, int]) -> str:
+    """Units in a Case: "CUP x1, TEA x2", by name."""
+    return ", ".join(f"{sku} x{count}" for sku, count in sorted(units.items()))

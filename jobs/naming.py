@@ -10,7 +10,7 @@ from typing import TypeVar
 from sqlalchemy import select
 
 from core.model.catalog import ChannelId, Listing, Sku
-from core.model.fulfillment import AnsweredLine
+from core.model.fulfillment import AnsweredLine, ShippedLine
 from core.model.money import Money
 from core.model.names import CODES, Goods, Known, Meaning, OutsideName, Scheme, Source
 from core.model.purchasing import PurchaseAnswer
@@ -152,6 +152,19 @@ def other_words(
         for item, one in meant.items()
         if one.sku is not None and one.sku in asked
     }
+
+
+def in_skus(
+    tx: Tx, wiring: Wiring, connection: str, names: Mapping[str, Sku],
+    lines: Sequence[ShippedLine],
+) -> dict[Sku, int]:  # fmt: skip
+    """Units by our Sku of what was sent, by whichever word; one that nobody knows stays as it is."""
+    others = other_words(tx, wiring, connection, names, (one.sku for one in lines))
+    units: dict[Sku, int] = {}
+    for one in lines:
+        meant = others.get(one.sku) or Meaning(names.get(one.sku, one.sku))
+        units[meant.sku] = units.get(meant.sku, 0) + one.quantity * meant.units
+    return units
 
 
 def in_our_units(

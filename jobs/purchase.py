@@ -329,7 +329,8 @@ def close(tx: Tx, number: str, *, note: str | None, by: str) -> PurchaseState:
 CASES = (
     "purchase_short", "purchase_over", "purchase_repriced", "receipt_short", "purchase_late",
     "purchase_refused", "purchase_words", "purchase_bounced", "purchase_answer_older",
-    "purchase_unanswered", "reminder_call",
+    "purchase_unanswered", "reminder_call", "notice_contradicts", "notice_over", "notice_strange",
+    "notice_unplaced",
 )  # fmt: skip
 
 

@@ -31,6 +31,15 @@ from jobs.store.store import Tx
 from jobs.store.types import json_text
 from jobs.wiring import Wiring
 
+#: The channel may have it, or may get it yet.
+IN_DOUBT = (
+    EffectState.SENDING,
+    EffectState.STAGED,
+    EffectState.ACCEPTED,
+    EffectState.UNKNOWN,
+    EffectState.PARKED,
+)
+
 # --- requests to ship ----------------------------------------------------------------------------
 
 
@@ -232,6 +241,11 @@ def push_confirmations(run: Run, channel: ChannelId) -> None:
     def parcel(tx: Tx, effect: EffectRow) -> Shipment:
         return Parcels(tx).shipment(effect.of_order, effect.number)
 
+    def ready(tx: Tx, effect: EffectRow) -> Shipment | None:
+        # What the channel has under a tracking number is read by that number: one at a time.
+        doubt = Parcels(tx).beside(effect.of_order, effect.number, states=IN_DOUBT)
+        return None if doubt else parcel(tx, effect)
+
     def ask(effect: EffectRow) -> None:
         with run.reading() as tx:
             shipment = parcel(tx, effect)
@@ -260,7 +274,7 @@ def push_confirmations(run: Run, channel: ChannelId) -> None:
             )
 
     write = Write(
-        "shipments", parcel, lambda effect, it: target.push_shipment(it, key=effect.key),
+        "shipments", ready, lambda effect, it: target.push_shipment(it, key=effect.key),
         lambda effect, _, reference: confirmed(effect, reference, found=False), settle=settle,
     )  # fmt: skip
     each_effect(

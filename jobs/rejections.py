@@ -34,6 +34,12 @@ def reject(tx: Tx, wiring: Wiring, found: Requested, *, word: str, reference: st
     route_again(tx, wiring, found)
 
 
+def open_unknown_request(tx: Tx, connection: str, key: str) -> None:
+    """A place speaks of a request that is none of ours, or none of its own."""
+    reason = Reason.of("unknown_request", source=connection, key=key)
+    tx.open_case(Case("unknown_request", f"request {connection} {key}", reason))
+
+
 def take_back(tx: Tx, wiring: Wiring, found: Requested, *, elsewhere: bool) -> None:
     """All of a request: the place confirmed that it will not ship what we called off.
 

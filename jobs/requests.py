@@ -11,7 +11,8 @@ from core.model.reasons import Reason
 from core.ports import AskedFor, RequestService
 from core.rules.effects import EffectStep, short_key
 from core.rules.modes import may_write
-from jobs.answers import record_acknowledgment, record_notice
+from jobs.answers import record_acknowledgment
+from jobs.notices import record_notices
 from jobs.once import Write, each_effect, send, send_again
 from jobs.push import Requests
 from jobs.rejections import doubt, take_back
@@ -167,5 +168,4 @@ def ask_about_requests(run: Run, connection: str) -> None:
             tx.keep_payloads(connection, "request status", [(one.key, told.raw)])
             if told.acknowledgment is not None:
                 record_acknowledgment(tx, run.wiring, connection, told.acknowledgment)
-            for notice in told.notices:
-                record_notice(tx, run, connection, notice)
+            record_notices(tx, run, connection, told.notices)

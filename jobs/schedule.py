@@ -47,6 +47,7 @@ from jobs import (
     drift,
     hints,
     invoices,
+    notices,
     publish,
     pull,
     purchase,
@@ -290,11 +291,13 @@ def _connection_units(wiring: Wiring, connection: str) -> list[Unit]:
                 lambda run: answers.pull_acknowledgments(run, connection),
             )
         )
+    sells_to_us = any(one.connection == connection for one in wiring.config.suppliers.values())
+    if isinstance(connector, FulfillmentSource) and (asked or sells_to_us):
         made.append(
             Unit(
                 f"{connection}/notices",
                 pace.responses,
-                lambda run: answers.pull_notices(run, connection),
+                lambda run: notices.pull_notices(run, connection),
             )
         )
     if isinstance(connector, InboundSource) and counted:
@@ -305,7 +308,6 @@ def _connection_units(wiring: Wiring, connection: str) -> list[Unit]:
                 lambda run: booked_in.pull_inbound(run, connection),
             )
         )
-    sells_to_us = any(one.connection == connection for one in wiring.config.suppliers.values())
     if isinstance(connector, PurchaseOrderTarget) and sells_to_us:
         made.append(
             Unit(

@@ -201,8 +201,12 @@ def marketplace_of(record: Record) -> str:
 def package_reference(record: Record, shipment: Shipment) -> str | None:
     """The packageReferenceId under which an order shows this parcel; None: it does not."""
     wanted = _plain(shipment.tracking_number)
+    others = {one.reference for one in shipment.beside}
     for package in list_of(record, "packages"):
         reference = text(package, "packageReferenceId")
+        if reference in others:
+            # Another confirmation under the same number.
+            continue
         shown = _plain(text(package, "trackingNumber"))
         ours = reference == str(shipment.package_number)
         # The number names the parcel, whoever confirmed it; without one only our reference does.

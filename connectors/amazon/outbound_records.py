@@ -31,6 +31,7 @@ from core.model.fulfillment import (
     ShipmentNotice,
     ShippedLine,
     ShipRequest,
+    by_number,
 )
 from core.model.orders import Address
 from core.ports import AskedFor
@@ -238,8 +239,8 @@ def _answered(answer: Record) -> Iterator[AnsweredLine]:
 
 
 def notices(answer: Record, asked: AskedFor) -> tuple[ShipmentNotice, ...]:
-    """Every parcel that left and has a number. Raises Unreadable."""
-    return tuple(
+    """Every parcel that left and has a number, as it stands now. Raises Unreadable."""
+    return by_number(
         notice for shipment in _shipments(answer) for notice in _parcels(shipment, asked.key)
     )
 
@@ -257,6 +258,7 @@ def _parcels(shipment: Record, key: str) -> Iterator[ShipmentNotice]:
             tracking_number=number.replace(" ", ""),
             shipped_at=instant(shipment, "shippingDate"),
             lines=_contents(shipment, package, alone=len(packages) == 1),
+            replaces=True,
         )
 
 

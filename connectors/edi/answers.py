@@ -36,6 +36,8 @@ _CONTROL = re.compile(r"[0-9]{1,9}")
 _LARGEST = 10**15
 #: Kinds of days on which goods leave them (data element 374). Those of delivery are other days.
 _LEAVES = ("068", "079", "018", "011", "010")
+#: BSN01 (data element 353). A change (04) does not say whether it names all that is in a parcel.
+_CANCELS, _REPLACES = "01", "05"
 #: BAK02 where lines do not say it themselves: accepted unless it begins with R, held where it is AH.
 _REFUSED, _ON_HOLD = "R", "AH"
 #: ACK01 that tells of the rest of its line too, where nothing else does: a partial shipment with the
@@ -190,19 +192,24 @@ def _unit_price(price: Decimal | None, size: int, currency: str) -> Money | None
 
 def notices_of(one: TransactionSet, settings: Settings) -> Iterator[ShipmentNotice]:
     """An 856. Raises Unreadable, also where a parcel has no number: nobody could follow it."""
-    for parcel in parcels(one, zone=ZoneInfo(settings.timezone)):
+    zone = ZoneInfo(settings.timezone)
+    for parcel in parcels(one, zone=zone, for_a_shelf=lambda key: bool(OUR_NUMBERS.fullmatch(key))):
         if not parcel.tracking:
             raise Unreadable(
                 f"856 {one.control}: a parcel of {parcel.order} has no tracking number "
                 "(REF*CN, REF*2I or MAN*CP)"
             )
+        called_off = parcel.purpose == _CANCELS
         yield ShipmentNotice(
             key=parcel.order,
             carrier=carrier_of(parcel, settings),
             tracking_number=parcel.tracking,
             shipped_at=parcel.shipped_at,
-            lines=tuple(_shipped(parcel, settings)),
+            lines=() if called_off else tuple(_shipped(parcel, settings)),
             service=parcel.routing,
+            document=parcel.document,
+            replaces=called_off or parcel.purpose == _REPLACES,
+            expected_on=parcel.arrives,
         )
 
 

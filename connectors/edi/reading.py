@@ -7,7 +7,7 @@ Codes: X12 004010, data elements 587 (BAK02), 668 (ACK01), 717 (AK501), 715 (AK9
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, tzinfo
 from decimal import Decimal
@@ -308,12 +308,21 @@ class SentParcel:
     routing: str
     shipped_at: datetime
     lines: tuple[SentLine, ...]
+    #: BSN02: their number of the notice
+    document: str = ""
+    #: BSN01 (data element 353), of all of the notice
+    purpose: str = ""
+    #: the day it is to arrive; None: none is told
+    arrives: date | None = None
 
 
 #: Years in which a parcel may have left.
 _OUR_TIME = range(2000, 2100)
 #: Where a tracking number stands: REF01, and MAN01 of a package (data elements 128 and 88).
 _TRACKING = {"REF": ("CN", "2I"), "MAN": ("CP",)}
+_BILL_OF_LADING = "BM"
+#: Kinds of days of delivery (data element 374): scheduled, estimated.
+_ARRIVES = ("067", "017")
 
 
 @dataclass(slots=True)
@@ -349,14 +358,20 @@ class _Level:
             yield from one.all_below()
 
 
-def parcels(one: TransactionSet, *, zone: tzinfo) -> list[SentParcel]:
+def parcels(
+    one: TransactionSet, *, zone: tzinfo, for_a_shelf: Callable[[str], bool] = lambda _: False
+) -> list[SentParcel]:
     """The parcels of a ship notice; instants without an offset are in `zone`.
 
-    Items may hang below packages (SOPI) or packages below items (SOIP). Raises Unreadable, also
+    Items may hang below packages (SOPI) or packages below items (SOIP). `for_a_shelf`: whether an
+    order's goods travel together, whatever they are packed in; they go under the one number that all
+    of them have, else under the bill of lading, else under the notice's own. Raises Unreadable, also
     where nobody can tell which units are in which parcel.
     """
     levels = _levels(one)
     shipped_at = _shipped_at(one, zone)
+    arrives = _arrives(one)
+    head = one.first("BSN")
     made: dict[tuple[str, str], list[SentLine]] = {}
     carriers: dict[tuple[str, str], tuple[str, str]] = {}
     for item in (level for level in levels if level.kind == "I"):
@@ -366,15 +381,42 @@ def parcels(one: TransactionSet, *, zone: tzinfo) -> list[SentParcel]:
         line = _sent_line(one, item)
         if not line.units:
             continue  # told as not sent
-        key = at(order, 1), _tracking(one, item)
+        together = for_a_shelf(at(order, 1))
+        key = at(order, 1), _together(levels, head) if together else _tracking(one, item)
         made.setdefault(key, []).append(line)
         carriers.setdefault(key, _carrier(item))
     if not made:
         raise Unreadable(f"856 {one.control} tells of no units (HL03 I, SN102)")
     return [
-        SentParcel(order, tracking, *carriers[order, tracking], shipped_at, tuple(lines))
+        SentParcel(
+            order, tracking, *carriers[order, tracking], shipped_at, tuple(lines),
+            at(head, 2), at(head, 1), arrives,
+        )
         for (order, tracking), lines in made.items()
-    ]
+    ]  # fmt: skip
+
+
+def _together(levels: Sequence[_Level], head: list[str]) -> str:
+    """What goods for a shelf go under."""
+    numbers = list(dict.fromkeys(number for level in levels for number in level.numbers()))
+    if len(numbers) == 1:
+        return numbers[0]
+    bills = (
+        at(segment, 2)
+        for level in levels
+        for segment in level.segments
+        if segment[0] == "REF" and at(segment, 1) == _BILL_OF_LADING and at(segment, 2)
+    )
+    return next(bills, at(head, 2))
+
+
+def _arrives(one: TransactionSet) -> date | None:
+    """The day of delivery as they reckon, the more certain one; None: none in our time is told."""
+    told = {at(segment, 1): segment for segment in one.all("DTM") if at(segment, 2)}
+    for kind in _ARRIVES:
+        if kind in told and (day := day_of(told[kind], 2)).year in _OUR_TIME:
+            return day
+    return None
 
 
 def _levels(one: TransactionSet) -> list[_Level]:

@@ -212,6 +212,9 @@ class EdiSimulator(Keeper):
                 ["LIN", "", "VP", item],
                 ["SN1", "", str(units), "EA"],
             ]
+        # What is to stock a shelf is on its way for days.
+        arrives = f"{now + timedelta(days=5):%Y%m%d}"
+        levels[3:4] += [["DTM", "017", arrives]] if work.kind == "SA" else []
         head = ["BSN", "00", tracking[-10:], f"{now:%Y%m%d}", f"{now:%H%M}"]
         self._write("SH", [["856"], head, *levels, ["CTT", str(len(lines))]])
         self._parcels_sent.append(
@@ -220,6 +223,22 @@ class EdiSimulator(Keeper):
         self._invoice(work, lines, now)
         if self._on_ship:
             self._on_ship(tracking, now)
+
+    def _tell(self, told: Mapping[str, Any]) -> None:
+        """A ship notice that somebody types in: it goes out as it is."""
+        now = self.clock.now()
+        levels = [
+            ["HL", "1", "", "S"], ["REF", "CN", str(told["tracking"])],
+            ["DTM", "011", f"{now:%Y%m%d}", f"{now:%H%M}"],
+            *([["DTM", "017", str(told["arrives"])]] if told.get("arrives") else []),
+            ["HL", "2", "1", "O"], ["PRF", str(told["number"])],
+        ]  # fmt: skip
+        for place, (item, units) in enumerate(told["items"].items(), start=3):
+            levels += [["HL", str(place), "2", "I"], ["LIN", "", "VP", str(item)]]
+            levels += [["SN1", "", str(int(units)), "EA"]]
+        purpose = str(told.get("purpose") or "00")
+        head = ["BSN", purpose, str(told["notice"]), f"{now:%Y%m%d}", f"{now:%H%M}"]
+        self._write("SH", [["856"], head, *levels, ["CTT", str(len(told["items"]))]])
 
     def _invoice(self, work: Work, lines: Sequence[tuple[str, int]], now: datetime) -> None:
         self._invoices += 1
@@ -270,7 +289,8 @@ class EdiSimulator(Keeper):
         """What a person there does: {"set_stock": {item: n}}, {"reject": number}, {"hold": number}
         (answered, not shipped), {"release": number}, {"silent": bool} (nothing is answered),
         {"refuse": bool} (997s say that nothing could be read), {"late": {item: "20261204"}},
-        {"reprice": {item: "4.25"}}."""
+        {"reprice": {item: "4.25"}}, {"tell": {"number", "tracking", "notice", "items": {item: n}}}
+        (a ship notice by hand; "purpose": BSN01, "arrives": "20261204")."""
         match order:
             case {"set_stock": dict() as levels}:
                 self._stock = dict(self._stock or {}) | {s: int(n) for s, n in levels.items()}
@@ -288,9 +308,12 @@ class EdiSimulator(Keeper):
                 self._late |= {item: str(day) for item, day in days.items()}
             case {"reprice": dict() as prices}:
                 self._prices |= {item: str(price) for item, price in prices.items()}
+            case {"tell": dict() as told}:
+                self._tell(told)
             case _:
                 raise ValueError(
-                    "set_stock, reject, hold, release, silent, refuse, late or reprice is expected"
+                    "set_stock, reject, hold, release, silent, refuse, late, reprice or tell is "
+                    "expected"
                 )
         return {"done": order}
 

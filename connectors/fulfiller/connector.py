@@ -7,8 +7,7 @@ import hashlib
 import hmac
 import json
 import ssl
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,6 +24,7 @@ from core.model.fulfillment import (
     ShipmentNotice,
     ShippedLine,
     ShipRequest,
+    by_number,
 )
 from core.ports import (
     AskedFor,
@@ -205,7 +205,7 @@ class Fulfiller(RequestService, HintSource):
             for one in list_at(tree, status.parcels):
                 notices += self._parcel(one, status.parcel, asked)
         raw = json.dumps(tree, ensure_ascii=False)
-        return RequestStatus(acknowledgment, _by_number(notices), raw)
+        return RequestStatus(acknowledgment, by_number(notices), raw)
 
     def _line(self, one: Any, paths: LinePaths) -> AnsweredLine:
         words = {
@@ -243,6 +243,8 @@ class Fulfiller(RequestService, HintSource):
                 lines=lines,
                 service=text_at(one, paths.service),
                 whole=paths.lines is None,
+                # An answer tells how the parcel stands now, whatever it told before.
+                replaces=True,
             )
         ]
 
@@ -341,17 +343,6 @@ class Fulfiller(RequestService, HintSource):
 
     def _rejected(self, words: str, *, code: str = "unreadable") -> Rejected:
         return Rejected(words, connector=self.name, operation="read status", code=code)
-
-
-def _by_number(notices: Iterable[ShipmentNotice]) -> tuple[ShipmentNotice, ...]:
-    """Cartons that go under one number are one parcel; the channel knows them by nothing else."""
-    made: dict[str, ShipmentNotice] = {}
-    for one in notices:
-        first = made.get(one.tracking_number)
-        made[one.tracking_number] = (
-            one if first is None else replace(first, lines=first.lines + one.lines)
-        )
-    return tuple(made.values())
 
 
 def signed(signature: Signature, body: bytes) -> dict[str, str]:

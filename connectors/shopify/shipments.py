@@ -267,17 +267,32 @@ def _unseen(made: Sequence[_Parcel], state: _State) -> list[_Parcel]:
 
 
 def _confirmed(parcels: Sequence[_Parcel], shipment: Shipment) -> tuple[RemoteRef, dict[str, int]]:
-    """The fulfillments with this parcel's number, and the units that none of them has."""
+    """The fulfillments with this parcel's number, and the units that none of them has.
+
+    What other confirmations told under this number is theirs: it stands for none of these units.
+    """
+    number = _plain(shipment.tracking_number)
+    there = [one for one in parcels if (number in one.numbers if number else not one.numbers)]
+    ids = {one.id for one in there}
+    have: Counter[str] = Counter()
+    theirs: set[str] = set()
+    for parcel in there:
+        have.update(parcel.units)
+    for told in shipment.beside:
+        named = set(told.reference.split(","))
+        if named & ids:
+            theirs |= named
+            have.subtract({line.line: line.quantity for line in told.lines})
     missing: Counter[str] = Counter()
+    found = []
     for line in shipment.lines:
         missing[line.line] += line.quantity
-    number = _plain(shipment.tracking_number)
-    found = []
-    for parcel in parcels:
-        same = number in parcel.numbers if number else not parcel.numbers
-        if same and any(missing[line] > 0 for line in parcel.units):
+    for parcel in sorted(there, key=lambda one: one.id in theirs):
+        if any(missing[line] > 0 and have[line] > 0 for line in parcel.units):
             found.append(parcel.id)
-            missing.subtract(parcel.units)
+            took = {line: min(count, max(0, have[line])) for line, count in parcel.units.items()}
+            missing.subtract(took)
+            have.subtract(took)
     return ",".join(found), {line: units for line, units in missing.items() if units > 0}
 
 

@@ -182,6 +182,8 @@ class _Parcel:
     tracking: str
     service: str
     shipped_at: datetime
+    document: str
+    expected_on: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,21 +198,26 @@ class _Part:
 def shipment_notices(
     file: File,
 ) -> tuple[list[ShipmentNotice], list[Reject], list[tuple[str, str]]]:
-    """Parcels (lines of one key and tracking number together), rejects, raw lines as JSON by key.
+    """Parcels (lines of one key, tracking number and notice), rejects, raw lines as JSON by key.
 
     A parcel with a line that cannot be read is withheld whole: confirming the rest of it would
     tell the channel too few units, for good.
     """
     columns = file.format.shipment
     needed = (columns.key, columns.sku, columns.quantity, columns.carrier, columns.tracking)
-    parcels: dict[tuple[str, str], list[_Part]] = defaultdict(list)
-    spoiled: set[tuple[str, str]] = set()
+    optional = (columns.service, columns.shipped_at, columns.document, columns.expected_on)
+    parcels: dict[tuple[str, str, str], list[_Part]] = defaultdict(list)
+    spoiled: set[tuple[str, str, str]] = set()
     rejects: list[Reject] = []
-    for row in rows_of(file, needed=needed, optional=(columns.service, columns.shipped_at)):
+    for row in rows_of(file, needed=needed, optional=optional):
         if not isinstance(row, Row):
             rejects.append(reject_of(file, "shipment line", *row))
             continue
-        name = (cell_of(row, columns.key), _number(cell_of(row, columns.tracking)))
+        name = (
+            cell_of(row, columns.key),
+            _number(cell_of(row, columns.tracking)),
+            cell_of(row, columns.document),
+        )
         try:
             part = _Part(row, _parcel(row, file), _shipped_line(row, file.format))
             parcels[name].append(part)
@@ -252,6 +259,8 @@ def _notice(parts: Sequence[_Part]) -> ShipmentNotice:
         shipped_at=parcel.shipped_at,
         lines=_summed([part.line for part in parts]),
         service=parcel.service,
+        document=parcel.document,
+        expected_on=parcel.expected_on,
     )
 
 
@@ -269,6 +278,8 @@ def _parcel(row: Row, file: File) -> _Parcel:
         tracking=tracking,
         service=cell_of(row, columns.service),
         shipped_at=instant_of(at, file.format) if at else file.changed_at,
+        document=cell_of(row, columns.document),
+        expected_on=day_of(cell_of(row, columns.expected_on), file),
     )
 
 

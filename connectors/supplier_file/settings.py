@@ -303,6 +303,10 @@ class ShipmentColumns(Model):
     #: optional in the file
     service: str = "service"
     shipped_at: str = "shipped_at"
+    #: their number of the notice: without one, what is told twice of a parcel is the same twice
+    document: str = "document"
+    #: the day it is to arrive
+    expected_on: str = "expected_on"
 
 
 class PurchaseAnswerColumns(Model):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -173,6 +173,23 @@ class ShipmentNotice:
     service: str = ""
     #: all that is left of the request is in it; `lines` is empty then
     whole: bool = False
+    #: what its writer calls the document: the same name again is the same one; "": none is told
+    document: str = ""
+    #: it says all there is to say, instead of what was said before under that name
+    replaces: bool = False
+    #: the day it is to arrive, as they reckon; None: not told
+    expected_on: date | None = None
+
+
+def by_number(notices: Iterable[ShipmentNotice]) -> tuple[ShipmentNotice, ...]:
+    """What one answer says, parcel by parcel: cartons that go under one number are one parcel."""
+    made: dict[str, ShipmentNotice] = {}
+    for one in notices:
+        first = made.get(one.tracking_number)
+        made[one.tracking_number] = (
+            one if first is None else replace(first, lines=first.lines + one.lines)
+        )
+    return tuple(made.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +198,15 @@ class ConfirmedLine:
 
     line: str
     quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class ToldBeside:
+    """Another confirmation under the same tracking number that the channel has."""
+
+    #: what the channel calls it, as its connector returned it
+    reference: str
+    lines: tuple[ConfirmedLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +226,8 @@ class Shipment:
     #: the channel's own location to fulfill from, where it has several ("" = where assigned)
     remote_location: str = ""
     service: str = ""
+    #: what the channel has under this number already: none of it is this one's
+    beside: tuple[ToldBeside, ...] = ()
 
 
 class TrackingStatus(StrEnum):

@@ -21,6 +21,7 @@ from jobs.bootstrap import Application
 from jobs.cli.shared import ByOption, ConfigOption, JsonOption, application, console, person, show
 from jobs.consignments import CannotShip
 from jobs.store.consignments import ConsignmentRecord, Consignments
+from jobs.store.notices import Notices
 from jobs.store.store import Tx
 
 NumberArgument = Annotated[
@@ -82,6 +83,13 @@ def _row(tx: Tx, app: Application, found: ConsignmentRecord) -> dict[str, Any]:
     }
 
 
+def _notices(tx: Tx, found: ConsignmentRecord) -> list[str]:
+    """Suppliers' own numbers of the ship notices that tell of it."""
+    purchases = sorted({line.purchase for line in found.lines if line.purchase})
+    told = [Notices(tx, one).said().get(found.number, {}) for one in purchases]
+    return [name for documents in told for name in documents if name]
+
+
 def _leg_days(days: LeadTime) -> Reason:
     return Reason.of("leg_days", seen=days.observed, usual=days.p50, slow=days.p90)
 
@@ -127,7 +135,7 @@ def show_one(
             }
             for line in found.lines
         ]
-        row = _row(tx, app, found)
+        row = _row(tx, app, found) | {"notices": _notices(tx, found)}
     if as_json:
         show([{**row, "legs": legs, "lines": lines}], columns=[], as_json=True, title="", empty="")
         return

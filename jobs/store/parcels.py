@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Row,
+    and_,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from core.model.catalog import ChannelId, LocationId, Sku
 from core.model.fulfillment import (
     ConfirmedLine,
     FulfillmentState,
     Shipment,
+    ToldBeside,
     TrackingEvent,
     TrackingStatus,
 )
 from core.model.stock import HELD
-from core.rules.effects import short_key
+from core.rules.effects import EffectState, short_key
 from jobs.store.bulk import upsert
 from jobs.store.store import Tx
 from jobs.store.tables import (
@@ -95,6 +108,15 @@ def _of_line(one: Requested, line: str, sku: Sku) -> tuple[ColumnElement[bool], 
         fulfillment_line.c.number == one.number,
         fulfillment_line.c.line == line,
         fulfillment_line.c.sku == sku,
+    )
+
+
+def _is_confirmation_of(one: FromClause) -> ColumnElement[bool]:
+    """Of a row of `shipment`, or an alias of it."""
+    return and_(
+        effect.c.order_id == one.c.order_id,
+        effect.c.number == one.c.package_number,
+        effect.c.kind == "confirmation",
     )
 
 
@@ -240,21 +262,27 @@ class Parcels:
                 )
             )
 
-    def lines_of_parcel(self, order_id: int, tracking_number: str) -> dict[str, int] | None:
-        """Units by order line of a parcel of an order; None: it is not known."""
-        number = self._connection.execute(
+    def lines_of_parcel(self, one: Requested, tracking_number: str) -> dict[str, int] | None:
+        """Units by order line that went under this number for a request; None: nothing did."""
+        numbers = self._connection.execute(
             select(shipment.c.package_number).where(
-                shipment.c.order_id == order_id, shipment.c.tracking_number == tracking_number
+                shipment.c.order_id == one.order_id,
+                shipment.c.fulfillment == one.number,
+                shipment.c.tracking_number == tracking_number,
             )
-        ).scalar()
-        if number is None:
+        ).scalars()
+        known = list(numbers)
+        if not known:
             return None
-        found = self._tx.rows(
+        units: Counter[str] = Counter()
+        for row in self._tx.rows(
             select(shipment_line.c.line, shipment_line.c.quantity).where(
-                shipment_line.c.order_id == order_id, shipment_line.c.package_number == number
+                shipment_line.c.order_id == one.order_id,
+                shipment_line.c.package_number.in_(known),
             )
-        )
-        return {row.line: row.quantity for row in found}
+        ):
+            units[row.line] += row.quantity
+        return dict(units)
 
     def with_lines(self, order_id: int, lines: Collection[str]) -> list[tuple[str, str]]:
         """(carrier, number) of the parcels of an order that units of these lines are in."""
@@ -345,11 +373,7 @@ class Parcels:
             )
             .outerjoin(
                 effect,
-                and_(
-                    effect.c.order_id == shipment.c.order_id,
-                    effect.c.number == shipment.c.package_number,
-                    effect.c.kind == "confirmation",
-                ),
+                _is_confirmation_of(shipment),
             )
             .where(
                 orders.c.channel == channel,
@@ -378,15 +402,47 @@ class Parcels:
         ).one()
         return self._shipment(row)
 
-    def _shipment(self, row: Row[Any]) -> Shipment:
-        lines = self._connection.execute(
+    def beside(
+        self, order_id: int, package_number: int, *, states: Sequence[EffectState]
+    ) -> list[Row[Any]]:
+        """(package number, remote ref) of confirmations under the same number that stand like this."""
+        mine, other = shipment.alias(), shipment.alias()
+        return self._tx.rows(
+            select(other.c.package_number, effect.c.remote_ref)
+            .select_from(mine)
+            .join(
+                other,
+                and_(
+                    other.c.order_id == mine.c.order_id,
+                    other.c.tracking_number == mine.c.tracking_number,
+                    other.c.package_number != mine.c.package_number,
+                ),
+            )
+            .join(
+                effect,
+                _is_confirmation_of(other),
+            )
+            .where(
+                mine.c.order_id == order_id,
+                mine.c.package_number == package_number,
+                effect.c.state.in_([str(one) for one in states]),
+            )
+            .order_by(other.c.package_number)
+        )
+
+    def _contents(self, order_id: int, package_number: int) -> tuple[ConfirmedLine, ...]:
+        found = self._connection.execute(
             select(shipment_line.c.line, shipment_line.c.quantity)
             .where(
-                shipment_line.c.order_id == row.order_id,
-                shipment_line.c.package_number == row.package_number,
+                shipment_line.c.order_id == order_id,
+                shipment_line.c.package_number == package_number,
             )
             .order_by(shipment_line.c.line)
         )
+        return tuple(ConfirmedLine(row.line, row.quantity) for row in found)
+
+    def _shipment(self, row: Row[Any]) -> Shipment:
+        told = self.beside(row.order_id, row.package_number, states=[EffectState.DONE])
         return Shipment(
             channel=row.channel,
             order=row.remote_id,
@@ -396,9 +452,13 @@ class Parcels:
             tracking_number=row.tracking_number,
             # A place that writes dates only may name a midnight before the order was placed.
             shipped_at=max(row.shipped_at, row.placed_at),
-            lines=tuple(ConfirmedLine(line.line, line.quantity) for line in lines),
+            lines=self._contents(row.order_id, row.package_number),
             remote_location=row.remote_location,
             service=row.service,
+            beside=tuple(
+                ToldBeside(one.remote_ref, self._contents(row.order_id, one.package_number))
+                for one in told
+            ),
         )
 
     # --- tracking --------------------------------------------------------------------------------

@@ -275,6 +275,17 @@ class Purchases:
             )
         )
 
+    def shipped(self, number: str) -> None:
+        """The supplier sends something of it: that is an answer, though it says nothing of the rest."""
+        self._connection.execute(
+            update(purchase_order)
+            .where(
+                purchase_order.c.number == number,
+                purchase_order.c.state == str(PurchaseState.SENT),
+            )
+            .values(state=str(PurchaseState.ACKNOWLEDGED))
+        )
+
     def came_back(self, number: str) -> None:
         """It did not reach the supplier: as before it was sent."""
         self._connection.execute(

@@ -756,6 +756,18 @@ consignment_slip = Table(
     Column("person", Text, nullable=False),
 )
 
+notice_line = Table(
+    "notice_line",
+    metadata,
+    Column("key", Text, primary_key=True, comment="of the request to ship, or the purchase order"),
+    Column("tracking_number", Text, primary_key=True, comment="or what else the goods go under"),
+    Column("document", Text, primary_key=True, comment="its writer's name for it; '': none told"),
+    Column("sku", Text, primary_key=True, comment="or their word for it; '': nothing was in it"),
+    Column("units", Integer, nullable=False, comment="as the document says now"),
+    Column("taken", Integer, nullable=False, comment="of them, counted as shipped"),
+    Column("at", Instant, nullable=False, comment="when it was first told"),
+)
+
 receipt_cost = Table(
     "receipt_cost",
     metadata,
@@ -1002,7 +1014,7 @@ shipment = Table(
     Column("delivered_at", Instant),
     Column("asked_at", Instant),
     Column("ask_at", Instant, comment="when the carrier is asked again; null: never"),
-    UniqueConstraint("order_id", "tracking_number"),
+    Index("ix_shipment_order_id_tracking_number", "order_id", "tracking_number"),
     Index("ix_shipment_tracking_number", "tracking_number"),
     Index("ix_shipment_ask_at", "ask_at"),
 )

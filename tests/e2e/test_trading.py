@@ -5,10 +5,12 @@ What was supplied is read from the partners' own books and from the parcels they
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,24 @@ from sqlalchemy import select
 
 from connectors.edi.reading import contents_of, parcels
 from connectors.edi.simulator import ANSWERS, ORDERS, EdiSimulator
+from core.model.money import Money
+from core.model.purchasing import PurchaseLine, PurchaseOrder
 from core.rules.effects import short_key
+from core.rules.modes import Mode
+from jobs import consignments, purchase
 from jobs.clock import ManualClock
 from jobs.demo.world import Pace, World
+from jobs.store.permissions import Permissions
 from jobs.store.proof import differences
-from jobs.store.tables import effect, fulfillment, invoice, orders
+from jobs.store.tables import (
+    cases,
+    consignment,
+    effect,
+    fulfillment,
+    invoice,
+    orders,
+    purchase_order,
+)
 from tests.e2e.house import START, House, house
 from tests.e2e.test_modes_and_stops import sell
 
@@ -160,6 +175,104 @@ def test_an_order_is_bought_shipped_told_and_receipted_once(tmp_path: Path) -> N
 
         # and each of its documents was receipted once: answer, ship notice, invoice
         assert [verdict for _, verdict in partner.books()["receipts"]] == ["A", "A", "A"]
+        assert shop.cases() == []
+        assert proved(shop)
+
+
+def hear(shop: House, *units: str) -> None:
+    """The looks that a file needs to be believed, and what follows from it."""
+    for _ in range(3):
+        shop.clock.advance(30)
+        shop.run("acme-edi/notices", *units)
+
+
+def test_a_parcel_in_two_notices_is_told_to_each_channel_in_two_parts(tmp_path: Path) -> None:
+    with with_partner(tmp_path) as (shop, partner):
+        # given three sold on each channel, asked for, and not sent by the partner's program
+        shop.go_live()
+        sell(shop, "MUG-BLUE", 3)
+        shop.world.amazon.place_order({"lines": [{"sku": "MUG-BLUE", "quantity": 3}]})
+        shop.until(lambda: len(requests(shop)) == 2)
+        numbers = {key: short_key(key) for key in requests(shop)}
+        for number in numbers.values():
+            partner.place_order({"hold": number})
+        shop.until(lambda: set(requests(shop).values()) == {"acknowledged"})
+
+        # when somebody there types in two notices for each parcel, and one of them again
+        for notice, units in (("1", 2), ("2", 1), ("1", 2)):
+            for place, number in enumerate(numbers.values()):
+                told = {"number": number, "tracking": f"PRO{place}", "notice": f"{place}-{notice}"}
+                partner.place_order({"tell": {**told, "items": {MUG: units}}})
+            hear(shop, "shopify-us/shipments", "amazon-us/shipments")
+            # the second confirmation lands, and the answer to it is lost
+            lost = {"operation": "*ulfillmentCreate", "kind": "lost-answer", "nth": [1]}
+            shop.world.shopify.faults.set([{**lost, "probability": 0}] if notice == "1" else [])
+        shop.clock.advance(300)
+        hear(shop, "shopify-us/shipments", "amazon-us/shipments")
+
+        # then each channel has both parts under the one number, each once
+        (sold,) = (one for one in shop.world.shopify.books()["orders"] if one["fulfillments"])
+        parts = [(one["number"], one["lines"][0]["quantity"]) for one in sold["fulfillments"]]
+        (bought,) = (one for one in shop.world.amazon.books()["orders"] if one["packages"])
+        packages = [
+            (one["reference"], one["tracking_number"], *one["items"].values(), one["edits"])
+            for one in bought["packages"]
+        ]
+        told = {key: f"PRO{place}" for place, key in enumerate(numbers)}
+        mine = {key.split(":")[0]: number for key, number in told.items()}
+        assert parts == [(mine["shopify-us"], 2), (mine["shopify-us"], 1)]
+        assert packages == [("1", mine["amazon-us"], 2, 0), ("2", mine["amazon-us"], 1, 0)]
+        assert [one.fault for one in shop.world.shopify.log.entries() if one.fault] == [
+            "lost-answer"
+        ]
+        assert not [one for one in shop.rows(select(cases.c.kind)) if "parcel" in one.kind]
+        assert proved(shop)
+
+
+def test_goods_for_the_shelf_are_followed_from_the_partners_notice_to_its_invoice(
+    tmp_path: Path,
+) -> None:
+    with with_partner(tmp_path) as (shop, partner):
+        # given a purchase order that restocks the warehouse
+        wiring = shop.app.wiring
+        lines = (PurchaseLine("MUG-BLUE", MUG, 24, Money(1250, "USD")),)
+        order = PurchaseOrder("PO-20261124-0000ABCD", "acme", "newark", lines, shop.clock.now())
+        with shop.app.store.transaction() as tx:
+            for flow in wiring.own_flows["acme-edi"]:
+                Permissions(tx).set_mode(
+                    "acme-edi", flow, Mode.ACT, skus=None, share=None, by="olga"
+                )
+            purchase.add(tx, wiring, wiring.config.suppliers["acme"], order, by="olga")
+
+        # when the partner ships it, and tells so
+        shop.run("acme-edi/purchases")
+        for _ in range(10):
+            shop.clock.advance(60)
+        hear(shop, "acme-edi/purchase-answers", "acme-edi/invoices")
+
+        # then it is under way by the partner's number and for its day, and billed too early
+        (parcel,) = partner.books()["parcels"]
+        (found,) = json.loads(shop.cli("consignment", "show", parcel["tracking"], "--json").stdout)
+        assert [(one["sku"], one["units"]) for one in found["lines"]] == [("MUG-BLUE", 24)]
+        assert found["expected"] == f"{shop.clock.now() + timedelta(days=5):%Y-%m-%d}"
+        assert found["notices"] == [parcel["tracking"][-10:]]
+        assert set(invoiced(shop).values()) == {"waiting"}
+
+        # when somebody types in a correction, and then what it holds is booked in
+        told = {"number": order.number, "tracking": parcel["tracking"], "purpose": "05"}
+        notice = {**told, "notice": found["notices"][0], "items": {MUG: 23}}
+        partner.place_order({"tell": notice})
+        hear(shop)
+        with shop.app.store.transaction() as tx:
+            consignments.receive_goods(
+                tx, wiring, parcel["tracking"], {"MUG-BLUE": 24}, slip="S1", by="olga"
+            )
+        shop.run("acme-edi/invoices")
+
+        # then the order is settled, its invoice fits, and nobody had to be asked
+        assert [one.state for one in shop.rows(select(consignment))] == ["received"]
+        assert [one.state for one in shop.rows(select(purchase_order))] == ["received"]
+        assert set(invoiced(shop).values()) == {"matched"}
         assert shop.cases() == []
         assert proved(shop)
 

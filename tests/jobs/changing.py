@@ -30,7 +30,7 @@ from core.ports import (
     Told,
     Verdict,
 )
-from jobs import answers, cancel, cancellations, refunds, requests
+from jobs import answers, cancel, cancellations, notices, refunds, requests
 from jobs.clock import ManualClock
 from jobs.decide import decide_orders
 from jobs.endings import CannotCancel
@@ -436,7 +436,7 @@ class Floor:
                     lines = tuple(ShippedLine(*one) for one in units.items())
                     number = f"1Z{key}{before.total()}"
                     notice = ShipmentNotice(key, "other", number, self.shop.clock.now(), lines)
-                    answers.record_notice(tx, run, "home-files", notice)
+                    notices.record_notice(tx, run, "home-files", notice)
 
     def _open_keys(self) -> Iterable[str]:
         return [key for one in self.stories for key in self.place.open(one.name)]

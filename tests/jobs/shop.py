@@ -45,7 +45,7 @@ from core.ports import (
     StockSource,
 )
 from core.rules.modes import Mode
-from jobs import answers, decide, log, pull
+from jobs import answers, decide, log, notices, pull
 from jobs.bootstrap import wire
 from jobs.clock import ManualClock
 from jobs.run import Run
@@ -268,13 +268,14 @@ class Shop:
             answers.record_acknowledgment(tx, run.wiring, through, one)
 
     def ship(
-        self, key: str, *units: tuple[str, int], number: str = "1Z1", through: str = "home-files"
-    ) -> None:
+        self, key: str, *units: tuple[str, int], number: str = "1Z1", through: str = "home-files",
+        **more: Any,
+    ) -> None:  # fmt: skip
         run = self.run(f"{through}/notices")
         lines = tuple(ShippedLine(*one) for one in units)
         with run.transaction() as tx:
-            notice = ShipmentNotice(key, "other", number, self.clock.now(), lines)
-            answers.record_notice(tx, run, through, notice)
+            notice = ShipmentNotice(key, "other", number, self.clock.now(), lines, **more)
+            notices.record_notices(tx, run, through, [notice])
 
     def list(
         self, remote_id: str, sku: str, *, channel: str = "shopify-us", **changes: Any

@@ -116,27 +116,6 @@ def test_what_is_declined_is_asked_of_another_place_and_shipped_once(shop: Shop)
     assert told(shop, "wrong_units_shipped") == []
 
 
-@BOTH
-def test_a_parcel_that_is_told_again_with_more_in_it_is_a_case_and_not_passed_over(
-    shop: Shop,
-) -> None:
-    # given a parcel with two of five, told twice in the same words
-    asked(shop, line(units=5))
-    shop.ship(FIRST, ("TEA", 2), number="PRO1")
-    shop.ship(FIRST, ("TEA", 2), number="PRO1")
-    assert told(shop, "parcel_tells_more") == []
-
-    # when a later notice names four under that number
-    shop.ship(FIRST, ("TEA", 4), number="PRO1")
-
-    # then a person is told which, once, and the channel is told of no more than before
-    shop.ship(FIRST, ("TEA", 4), number="PRO1")
-    (words,) = told(shop, "parcel_tells_more")
-    assert "PRO1" in words
-    assert "TEA x2" in words
-    assert units(shop) == {FIRST: [5, 2, 0]}
-
-
 def test_what_was_declined_and_comes_all_the_same_is_told(shop: Shop) -> None:
     asked(shop, line(units=5))
     shop.clock.advance(60)

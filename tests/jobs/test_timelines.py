@@ -26,7 +26,7 @@ from core.model.fulfillment import (
     ShippedLine,
 )
 from core.model.stock import SnapshotBasis, SnapshotRow, StockSnapshot
-from jobs import answers, decide, pull, push
+from jobs import answers, decide, notices, pull, push
 from jobs.clock import ManualClock
 from jobs.store.stock import Stock
 from jobs.store.store import Store
@@ -119,7 +119,7 @@ class Timeline:
             run = self.shop.run(f"{self.through}/notices")
             with run.transaction() as tx:
                 parcel = ShipmentNotice(key, "other", "1Z1", at, (ShippedLine("TEA", SOLD),))
-                answers.record_notice(tx, run, self.through, parcel)
+                notices.record_notice(tx, run, self.through, parcel)
         else:
             run = self.shop.run(f"{self.through}/stock")
             figure = self.shelf.counted[fact]

@@ -272,7 +272,8 @@ SENTENCES: Final[dict[str, str]] = {
     "shipment_overdue": "{location} has not shipped request {key} in the agreed time. Ask there; if it will not ship: "
     "lockstep withdraw {key} --note WHO_SAID_SO",
     "unknown_request": "{source} speaks of request {key}, which is not one of ours.",
-    "parcel_tells_more": "{location} tells parcel {number} of request {key} again, now with {units} more than it told before. These are not counted as shipped, and the channel was not told of them. Ask them; if they are on their way, have them told under a number of their own.",
+    "parcel_tells_more": "{location} tells parcel {number} of request {key} again, now with {units} in it; before it told {before}. Nobody says whether these are further units, so nothing more is counted as shipped, and the channel was not told. Ask them; if more are on their way, have them told in a notice of its own number, or under another tracking number.",
+    "parcel_taken_back": "{location} corrects parcel {number} of request {key}: {units} did not leave with it after all. They are counted as shipped, and the channel may have been told so. Ask them; what did not leave is to be sent to the buyer or paid back.",
     "wrong_units_shipped": "{location} shipped units that request {key} did not ask for: {units}.",
     "shipment_received": "{location} shipped request {key}: {units:unit|units}, {carrier} {number}.",
     # --- shipments and parcels ---
@@ -508,6 +509,11 @@ SENTENCES: Final[dict[str, str]] = {
     "purchase_bounced": "The mail with purchase order {number} did not reach {supplier}: it came back ({status}). Mend the address; "
     "`lockstep replenish close {number}` takes the order back, and what it held is proposed again.",
     "unknown_purchase": "{source} answers purchase order {number}, which is not one of ours.",
+    "purchase_announced": "{supplier} tells that {units:unit|units} of {number} left, under {consignment} (notice {document}).",
+    "notice_contradicts": "{supplier} tells goods of {number} under {consignment} again, now {units}; before it told {before}. Nobody says whether these are further units, so what stands stays. Ask them; a corrected notice settles it, or `lockstep consignment ship {consignment} {number}` with the units.",
+    "notice_over": "{supplier} tells that more of {number} is on its way than was ordered: {lines}. Only what was ordered is expected; take it in or refuse it when it comes.",
+    "notice_strange": "{supplier} tells that things are on their way for {number} that it does not hold: {lines}. They are not expected; ask what they are, or name them (`lockstep names`).",
+    "notice_unplaced": "{supplier} tells that goods of {number} are on their way under {consignment}, and this could not be recorded as it stands: {why}.",
     "purchase_received": "{units:unit|units} of {number} received at {location} ({reference}).",
     "receipt_over": "More came of {number} than was ordered: {lines}. It is counted in; keep it and pay for it, or send it back.",
     "receipt_short": "{supplier} still owes of {number}: {lines}. It stays expected until it comes; "
@@ -681,6 +687,10 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_purchase_words": "Suppliers' letters about purchase orders",
     "group_case_purchase_bounced": "Purchase orders that did not reach the supplier",
     "group_case_unknown_purchase": "Answers to purchase orders we never made",
+    "group_case_notice_contradicts": "Ship notices for our shelf that contradict themselves",
+    "group_case_notice_over": "Ship notices with more than was ordered",
+    "group_case_notice_strange": "Ship notices with things that were not ordered",
+    "group_case_notice_unplaced": "Ship notices that do not go with what is on its way",
     "group_case_receipt_over": "Deliveries with more than was ordered",
     "group_case_receipt_short": "Deliveries with less than was ordered",
     "order_was_missing": "No pull brought order {order} from {channel} in: it was found {minutes:minute|minutes} after it was placed.",
@@ -718,7 +728,8 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_terms_of_cases": "Suppliers' terms of whole cases",
     "group_case_terms_unreadable": "Suppliers' terms that could not be read",
     "group_case_snapshot_quarantined": "Stock files put in quarantine",
-    "group_case_parcel_tells_more": "Parcels told again with more in them",
+    "group_case_parcel_tells_more": "Parcels told again with other units in them",
+    "group_case_parcel_taken_back": "Parcels that held less than was told",
     "group_case_wrong_units_shipped": "Parcels with units nobody asked for",
     "group_case_unknown_request": "Answers to requests we never made",
     "group_case_promise_overdue": "Preorders and backorders whose day is over",

@@ -31,7 +31,7 @@ from core.model.catalog import (
     OfferKey,
     OfferOutcome,
 )
-from core.model.fulfillment import ConfirmedLine, Shipment
+from core.model.fulfillment import ConfirmedLine, Shipment, ToldBeside
 from core.model.money import Money
 from core.model.orders import Address, Order, PaymentStatus
 from core.rules.programs import programs_of
@@ -617,3 +617,12 @@ def test_a_refusal_without_a_reason_is_still_one() -> None:
     found = result_of({"status": "INVALID"}, change())
 
     assert (found.outcome, found.code) == (OfferOutcome.REFUSED, "INVALID")
+
+
+def test_what_another_confirmation_told_under_the_number_is_not_this_parcel() -> None:
+    second = replace(SHIPMENT, beside=(ToldBeside("1", (ConfirmedLine("11498765431234", 1),)),))
+    packages = [
+        {"packageReferenceId": one, "trackingNumber": SHIPMENT.tracking_number} for one in "12"
+    ]
+    assert package_reference({"packages": packages[:1]}, second) is None
+    assert package_reference({"packages": packages}, second) == "2"

@@ -189,7 +189,16 @@ def test_a_request_is_ordered_once_answered_in_our_terms_shipped_and_receipted()
         assert (notice.key, notice.carrier) == (SHORT, "ups")
         assert notice.tracking_number == sent["tracking"]
         assert [(one.sku, one.quantity) for one in notice.lines] == [("V-77", 3), ("V-88", 2)]
+        assert (notice.document, notice.replaces) == (sent["tracking"][-10:], False)
         assert both.rejects == []
+
+        # and when it corrects that, or calls it off, that is told so
+        for purpose in ("05", "01"):
+            told = {"number": SHORT, "tracking": sent["tracking"], "notice": notice.document}
+            both.partner.place_order({"tell": {**told, "purpose": purpose, "items": {"V-77": 2}}})
+        corrected, called_off = both.pull("shipments")
+        assert (corrected.replaces, [one.quantity for one in corrected.lines]) == (True, [2])
+        assert (called_off.replaces, called_off.lines) == (True, ())
 
 
 def test_every_document_of_theirs_is_owed_one_receipt_which_they_can_read() -> None:

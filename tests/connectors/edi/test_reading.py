@@ -186,6 +186,30 @@ def test_packages_above_and_below_items_tell_which_units_are_in_them() -> None:
     assert [(p.tracking, p.lines[0].units) for p in parcels(below, zone=UTC)] == [("A1", 2)]
 
 
+@pytest.mark.parametrize(
+    ("more", "number"),
+    [
+        # one number for all, several and a bill of lading, several alone, none
+        (("MAN*CP*A1",), "A1"),
+        (("MAN*CP*A1", "REF*BM*BOL7", "REF*CN*PRO9"), "BOL7"),
+        (("MAN*CP*A1", "REF*CN*PRO9"), "S1"),
+        ((), "S1"),
+    ],
+)
+def test_goods_for_a_shelf_travel_together_under_one_number(
+    more: tuple[str, ...], number: str
+) -> None:
+    told = a_set(
+        "856", *SHIPMENT, "DTM*017*20261202", *more, "HL*2*1*O", "PRF*PO-1", "HL*3*2*I",
+        "LIN**VP*TEA", "SN1**2*EA", "HL*4*2*I", "LIN**VP*MUG", "SN1**1*EA",
+    )  # fmt: skip
+
+    (parcel,) = parcels(told, zone=UTC, for_a_shelf=lambda key: key == "PO-1")
+
+    assert (parcel.tracking, [line.units for line in parcel.lines]) == (number, [2, 1])
+    assert (parcel.document, parcel.purpose, parcel.arrives) == ("S1", "00", date(2026, 12, 2))
+
+
 def test_an_answer_without_a_quantity_is_for_the_whole_line() -> None:
     told = order_answer(
         a_set("855", "BAK*00*AC*PO-1*20261124", "PO1*1*12*EA**PE*VP*TEA", "ACK*IA", "ACK*IB*5*EA")

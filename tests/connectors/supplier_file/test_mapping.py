@@ -277,6 +277,20 @@ def test_lines_of_one_parcel_are_one_notice() -> None:
     assert notices[1].shipped_at == NOON
 
 
+def test_lines_of_two_notices_about_one_parcel_are_two_notices_with_their_day() -> None:
+    read = file(
+        "key,sku,quantity,carrier,tracking,document,expected_on\n"
+        "K1,A,1,UPS,1Z1,N1,\nK1,A,1,UPS,1Z1,N2,2026-12-01\nK1,B,1,UPS,1Z1,N1,\n"
+    )
+
+    notices, rejects, _ = mapping.shipment_notices(read)
+
+    assert rejects == []
+    assert [(n.document, sum(one.quantity for one in n.lines), n.expected_on) for n in notices] == [
+        ("N1", 2, None), ("N2", 1, date(2026, 12, 1)),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("bad", "why"),
     [
