@@ -5,7 +5,7 @@ from alembic import op
 
 from jobs.store import types
 
-revision = "0026"
+revision = "0025"
 down_revision = "0024"
 
 
