@@ -275,6 +275,12 @@ SENTENCES: Final[dict[str, str]] = {
     "parcel_tells_more": "{location} tells parcel {number} of request {key} again, now with {units} in it; before it told {before}. Nobody says whether these are further units, so nothing more is counted as shipped, and the channel was not told. Ask them; if more are on their way, have them told in a notice of its own number, or under another tracking number.",
     "parcel_taken_back": "{location} corrects parcel {number} of request {key}: {units} did not leave with it after all. They are counted as shipped, and the channel may have been told so. Ask them; what did not leave is to be sent to the buyer or paid back.",
     "wrong_units_shipped": "{location} shipped units that request {key} did not ask for: {units}.",
+    "number_as_told": "{number} has the form of {carrier}'s numbers, as was said.",
+    "number_unproved": "{number} is {carrier}'s, as was said: of its numbers nothing is known to prove it by.",
+    "number_by_form": "{number} is {carrier}'s by its form; nobody said whose it is.",
+    "number_of_another": "{number} was said to be {told}'s. By its check digit it is {carrier}'s.",
+    "number_not_of": "{number} was said to be {carrier}'s, and has none of the forms of its numbers or a wrong check digit. It is mistyped, or another carrier's.",
+    "number_of_nobody": "{number} has the form of no carrier's numbers, and nobody said whose it is.",
     "shipment_received": "{location} shipped request {key}: {units:unit|units}, {carrier} {number}.",
     # --- shipments and parcels ---
     "shipment_confirmed": "{channel} knows the parcel: {carrier} {number}.",

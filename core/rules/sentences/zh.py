@@ -244,6 +244,12 @@ SENTENCES: Final[dict[str, str]] = {
     "parcel_tells_more": "{location} 再次通知发货请求 {key} 的包裹 {number}，现为 {units}，之前为 {before}。无法得知是否为另外的商品，因此未再计为已发货，也未通知渠道。请询问对方；若确已另外发出，请让对方用新的通知编号或另一运单号通知。",
     "parcel_taken_back": "{location} 更正了发货请求 {key} 的包裹 {number}：{units} 实际未随之发出。这些商品已计为已发货，渠道可能也已得知。请询问对方；未发出的商品须补寄给买家或退款。",
     "wrong_units_shipped": "{location} 发出了发货请求 {key} 中没有的商品：{units}。",
+    "number_as_told": "{number} 符合 {carrier} 的单号格式，与告知的一致。",
+    "number_unproved": "{number} 按告知属于 {carrier}：我们没有其单号格式可供核对。",
+    "number_by_form": "按格式判断，{number} 属于 {carrier}；没有人告知承运商。",
+    "number_of_another": "{number} 被告知属于 {told}，但按校验位属于 {carrier}。",
+    "number_not_of": "{number} 被告知属于 {carrier}，但不符合其任何单号格式，或校验位有误：单号填错，或属于其他承运商。",
+    "number_of_nobody": "{number} 不符合任何已知承运商的单号格式，也没有人告知承运商。",
     "shipment_received": "{location} 已按发货请求 {key} 发出 {units} 件，{carrier} {number}。",
     # --- 发货与包裹 ---
     "shipment_confirmed": "已向 {channel} 确认包裹：{carrier} {number}。",
