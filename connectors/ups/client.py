@@ -7,33 +7,23 @@ github.com/UPS-API/api-documentation.
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
+from connectors.bearer import Bearer, Token
 from connectors.http import Answer, Http, retrying
 from connectors.ups.settings import Settings
-from core.errors import RateLimited, Rejected, Unauthorized, Unavailable
+from core.errors import RateLimited, Rejected, Unavailable
 from core.ports import Inside
-
-#: Renewed this long before it ends, so that no call starts with a token about to die.
-RENEW_EARLY = timedelta(minutes=5)
 
 #: What UPS says when it does not give `expires_in` (14,399 s in all answers seen).
 USUAL_LIFE = timedelta(seconds=14_399)
 
 #: Clock seconds a call waits for the bucket; beyond, the run ends and its unit is due later.
 LONGEST_WAIT = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    value: str = field(repr=False)
-    expires_at: datetime
 
 
 class Client:
@@ -44,7 +34,7 @@ class Client:
         self._settings = settings
         self._inside = inside
         self._http = Http(connector=name, clock=inside.clock)
-        self._token: Token | None = None
+        self._bearer = Bearer(name, inside=inside, ask=self._ask_token, usual_life=USUAL_LIFE)
 
     def close(self) -> None:
         self._http.close()
@@ -77,31 +67,16 @@ class Client:
             raise Unavailable(said, connector=self._name, operation="rate") from None
 
     def token(self) -> Token:
-        """A token that lives for a while yet; one renewal at a time."""
-        with self._inside.lock(f"ups token {self._name}"):
-            token, now = self._token, self._inside.clock.now()
-            if token is None or now >= token.expires_at - RENEW_EARLY:
-                token = self._token = self._new_token()
-            return token
+        """A token that lives for a while yet."""
+        return self._bearer.current()
 
     def _object(self, operation: str, ask: Callable[[Token], Answer]) -> dict[str, Any]:
-        body = retrying(self._inside.clock, lambda: self._with_token(ask)).json()
+        body = retrying(self._inside.clock, lambda: self._bearer.call(ask)).json()
         if not isinstance(body, dict):
             raise Unavailable(
                 "an answer that is no object", connector=self._name, operation=operation
             )
         return body
-
-    def _with_token(self, ask: Callable[[Token], Answer]) -> Answer:
-        token = self.token()
-        try:
-            return ask(token)
-        except Unauthorized as error:
-            # Revoked or forgotten by UPS; 403 (a blocked merchant) would not get better.
-            if "HTTP 401" not in str(error):
-                raise
-            self._discard(token)
-            return ask(self.token())
 
     def _ask_details(self, tracking_number: str, token: Token) -> Answer:
         self._pace("track")
@@ -148,16 +123,9 @@ class Client:
             )
         return wait
 
-    def _discard(self, token: Token) -> None:
-        with self._inside.lock(f"ups token {self._name}"):
-            # Another thread may have renewed it already.
-            if self._token == token:
-                self._token = None
-
-    def _new_token(self) -> Token:
-        asked_at = self._inside.clock.now()
+    def _ask_token(self) -> Answer:
         secret = self._settings.client_secret.get_secret_value()
-        answer = self._http.call(
+        return self._http.call(
             "POST",
             f"{self._settings.base_url}/security/v1/oauth/token",
             operation="get token",
@@ -165,15 +133,6 @@ class Client:
             auth=(self._settings.client_id, secret),
             data={"grant_type": "client_credentials"},
         )
-        try:
-            body = json.loads(answer.body)
-            life = timedelta(seconds=float(body.get("expires_in", USUAL_LIFE.total_seconds())))
-            return Token(str(body["access_token"]), asked_at + life)
-        except (AttributeError, KeyError, TypeError, ValueError):
-            # The body may hold a token: none of it is told.
-            raise Unavailable(
-                "a token answer without a token", connector=self._name, operation="get token"
-            ) from None
 
 
 def _headers(token: Token) -> dict[str, str]:
