@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, SecretStr
@@ -59,3 +60,21 @@ CARRIER_WORDS: Mapping[str, str] = {
     "ontrac": "ontrac",
     "uniuni": "uniuni",
 }
+
+
+def known_host(url: str, *known: str) -> str:
+    """`url` without a slash at its end, if it is one of `known` or a simulator on loopback.
+
+    Raises ValueError with what was expected: where credentials go, nobody else gets them by a slip
+    of the pen.
+    """
+    parts = urlsplit(url)
+    loopback = parts.scheme in ("http", "https") and parts.hostname in (
+        "127.0.0.1",
+        "localhost",
+        "::1",
+    )
+    plain = not (parts.query or parts.fragment or parts.username)
+    if url.rstrip("/") in known or (loopback and plain):
+        return url.rstrip("/")
+    raise ValueError(f"{', '.join(known)} or a simulator on loopback")

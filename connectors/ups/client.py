@@ -15,15 +15,13 @@ from urllib.parse import quote
 
 from connectors.bearer import Bearer, Token
 from connectors.http import Answer, Http, retrying
+from connectors.pace import Pace
 from connectors.ups.settings import Settings
-from core.errors import RateLimited, Rejected, Unavailable
+from core.errors import Rejected, Unavailable
 from core.ports import Inside
 
 #: What UPS says when it does not give `expires_in` (14,399 s in all answers seen).
 USUAL_LIFE = timedelta(seconds=14_399)
-
-#: Clock seconds a call waits for the bucket; beyond, the run ends and its unit is due later.
-LONGEST_WAIT = 30.0
 
 
 class Client:
@@ -34,6 +32,7 @@ class Client:
         self._settings = settings
         self._inside = inside
         self._http = Http(connector=name, clock=inside.clock)
+        self._paced = Pace(name, inside=inside)
         self._bearer = Bearer(name, inside=inside, ask=self._ask_token, usual_life=USUAL_LIFE)
 
     def close(self) -> None:
@@ -104,24 +103,13 @@ class Client:
 
     def _pace(self, operation: str) -> None:
         rate, burst = self._settings.calls_per_second, self._settings.burst
-        self._inside.clock.sleep(self._take(operation, operation, rate=rate, burst=burst))
+        self._paced.wait(operation, operation=operation, rate=rate, burst=burst)
 
     def _spend_a_quote(self) -> None:
         """One of the questions of 24 hours; those of an hour may come at once."""
         a_day = self._settings.quotes_per_day
-        wait = self._take("quotes", "rate", rate=a_day / 86_400, burst=max(1.0, a_day / 24))
-        self._inside.clock.sleep(wait)
-
-    def _take(self, bucket: str, operation: str, *, rate: float, burst: float) -> float:
-        """Seconds to wait for a turn; a turn that is too far off is given back. Raises RateLimited."""
-        name = f"{self._name} {bucket}"
-        wait = self._inside.rates.take(name, rate=rate, burst=burst)
-        if wait > LONGEST_WAIT:
-            self._inside.rates.take(name, rate=rate, burst=burst, cost=-1.0)
-            raise RateLimited(
-                "our own pace", connector=self._name, operation=operation, retry_after=wait
-            )
-        return wait
+        burst = max(1.0, a_day / 24)
+        self._paced.wait("quotes", operation="rate", rate=a_day / 86_400, burst=burst)
 
     def _ask_token(self) -> Answer:
         secret = self._settings.client_secret.get_secret_value()

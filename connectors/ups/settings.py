@@ -4,9 +4,10 @@ with Rating where prices are asked."""
 from __future__ import annotations
 
 from typing import Literal
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from connectors.values import known_host
 
 PRODUCTION = "https://onlinetools.ups.com"
 #: UPS's customer integration environment
@@ -43,14 +44,5 @@ class Settings(BaseModel):
     @field_validator("base_url")
     @classmethod
     def _ups_or_loopback(cls, value: str) -> str:
-        url = urlsplit(value)
-        loopback = url.scheme in ("http", "https") and url.hostname in (
-            "127.0.0.1",
-            "localhost",
-            "::1",
-        )
-        plain = not (url.query or url.fragment or url.username)
-        if value.rstrip("/") in (PRODUCTION, TESTING) or (loopback and plain):
-            return value.rstrip("/")
         # The client secret goes there: nobody else gets it by a slip of the pen.
-        raise ValueError(f"{PRODUCTION}, {TESTING} or a simulator on loopback")
+        return known_host(value, PRODUCTION, TESTING)

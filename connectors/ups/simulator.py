@@ -10,12 +10,11 @@ import base64
 import binascii
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import parse_qs, unquote
-from zoneinfo import ZoneInfo
 
+from connectors.journeys import ORIGIN, Journeys, Parcel, Scan, Site, Step
 from connectors.simulation import (
     HTTP_FAULTS,
     FaultRule,
@@ -48,99 +47,35 @@ FAULTS = (
 )
 
 
-class Site(NamedTuple):
-    city: str
-    state: str
-    postal_code: str
-    zone: str
-    slic: str
+class Words(NamedTuple):
+    """How UPS tells a step."""
 
-
-ORIGIN = Site("Edison", "NJ", "08817", "America/New_York", "0886")
-HUB = Site("Louisville", "KY", "40213", "America/Kentucky/Louisville", "4009")
-DESTINATIONS = (
-    Site("Los Angeles", "CA", "90001", "America/Los_Angeles", "9016"),
-    Site("Denver", "CO", "80202", "America/Denver", "8029"),
-    Site("Austin", "TX", "78701", "America/Chicago", "7879"),
-    Site("Boston", "MA", "02108", "America/New_York", "0219"),
-)
-
-
-class Scan(NamedTuple):
     type: str
     code: str
     status_code: str
     text: str
 
 
-LABEL = Scan("M", "MP", "003", "Shipper created a label, UPS has not received the package yet. ")
-PICKED_UP = Scan("P", "PU", "038", "Pickup Scan")
-DEPARTED = Scan("I", "DP", "005", "Departed from Facility")
-ARRIVED = Scan("I", "AR", "005", "Arrived at Facility")
-OUT = Scan("I", "OT", "021", "Out For Delivery Today")
-DELIVERED = Scan("D", "FS", "011", "DELIVERED")
-WEATHER = Scan("X", "WA", "053", "Severe weather conditions have delayed delivery.")
-ATTEMPTED = Scan("X", "48", "014", "The customer was not available on the 1st attempt.")
-REFUSED = Scan("X", "PR", "013", "The receiver did not want the product and refused this delivery.")
-RETURNING = Scan("X", "RS", "035", "Your package is being returned to the sender.")
-RETURNED = Scan("RS", "RT", "016", "Returned to Shipper")
-
-#: What happens to a parcel: (share of its transit time, site, scan).
-_TO_THE_DOOR = (
-    (0.0, "origin", LABEL),
-    (0.08, "origin", PICKED_UP),
-    (0.2, "origin", DEPARTED),
-    (0.45, "hub", ARRIVED),
-    (0.55, "hub", DEPARTED),
-    (0.8, "destination", ARRIVED),
-    (0.88, "destination", OUT),
-)
-STORIES = {
-    "": (*_TO_THE_DOOR, (1.0, "destination", DELIVERED)),
-    "weather": (
-        *_TO_THE_DOOR[:5],
-        (0.6, "hub", WEATHER),
-        *((share + 0.4, site, scan) for share, site, scan in _TO_THE_DOOR[5:]),
-        (1.4, "destination", DELIVERED),
+WORDS: Mapping[Step, Words] = {
+    Step.LABEL: Words(
+        "M", "MP", "003", "Shipper created a label, UPS has not received the package yet. "
     ),
-    "attempted": (
-        *_TO_THE_DOOR,
-        (1.0, "destination", ATTEMPTED),
-        (1.4, "destination", OUT),
-        (1.5, "destination", DELIVERED),
+    Step.PICKED_UP: Words("P", "PU", "038", "Pickup Scan"),
+    Step.DEPARTED: Words("I", "DP", "005", "Departed from Facility"),
+    Step.ARRIVED: Words("I", "AR", "005", "Arrived at Facility"),
+    Step.OUT: Words("I", "OT", "021", "Out For Delivery Today"),
+    Step.DELIVERED: Words("D", "FS", "011", "DELIVERED"),
+    Step.WEATHER: Words("X", "WA", "053", "Severe weather conditions have delayed delivery."),
+    Step.ATTEMPTED: Words("X", "48", "014", "The customer was not available on the 1st attempt."),
+    Step.HELD: Words("I", "ZP", "017", "Your package is being held for pickup."),
+    Step.ADDRESS: Words("X", "A1", "029", "The address is incorrect: we need more information."),
+    Step.DAMAGED: Words("X", "DM", "013", "Merchandise was damaged in transit."),
+    Step.REFUSED: Words(
+        "X", "PR", "013", "The receiver did not want the product and refused this delivery."
     ),
-    "refused": (
-        *_TO_THE_DOOR,
-        (1.0, "destination", REFUSED),
-        (1.1, "destination", RETURNING),
-        (1.5, "hub", ARRIVED),
-        (2.0, "origin", RETURNED),
-    ),
-    # Scanned once and never again.
-    "lost": _TO_THE_DOOR[:3],
+    Step.RETURNING: Words("X", "RS", "035", "Your package is being returned to the sender."),
+    Step.RETURNED: Words("RS", "RT", "016", "Returned to Shipper"),
 }
-
-
-@dataclass
-class Activity:
-    at: datetime
-    site: Site
-    scan: Scan
-
-
-@dataclass
-class Parcel:
-    number: str
-    shipped_at: datetime
-    destination: Site
-    story: str
-    activities: list[Activity]
-    #: instants it was asked for
-    asked_at: list[datetime] = field(default_factory=list)
-
-    def seen(self, now: datetime) -> list[Activity]:
-        """What happened by now, newest first, as UPS lists it."""
-        return [activity for activity in reversed(self.activities) if activity.at <= now]
 
 
 class UpsSimulator(HttpSimulator):
@@ -164,11 +99,10 @@ class UpsSimulator(HttpSimulator):
     ) -> None:
         super().__init__(clock=clock, seed=seed)
         self.client_id, self.client_secret = client_id, client_secret
-        self._transit, self._exceptions = transit, exceptions
+        self._journeys = Journeys(clock=clock, seed=seed, transit=transit, exceptions=exceptions)
         self._rate = enforced_rate
         self._allowance, self._allowance_at = enforced_rate, clock.now()
         self._random = random.Random(seed)
-        self._parcels: dict[str, Parcel] = {}
         #: access token -> when it ends
         self._tokens: dict[str, datetime] = {}
         self._tokens_given = 0
@@ -179,34 +113,13 @@ class UpsSimulator(HttpSimulator):
 
     def register(self, tracking: str, shipped_at: datetime, *, story: str | None = None) -> None:
         """A shipper made a label at `shipped_at`. A number that is known stays as it is."""
-        if story is not None and story not in STORIES:
-            raise ValueError(f"story {story!r} is none of {sorted(STORIES)}")
         with self.lock:
-            if tracking in self._parcels:
-                return
-            # By number, not by order of registration: threads do not change what happens.
-            chance = random.Random(f"{self.seed} {tracking}")
-            if story is None:
-                odd = chance.random() < self._exceptions
-                story = chance.choice(sorted(STORIES)[1:]) if odd else ""
-            destination = chance.choice(DESTINATIONS)
-            seconds = chance.uniform(*self._transit)
-            sites = {"origin": ORIGIN, "hub": HUB, "destination": destination}
-            activities = [
-                Activity(shipped_at + timedelta(seconds=share * seconds), sites[site], scan)
-                for share, site, scan in STORIES[story]
-            ]
-            self._parcels[tracking] = Parcel(tracking, shipped_at, destination, story, activities)
+            self._journeys.register(tracking, shipped_at, story=story)
 
     def place_order(self, order: dict[str, Any]) -> dict[str, Any]:
         """{"parcel": number, "shipped_at": instant or now, "story": "", weather, attempted, ...}."""
-        number = order.get("parcel")
-        if not isinstance(number, str) or set(order) - {"parcel", "shipped_at", "story"}:
-            raise ValueError("parcel, and maybe shipped_at and story, are expected")
-        at = order.get("shipped_at")
-        shipped_at = datetime.fromisoformat(at).astimezone(UTC) if at else self.clock.now()
-        self.register(number, shipped_at, story=order.get("story"))
-        return {"parcel": number}
+        with self.lock:
+            return self._journeys.place(order)
 
     def books(self) -> dict[str, Any]:
         """Every parcel with its story, the scans so far, and how often it was asked for."""
@@ -214,20 +127,9 @@ class UpsSimulator(HttpSimulator):
             now = self.clock.now()
             return {
                 "tokens_given": self._tokens_given,
-                "parcels": {number: self._told(p, now) for number, p in self._parcels.items()},
+                "parcels": {parcel.number: _told(parcel, now) for parcel in self._journeys},
                 "priced": list(self.desk.asked),
             }
-
-    def _told(self, parcel: Parcel, now: datetime) -> dict[str, Any]:
-        scans = [(a.at.isoformat(), a.scan.status_code, a.scan.text) for a in parcel.seen(now)]
-        delivered = [a.at for a in parcel.activities if a.scan is DELIVERED and a.at <= now]
-        return {
-            "shipped_at": parcel.shipped_at.isoformat(),
-            "story": parcel.story,
-            "scans": scans[::-1],
-            "delivered_at": delivered[0].isoformat() if delivered else None,
-            "asked": len(parcel.asked_at),
-        }
 
     # the API
 
@@ -297,10 +199,10 @@ class UpsSimulator(HttpSimulator):
             return _error(429, "10429", "Too Many Requests")
         if not 7 <= len(number) <= 34 or not number.isalnum():
             return _error(400, "TV1002", "Invalid inquiry number", subject=number)
-        parcel = self._parcels.get(number)
-        seen = parcel.seen(now) if parcel and now - parcel.shipped_at < KEPT else []
-        if not parcel or not seen:
+        parcel = self._journeys.find(number, kept=KEPT)
+        if parcel is None:
             return _not_found(number, status=404 if fault == "unknown-404" else 200)
+        seen = parcel.seen(now)
         parcel.asked_at.append(now)
         if fault == "reordered":
             self._random.shuffle(seen)
@@ -348,13 +250,26 @@ def _not_found(number: str, *, status: int) -> Response:
     return Response.json({"trackResponse": {"shipment": [warning]}}, subject=number)
 
 
-def _body(parcel: Parcel, seen: list[Activity]) -> dict[str, Any]:
-    newest = max(seen, key=lambda activity: activity.at)
+def _told(parcel: Parcel, now: datetime) -> dict[str, Any]:
+    """A line of the books."""
+    seen = [(scan, WORDS[scan.step]) for scan in reversed(parcel.seen(now))]
+    delivered = parcel.first(Step.DELIVERED)
+    return {
+        "shipped_at": parcel.shipped_at.isoformat(),
+        "story": parcel.story,
+        "scans": [(scan.at.isoformat(), words.status_code, words.text) for scan, words in seen],
+        "delivered_at": delivered.at.isoformat() if delivered and delivered.at <= now else None,
+        "asked": len(parcel.asked_at),
+    }
+
+
+def _body(parcel: Parcel, seen: list[Scan]) -> dict[str, Any]:
+    newest = max(seen, key=lambda scan: scan.at)
     package: dict[str, Any] = {
         "trackingNumber": parcel.number,
         "deliveryDate": _delivery_dates(parcel, newest),
-        "activity": [_activity(activity) for activity in seen],
-        "currentStatus": _status(newest.scan),
+        "activity": [_activity(scan) for scan in seen],
+        "currentStatus": _status(newest.step),
         "packageAddress": [
             {"type": "ORIGIN", "address": _address(ORIGIN)},
             {"type": "DESTINATION", "address": _address(parcel.destination)},
@@ -365,19 +280,19 @@ def _body(parcel: Parcel, seen: list[Activity]) -> dict[str, Any]:
     return {"trackResponse": {"shipment": [{"inquiryNumber": parcel.number, "package": [package]}]}}
 
 
-def _delivery_dates(parcel: Parcel, newest: Activity) -> list[dict[str, str]]:
-    if newest.scan is DELIVERED:
-        return [{"type": "DEL", "date": f"{_local(newest):%Y%m%d}"}]
-    planned = next((a for a in parcel.activities if a.scan is DELIVERED), None)
-    return [{"type": "SDD", "date": f"{_local(planned):%Y%m%d}"}] if planned else []
+def _delivery_dates(parcel: Parcel, newest: Scan) -> list[dict[str, str]]:
+    if newest.step is Step.DELIVERED:
+        return [{"type": "DEL", "date": f"{newest.local:%Y%m%d}"}]
+    planned = parcel.first(Step.DELIVERED)
+    return [{"type": "SDD", "date": f"{planned.local:%Y%m%d}"}] if planned else []
 
 
-def _activity(activity: Activity) -> dict[str, Any]:
-    local, gmt = _local(activity), activity.at.astimezone(UTC)
+def _activity(scan: Scan) -> dict[str, Any]:
+    local, gmt = scan.local, scan.at.astimezone(UTC)
     offset = f"{local:%z}"
     return {
-        "location": {"address": _address(activity.site), "slic": activity.site.slic},
-        "status": _status(activity.scan),
+        "location": {"address": _address(scan.site), "slic": scan.site.slic},
+        "status": _status(scan.step),
         "date": f"{local:%Y%m%d}",
         "time": f"{local:%H%M%S}",
         "gmtDate": f"{gmt:%Y%m%d}",
@@ -386,17 +301,14 @@ def _activity(activity: Activity) -> dict[str, Any]:
     }
 
 
-def _local(activity: Activity) -> datetime:
-    return activity.at.astimezone(ZoneInfo(activity.site.zone))
-
-
-def _status(scan: Scan) -> dict[str, str]:
+def _status(step: Step) -> dict[str, str]:
+    words = WORDS[step]
     return {
-        "type": scan.type,
-        "code": scan.code,
-        "statusCode": scan.status_code,
-        "description": scan.text,
-        "simplifiedTextDescription": scan.text.strip().rstrip("."),
+        "type": words.type,
+        "code": words.code,
+        "statusCode": words.status_code,
+        "description": words.text,
+        "simplifiedTextDescription": words.text.strip().rstrip("."),
     }
 
 

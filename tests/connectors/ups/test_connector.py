@@ -12,9 +12,10 @@ import pytest
 from pydantic import ValidationError
 
 from connectors import registry
+from connectors.journeys import STORIES
 from connectors.ups.connector import Ups, connect
 from connectors.ups.settings import Settings
-from connectors.ups.simulator import STORIES, TOKEN_LIFE, UpsSimulator
+from connectors.ups.simulator import TOKEN_LIFE, UpsSimulator
 from core.errors import RateLimited, Rejected, Unauthorized, Unavailable
 from core.model.fulfillment import TrackingStatus
 from jobs.clock import ManualClock
@@ -102,6 +103,10 @@ def test_a_parcel_is_forgotten_after_120_days(
         ("attempted", TrackingStatus.DELIVERED),
         ("refused", TrackingStatus.RETURNED),
         ("lost", TrackingStatus.IN_TRANSIT),
+        ("held", TrackingStatus.DELIVERED),
+        ("address", TrackingStatus.RETURNED),
+        ("damaged", TrackingStatus.EXCEPTION),
+        ("label only", TrackingStatus.LABEL_CREATED),
     ],
 )
 def test_every_story_ends_as_it_should(

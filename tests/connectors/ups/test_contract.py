@@ -13,8 +13,9 @@ import jsonschema
 import pytest
 import yaml
 
+from connectors.journeys import STORIES
 from connectors.ups import mapping
-from connectors.ups.simulator import STORIES, UpsSimulator
+from connectors.ups.simulator import UpsSimulator
 from core.model.fulfillment import TrackingStatus as S
 from jobs.clock import ManualClock
 from tests.connectors.ups.conftest import NOON
