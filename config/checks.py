@@ -29,6 +29,7 @@ _ROLES: Mapping[str, frozenset[str]] = {
     "supplier_email": frozenset({"sells to us"}),
     "fulfiller": frozenset({"ships"}),
     "ups": frozenset({"tracks", "quotes"}),
+    "usps": frozenset({"tracks"}),
     "email": frozenset({"mails"}),
 }
 #: Types of connections whose offers say how long an order takes to ship.

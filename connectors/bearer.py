@@ -25,6 +25,8 @@ _OPERATION = "get token"
 class Token:
     value: str = field(repr=False)
     expires_at: datetime
+    #: what it opens, where the carrier says so: words between blanks
+    scope: str = ""
 
 
 class Bearer:
@@ -74,7 +76,8 @@ class Bearer:
         try:
             body = json.loads(answer.body)
             life = float(body.get("expires_in", self._usual_life.total_seconds()))
-            return Token(str(body["access_token"]), asked_at + timedelta(seconds=life))
+            ends = asked_at + timedelta(seconds=life)
+            return Token(str(body["access_token"]), ends, str(body.get("scope", "")))
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
             # The body may hold a token: none of it is told.
             raise Unavailable(

@@ -23,6 +23,7 @@ from core.model.fulfillment import (
     ShipmentNotice,
     ShipRequest,
     TrackingEvent,
+    Untold,
 )
 from core.model.inbound import InboundReport
 from core.model.invoices import Invoice
@@ -805,11 +806,13 @@ class InvoiceSource(Connector):
 
 @dataclass(frozen=True, slots=True)
 class TrackingReport:
-    """What a carrier knows of one number. No events: the number is not known (yet)."""
+    """What a carrier knows of one number. No events: the number is not known (yet), or `untold`."""
 
     tracking_number: str
     events: tuple[TrackingEvent, ...]
     estimated_delivery: datetime | None = None
+    #: the carrier will not tell, however often it is asked; None: it told what it knows
+    untold: Untold | None = None
     raw: str = field(default="", repr=False)
 
 
@@ -823,7 +826,10 @@ class TrackingSource(Connector):
 
     @abstractmethod
     def pull_tracking(self, tracking_number: str) -> TrackingReport:
-        """Every scan the carrier has for this number."""
+        """Every scan the carrier has for this number.
+
+        Raises Unauthorized, RateLimited or Unavailable where no number can be asked about now.
+        """
 
 
 class RateSource(Connector):

@@ -44,6 +44,12 @@ def _ups(clock: SimulatorClock, seed: int) -> Simulator:
     return UpsSimulator(clock=clock, seed=seed)
 
 
+def _usps(clock: SimulatorClock, seed: int) -> Simulator:
+    from connectors.usps.simulator import UspsSimulator
+
+    return UspsSimulator(clock=clock, seed=seed)
+
+
 def _smtp(clock: SimulatorClock, seed: int) -> Simulator:
     from connectors.email.simulator import SmtpSimulator
 
@@ -55,6 +61,7 @@ MAKERS: dict[str, Callable[[SimulatorClock, int], Simulator]] = {
     "amazon": _amazon,
     "supplier": _supplier,
     "ups": _ups,
+    "usps": _usps,
     "smtp": _smtp,
 }
 

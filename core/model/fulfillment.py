@@ -251,6 +251,15 @@ class TrackingStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Untold(StrEnum):
+    """Why a carrier will not tell about a parcel, however often it is asked."""
+
+    #: it tells only whoever shipped the parcel: a supplier's own label, a mailer id of another
+    NOT_YOURS = "not_yours"
+    #: it could not be a number of this carrier's
+    NO_NUMBER = "no_number"
+
+
 @dataclass(frozen=True, slots=True)
 class TrackingEvent:
     """One scan."""

@@ -45,6 +45,8 @@ ENVIRONMENT = {
     "UPS_CLIENT_ID": "x",
     "UPS_CLIENT_SECRET": "x",
     "UPS_ACCOUNT_NUMBER": "A1B2C3",
+    "USPS_CLIENT_ID": "x",
+    "USPS_CLIENT_SECRET": "x",
     "SMTP_PASSWORD": "x",
 }
 

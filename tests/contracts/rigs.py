@@ -33,6 +33,7 @@ from connectors.supplier_email.simulator import OrderDesk, ReminderMail
 from connectors.supplier_file.mail_simulator import MailboxSimulator
 from connectors.supplier_file.simulator import SupplierSimulator
 from connectors.ups.simulator import UpsSimulator
+from connectors.usps.simulator import UspsSimulator
 from core.model.fulfillment import ConfirmedLine, Shipment
 from core.model.money import Money
 from core.model.orders import Order
@@ -632,7 +633,18 @@ class SupplierRig(PartnerRig):
         return number
 
 
-class UpsRig(Rig):
+class CarrierRig(Rig):
+    """Who tells where parcels are."""
+
+    simulator: UpsSimulator | UspsSimulator
+
+    def ship(self) -> str:
+        """A parcel whose label was just made."""
+        self.simulator.register(TRACKING, self.clock.now() - timedelta(seconds=1), story="")
+        return TRACKING
+
+
+class UpsRig(CarrierRig):
     simulator: UpsSimulator
 
     def start(self) -> Simulator:
@@ -649,10 +661,24 @@ class UpsRig(Rig):
             "account_number": self.simulator.desk.account_number,
         }
 
-    def ship(self) -> str:
-        """A parcel whose label was just made."""
-        self.simulator.register(TRACKING, self.clock.now() - timedelta(seconds=1), story="")
-        return TRACKING
+
+class UspsRig(CarrierRig):
+    simulator: UspsSimulator
+
+    def start(self) -> Simulator:
+        made = UspsSimulator(
+            clock=self.clock, seed=7, transit=(86_400.0, 86_400.0), late=timedelta(hours=1)
+        )
+        made.start()
+        return made
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "type": "usps",
+            "client_id": self.simulator.client_id,
+            "client_secret": self.simulator.client_secret,
+            "base_url": self.simulator.url,
+        }
 
 
 class EmailRig(Rig):
@@ -773,6 +799,7 @@ RIGS: dict[str, Callable[[str], Rig]] = {
     "supplier_email": SupplierEmailRig,
     "supplier_file": SupplierRig,
     "ups": UpsRig,
+    "usps": UspsRig,
 }
 
 

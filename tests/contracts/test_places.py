@@ -39,6 +39,7 @@ from core.rules.effects import short_key
 from tests.contracts.rigs import (
     NOON,
     SKU,
+    CarrierRig,
     EdiRig,
     EmailRig,
     PartnerRig,
@@ -499,7 +500,7 @@ class TestInvoiceSource:
 class TestTrackingSource:
     capability = TrackingSource
 
-    def test_a_number_nobody_knows_has_no_events_and_is_no_error(self, rig: UpsRig) -> None:
+    def test_a_number_nobody_knows_has_no_events_and_is_no_error(self, rig: CarrierRig) -> None:
         # given a number no parcel has
         # when it is asked about
         report = rig.connector.pull_tracking("1Z999AA10123456784")
@@ -508,7 +509,7 @@ class TestTrackingSource:
         assert report.tracking_number == "1Z999AA10123456784"
         assert report.events == ()
 
-    def test_asking_changes_nothing_and_scans_only_grow(self, rig: UpsRig) -> None:
+    def test_asking_changes_nothing_and_scans_only_grow(self, rig: CarrierRig) -> None:
         # given a parcel on its way
         number = rig.ship()
         rig.pass_time(30_000)
@@ -524,7 +525,7 @@ class TestTrackingSource:
         assert all(event.at.utcoffset() is not None for event in later.events)
         assert all(event.at <= rig.clock.now() for event in later.events)
 
-    def test_it_says_for_whom_it_can_be_asked(self, rig: UpsRig) -> None:
+    def test_it_says_for_whom_it_can_be_asked(self, rig: CarrierRig) -> None:
         # given a carrier's connector, then it names its carriers in our words
         assert rig.connector.carriers
         assert all(one == one.lower() for one in rig.connector.carriers)

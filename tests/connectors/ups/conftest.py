@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
 import pytest
@@ -13,32 +11,9 @@ from connectors.ups.connector import Ups, connect
 from connectors.ups.settings import Settings
 from connectors.ups.simulator import UpsSimulator
 from jobs.clock import ManualClock
+from tests.connectors.inside import Inside
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-
-
-class Rates:
-    """Counts what was taken; `wait` is what the next call must wait."""
-
-    def __init__(self) -> None:
-        self.taken: list[float] = []
-        self.wait = 0.0
-
-    def take(self, bucket: str, *, rate: float, burst: float, cost: float = 1.0) -> float:
-        self.taken.append(cost)
-        return self.wait
-
-    def correct(self, bucket: str, *, rate: float, burst: float, available: float) -> None: ...
-
-
-class Inside:
-    def __init__(self, clock: ManualClock) -> None:
-        self.clock = clock
-        self.rates = Rates()
-        self._locks: dict[str, threading.Lock] = {}
-
-    def lock(self, name: str) -> AbstractContextManager[object]:
-        return self._locks.setdefault(name, threading.Lock())
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""USPS: where its parcels are."""

@@ -1,0 +1,32 @@
+"""What a connector gets from the inside, for tests of one connector alone."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import AbstractContextManager
+
+from jobs.clock import ManualClock
+
+
+class Rates:
+    """Counts what was taken; `wait` is what the next call must wait."""
+
+    def __init__(self) -> None:
+        self.taken: list[float] = []
+        self.wait = 0.0
+
+    def take(self, bucket: str, *, rate: float, burst: float, cost: float = 1.0) -> float:
+        self.taken.append(cost)
+        return self.wait
+
+    def correct(self, bucket: str, *, rate: float, burst: float, available: float) -> None: ...
+
+
+class Inside:
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+        self.rates = Rates()
+        self._locks: dict[str, threading.Lock] = {}
+
+    def lock(self, name: str) -> AbstractContextManager[object]:
+        return self._locks.setdefault(name, threading.Lock())
