@@ -8,9 +8,6 @@ from datetime import timedelta
 from functools import partial
 
 from core.model.catalog import ChannelId, Listing, Sku
-from core.model.fulfillment import (
-    TrackingEvent,
-)
 from core.model.orders import Order
 from core.model.reasons import Reason
 from core.model.stock import StockSnapshot
@@ -21,9 +18,7 @@ from core.ports import (
     OrderSource,
     Reject,
     StockSource,
-    TrackingSource,
 )
-from core.rules import parcels as parcel_rules
 from core.rules.freshness import Freshness
 from core.rules.names import Understood
 from core.rules.snapshots import Guard, Previous
@@ -39,7 +34,6 @@ from jobs.store.lags import Kind, Lags
 from jobs.store.names import ListingCodes
 from jobs.store.offers import Offers
 from jobs.store.orders import OrderRecord, Orders, Resolved
-from jobs.store.parcels import Parcel, Parcels
 from jobs.store.sales import Sales
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
@@ -347,54 +341,3 @@ def record_snapshot(tx: Tx, run: Run, snapshot: StockSnapshot) -> None:
             changed=moved,
         ),
     )
-
-
-# --- tracking ------------------------------------------------------------------------------------
-
-
-def pull_tracking(run: Run, connection: str, *, carriers: Sequence[str], limit: int = 200) -> None:
-    """Ask the carrier about parcels whose question is due."""
-    source = run.wiring.connector(connection, TrackingSource)
-    with run.reading() as tx:
-        due = Parcels(tx).to_ask(carriers, limit=limit)
-    paces = run.wiring.config.asking
-    asking = parcel_rules.Asking(paces.label, paces.moving, paces.out_for_delivery, paces.not_found)
-    for parcel in due:
-        report = source.pull_tracking(parcel.tracking_number)
-        with run.transaction() as tx:
-            _record_scans(tx, parcel, report.events, asking)
-
-
-def _record_scans(
-    tx: Tx, parcel: Parcel, events: Sequence[TrackingEvent], asking: parcel_rules.Asking
-) -> None:
-    parcels = Parcels(tx)
-    parcels.add_events(parcel, events)
-    status = parcel_rules.status_of(events)
-    newest = max((event.at for event in events), default=None)
-    parcels.asked(
-        parcel,
-        status=status,
-        status_at=newest,
-        ask_at=parcel_rules.ask_again(
-            status,
-            last_asked=tx.now,
-            last_event=newest,
-            shipped_at=parcel.shipped_at,
-            now=tx.now,
-            asking=asking,
-        ),
-    )
-    if status is parcel.status:
-        return
-    tx.decide(
-        f"order {parcel.channel} {parcel.order}",
-        Reason.of(
-            "parcel_status",
-            carrier=parcel.carrier,
-            number=parcel.tracking_number,
-            status=str(status),
-        ),
-    )
-    Orders(tx).decide_again([parcel.order_id])
-    tx.wake("core/orders")

@@ -66,6 +66,7 @@ from jobs import (
     shadow,
     silence,
     tell,
+    tracking,
     upkeep,
 )
 from jobs.quoted import live_services
@@ -370,7 +371,7 @@ def _connection_units(wiring: Wiring, connection: str) -> list[Unit]:
             Unit(
                 f"{connection}/tracking",
                 pace.tracking,
-                lambda run: pull.pull_tracking(run, connection, carriers=carriers),
+                lambda run: tracking.pull_tracking(run, connection, carriers=carriers),
             )
         )
     return made

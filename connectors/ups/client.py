@@ -18,6 +18,7 @@ from connectors.http import Answer, Http, retrying
 from connectors.pace import Pace
 from connectors.ups.settings import Settings
 from core.errors import Rejected, Unavailable
+from core.model.fulfillment import Untold
 from core.ports import Inside
 
 #: What UPS says when it does not give `expires_in` (14,399 s in all answers seen).
@@ -38,18 +39,19 @@ class Client:
     def close(self) -> None:
         self._http.close()
 
-    def details(self, tracking_number: str) -> dict[str, Any] | None:
+    def details(self, tracking_number: str) -> dict[str, Any] | Untold | None:
         """The answer for one number; None where UPS answers 404: it does not know it (yet).
 
-        Raises Unauthorized, RateLimited, Unavailable, Rejected (code "400": no number of theirs).
+        Raises Unauthorized, RateLimited, Unavailable.
         """
         try:
             return self._object("track", lambda token: self._ask_details(tracking_number, token))
         except Rejected as error:
-            # Only UPS's own words mean "unknown": a gateway's 404 page does not.
-            if error.code == "404" and '"code"' in str(error):
-                return None
-            raise
+            # Only UPS's own words are about this parcel: a gateway's page is not.
+            if error.code in ("400", "404") and '"code"' in str(error):
+                return Untold.NO_NUMBER if error.code == "400" else None
+            said = f"HTTP {error.code} that is not UPS's own"
+            raise Unavailable(said, connector=self._name, operation="track") from None
 
     def rates(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """The answer to a RateRequest: what UPS asks by each of its services, with transit times.

@@ -8,6 +8,7 @@ from connectors.ups import mapping, rating
 from connectors.ups.client import Client
 from connectors.ups.settings import TESTING, Settings
 from core.model.carriage import RateAnswer, RateQuestion
+from core.model.fulfillment import Untold
 from core.ports import CheckReport, Inside, RateSource, TrackingReport, TrackingSource
 
 
@@ -37,13 +38,10 @@ class Ups(TrackingSource, RateSource):
         )
 
     def pull_tracking(self, tracking_number: str) -> TrackingReport:
-        """Every scan UPS has. Without events: the number is not known (yet), or forgotten (120 days).
-
-        Raises Rejected (code "400") where it is no number of theirs.
-        """
+        """Every scan UPS has. Without events: not known (yet), forgotten (120 days), or `untold`."""
         body = self._client.details(tracking_number)
-        if body is None:
-            return TrackingReport(tracking_number, ())
+        if body is None or isinstance(body, Untold):
+            return TrackingReport(tracking_number, (), untold=body)
         return mapping.report(tracking_number, body)
 
     @property

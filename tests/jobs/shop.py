@@ -268,13 +268,13 @@ class Shop:
             answers.record_acknowledgment(tx, run.wiring, through, one)
 
     def ship(
-        self, key: str, *units: tuple[str, int], number: str = "1Z1", through: str = "home-files",
-        **more: Any,
+        self, key: str, *units: tuple[str, int], number: str = "1Z1", carrier: str = "other",
+        through: str = "home-files", **more: Any,
     ) -> None:  # fmt: skip
         run = self.run(f"{through}/notices")
         lines = tuple(ShippedLine(*one) for one in units)
         with run.transaction() as tx:
-            notice = ShipmentNotice(key, "other", number, self.clock.now(), lines, **more)
+            notice = ShipmentNotice(key, carrier, number, self.clock.now(), lines, **more)
             notices.record_notices(tx, run, through, [notice])
 
     def list(

@@ -16,8 +16,8 @@ from connectors.journeys import STORIES
 from connectors.ups.connector import Ups, connect
 from connectors.ups.settings import Settings
 from connectors.ups.simulator import TOKEN_LIFE, UpsSimulator
-from core.errors import RateLimited, Rejected, Unauthorized, Unavailable
-from core.model.fulfillment import TrackingStatus
+from core.errors import RateLimited, Unauthorized, Unavailable
+from core.model.fulfillment import TrackingStatus, Untold
 from jobs.clock import ManualClock
 from tests.connectors.ups.conftest import NOON, Inside
 
@@ -67,12 +67,8 @@ def test_an_unknown_number_has_no_events_whether_200_or_404(
     assert report.estimated_delivery is None
 
 
-def test_what_is_no_number_of_theirs_is_rejected(ups: Ups) -> None:
-    with pytest.raises(Rejected) as refused:
-        ups.pull_tracking("1Z")
-
-    assert refused.value.code == "400"
-    assert "TV1002" in str(refused.value)
+def test_what_is_no_number_of_theirs_is_told_as_such(ups: Ups) -> None:
+    assert ups.pull_tracking("1Z").untold is Untold.NO_NUMBER
 
 
 def test_scans_in_no_order_come_out_in_order(

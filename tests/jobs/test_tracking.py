@@ -1,0 +1,83 @@
+"""Parcels are followed at a simulated UPS: what it tells of one stops nothing about the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connectors.ups.simulator import UpsSimulator
+from jobs import push
+from jobs.clock import ManualClock
+from jobs.store.store import Store
+from jobs.store.tables import fulfillment, shipment
+from tests.jobs.builders import line, order, rows
+from tests.jobs.shop import Shop
+from tests.jobs.test_routing import open_cases, opened, told
+
+NUMBER = "1Z5R89390357567127"
+CONNECTION = """
+  ups: {{type: ups, client_id: simulated-client, client_secret: "${{env:SECRET}}", base_url: "{url}"}}
+channels:
+"""
+
+
+@pytest.fixture
+def backend() -> str:
+    """Nothing here is about the database."""
+    return "sqlite"
+
+
+@pytest.fixture
+def ups(clock: ManualClock) -> Iterator[UpsSimulator]:
+    made = UpsSimulator(clock=clock, seed=7, client_secret="hush", transit=(86_400, 86_400))
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def shop(store: Store, clock: ManualClock, tmp_path: Path, ups: UpsSimulator) -> Shop:
+    return opened(store, clock, tmp_path, changes={"channels:\n": CONNECTION.format(url=ups.url)})
+
+
+def shipped(shop: Shop, *parcels: tuple[str, str]) -> None:
+    """An order for each (remote id, number), shipped by UPS."""
+    for remote_id, _ in parcels:
+        shop.record(order(remote_id, line(units=1)))
+    shop.decide()
+    for place in ("home-files", "acme-files"):
+        push.push_requests(shop.run(f"{place}/requests"), place)
+    numbers = dict(parcels)
+    for one in rows(shop.store, fulfillment):
+        remote_id = one["key"].split(":")[1]
+        shop.ship(
+            one["key"], ("TEA", 1), number=numbers[remote_id], carrier="ups",
+            through=f"{one['location']}-files",
+        )  # fmt: skip
+
+
+def followed(shop: Shop) -> dict[str, tuple[str, bool]]:
+    """number -> (status, whether it is asked about again)"""
+    return {
+        row["tracking_number"]: (row["status"], row["ask_at"] is not None)
+        for row in rows(shop.store, shipment)
+    }
+
+
+def test_a_number_that_is_none_is_told_once_and_the_others_are_followed(
+    shop: Shop, ups: UpsSimulator, clock: ManualClock
+) -> None:
+    shipped(shop, ("6001", "1Z"), ("6002", NUMBER))
+    ups.register(NUMBER, clock.now(), story="")
+    clock.advance(2 * 86_400)
+
+    went = [shop.runner.run("ups/tracking", whenever=True) for _ in range(2)]
+
+    assert went == [True, True]
+    assert followed(shop) == {"1Z": ("unknown", False), NUMBER: ("delivered", False)}
+    assert open_cases(shop) == [("parcel_no_number", "parcel 1Z")]
+    assert told(shop, "6001")[-1].startswith(
+        "ups says that 1Z, the parcel of order 6001, is no number"
+    )
