@@ -816,6 +816,15 @@ class TrackingReport:
     raw: str = field(default="", repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class AskedParcel:
+    """A parcel whose carrier is asked where it is."""
+
+    number: str
+    #: carriers use numbers again: of several parcels, the one that was shipped about then is meant
+    shipped_at: datetime
+
+
 class TrackingSource(Connector):
     """A carrier that tells where parcels are."""
 
@@ -825,11 +834,17 @@ class TrackingSource(Connector):
         """Our words for the carriers it can be asked about: ("ups",)."""
 
     @abstractmethod
-    def pull_tracking(self, tracking_number: str) -> TrackingReport:
-        """Every scan the carrier has for this number.
+    def pull_tracking(self, asked: Sequence[AskedParcel]) -> Sequence[TrackingReport]:
+        """Every scan the carrier has for these, a report for each in their order.
 
-        Raises Unauthorized, RateLimited or Unavailable where no number can be asked about now.
+        Not more than `most_at_once`. Raises Unauthorized, RateLimited or Unavailable where no number
+        can be asked about now.
         """
+
+    @property
+    def most_at_once(self) -> int:
+        """Parcels that one call may ask about."""
+        return 1
 
 
 class RateSource(Connector):
@@ -942,6 +957,7 @@ __all__ = [
     "Acknowledgment",
     "AlertTarget",
     "AskedFor",
+    "AskedParcel",
     "Batch",
     "BulkOfferTarget",
     "BulkProgress",

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from core.model.cases import Case
 from core.model.fulfillment import TrackingEvent, Untold
 from core.model.reasons import Reason
-from core.ports import TrackingSource
+from core.ports import AskedParcel, TrackingSource
 from core.rules import parcels as parcel_rules
 from jobs.run import Run
+from jobs.store.bulk import chunks
 from jobs.store.orders import Orders
 from jobs.store.parcels import Parcel, Parcels
 from jobs.store.store import Tx
@@ -23,13 +24,16 @@ def pull_tracking(run: Run, connection: str, *, carriers: Sequence[str], limit: 
         due = Parcels(tx).to_ask(carriers, limit=limit)
     paces = run.wiring.config.asking
     asking = parcel_rules.Asking(paces.label, paces.moving, paces.out_for_delivery, paces.not_found)
-    for parcel in due:
-        report = source.pull_tracking(parcel.tracking_number)
+    for parcels in chunks(due, source.most_at_once):
+        reports = source.pull_tracking(
+            [AskedParcel(one.tracking_number, one.shipped_at) for one in parcels]
+        )
         with run.transaction() as tx:
-            if report.untold:
-                _never_told(tx, parcel, connection, report.untold)
-            else:
-                _record_scans(tx, parcel, report.events, asking)
+            for parcel, report in zip(parcels, reports, strict=True):
+                if report.untold:
+                    _never_told(tx, parcel, connection, report.untold)
+                else:
+                    _record_scans(tx, parcel, report.events, asking)
 
 
 def _never_told(tx: Tx, parcel: Parcel, connection: str, why: Untold) -> None:

@@ -9,7 +9,7 @@ from connectors.ups.client import Client
 from connectors.ups.settings import TESTING, Settings
 from core.model.carriage import RateAnswer, RateQuestion
 from core.model.fulfillment import Untold
-from core.ports import CheckReport, Inside, RateSource, TrackingReport, TrackingSource
+from core.ports import AskedParcel, CheckReport, Inside, RateSource, TrackingReport, TrackingSource
 
 
 class Ups(TrackingSource, RateSource):
@@ -37,12 +37,15 @@ class Ups(TrackingSource, RateSource):
             problems=("this is UPS's testing host: parcels are made up",) if testing else (),
         )
 
-    def pull_tracking(self, tracking_number: str) -> TrackingReport:
-        """Every scan UPS has. Without events: not known (yet), forgotten (120 days), or `untold`."""
-        body = self._client.details(tracking_number)
+    def pull_tracking(self, asked: Sequence[AskedParcel]) -> Sequence[TrackingReport]:
+        """Of each: every scan UPS has. Without events: not known (yet), forgotten (120 days), or `untold`."""
+        return [self._report(one.number) for one in asked]
+
+    def _report(self, number: str) -> TrackingReport:
+        body = self._client.details(number)
         if body is None or isinstance(body, Untold):
-            return TrackingReport(tracking_number, (), untold=body)
-        return mapping.report(tracking_number, body)
+            return TrackingReport(number, (), untold=body)
+        return mapping.report(number, body)
 
     @property
     def price_basis(self) -> str:

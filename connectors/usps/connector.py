@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from connectors.usps import mapping
 from connectors.usps.client import Client
 from connectors.usps.settings import TESTING, Settings
 from core.model.fulfillment import Untold
-from core.ports import CheckReport, Inside, TrackingReport, TrackingSource
+from core.ports import AskedParcel, CheckReport, Inside, TrackingReport, TrackingSource
 
 
 class Usps(TrackingSource):
@@ -41,12 +43,15 @@ class Usps(TrackingSource):
             problems=tuple(problems),
         )
 
-    def pull_tracking(self, tracking_number: str) -> TrackingReport:
-        """Every scan USPS has. Without events: not known (yet), or `untold`."""
-        body = self._client.details(tracking_number)
+    def pull_tracking(self, asked: Sequence[AskedParcel]) -> Sequence[TrackingReport]:
+        """Of each: every scan USPS has. Without events: not known (yet), or `untold`."""
+        return [self._report(one.number) for one in asked]
+
+    def _report(self, number: str) -> TrackingReport:
+        body = self._client.details(number)
         if body is None or isinstance(body, Untold):
-            return TrackingReport(tracking_number, (), untold=body)
-        return mapping.report(tracking_number, body)
+            return TrackingReport(number, (), untold=body)
+        return mapping.report(number, body)
 
 
 def connect(name: str, settings: Settings, inside: Inside) -> Usps:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 
+from core.ports import AskedParcel, TrackingReport, TrackingSource
 from jobs.clock import ManualClock
 
 
@@ -30,3 +32,11 @@ class Inside:
 
     def lock(self, name: str) -> AbstractContextManager[object]:
         return self._locks.setdefault(name, threading.Lock())
+
+
+def track(
+    carrier: TrackingSource, number: str, shipped_at: datetime = datetime(2026, 11, 24, tzinfo=UTC)
+) -> TrackingReport:
+    """What a carrier tells of one parcel."""
+    [report] = carrier.pull_tracking([AskedParcel(number, shipped_at)])
+    return report

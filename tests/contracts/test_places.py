@@ -36,6 +36,7 @@ from core.ports import (
     TrackingSource,
 )
 from core.rules.effects import short_key
+from tests.connectors.inside import track
 from tests.contracts.rigs import (
     NOON,
     SKU,
@@ -503,7 +504,7 @@ class TestTrackingSource:
     def test_a_number_nobody_knows_has_no_events_and_is_no_error(self, rig: CarrierRig) -> None:
         # given a number no parcel has
         # when it is asked about
-        report = rig.connector.pull_tracking("1Z999AA10123456784")
+        report = track(rig.connector, "1Z999AA10123456784")
 
         # then nothing is known
         assert report.tracking_number == "1Z999AA10123456784"
@@ -515,9 +516,9 @@ class TestTrackingSource:
         rig.pass_time(30_000)
 
         # when it is asked about twice, and once more a day later
-        first, second = (rig.connector.pull_tracking(number) for _ in range(2))
+        first, second = (track(rig.connector, number) for _ in range(2))
         rig.pass_time(90_000)
-        later = rig.connector.pull_tracking(number)
+        later = track(rig.connector, number)
 
         # then the answers agree, and what was seen stays
         assert first.events == second.events

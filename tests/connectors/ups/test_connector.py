@@ -19,13 +19,14 @@ from connectors.ups.simulator import TOKEN_LIFE, UpsSimulator
 from core.errors import RateLimited, Unauthorized, Unavailable
 from core.model.fulfillment import TrackingStatus, Untold
 from jobs.clock import ManualClock
+from tests.connectors.inside import track
 from tests.connectors.ups.conftest import NOON, Inside
 
 NUMBER = "1Z5R89390357567127"
 
 
 def statuses(ups: Ups) -> list[str]:
-    return [event.status.value for event in ups.pull_tracking(NUMBER).events]
+    return [event.status.value for event in track(ups, NUMBER).events]
 
 
 def test_a_parcel_is_followed_from_the_label_to_the_door(
@@ -37,7 +38,7 @@ def test_a_parcel_is_followed_from_the_label_to_the_door(
         clock.set(at=NOON + timedelta(days=share))
         seen.append(statuses(ups)[-1])
 
-    report = ups.pull_tracking(NUMBER)
+    report = track(ups, NUMBER)
 
     assert seen == ["label_created", "picked_up", "in_transit", "out_for_delivery", "delivered"]
     assert [event.at for event in report.events] == sorted(event.at for event in report.events)
@@ -48,7 +49,7 @@ def test_a_parcel_is_followed_from_the_label_to_the_door(
 def test_instants_are_utc_and_the_local_clock_is_kept(ups: Ups, carrier: UpsSimulator) -> None:
     carrier.register(NUMBER, NOON)
 
-    [label] = ups.pull_tracking(NUMBER).events
+    [label] = track(ups, NUMBER).events
 
     assert (label.at, label.local_time) == (NOON, "2026-11-24T07:00:00")
     assert (label.raw_type, label.raw_code, label.raw_status_code) == ("M", "MP", "003")
@@ -61,14 +62,14 @@ def test_an_unknown_number_has_no_events_whether_200_or_404(
 ) -> None:
     carrier.faults.set(faults)
 
-    report = ups.pull_tracking(NUMBER)
+    report = track(ups, NUMBER)
 
     assert report.events == ()
     assert report.estimated_delivery is None
 
 
 def test_what_is_no_number_of_theirs_is_told_as_such(ups: Ups) -> None:
-    assert ups.pull_tracking("1Z").untold is Untold.NO_NUMBER
+    assert track(ups, "1Z").untold is Untold.NO_NUMBER
 
 
 def test_scans_in_no_order_come_out_in_order(
@@ -88,7 +89,7 @@ def test_a_parcel_is_forgotten_after_120_days(
     carrier.register(NUMBER, NOON)
     clock.set(at=NOON + timedelta(days=121))
 
-    assert ups.pull_tracking(NUMBER).events == ()
+    assert track(ups, NUMBER).events == ()
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,7 @@ def test_every_story_ends_as_it_should(
     carrier.register(NUMBER, NOON, story=story)
     clock.set(at=NOON + timedelta(days=3))
 
-    events = ups.pull_tracking(NUMBER).events
+    events = track(ups, NUMBER).events
 
     assert events[-1].status is last
     assert len(events) == len(STORIES[story])
@@ -125,7 +126,7 @@ def test_one_token_serves_many_calls_and_threads(
     ups: Ups, carrier: UpsSimulator, inside: Inside
 ) -> None:
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: ups.pull_tracking(NUMBER), range(16)))
+        list(pool.map(lambda _: track(ups, NUMBER), range(16)))
 
     assert carrier.books()["tokens_given"] == 1
     assert inside.rates.taken == [1.0] * 16
@@ -134,23 +135,23 @@ def test_one_token_serves_many_calls_and_threads(
 def test_a_token_is_renewed_five_minutes_before_it_ends(
     ups: Ups, carrier: UpsSimulator, clock: ManualClock
 ) -> None:
-    ups.pull_tracking(NUMBER)
+    track(ups, NUMBER)
     clock.advance(TOKEN_LIFE - 301)
-    ups.pull_tracking(NUMBER)
+    track(ups, NUMBER)
     before = carrier.books()["tokens_given"]
 
     clock.advance(2)
-    ups.pull_tracking(NUMBER)
+    track(ups, NUMBER)
 
     assert (before, carrier.books()["tokens_given"]) == (1, 2)
 
 
 def test_a_token_that_ups_forgot_is_renewed_once(ups: Ups, carrier: UpsSimulator) -> None:
     carrier.register(NUMBER, NOON)
-    ups.pull_tracking(NUMBER)
+    track(ups, NUMBER)
     carrier.faults.set([{"operation": "track", "kind": "expired-token", "nth": 1}])
 
-    report = ups.pull_tracking(NUMBER)
+    report = track(ups, NUMBER)
 
     assert len(report.events) == 1
     assert carrier.books()["tokens_given"] == 2
@@ -162,7 +163,7 @@ def test_tokens_that_never_work_are_unauthorized_after_one_renewal(
     carrier.faults.set([{"operation": "track", "kind": "expired-token", "probability": 1}])
 
     with pytest.raises(Unauthorized):
-        ups.pull_tracking(NUMBER)
+        track(ups, NUMBER)
 
     assert carrier.books()["tokens_given"] == 2
 
@@ -196,7 +197,7 @@ def test_a_short_429_is_waited_out(ups: Ups, carrier: UpsSimulator, clock: Manua
     carrier.register(NUMBER, NOON)
     carrier.faults.set([{"operation": "track", "kind": "429", "nth": 1}])
 
-    report = ups.pull_tracking(NUMBER)
+    report = track(ups, NUMBER)
 
     assert len(report.events) == 1
     assert clock.now() > NOON
@@ -208,7 +209,7 @@ def test_our_own_pace_beyond_half_a_minute_ends_the_run_and_gives_back_the_token
     inside.rates.wait = 40.0
 
     with pytest.raises(RateLimited) as limited:
-        ups.pull_tracking(NUMBER)
+        track(ups, NUMBER)
 
     assert limited.value.retry_after == 40.0
     assert inside.rates.taken == [1.0, -1.0]
@@ -219,14 +220,14 @@ def test_trouble_that_lasts_is_unavailable(ups: Ups, carrier: UpsSimulator, kind
     carrier.faults.set([{"operation": "track", "kind": kind, "probability": 1}])
 
     with pytest.raises(Unavailable):
-        ups.pull_tracking(NUMBER)
+        track(ups, NUMBER)
 
 
 def test_trouble_that_passes_is_not_noticed(ups: Ups, carrier: UpsSimulator) -> None:
     carrier.register(NUMBER, NOON)
     carrier.faults.set([{"operation": "*", "kind": "503-html", "nth": [1, 3]}])
 
-    assert len(ups.pull_tracking(NUMBER).events) == 1
+    assert len(track(ups, NUMBER).events) == 1
 
 
 # settings and the simulator

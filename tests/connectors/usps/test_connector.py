@@ -20,7 +20,7 @@ from core.errors import RateLimited, Unauthorized, Unavailable
 from core.model.fulfillment import TrackingStatus as S
 from core.model.fulfillment import Untold
 from jobs.clock import ManualClock
-from tests.connectors.inside import Inside
+from tests.connectors.inside import Inside, track
 from tests.connectors.usps.conftest import NOON, connection
 
 PAYLOADS = Path(__file__).parents[3] / ".." / "shared" / "reference" / "carriers" / "payloads"
@@ -53,7 +53,7 @@ def test_every_story_ends_as_it_should(
     carrier.register(NUMBER, NOON, story=story)
     clock.set(at=NOON + timedelta(days=3))
 
-    events = usps.pull_tracking(NUMBER).events
+    events = track(usps, NUMBER).events
 
     assert events[-1].status is last
     assert len(events) == len(STORIES[story])
@@ -70,7 +70,7 @@ def test_instants_are_utc_in_order_and_the_local_clock_is_kept(
     if fault:
         carrier.faults.set([{"operation": "track", "kind": fault, "nth": 1}])
 
-    events = usps.pull_tracking(NUMBER).events
+    events = track(usps, NUMBER).events
 
     share = [0, 0.08, 0.2, 0.45, 0.55, 0.8, 0.88, 1]
     assert [event.at for event in events] == [NOON + timedelta(days=one) for one in share]
@@ -83,9 +83,9 @@ def test_a_fresh_label_is_not_known_for_hours(
 ) -> None:
     carrier.register(NUMBER, NOON)
 
-    early = usps.pull_tracking(NUMBER)
+    early = track(usps, NUMBER)
     clock.advance(4 * 3_600)
-    later = usps.pull_tracking(NUMBER)
+    later = track(usps, NUMBER)
 
     assert (early.events, early.untold) == ((), None)
     assert later.events
@@ -99,7 +99,7 @@ def test_another_mailers_parcel_is_told_as_such_and_stops_nothing(
     carrier.foreign.add(OTHERS)
     clock.advance(4 * 3_600)
 
-    reports = [usps.pull_tracking(number) for number in (OTHERS, NUMBER)]
+    reports = [track(usps, number) for number in (OTHERS, NUMBER)]
 
     assert [bool(report.events) for report in reports] == [False, True]
     assert [report.untold for report in reports] == [Untold.NOT_YOURS, None]
@@ -110,12 +110,12 @@ def test_an_app_without_tracking_is_refused_as_a_whole(usps: Usps, carrier: Usps
     carrier.faults.set([{"operation": "track", "kind": "403-scope", "nth": 1}])
 
     with pytest.raises(Unauthorized, match="scope"):
-        usps.pull_tracking(NUMBER)
+        track(usps, NUMBER)
 
 
 @pytest.mark.parametrize("number", ["1Z", "☃", "../../secret", "9400 1102 0088", "x" * 60])
 def test_what_is_no_number_is_told_as_such(usps: Usps, number: str) -> None:
-    assert usps.pull_tracking(number).untold is Untold.NO_NUMBER
+    assert track(usps, number).untold is Untold.NO_NUMBER
 
 
 def test_our_pace_keeps_within_the_quota_for_a_day(
@@ -131,7 +131,7 @@ def test_our_pace_keeps_within_the_quota_for_a_day(
     end = NOON + timedelta(hours=24)
     while clock.now() < end:
         try:
-            usps.pull_tracking(NUMBER)
+            track(usps, NUMBER)
             asked += 1
         except RateLimited as later:
             clock.advance(later.retry_after)
@@ -164,7 +164,7 @@ def test_a_429_says_when_to_come_back(usps: Usps, carrier: UspsSimulator) -> Non
     carrier.faults.set([{"operation": "track", "kind": "429", "probability": 1}])
 
     with pytest.raises(RateLimited) as raised:
-        usps.pull_tracking(NUMBER)
+        track(usps, NUMBER)
 
     assert raised.value.retry_after == 60
 
@@ -176,7 +176,7 @@ def test_a_token_that_usps_forgot_is_renewed_once(
     clock.advance(4 * 3_600)
     carrier.faults.set([{"operation": "track", "kind": "expired-token", "nth": 2}])
 
-    reports = [usps.pull_tracking(NUMBER) for _ in range(3)]
+    reports = [track(usps, NUMBER) for _ in range(3)]
 
     assert all(report.events for report in reports)
     assert carrier.books()["tokens_given"] == 2
@@ -191,7 +191,7 @@ def test_trouble_that_lasts_is_told_and_is_about_no_parcel(
     carrier.faults.set([{"operation": "track", "kind": kind, "probability": 1}])
 
     with pytest.raises((Unavailable, RateLimited)):
-        usps.pull_tracking(NUMBER)
+        track(usps, NUMBER)
 
 
 def test_no_secret_is_in_what_a_refused_credential_raises(
@@ -200,7 +200,7 @@ def test_no_secret_is_in_what_a_refused_credential_raises(
     usps = connection(carrier, inside, client_secret="hush-hush")
 
     with pytest.raises(Unauthorized) as raised:
-        usps.pull_tracking(NUMBER)
+        track(usps, NUMBER)
 
     assert "hush" not in repr(raised.value) + str(raised.value)
 
