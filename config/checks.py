@@ -30,6 +30,7 @@ _ROLES: Mapping[str, frozenset[str]] = {
     "fulfiller": frozenset({"ships"}),
     "ups": frozenset({"tracks", "quotes"}),
     "usps": frozenset({"tracks"}),
+    "fedex": frozenset({"tracks"}),
     "email": frozenset({"mails"}),
 }
 #: Types of connections whose offers say how long an order takes to ship.

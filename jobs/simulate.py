@@ -50,6 +50,12 @@ def _usps(clock: SimulatorClock, seed: int) -> Simulator:
     return UspsSimulator(clock=clock, seed=seed)
 
 
+def _fedex(clock: SimulatorClock, seed: int) -> Simulator:
+    from connectors.fedex.simulator import FedexSimulator
+
+    return FedexSimulator(clock=clock, seed=seed)
+
+
 def _smtp(clock: SimulatorClock, seed: int) -> Simulator:
     from connectors.email.simulator import SmtpSimulator
 
@@ -62,6 +68,7 @@ MAKERS: dict[str, Callable[[SimulatorClock, int], Simulator]] = {
     "supplier": _supplier,
     "ups": _ups,
     "usps": _usps,
+    "fedex": _fedex,
     "smtp": _smtp,
 }
 

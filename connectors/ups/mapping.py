@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+from connectors.parts import object_of, objects, place, same_number, text
 from core.model.fulfillment import TrackingEvent, TrackingStatus
 from core.ports import TrackingReport
 
@@ -83,13 +84,13 @@ def report(tracking_number: str, body: Mapping[str, Any]) -> TrackingReport:
     A scan without a readable date is left out of the events; `raw` has it.
     """
     packages = list(_packages(body))
-    mine = [p for p in packages if _same(p.get("trackingNumber"), tracking_number)]
+    mine = [p for p in packages if same_number(p.get("trackingNumber"), tracking_number)]
     # One package under another number: the parcel was handed on (Mail Innovations to USPS).
     chosen = mine or (packages if len(packages) == 1 else [])
     events = [
         event
         for package in chosen
-        for activity in _list(package.get("activity"))
+        for activity in objects(package.get("activity"))
         if (event := event_of(tracking_number, activity)) is not None
     ]
     events.sort(key=lambda event: event.at)
@@ -106,8 +107,8 @@ def event_of(tracking_number: str, activity: Mapping[str, Any]) -> TrackingEvent
     at, local = _instant(activity), _wall_clock(activity.get("date"), activity.get("time"))
     if at is None:
         return None
-    status = _dict(activity.get("status"))
-    type_, code, status_code = (_text(status.get(k)) for k in ("type", "code", "statusCode"))
+    status = object_of(activity.get("status"))
+    type_, code, status_code = (text(status.get(k)) for k in ("type", "code", "statusCode"))
     return TrackingEvent(
         tracking_number=tracking_number,
         at=at,
@@ -116,8 +117,13 @@ def event_of(tracking_number: str, activity: Mapping[str, Any]) -> TrackingEvent
         raw_type=type_,
         raw_code=code,
         raw_status_code=status_code,
-        text=_text(status.get("description")),
-        place=_place(_dict(_dict(activity.get("location")).get("address"))),
+        text=text(status.get("description")),
+        place=place(
+            object_of(object_of(activity.get("location")).get("address")),
+            "city",
+            "stateProvince",
+            "countryCode",
+        ),
     )
 
 
@@ -138,16 +144,16 @@ def _instant(activity: Mapping[str, Any]) -> datetime | None:
 
 def _wall_clock(date: object, time: object) -> datetime | None:
     """YYYYMMDD and HHMMSS; UPS drops leading zeros (74700) and sometimes writes colons."""
-    digits = _text(time).replace(":", "").zfill(6)
+    digits = text(time).replace(":", "").zfill(6)
     try:
-        return datetime.strptime(_text(date) + digits, "%Y%m%d%H%M%S")  # noqa: DTZ007 - no zone yet
+        return datetime.strptime(text(date) + digits, "%Y%m%d%H%M%S")  # noqa: DTZ007 - no zone yet
     except ValueError:
         return None
 
 
 def _offset(value: object) -> timezone | None:
     """-05:00"""
-    sign, hours, minutes = _text(value)[:1], _text(value)[1:3], _text(value)[4:6]
+    sign, hours, minutes = text(value)[:1], text(value)[1:3], text(value)[4:6]
     if sign not in ("+", "-") or not (hours.isdigit() and minutes.isdigit()):
         return None
     span = timedelta(hours=int(hours), minutes=int(minutes))
@@ -159,38 +165,17 @@ def _estimate(package: Mapping[str, Any]) -> datetime | None:
 
     Local at the destination; the offset is that of the newest scan, which is nearest to it.
     """
-    dates = {_text(d.get("type")): d.get("date") for d in _list(package.get("deliveryDate"))}
+    dates = {text(d.get("type")): d.get("date") for d in objects(package.get("deliveryDate"))}
     day = dates.get("RDD") or dates.get("SDD")
-    window = _dict(package.get("deliveryTime"))
+    window = object_of(package.get("deliveryTime"))
     end = window.get("endTime") if window.get("type") != "DEL" else None
     local = _wall_clock(day, end or "235959")
     if day is None or local is None:
         return None
-    offsets = (_offset(a.get("gmtOffset")) for a in _list(package.get("activity")))
+    offsets = (_offset(a.get("gmtOffset")) for a in objects(package.get("activity")))
     return local.replace(tzinfo=next(filter(None, offsets), UTC)).astimezone(UTC)
 
 
 def _packages(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for shipment in _list(_dict(body.get("trackResponse")).get("shipment")):
-        yield from _list(shipment.get("package"))
-
-
-def _place(address: Mapping[str, Any]) -> str:
-    parts = (address.get(key) for key in ("city", "stateProvince", "countryCode"))
-    return ", ".join(text for part in parts if (text := _text(part)))
-
-
-def _same(one: object, other: str) -> bool:
-    return "".join(_text(one).split()).upper() == "".join(other.split()).upper()
-
-
-def _list(value: object) -> list[Mapping[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _dict(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str:
-    return str(value).strip() if value is not None else ""
+    for shipment in objects(object_of(body.get("trackResponse")).get("shipment")):
+        yield from objects(shipment.get("package"))

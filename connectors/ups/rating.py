@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from connectors.parts import object_of
 from core.errors import Unavailable
 from core.model.carriage import RateAnswer, RateQuestion
 from core.model.money import Money
@@ -73,21 +74,23 @@ def pounds(grams: int) -> str:
 
 def answers(body: Mapping[str, Any], *, connector: str = "ups") -> Sequence[RateAnswer]:
     """Every service UPS rated, once each. Raises Unavailable for an answer of another shape."""
-    found = _dict(body.get("RateResponse")).get("RatedShipment")
+    found = object_of(body.get("RateResponse")).get("RatedShipment")
     if not isinstance(found, list):
         raise Unavailable("an answer without RatedShipment", connector=connector, operation="rate")
     made: dict[str, RateAnswer] = {}
     for rated in found:
-        code = _dict(_dict(rated).get("Service")).get("Code")
+        code = object_of(object_of(rated).get("Service")).get("Code")
         if isinstance(code, str) and code:
-            made.setdefault(code, RateAnswer(code, _price(_dict(rated)), _days(_dict(rated))))
+            made.setdefault(
+                code, RateAnswer(code, _price(object_of(rated)), _days(object_of(rated)))
+            )
     return tuple(made.values())
 
 
 def _price(rated: Mapping[str, Any]) -> Money | None:
     """The negotiated total where UPS gives one, else its list price: what this account would pay."""
-    negotiated = _dict(rated.get("NegotiatedRateCharges")).get("TotalCharge")
-    charge = _dict(negotiated if negotiated is not None else rated.get("TotalCharges"))
+    negotiated = object_of(rated.get("NegotiatedRateCharges")).get("TotalCharge")
+    charge = object_of(negotiated if negotiated is not None else rated.get("TotalCharges"))
     currency, value = charge.get("CurrencyCode"), charge.get("MonetaryValue")
     if not isinstance(currency, str) or not isinstance(value, str):
         return None
@@ -102,11 +105,7 @@ def _price(rated: Mapping[str, Any]) -> Money | None:
 
 
 def _days(rated: Mapping[str, Any]) -> int | None:
-    summary = _dict(_dict(rated.get("TimeInTransit")).get("ServiceSummary"))
-    told = _dict(summary.get("EstimatedArrival")).get("BusinessDaysInTransit")
+    summary = object_of(object_of(rated.get("TimeInTransit")).get("ServiceSummary"))
+    told = object_of(summary.get("EstimatedArrival")).get("BusinessDaysInTransit")
     text = told if isinstance(told, str) else ""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 2 else None
-
-
-def _dict(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+from connectors.parts import clock, objects, place, text
 from core.model.fulfillment import TrackingEvent, TrackingStatus
 from core.ports import TrackingReport
 
@@ -46,13 +46,13 @@ def report(tracking_number: str, body: Mapping[str, Any]) -> TrackingReport:
     """Every scan, oldest first by UTC. A scan without a readable instant is left out; `raw` has it."""
     events = [
         event
-        for told in _list(body.get("trackingEvents"))
+        for told in objects(body.get("trackingEvents"))
         if (event := event_of(tracking_number, told)) is not None
     ]
     events.sort(key=lambda event: event.at)
     return TrackingReport(
         tracking_number=tracking_number,
-        events=tuple(_home_again(events)),
+        events=tuple(events),
         estimated_delivery=_estimate(body),
         raw=json.dumps(body, ensure_ascii=False),
     )
@@ -60,10 +60,10 @@ def report(tracking_number: str, body: Mapping[str, Any]) -> TrackingReport:
 
 def event_of(tracking_number: str, told: Mapping[str, Any]) -> TrackingEvent | None:
     """One scan; None where it has no readable instant."""
-    at, local = _instant(told), _clock(told.get("eventTimestamp"))
+    at, local = _instant(told), clock(told.get("eventTimestamp"))
     if at is None:
         return None
-    code = _text(told.get("eventCode")).upper()
+    code = text(told.get("eventCode")).upper()
     return TrackingEvent(
         tracking_number=tracking_number,
         at=at,
@@ -72,52 +72,35 @@ def event_of(tracking_number: str, told: Mapping[str, Any]) -> TrackingEvent | N
         raw_type="",
         raw_code=code,
         raw_status_code="",
-        text=_text(told.get("eventType")),
-        place=_place(told),
+        text=text(told.get("eventType")),
+        # No country is written where it is the US.
+        place=place(told, "eventCity", "eventState", "eventCountry"),
     )
-
-
-def _home_again(events: list[TrackingEvent]) -> list[TrackingEvent]:
-    """What is delivered after it was sent back is delivered to its sender: the code is the same."""
-    made, back = [], False
-    for event in events:
-        back = back or event.status is S.RETURNING
-        arrived = back and event.status is S.DELIVERED
-        made.append(replace(event, status=S.RETURNED) if arrived else event)
-    return made
 
 
 def _instant(told: Mapping[str, Any]) -> datetime | None:
     """UTC: the GMT field, else the local wall clock with its offset; without one it is read as UTC."""
-    gmt = _clock(told.get("GMTTimestamp"))
+    gmt = clock(told.get("GMTTimestamp"))
     if gmt is not None:
         return gmt.astimezone(UTC) if gmt.tzinfo else gmt.replace(tzinfo=UTC)
-    local = _clock(told.get("eventTimestamp"))
+    local = clock(told.get("eventTimestamp"))
     if local is None or local.tzinfo:
         return local.astimezone(UTC) if local else None
     return local.replace(tzinfo=_offset(told.get("GMTOffset")) or UTC).astimezone(UTC)
 
 
-def _clock(value: object) -> datetime | None:
-    """2024-11-22T18:58:40Z, 2024-11-22T13:58:00"""
-    try:
-        return datetime.fromisoformat(_text(value))
-    except ValueError:
-        return None
-
-
 def _offset(value: object) -> timezone | None:
     """-05:00 as its answers have it, or minutes (-300) as its specification says."""
-    text = _text(value)
-    digits = text.lstrip("+-")
+    told = text(value)
+    digits = told.lstrip("+-")
     if ":" in digits:
         hours, _, rest = digits.partition(":")
     else:
         hours, rest = "0", digits
-    if not (hours.isdigit() and rest.isdigit()):
+    if not (hours.isdecimal() and rest.isdecimal() and len(hours) <= 2 and len(rest) <= 4):
         return None
     span = timedelta(hours=int(hours), minutes=int(rest))
-    return timezone(-span if text.startswith("-") else span) if span < timedelta(hours=24) else None
+    return timezone(-span if told.startswith("-") else span) if span < timedelta(hours=24) else None
 
 
 def _estimate(body: Mapping[str, Any]) -> datetime | None:
@@ -125,27 +108,13 @@ def _estimate(body: Mapping[str, Any]) -> datetime | None:
 
     The offset is that of the newest scan, which is nearest to it.
     """
-    day = _text(body.get("predictedDeliveryDate"))
-    told = _clock(
+    day = text(body.get("predictedDeliveryDate"))
+    told = clock(
         body.get("predictedDeliveryTimeStamp")
         or (f"{day[:10]}T23:59:59" if day else "")
         or body.get("expectedDeliveryTimeStamp")
     )
     if told is None or told.tzinfo:
         return told.astimezone(UTC) if told else None
-    newest = next(iter(_list(body.get("trackingEvents"))), {})
+    newest = next(iter(objects(body.get("trackingEvents"))), {})
     return told.replace(tzinfo=_offset(newest.get("GMTOffset")) or UTC).astimezone(UTC)
-
-
-def _place(told: Mapping[str, Any]) -> str:
-    """USPS writes no country where it is the US."""
-    parts = (told.get(key) for key in ("eventCity", "eventState", "eventCountry"))
-    return ", ".join(text for part in parts if (text := _text(part)))
-
-
-def _list(value: object) -> list[Mapping[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _text(value: object) -> str:
-    return str(value).strip() if value is not None else ""

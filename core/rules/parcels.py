@@ -65,12 +65,15 @@ def status_of(events: Sequence[TrackingEvent]) -> TrackingStatus:
     """The newest scan by UTC, in whatever order they came; NOT_FOUND where there is none.
 
     Delivered and returned are final, except that a return may follow: carriers add late and
-    repeated scans after the delivery.
+    repeated scans after the delivery. What is delivered once it was on its way back is returned:
+    carriers have one code for the door of the buyer and for that of the sender.
     """
-    status = TrackingStatus.NOT_FOUND
+    status, back = TrackingStatus.NOT_FOUND, False
     for event in sorted(events, key=lambda one: (one.at, _RANK[one.status])):
-        if status not in _ARRIVED or event.status in _GOING_BACK:
-            status = event.status
+        back = back or event.status in _GOING_BACK
+        told = TrackingStatus.RETURNED if back and event.status in _ARRIVED else event.status
+        if status not in _ARRIVED or told in _GOING_BACK:
+            status = told
     return status
 
 

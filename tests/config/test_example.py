@@ -47,6 +47,8 @@ ENVIRONMENT = {
     "UPS_ACCOUNT_NUMBER": "A1B2C3",
     "USPS_CLIENT_ID": "x",
     "USPS_CLIENT_SECRET": "x",
+    "FEDEX_API_KEY": "x",
+    "FEDEX_SECRET_KEY": "x",
     "SMTP_PASSWORD": "x",
 }
 

@@ -26,6 +26,7 @@ from connectors.amazon.simulator.outbound_state import OutboundPace
 from connectors.amazon.simulator.queue import QueueSimulator
 from connectors.edi.simulator import EdiSimulator
 from connectors.email.simulator import SmtpSimulator
+from connectors.fedex.simulator import FedexSimulator
 from connectors.fulfiller.simulator import TOKEN, FulfillerSimulator
 from connectors.shopify.simulator import ShopifySimulator
 from connectors.simulation import Simulator
@@ -636,7 +637,7 @@ class SupplierRig(PartnerRig):
 class CarrierRig(Rig):
     """Who tells where parcels are."""
 
-    simulator: UpsSimulator | UspsSimulator
+    simulator: UpsSimulator | UspsSimulator | FedexSimulator
 
     def ship(self) -> str:
         """A parcel whose label was just made."""
@@ -675,6 +676,23 @@ class UspsRig(CarrierRig):
     def settings(self) -> dict[str, Any]:
         return {
             "type": "usps",
+            "client_id": self.simulator.client_id,
+            "client_secret": self.simulator.client_secret,
+            "base_url": self.simulator.url,
+        }
+
+
+class FedexRig(CarrierRig):
+    simulator: FedexSimulator
+
+    def start(self) -> Simulator:
+        made = FedexSimulator(clock=self.clock, seed=7, transit=(86_400.0, 86_400.0))
+        made.start()
+        return made
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "type": "fedex",
             "client_id": self.simulator.client_id,
             "client_secret": self.simulator.client_secret,
             "base_url": self.simulator.url,
@@ -798,6 +816,7 @@ RIGS: dict[str, Callable[[str], Rig]] = {
     "shopify": ShopifyRig,
     "supplier_email": SupplierEmailRig,
     "supplier_file": SupplierRig,
+    "fedex": FedexRig,
     "ups": UpsRig,
     "usps": UspsRig,
 }

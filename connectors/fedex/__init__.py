@@ -1,0 +1,1 @@
+"""FedEx: where its parcels are."""
