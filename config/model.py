@@ -140,6 +140,19 @@ class Asking(Part):
     )
 
 
+class Doubting(Part):
+    """How long a channel is not told of a parcel whose tracking number is doubted.
+
+    Until then a person may set it right. A channel counts a number that is none as much against a
+    seller as a parcel that it hears of too late.
+    """
+
+    wait: Duration = Field(Duration(hours=24), description="from when we heard of the parcel")
+    before_ship_by: Duration = Field(
+        Duration(hours=2), description="at the latest so long before the order is late"
+    )
+
+
 class Channel(Part):
     """A place that sells."""
 
@@ -388,6 +401,7 @@ class Config(Part):
     pace: Pace = Pace()
     inbound: Inbound = Inbound()
     asking: Asking = Asking()
+    doubtful_numbers: Doubting = Doubting()
     running: Running = Running()
     drift: Drift = Drift()
     calendars: Calendars = Field({}, description="name -> the days a place is open")

@@ -197,3 +197,15 @@ class Journeys:
 
     def __iter__(self) -> Iterator[Parcel]:
         return iter(self._parcels.values())
+
+
+def ups_number(shipper: str, parcel: int) -> str:
+    """A UPS Ground number: 1Z, shipper (6), service 03, package (7), check digit.
+
+    The check digit is modulo 10 with even places doubled; a letter counts as (ASCII - 63) mod 10
+    (tracking_number_data, couriers/ups.json).
+    """
+    body = f"{shipper}03{parcel % 10_000_000:07d}"
+    digits = [int(c) if c.isdigit() else (ord(c) - 63) % 10 for c in body]
+    total = sum(digits[0::2]) + 2 * sum(digits[1::2])
+    return f"1Z{body}{-total % 10}"

@@ -23,6 +23,7 @@ from core.model.orders import OrderStage
 from core.model.reasons import Reason
 from core.model.stock import MovementKind, StockMovement
 from core.rules.effects import request_key
+from core.rules.tracking_numbers import judge
 from jobs.availability import recompute
 from jobs.claims import ELSEWHERE, needs
 from jobs.store.orders import OrderRecord, Orders
@@ -397,7 +398,7 @@ def _link(tx: Tx, wiring: Wiring, record: OrderRecord, one: HandedOver) -> None:
         )
         Parcels(tx).add_parcel(
             requested,
-            carrier=one.carrier or "ups",
+            carrier=judge(one.tracking, told=one.carrier).carrier or "other",
             tracking_number=one.tracking,
             service="",
             shipped_at=tx.now,
@@ -406,6 +407,7 @@ def _link(tx: Tx, wiring: Wiring, record: OrderRecord, one: HandedOver) -> None:
                 ConfirmedLine(line, units) for line, units in needs(record).items() if units > 0
             ],
             ask_at=tx.now,
+            tell_at=None,
         )
     tx.connection.execute(
         update(orders)

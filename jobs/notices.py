@@ -21,6 +21,7 @@ from core.rules.notices import NAMELESS, Heard, Said, Words, hear, total
 from jobs.announced import announce
 from jobs.goods import listed, names_of_goods, ships_through
 from jobs.naming import in_skus
+from jobs.numbers import judged
 from jobs.rejections import open_unknown_request
 from jobs.run import Run
 from jobs.store.held import Held
@@ -177,15 +178,17 @@ def _book(
     for (line, sku), count in taken.items():
         parcels.add_shipped(found, line, sku, count)
     lines = _confirmed_lines(found, taken)
+    carrier, tell_at = judged(tx, run.wiring, found, notice)
     number = parcels.add_parcel(
         found,
-        carrier=notice.carrier,
+        carrier=carrier,
         tracking_number=notice.tracking_number,
         service=notice.service,
         shipped_at=notice.shipped_at,
         remote_location=run.wiring.twin(found.channel, found.location),
         lines=lines,
-        ask_at=tx.now if notice.carrier in run.wiring.carriers else None,
+        ask_at=tx.now if carrier in run.wiring.carriers else None,
+        tell_at=tell_at,
     )
     _consume(tx, run, found, taken, at=notice.shipped_at, reference=f"{found.key}/{number}")
     _move_on(tx, found, taken, at=notice.shipped_at)
@@ -195,7 +198,7 @@ def _book(
             "shipment_received",
             key=found.key,
             location=found.location,
-            carrier=notice.carrier,
+            carrier=carrier,
             number=notice.tracking_number,
             units=sum(line.quantity for line in lines),
         ),

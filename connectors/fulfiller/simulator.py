@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+from connectors.journeys import ups_number
 from connectors.simulation import (
     HTTP_FAULTS,
     HttpSimulator,
@@ -174,7 +175,7 @@ class FulfillerSimulator(HttpSimulator):
     def _ship(self, one: Order, now: datetime) -> None:
         one.state = "shipped"
         self._parcels += 1
-        tracking = f"1ZCEDAR{self._parcels:010d}"
+        tracking = ups_number("CEDAR0", self._parcels)
         one.parcels.append(
             {
                 "tracking_number": tracking,

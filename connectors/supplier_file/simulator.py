@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
+from connectors.journeys import ups_number
 from connectors.sftp_server import FAULTS as SERVER_FAULTS
 from connectors.sftp_server import OK, Keeper
 from connectors.simulation import SimulatorClock
@@ -302,7 +303,7 @@ class SupplierSimulator(Keeper):
 
     def _next_tracking_number(self) -> str:
         self._parcels += 1
-        return tracking_number(self._shipper, self._parcels)
+        return ups_number(self._shipper, self._parcels)
 
     # files
 
@@ -435,15 +436,3 @@ def _csv(headings: list[str], rows: list[list[Any]]) -> str:
     writer.writerow(headings)
     writer.writerows(rows)
     return out.getvalue()
-
-
-def tracking_number(shipper: str, parcel: int) -> str:
-    """A UPS Ground number: 1Z, shipper (6), service 03, package (7), check digit.
-
-    The check digit is modulo 10 with even places doubled; a letter counts as (ASCII - 63) mod 10
-    (tracking_number_data, couriers/ups.json).
-    """
-    body = f"{shipper}03{parcel % 10_000_000:07d}"
-    digits = [int(c) if c.isdigit() else (ord(c) - 63) % 10 for c in body]
-    total = sum(digits[0::2]) + 2 * sum(digits[1::2])
-    return f"1Z{body}{-total % 10}"

@@ -20,6 +20,7 @@ from jobs.cli import (
     invoices,
     looking,
     names,
+    parcels,
     rates,
     returns,
     rollback,
@@ -38,7 +39,7 @@ app = typer.Typer(
 )
 
 for module in (
-    running, looking, census, demand, acting, buying, consignments, invoices, names, rates, returns, drift, stock,
+    running, looking, census, demand, acting, buying, consignments, invoices, names, parcels, rates, returns, drift, stock,
     rollback, shadow,
 ):  # fmt: skip
     module.register(app)

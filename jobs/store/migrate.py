@@ -15,7 +15,7 @@ from core.errors import LockstepError
 from jobs.store.database import Database
 
 #: The newest migration; start-up compares it before it imports Alembic.
-HEAD = "0025"
+HEAD = "0026"
 MIGRATIONS = Path(__file__).parent / "migrations"
 #: PostgreSQL's advisory lock that one migrating process holds: two workers may start together.
 _LOCK = 0x10C57E9

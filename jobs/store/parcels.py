@@ -310,6 +310,7 @@ class Parcels:
         remote_location: str,
         lines: Sequence[ConfirmedLine],
         ask_at: datetime | None,
+        tell_at: datetime | None,
     ) -> int:
         """A parcel of this fulfillment; returns its package number, counted within the order."""
         last = self._connection.execute(
@@ -329,6 +330,7 @@ class Parcels:
                 remote_location=remote_location,
                 status=str(TrackingStatus.UNKNOWN),
                 ask_at=ask_at,
+                tell_at=tell_at,
             )
         )
         if lines:
@@ -382,6 +384,7 @@ class Parcels:
                 # A canceled order takes no confirmation; its parcel is a Case.
                 orders.c.canceled_at.is_(None),
                 effect.c.id.is_(None),
+                or_(shipment.c.tell_at.is_(None), shipment.c.tell_at <= self._tx.now),
                 # Part of a Kit alone is no unit of a line: the parcel that makes it whole is told.
                 exists().where(
                     shipment_line.c.order_id == shipment.c.order_id,

@@ -1014,6 +1014,11 @@ shipment = Table(
     Column("delivered_at", Instant),
     Column("asked_at", Instant),
     Column("ask_at", Instant, comment="when the carrier is asked again; null: never"),
+    Column(
+        "tell_at",
+        Instant,
+        comment="its number is doubted: its channel is told from then on; null: at once",
+    ),
     Index("ix_shipment_order_id_tracking_number", "order_id", "tracking_number"),
     Index("ix_shipment_tracking_number", "tracking_number"),
     Index("ix_shipment_ask_at", "ask_at"),

@@ -16,17 +16,12 @@ from tests.jobs.builders import line, order, rows
 from tests.jobs.shop import Shop
 from tests.jobs.test_routing import open_cases, opened, told
 
+DATABASES = ["sqlite"]
 NUMBER = "1Z5R89390357567127"
 CONNECTION = """
   ups: {{type: ups, client_id: simulated-client, client_secret: "${{env:SECRET}}", base_url: "{url}"}}
 channels:
 """
-
-
-@pytest.fixture
-def backend() -> str:
-    """Nothing here is about the database."""
-    return "sqlite"
 
 
 @pytest.fixture
@@ -77,7 +72,10 @@ def test_a_number_that_is_none_is_told_once_and_the_others_are_followed(
 
     assert went == [True, True]
     assert followed(shop) == {"1Z": ("unknown", False), NUMBER: ("delivered", False)}
-    assert open_cases(shop) == [("parcel_no_number", "parcel 1Z")]
+    assert open_cases(shop) == [
+        ("parcel_number_wrong", "order shopify-us 6001 parcel 1Z"),
+        ("parcel_no_number", "parcel 1Z"),
+    ]
     assert told(shop, "6001")[-1].startswith(
         "ups says that 1Z, the parcel of order 6001, is no number"
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 from connectors.amazon.simulator.account import Account, Span
 from connectors.amazon.simulator.listings_state import AMAZON_NA, Listing
+from connectors.journeys import ups_number
 
 
 class OutboundStatus(StrEnum):
@@ -268,9 +269,8 @@ class Floor:
         if any(one["featureName"] == "BLOCK_AMZL" for one in order.body.get("featureConstraints", [])):  # fmt: skip
             carriers = tuple(one for one in carriers if one != AMZL) or ("UPS",)
         carrier = self._account.pick(carriers)
-        prefix = "TBA" if carrier == AMZL else "1ZMCF"
         packages = [
-            OutboundPackage(number, carrier, f"{prefix}{next(self._numbers):013d}", items)
+            OutboundPackage(number, carrier, self._tracking_number(carrier), items)
             for number, items in enumerate(self._boxes(order), start=1)
         ]
         return OutboundShipment(
@@ -278,6 +278,10 @@ class Floor:
             self._account.pick(("MKC6", "ABE8", "ONT8", "IND9")),
             "PENDING", at, packages,
         )  # fmt: skip
+
+    def _tracking_number(self, carrier: str) -> str:
+        number = next(self._numbers)
+        return f"TBA{number:012d}" if carrier == AMZL else ups_number("MCF000", number)
 
     def _boxes(self, order: OutboundOrder) -> Iterator[dict[str, int]]:
         box: Counter[str] = Counter()
