@@ -31,6 +31,7 @@ _ROLES: Mapping[str, frozenset[str]] = {
     "ups": frozenset({"tracks", "quotes"}),
     "usps": frozenset({"tracks"}),
     "fedex": frozenset({"tracks"}),
+    "dhl": frozenset({"tracks"}),
     "email": frozenset({"mails"}),
 }
 #: Types of connections whose offers say how long an order takes to ship.

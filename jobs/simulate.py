@@ -56,6 +56,12 @@ def _fedex(clock: SimulatorClock, seed: int) -> Simulator:
     return FedexSimulator(clock=clock, seed=seed)
 
 
+def _dhl(clock: SimulatorClock, seed: int) -> Simulator:
+    from connectors.dhl.simulator import DhlSimulator
+
+    return DhlSimulator(clock=clock, seed=seed)
+
+
 def _smtp(clock: SimulatorClock, seed: int) -> Simulator:
     from connectors.email.simulator import SmtpSimulator
 
@@ -69,6 +75,7 @@ MAKERS: dict[str, Callable[[SimulatorClock, int], Simulator]] = {
     "ups": _ups,
     "usps": _usps,
     "fedex": _fedex,
+    "dhl": _dhl,
     "smtp": _smtp,
 }
 

@@ -49,6 +49,9 @@ ENVIRONMENT = {
     "USPS_CLIENT_SECRET": "x",
     "FEDEX_API_KEY": "x",
     "FEDEX_SECRET_KEY": "x",
+    "DHL_API_KEY": "x",
+    "MYDHL_USERNAME": "x",
+    "MYDHL_PASSWORD": "x",
     "SMTP_PASSWORD": "x",
 }
 

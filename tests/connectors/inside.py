@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from core.ports import AskedParcel, TrackingReport, TrackingSource
 from jobs.clock import ManualClock
@@ -24,10 +24,26 @@ class Rates:
     def correct(self, bucket: str, *, rate: float, burst: float, available: float) -> None: ...
 
 
+class Buckets(Rates):
+    """Buckets as the store keeps them."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__()
+        self._clock = clock
+        #: bucket -> when it would be full again
+        self._full: dict[str, datetime] = {}
+
+    def take(self, bucket: str, *, rate: float, burst: float, cost: float = 1.0) -> float:
+        now = self._clock.now()
+        full = max(self._full.get(bucket, now), now) + timedelta(seconds=cost / rate)
+        self._full[bucket] = full
+        return max(0.0, (full - now).total_seconds() - burst / rate)
+
+
 class Inside:
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
-        self.rates = Rates()
+        self.rates: Rates = Rates()
         self._locks: dict[str, threading.Lock] = {}
 
     def lock(self, name: str) -> AbstractContextManager[object]:

@@ -24,6 +24,7 @@ from connectors.amazon.simulator import AmazonSimulator
 from connectors.amazon.simulator.notifications import order_change
 from connectors.amazon.simulator.outbound_state import OutboundPace
 from connectors.amazon.simulator.queue import QueueSimulator
+from connectors.dhl.simulator import DhlSimulator
 from connectors.edi.simulator import EdiSimulator
 from connectors.email.simulator import SmtpSimulator
 from connectors.fedex.simulator import FedexSimulator
@@ -637,7 +638,7 @@ class SupplierRig(PartnerRig):
 class CarrierRig(Rig):
     """Who tells where parcels are."""
 
-    simulator: UpsSimulator | UspsSimulator | FedexSimulator
+    simulator: UpsSimulator | UspsSimulator | FedexSimulator | DhlSimulator
 
     def ship(self) -> str:
         """A parcel whose label was just made."""
@@ -695,6 +696,22 @@ class FedexRig(CarrierRig):
             "type": "fedex",
             "client_id": self.simulator.client_id,
             "client_secret": self.simulator.client_secret,
+            "base_url": self.simulator.url,
+        }
+
+
+class DhlRig(CarrierRig):
+    simulator: DhlSimulator
+
+    def start(self) -> Simulator:
+        made = DhlSimulator(clock=self.clock, seed=7, transit=(86_400.0, 86_400.0))
+        made.start()
+        return made
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "type": "dhl",
+            "api_key": self.simulator.api_key,
             "base_url": self.simulator.url,
         }
 
@@ -816,6 +833,7 @@ RIGS: dict[str, Callable[[str], Rig]] = {
     "shopify": ShopifyRig,
     "supplier_email": SupplierEmailRig,
     "supplier_file": SupplierRig,
+    "dhl": DhlRig,
     "fedex": FedexRig,
     "ups": UpsRig,
     "usps": UspsRig,

@@ -1,0 +1,1 @@
+"""DHL: where its parcels are."""
