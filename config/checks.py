@@ -32,6 +32,7 @@ _ROLES: Mapping[str, frozenset[str]] = {
     "usps": frozenset({"tracks"}),
     "fedex": frozenset({"tracks"}),
     "dhl": frozenset({"tracks"}),
+    "easypost": frozenset({"tracks"}),
     "email": frozenset({"mails"}),
 }
 #: Types of connections whose offers say how long an order takes to ship.

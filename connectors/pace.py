@@ -16,6 +16,14 @@ class Pace:
         self._name = name
         self._inside = inside
 
+    def has_turn(self, bucket: str, *, rate: float, burst: float) -> bool:
+        """Whether there is a turn now; if so, it is taken."""
+        name = f"{self._name} {bucket}"
+        if self._inside.rates.take(name, rate=rate, burst=burst) <= 0:
+            return True
+        self._inside.rates.take(name, rate=rate, burst=burst, cost=-1.0)
+        return False
+
     def wait(self, bucket: str, *, operation: str, rate: float, burst: float) -> None:
         """Wait for a turn of `rate` a second, `burst` at once.
 

@@ -823,6 +823,8 @@ class AskedParcel:
     number: str
     #: carriers use numbers again: of several parcels, the one that was shipped about then is meant
     shipped_at: datetime
+    #: our word for its carrier, for who tells of several; "" = to be found out
+    carrier: str = ""
 
 
 class TrackingSource(Connector):

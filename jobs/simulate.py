@@ -62,6 +62,12 @@ def _dhl(clock: SimulatorClock, seed: int) -> Simulator:
     return DhlSimulator(clock=clock, seed=seed)
 
 
+def _easypost(clock: SimulatorClock, seed: int) -> Simulator:
+    from connectors.easypost.simulator import EasypostSimulator
+
+    return EasypostSimulator(clock=clock, seed=seed)
+
+
 def _smtp(clock: SimulatorClock, seed: int) -> Simulator:
     from connectors.email.simulator import SmtpSimulator
 
@@ -76,6 +82,7 @@ MAKERS: dict[str, Callable[[SimulatorClock, int], Simulator]] = {
     "usps": _usps,
     "fedex": _fedex,
     "dhl": _dhl,
+    "easypost": _easypost,
     "smtp": _smtp,
 }
 

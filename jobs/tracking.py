@@ -26,7 +26,7 @@ def pull_tracking(run: Run, connection: str, *, carriers: Sequence[str], limit: 
     asking = parcel_rules.Asking(paces.label, paces.moving, paces.out_for_delivery, paces.not_found)
     for parcels in chunks(due, source.most_at_once):
         reports = source.pull_tracking(
-            [AskedParcel(one.tracking_number, one.shipped_at) for one in parcels]
+            [AskedParcel(one.tracking_number, one.shipped_at, one.carrier) for one in parcels]
         )
         with run.transaction() as tx:
             for parcel, report in zip(parcels, reports, strict=True):

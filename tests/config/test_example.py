@@ -52,6 +52,7 @@ ENVIRONMENT = {
     "DHL_API_KEY": "x",
     "MYDHL_USERNAME": "x",
     "MYDHL_PASSWORD": "x",
+    "EASYPOST_API_KEY": "x",
     "SMTP_PASSWORD": "x",
 }
 

@@ -25,6 +25,7 @@ from connectors.amazon.simulator.notifications import order_change
 from connectors.amazon.simulator.outbound_state import OutboundPace
 from connectors.amazon.simulator.queue import QueueSimulator
 from connectors.dhl.simulator import DhlSimulator
+from connectors.easypost.simulator import EasypostSimulator
 from connectors.edi.simulator import EdiSimulator
 from connectors.email.simulator import SmtpSimulator
 from connectors.fedex.simulator import FedexSimulator
@@ -638,7 +639,7 @@ class SupplierRig(PartnerRig):
 class CarrierRig(Rig):
     """Who tells where parcels are."""
 
-    simulator: UpsSimulator | UspsSimulator | FedexSimulator | DhlSimulator
+    simulator: UpsSimulator | UspsSimulator | FedexSimulator | DhlSimulator | EasypostSimulator
 
     def ship(self) -> str:
         """A parcel whose label was just made."""
@@ -713,6 +714,23 @@ class DhlRig(CarrierRig):
             "type": "dhl",
             "api_key": self.simulator.api_key,
             "base_url": self.simulator.url,
+        }
+
+
+class EasypostRig(CarrierRig):
+    simulator: EasypostSimulator
+
+    def start(self) -> Simulator:
+        made = EasypostSimulator(clock=self.clock, seed=7, transit=(86_400.0, 86_400.0))
+        made.start()
+        return made
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "type": "easypost",
+            "api_key": self.simulator.api_key,
+            "base_url": self.simulator.url,
+            "carriers": ["ontrac"],
         }
 
 
@@ -834,6 +852,7 @@ RIGS: dict[str, Callable[[str], Rig]] = {
     "supplier_email": SupplierEmailRig,
     "supplier_file": SupplierRig,
     "dhl": DhlRig,
+    "easypost": EasypostRig,
     "fedex": FedexRig,
     "ups": UpsRig,
     "usps": UspsRig,

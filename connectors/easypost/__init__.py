@@ -1,0 +1,1 @@
+"""EasyPost: where the parcels of many carriers are."""
