@@ -33,6 +33,7 @@ _ROLES: Mapping[str, frozenset[str]] = {
     "fedex": frozenset({"tracks"}),
     "dhl": frozenset({"tracks"}),
     "easypost": frozenset({"tracks"}),
+    "seventeen_track": frozenset({"tracks"}),
     "email": frozenset({"mails"}),
 }
 #: Types of connections whose offers say how long an order takes to ship.

@@ -151,8 +151,11 @@ class Journeys:
         seed: int,
         transit: tuple[float, float] = (86_400.0, 5 * 86_400.0),
         exceptions: float = 0.0,
+        origin: Site = ORIGIN,
+        hub: Site = HUB,
     ) -> None:
         self._clock, self._seed = clock, seed
+        self._origin, self._hub = origin, hub
         self._transit, self._exceptions = transit, exceptions
         self._parcels: dict[str, Parcel] = {}
 
@@ -171,7 +174,7 @@ class Journeys:
             story = chance.choice(sorted(STORIES)[1:]) if odd else ""
         destination = chance.choice(DESTINATIONS)
         seconds = chance.uniform(*self._transit)
-        sites = {"origin": ORIGIN, "hub": HUB, "destination": destination}
+        sites = {"origin": self._origin, "hub": self._hub, "destination": destination}
         scans = [
             Scan(shipped_at + timedelta(seconds=share * seconds), sites[site], step)
             for share, site, step in STORIES[story]

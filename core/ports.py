@@ -814,6 +814,8 @@ class TrackingReport:
     #: the carrier will not tell, however often it is asked; None: it told what it knows
     untold: Untold | None = None
     raw: str = field(default="", repr=False)
+    #: other numbers of the same parcel: that of who brings it, where a line hands it over
+    also_known_as: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

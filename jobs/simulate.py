@@ -68,6 +68,12 @@ def _easypost(clock: SimulatorClock, seed: int) -> Simulator:
     return EasypostSimulator(clock=clock, seed=seed)
 
 
+def _seventeen_track(clock: SimulatorClock, seed: int) -> Simulator:
+    from connectors.seventeen_track.simulator import SeventeenTrackSimulator
+
+    return SeventeenTrackSimulator(clock=clock, seed=seed)
+
+
 def _smtp(clock: SimulatorClock, seed: int) -> Simulator:
     from connectors.email.simulator import SmtpSimulator
 
@@ -83,6 +89,7 @@ MAKERS: dict[str, Callable[[SimulatorClock, int], Simulator]] = {
     "fedex": _fedex,
     "dhl": _dhl,
     "easypost": _easypost,
+    "seventeen_track": _seventeen_track,
     "smtp": _smtp,
 }
 

@@ -53,6 +53,7 @@ ENVIRONMENT = {
     "MYDHL_USERNAME": "x",
     "MYDHL_PASSWORD": "x",
     "EASYPOST_API_KEY": "x",
+    "SEVENTEEN_TRACK_TOKEN": "x",
     "SMTP_PASSWORD": "x",
 }
 

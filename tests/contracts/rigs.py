@@ -30,6 +30,7 @@ from connectors.edi.simulator import EdiSimulator
 from connectors.email.simulator import SmtpSimulator
 from connectors.fedex.simulator import FedexSimulator
 from connectors.fulfiller.simulator import TOKEN, FulfillerSimulator
+from connectors.seventeen_track.simulator import SeventeenTrackSimulator
 from connectors.shopify.simulator import ShopifySimulator
 from connectors.simulation import Simulator
 from connectors.supplier_email.simulator import OrderDesk, ReminderMail
@@ -639,7 +640,14 @@ class SupplierRig(PartnerRig):
 class CarrierRig(Rig):
     """Who tells where parcels are."""
 
-    simulator: UpsSimulator | UspsSimulator | FedexSimulator | DhlSimulator | EasypostSimulator
+    simulator: (
+        UpsSimulator
+        | UspsSimulator
+        | FedexSimulator
+        | DhlSimulator
+        | EasypostSimulator
+        | SeventeenTrackSimulator
+    )
 
     def ship(self) -> str:
         """A parcel whose label was just made."""
@@ -731,6 +739,23 @@ class EasypostRig(CarrierRig):
             "api_key": self.simulator.api_key,
             "base_url": self.simulator.url,
             "carriers": ["ontrac"],
+        }
+
+
+class SeventeenTrackRig(CarrierRig):
+    simulator: SeventeenTrackSimulator
+
+    def start(self) -> Simulator:
+        made = SeventeenTrackSimulator(clock=self.clock, seed=7, transit=(86_400.0, 86_400.0))
+        made.start()
+        return made
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "type": "seventeen_track",
+            "token": self.simulator.token,
+            "base_url": self.simulator.url,
+            "carriers": ["yunexpress"],
         }
 
 
@@ -847,6 +872,7 @@ RIGS: dict[str, Callable[[str], Rig]] = {
     "amazon": AmazonRig,
     "edi": EdiRig,
     "email": EmailRig,
+    "seventeen_track": SeventeenTrackRig,
     "fulfiller": FulfillerRig,
     "shopify": ShopifyRig,
     "supplier_email": SupplierEmailRig,
