@@ -36,6 +36,13 @@ _ROLES: Mapping[str, frozenset[str]] = {
     "seventeen_track": frozenset({"tracks"}),
     "email": frozenset({"mails"}),
 }
+#: Carriers that a type of connection follows by itself; others say theirs in `carriers`.
+FOLLOWS: Mapping[str, tuple[str, ...]] = {
+    "ups": ("ups",),
+    "usps": ("usps",),
+    "fedex": ("fedex",),
+    "dhl": ("dhl", "dhl_ecommerce"),
+}
 #: Types of connections whose offers say how long an order takes to ship.
 _STATES_HANDLING = frozenset({"amazon"})
 #: role -> what to write
@@ -175,6 +182,7 @@ def sense(config: Config, sheet: Sheet) -> Iterator[Trouble]:
     yield from _filled_from_itself(config, sheet)
     yield from _places_that_ship(config, sheet)
     yield from _carriers(config, sheet)
+    yield from _followed_twice(config, sheet)
     yield from _programs(config, sheet)
     yield from _live_rates(config, sheet)
 
@@ -217,6 +225,24 @@ def _carriers(config: Config, sheet: Sheet) -> Iterator[Trouble]:
                     expected = f"expected one of {', '.join(known)}" if known and not fix else ""
                     wrong = f"{carrier!r} is the carrier of no service"
                     yield Trouble(sheet.at(path), path, wrong, expected, fix)
+
+
+def _followed_twice(config: Config, sheet: Sheet) -> Iterator[Trouble]:
+    """One carrier's parcels are followed by one connection: which of two, nobody would know."""
+    follower: dict[str, str] = {
+        carrier: name
+        for name, settings in config.connections.items()
+        for carrier in FOLLOWS.get(settings.type, ())
+    }
+    for name, settings in config.connections.items():
+        if "tracks" not in _ROLES.get(settings.type, ()):
+            continue
+        for at, carrier in enumerate(getattr(settings, "carriers", ())):
+            other = follower.setdefault(carrier, name)
+            if other != name:
+                path: Path = ("connections", name, "carriers", at)
+                wrong = f"parcels of {carrier!r} are followed by {other!r} already"
+                yield Trouble(sheet.at(path), path, wrong, "", "leave it out of one of the two")
 
 
 def _programs(config: Config, sheet: Sheet) -> Iterator[Trouble]:

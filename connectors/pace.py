@@ -16,12 +16,16 @@ class Pace:
         self._name = name
         self._inside = inside
 
-    def has_turn(self, bucket: str, *, rate: float, burst: float) -> bool:
-        """Whether there is a turn now; if so, it is taken."""
-        name = f"{self._name} {bucket}"
-        if self._inside.rates.take(name, rate=rate, burst=burst) <= 0:
+    def affords(self, bucket: str, *, in_a_day: int) -> bool:
+        """Whether one more of what costs money may be had now; if so, it is counted.
+
+        In any 24 hours not more than `in_a_day`: half of them at once, half as time goes by.
+        """
+        name, half = f"{self._name} {bucket}", in_a_day / 2
+        rate = half / 86_400
+        if self._inside.rates.take(name, rate=rate, burst=half) <= 0:
             return True
-        self._inside.rates.take(name, rate=rate, burst=burst, cost=-1.0)
+        self._inside.rates.take(name, rate=rate, burst=half, cost=-1.0)
         return False
 
     def wait(self, bucket: str, *, operation: str, rate: float, burst: float) -> None:

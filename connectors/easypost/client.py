@@ -22,7 +22,6 @@ PAGE = 100
 #: Pages of one question: numbers of a batch have few trackers each.
 _MOST_PAGES = 5
 _OPERATION = "track"
-_DAY = 86_400.0
 _CODE = re.compile(r'"code":\s*"([A-Z_.]+)"')
 
 
@@ -76,12 +75,8 @@ class Client:
         return found
 
     def affords_one_more(self) -> bool:
-        """Whether another tracker may be made today; if so, it is counted.
-
-        In any 24 hours `trackers_per_day`: half of them at once, half as time goes by.
-        """
-        half = self._settings.trackers_per_day / 2
-        return self._pace.has_turn("trackers", rate=half / _DAY, burst=half)
+        """Whether another tracker may be made today; if so, it is counted."""
+        return self._pace.affords("trackers", in_a_day=self._settings.trackers_per_day)
 
     def make_tracker(self, number: str, carrier: str) -> Mapping[str, Any]:
         """The tracker of a number, made or there before; `carrier` empty: EasyPost finds out whose it is.

@@ -20,7 +20,6 @@ VERSION = "/track/v2.2"
 #: It allows three.
 _CALLS_PER_SECOND = 2.5
 _OPERATION = "track"
-_DAY = 86_400.0
 #: Codes of a whole answer that are about the token: not on the list of addresses, wrong, disabled.
 _REFUSED = frozenset({-18010001, -18010002, -18010004, -18010005})
 
@@ -62,12 +61,8 @@ class Client:
         return self._told(self._call("register", asked))
 
     def affords_one_more(self) -> bool:
-        """Whether another number may be registered today; if so, it is counted.
-
-        In any 24 hours `registrations_per_day`: half of them at once, half as time goes by.
-        """
-        half = self._settings.registrations_per_day / 2
-        return self._pace.has_turn("registrations", rate=half / _DAY, burst=half)
+        """Whether another number may be registered today; if so, it is counted."""
+        return self._pace.affords("registrations", in_a_day=self._settings.registrations_per_day)
 
     def quota(self) -> Mapping[str, Any]:
         """quota_total, quota_used, quota_remain. Raises as `infos`."""

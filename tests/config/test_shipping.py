@@ -41,6 +41,21 @@ def ground(folder: Path, rates: str, more: str = "") -> Service:
     return loaded(folder, service, rates=rates).services["ground"]
 
 
+def test_a_carrier_that_two_connections_would_follow_is_refused(tmp_path: Path):
+    easypost = '  many: {type: easypost, api_key: "${env:SECRET}", carriers: [ontrac, %s]}\n'
+
+    def following(carrier: str) -> str:
+        return _CONFIG.replace("calendars:", easypost % carrier + "calendars:")
+
+    path = tmp_path / "lockstep.yaml"
+    path.write_text(following("ups"))
+    with pytest.raises(ConfigProblems, match="parcels of 'ups' are followed by 'ups' already"):
+        load(path, environment={"SECRET": "hush"})
+
+    path.write_text(following("usps"))
+    assert isinstance(load(path, environment={"SECRET": "hush"}), Loaded)
+
+
 def test_a_rate_table_is_read_by_weight_and_zone(tmp_path: Path):
     service = ground(tmp_path, "pounds,2,8\n1,8.15,10.4\n\n2,8.90,12\n")
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from config.checks import FOLLOWS
 from core.errors import Rejected, Unavailable, UnknownOutcome
 from core.model.carriage import Lane, RateAnswer, RateQuestion
 from core.model.fulfillment import AcknowledgmentStatus, FulfillmentLine, ShipRequest
@@ -527,9 +528,11 @@ class TestTrackingSource:
         assert all(event.at <= rig.clock.now() for event in later.events)
 
     def test_it_says_for_whom_it_can_be_asked(self, rig: CarrierRig) -> None:
-        # given a carrier's connector, then it names its carriers in our words
-        assert rig.connector.carriers
-        assert all(one == one.lower() for one in rig.connector.carriers)
+        # given a carrier's connector, then it names its carriers in our words, as the configuration
+        # is checked by
+        carriers = rig.connector.carriers
+        assert carriers == FOLLOWS.get(rig.kind, carriers)
+        assert all(one == one.lower() for one in carriers)
 
 
 class TestRateSource:

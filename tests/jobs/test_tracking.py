@@ -1,4 +1,4 @@
-"""Parcels are followed at a simulated UPS: what it tells of one stops nothing about the others."""
+"""Parcels are followed at a simulated UPS and EasyPost: what is told of one stops nothing about others."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.easypost.simulator import EasypostSimulator
 from connectors.ups.simulator import UpsSimulator
 from jobs import push
 from jobs.clock import ManualClock
@@ -19,7 +20,8 @@ from tests.jobs.test_routing import open_cases, opened, told
 DATABASES = ["sqlite"]
 NUMBER = "1Z5R89390357567127"
 CONNECTION = """
-  ups: {{type: ups, client_id: simulated-client, client_secret: "${{env:SECRET}}", base_url: "{url}"}}
+  ups: {{type: ups, client_id: simulated-client, client_secret: "${{env:SECRET}}", base_url: "{ups}"}}
+  many: {{type: easypost, api_key: "${{env:SECRET}}", carriers: [lasership, ontrac], base_url: "{many}"}}
 channels:
 """
 
@@ -33,12 +35,23 @@ def ups(clock: ManualClock) -> Iterator[UpsSimulator]:
 
 
 @pytest.fixture
-def shop(store: Store, clock: ManualClock, tmp_path: Path, ups: UpsSimulator) -> Shop:
-    return opened(store, clock, tmp_path, changes={"channels:\n": CONNECTION.format(url=ups.url)})
+def many(clock: ManualClock) -> Iterator[EasypostSimulator]:
+    made = EasypostSimulator(clock=clock, seed=7, api_key="hush", transit=(86_400, 86_400))
+    made.start()
+    yield made
+    made.stop()
 
 
-def shipped(shop: Shop, *parcels: tuple[str, str]) -> None:
-    """An order for each (remote id, number), shipped by UPS."""
+@pytest.fixture
+def shop(
+    store: Store, clock: ManualClock, tmp_path: Path, ups: UpsSimulator, many: EasypostSimulator
+) -> Shop:
+    connections = CONNECTION.format(ups=ups.url, many=many.url)
+    return opened(store, clock, tmp_path, changes={"channels:\n": connections})
+
+
+def shipped(shop: Shop, *parcels: tuple[str, str], carrier: str = "ups") -> None:
+    """An order for each (remote id, number)."""
     for remote_id, _ in parcels:
         shop.record(order(remote_id, line(units=1)))
     shop.decide()
@@ -48,7 +61,7 @@ def shipped(shop: Shop, *parcels: tuple[str, str]) -> None:
     for one in rows(shop.store, fulfillment):
         remote_id = one["key"].split(":")[1]
         shop.ship(
-            one["key"], ("TEA", 1), number=numbers[remote_id], carrier="ups",
+            one["key"], ("TEA", 1), number=numbers[remote_id], carrier=carrier,
             through=f"{one['location']}-files",
         )  # fmt: skip
 
@@ -79,3 +92,17 @@ def test_a_number_that_is_none_is_told_once_and_the_others_are_followed(
     assert told(shop, "6001")[-1].startswith(
         "ups says that 1Z, the parcel of order 6001, is no number"
     )
+
+
+def test_who_follows_many_carriers_is_told_whose_a_parcel_is(
+    shop: Shop, many: EasypostSimulator, clock: ManualClock
+) -> None:
+    shipped(shop, ("6001", "D10010880000000"), carrier="ontrac")
+    many.register("D10010880000000", clock.now(), story="", carrier="OnTrac")
+
+    for _ in range(2):
+        shop.runner.run("many/tracking", whenever=True)
+        clock.advance(2 * 86_400)
+
+    assert many.books()["trackers"] == [["D10010880000000", "OnTrac"]]
+    assert followed(shop) == {"D10010880000000": ("delivered", False)}
