@@ -97,6 +97,7 @@ class Client:
         )
 
     def _wait(self, operation: str) -> None:
-        """Tokens count too: one bucket for all."""
-        rate = self._settings.calls_per_hour / 3_600
-        self._pace.wait("calls", operation=operation, rate=rate, burst=self._settings.burst)
+        """Tokens count too: one bucket for all. What may come at once is part of the hour's calls."""
+        burst = self._settings.burst
+        rate = (self._settings.calls_per_hour - burst) / 3_600
+        self._pace.wait("calls", operation=operation, rate=rate, burst=burst)

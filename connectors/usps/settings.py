@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from connectors.values import known_host
 
@@ -30,3 +30,9 @@ class Settings(BaseModel):
     @classmethod
     def _usps_or_loopback(cls, value: str) -> str:
         return known_host(value, PRODUCTION, TESTING)
+
+    @model_validator(mode="after")
+    def _some_left(self) -> Settings:
+        if self.burst >= self.calls_per_hour:
+            raise ValueError("burst: fewer than calls_per_hour, of which it is a part")
+        return self
