@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from connectors.journeys import ups_number
 from connectors.sftp_server import FAULTS as SERVER_FAULTS
 from connectors.sftp_server import OK, Keeper
 from connectors.simulation import SimulatorClock
@@ -200,7 +201,7 @@ class EdiSimulator(Keeper):
         if not lines:
             return
         self._parcels += 1
-        tracking = f"9400{self._parcels:018d}"
+        tracking = ups_number("EDI000", self._parcels)
         levels = [
             ["HL", "1", "", "S"], ["TD5", "", "2", "UPSN", "", "UPS GROUND"],
             ["REF", "2I", tracking], ["DTM", "011", f"{now:%Y%m%d}", f"{now:%H%M}"],
