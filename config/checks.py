@@ -26,7 +26,7 @@ _ROLES: Mapping[str, frozenset[str]] = {
     "amazon": frozenset({"sells", "counts", "receives", "ships", "ships its own"}),
     "supplier_file": frozenset({"counts", "ships", "sells to us"}),
     "edi": frozenset({"ships", "sells to us"}),
-    "supplier_email": frozenset({"sells to us"}),
+    "supplier_email": frozenset({"ships", "sells to us"}),
     "fulfiller": frozenset({"ships"}),
     "ups": frozenset({"tracks", "quotes"}),
     "usps": frozenset({"tracks"}),

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 
 from core.model.money import Money
+from core.model.orders import Address
 from core.model.purchasing import PurchaseOrder
 
 #: One line per thing.
 PURCHASE_COLUMNS = (
     "order", "item", "sku", "quantity", "packs", "pack", "unit_price", "currency",
     "deliver_to", "needed_on", "ordered_at",
+)  # fmt: skip
+
+#: Where a parcel goes, one word of it a cell.
+ADDRESS_COLUMNS = (
+    "name", "company", "address1", "address2", "address3",
+    "city", "region", "postal_code", "country", "phone",
 )  # fmt: skip
 
 #: A cell that begins like this is run as a formula by spreadsheets
@@ -34,9 +41,9 @@ def plain_cell(cell: str) -> str:
 def purchase_rows(order: PurchaseOrder) -> Iterator[tuple[str | int, ...]]:
     """The cells of each line, as `PURCHASE_COLUMNS` has them; quantities are units."""
     needed = order.needed_on.isoformat() if order.needed_on else ""
-    at = order.ordered_at.astimezone(UTC).isoformat(timespec="seconds")
+    at = stamp(order.ordered_at)
     for line in order.lines:
-        price, currency = _price(line.price)
+        price, currency = price_cells(line.price)
         yield (
             *map(safe_cell, (order.number, line.item, line.sku)),
             line.quantity,
@@ -50,8 +57,32 @@ def purchase_rows(order: PurchaseOrder) -> Iterator[tuple[str | int, ...]]:
         )
 
 
-def _price(price: Money | None) -> tuple[str, str]:
+def price_cells(price: Money | None) -> tuple[str, str]:
+    """(amount, currency); empty where it is not known."""
     if price is None:
         return "", ""
     amount, _, currency = str(price).partition(" ")
     return amount, currency
+
+
+def address_cells(to: Address) -> tuple[str, ...]:
+    """As ADDRESS_COLUMNS. The buyer's email is not passed on."""
+    cells = (to.name, to.company, to.line1, to.line2, to.line3)
+    place = (to.city, to.region, to.postal_code, to.country, to.phone)
+    return tuple(map(safe_cell, cells + place))
+
+
+def stamp(at: datetime | None) -> str:
+    """An instant; "" where there is none."""
+    return at.astimezone(UTC).isoformat(timespec="seconds") if at else ""
+
+
+def address_lines(cells: Mapping[str, str]) -> list[str]:
+    """As labels have it; a phone number is no part of it. `cells`: by ADDRESS_COLUMNS."""
+    place = " ".join(part for part in (cells["region"], cells["postal_code"]) if part)
+    city = ", ".join(part for part in (cells["city"], place) if part)
+    lines = (
+        cells["name"], cells["company"], cells["address1"], cells["address2"], cells["address3"],
+        city, cells["country"],
+    )  # fmt: skip
+    return [line for line in lines if line]

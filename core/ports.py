@@ -19,6 +19,11 @@ from core.model.carriage import RateAnswer, RateQuestion
 from core.model.catalog import Listing, OfferChange, OfferKey, OfferReading, OfferResult
 from core.model.fulfillment import (
     Acknowledgment,
+    CallOff,
+    CallOffAnswer,
+    RequestBounce,
+    RequestLetter,
+    RequestReminder,
     Shipment,
     ShipmentNotice,
     ShipRequest,
@@ -538,12 +543,59 @@ class RequestService(Connector):
         """What became of it. Rejected, code "unknown": they know none of this name."""
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerPages:
+    """Pages of ours where a place's people answer a request; "": there is none."""
+
+    #: whether it will ship
+    answer: str = ""
+    #: under which number it has shipped
+    parcel: str = ""
+
+
+class MailedRequestTarget(Connector):
+    """A place that ships for us and takes requests by mail: nobody can be asked whether one came.
+
+    One whose outcome is unknown is never mailed again: a person decides, or the place's answer proves
+    that it came.
+    """
+
+    @abstractmethod
+    def request_document(self, request: ShipRequest, *, serial: int) -> bytes:
+        """The request as this place reads it. Pure: the same request and serial, the same bytes.
+
+        Raises Rejected (unwritable).
+        """
+
+    @abstractmethod
+    def mail_request(self, key: Key, document: bytes, *, pages: AnswerPages) -> RemoteRef:
+        """Mail it. Its reference is the same for every copy."""
+
+    @property
+    @abstractmethod
+    def answer_page_for(self) -> timedelta | None:
+        """How long they may answer on a page of ours; None: they do not."""
+
+    @abstractmethod
+    def mail_reminder(self, reminder: RequestReminder, *, pages: AnswerPages) -> RemoteRef:
+        """Remind once, in the request's thread. Its reference is the same for every copy."""
+
+    @abstractmethod
+    def mail_call_off(self, call_off: CallOff, *, answer_at: str) -> RemoteRef:
+        """Tell it not to ship, in the request's thread. What it says comes as a CallOffAnswer.
+
+        Told twice it is one: it has the same reference, and stops nothing more.
+        """
+
+
 class FulfillmentSource(Connector):
     """Answers from a place that ships for us."""
 
     @abstractmethod
-    def pull_acknowledgments(self, *, since: Cursor | None) -> Iterator[Batch[Acknowledgment]]:
-        """Acknowledgments newer than the cursor."""
+    def pull_acknowledgments(
+        self, *, since: Cursor | None
+    ) -> Iterator[Batch[Acknowledgment | CallOffAnswer | RequestLetter | RequestBounce]]:
+        """Acknowledgments newer than the cursor; of one who is written to, also what else it writes."""
 
     @abstractmethod
     def pull_shipments(self, *, since: Cursor | None) -> Iterator[Batch[ShipmentNotice]]:
@@ -960,6 +1012,7 @@ class Inside(Protocol):
 __all__ = [
     "Acknowledgment",
     "AlertTarget",
+    "AnswerPages",
     "AskedFor",
     "AskedParcel",
     "Batch",
@@ -984,6 +1037,7 @@ __all__ = [
     "Listing",
     "ListingSource",
     "Mail",
+    "MailedRequestTarget",
     "OfferChange",
     "OfferKey",
     "OfferReading",

@@ -17,6 +17,7 @@ from core.model.reasons import Reason
 from core.model.stock import SnapshotBasis
 from core.ports import FulfillmentSource
 from core.rules.answers import AskedLine, Judged, judge, repriced
+from jobs.correspondence import heard_of, record_written
 from jobs.goods import expected_prices, listed, names_of_goods, price_tolerance, ships_through
 from jobs.naming import in_our_units
 from jobs.rejections import (
@@ -41,7 +42,10 @@ def pull_acknowledgments(run: Run, connection: str) -> None:
     for batch in source.pull_acknowledgments(since=run.lease.cursor):
         with run.transaction() as tx:
             for one in batch.items:
-                record_acknowledgment(tx, run.wiring, connection, one)
+                if isinstance(one, Acknowledgment):
+                    record_acknowledgment(tx, run.wiring, connection, one)
+                else:
+                    record_written(tx, run.wiring, connection, one)
             tx.open_rejects(connection, batch.rejects)
             tx.advance(batch.cursor)
 
@@ -53,6 +57,7 @@ def record_acknowledgment(tx: Tx, wiring: Wiring, connection: str, answer: Ackno
     if found is None or ships_through(wiring, found.location) != connection:
         open_unknown_request(tx, connection, answer.key)
         return
+    heard_of(tx, found)
     status = answer.status
     judged = None
     if lines := _lines_of(found, answer):

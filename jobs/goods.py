@@ -10,7 +10,7 @@ from core.model.catalog import LocationId, Sku
 from core.model.fulfillment import CountedAs
 from core.model.money import Money
 from core.model.purchasing import SupplierItem
-from core.ports import RequestService
+from core.ports import MailedRequestTarget, RequestService
 from jobs.buying import item_of
 from jobs.naming import Naming, by_all_names
 from jobs.store.counted import CountedItems
@@ -69,6 +69,24 @@ def titles_of(tx: Tx, wiring: Wiring, skus: Collection[Sku]) -> dict[Sku, str]:
     return Offers(tx).titles(sku for sku in skus if sku not in written) | written
 
 
+def owed(tx: Tx, wiring: Wiring, found: Requested) -> list[tuple[Sku, int, str]]:
+    """(Sku, units it has not shipped, what their people call it) of a request."""
+    units: dict[Sku, int] = {}
+    for (_, sku), (quantity, _, shipped) in sorted(found.lines.items()):
+        units[sku] = units.get(sku, 0) + quantity - shipped
+    theirs = goods_of(tx, wiring, found.location, units)
+    titles = titles_of(tx, wiring, list(units))
+    return [
+        (
+            sku,
+            count,
+            f"{theirs[sku].item if sku in theirs else sku} {titles.get(sku, '')}".strip(),
+        )
+        for sku, count in units.items()
+        if count > 0
+    ]
+
+
 def names_of_goods(tx: Tx, wiring: Wiring, found: Requested) -> dict[str, Sku]:
     """Their word for a thing in this request, or ours -> our Sku."""
     skus = {sku for _, sku in found.lines}
@@ -112,6 +130,8 @@ def ships_through(wiring: Wiring, location: LocationId) -> str:
 def can_call_off(wiring: Wiring, location: LocationId) -> bool:
     """Whether the place can be told not to ship what it was asked for."""
     found = wiring.connectors.get(ships_through(wiring, location))
+    if isinstance(found, MailedRequestTarget):
+        return True
     return isinstance(found, RequestService) and found.can_cancel_requests
 
 

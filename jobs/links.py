@@ -14,12 +14,15 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, insert, select, update
 
+from core.ports import AnswerPages
 from jobs.store.store import Tx
 from jobs.store.tables import answer_link
 from jobs.wiring import Wiring
 
 #: What the path of every page begins with.
 PATH = "/answer/"
+#: What the key of a page begins with on which a parcel of that request is told.
+PARCEL = "parcel:"
 #: How long a link that is over is kept, to say that it is.
 KEPT_AFTER = timedelta(days=90)
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -52,6 +55,17 @@ def issue(tx: Tx, wiring: Wiring, connection: str, key: str, *, open_for: timede
         )
     )
     return f"{inbound.public_url.rstrip('/')}{PATH}{token}"
+
+
+def pages_of(
+    tx: Tx, wiring: Wiring, connection: str, key: str, *, open_for: timedelta | None
+) -> AnswerPages:
+    """New pages on which a request to ship is answered, and its parcel told."""
+    parcel = f"{PARCEL}{key}"
+    return AnswerPages(
+        issue(tx, wiring, connection, key, open_for=open_for),
+        issue(tx, wiring, connection, parcel, open_for=open_for),
+    )
 
 
 def find(tx: Tx, token: str) -> Link | None:

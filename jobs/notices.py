@@ -19,6 +19,7 @@ from core.model.stock import MovementKind, SnapshotBasis, StockMovement
 from core.ports import FulfillmentSource
 from core.rules.notices import NAMELESS, Heard, Said, Words, hear, total
 from jobs.announced import announce
+from jobs.correspondence import heard_of
 from jobs.goods import listed, names_of_goods, ships_through
 from jobs.naming import in_skus
 from jobs.numbers import judged
@@ -42,13 +43,13 @@ def pull_notices(run: Run, connection: str) -> None:
     source = run.wiring.connector(connection, FulfillmentSource)
     for batch in source.pull_shipments(since=run.lease.cursor):
         with run.transaction() as tx:
-            record_notices(tx, run, connection, batch.items)
+            record_notices(tx, run.wiring, connection, batch.items)
             tx.open_rejects(connection, batch.rejects)
             tx.advance(batch.cursor)
 
 
 def record_notices(
-    tx: Tx, run: Run, connection: str, notices: Iterable[ShipmentNotice]
+    tx: Tx, wiring: Wiring, connection: str, notices: Iterable[ShipmentNotice]
 ) -> None:  # fmt: skip
     """Take in what was read together: whole documents, and what each of them dropped."""
     documents: dict[tuple[str, str], list[ShipmentNotice]] = defaultdict(list)
@@ -65,7 +66,7 @@ def record_notices(
                 replace(said[0], tracking_number=one, lines=(), whole=False) for one in sorted(gone)
             ]
         for notice in (*dropped, *said):
-            record_notice(tx, run, connection, notice)
+            record_notice(tx, wiring, connection, notice)
 
 
 def _key_of(tx: Tx, key: str) -> str:
@@ -74,20 +75,21 @@ def _key_of(tx: Tx, key: str) -> str:
     return found.key if found else key
 
 
-def record_notice(tx: Tx, run: Run, connection: str, notice: ShipmentNotice) -> None:
+def record_notice(tx: Tx, wiring: Wiring, connection: str, notice: ShipmentNotice) -> None:
     """A parcel: its units leave the ledger, its confirmation and its tracking become work."""
     found = Parcels(tx).requested(notice.key)
     if found is None:
         bought = Purchases(tx).get(notice.key, lock=True)
         if bought is not None and bought.connection == connection:
-            announce(tx, run.wiring, bought, notice)
+            announce(tx, wiring, bought, notice)
             return
-    if found is None or ships_through(run.wiring, found.location) != connection:
+    if found is None or ships_through(wiring, found.location) != connection:
         open_unknown_request(tx, connection, notice.key)
         return
+    heard_of(tx, found)
     documents = Notices(tx, found.key).said().get(notice.tracking_number, {})
     before: dict[str | None, Words] = dict(documents.items())
-    units = _in_our_words(tx, run.wiring, found, notice)
+    units = _in_our_words(tx, wiring, found, notice)
     if not before:
         had = _told_before(found, Parcels(tx).lines_of_parcel(found, notice.tracking_number))
         if had is not None:
@@ -95,7 +97,7 @@ def record_notice(tx: Tx, run: Run, connection: str, notice: ShipmentNotice) -> 
             units = {sku: count for sku, count in units.items() if sku in had}
     if notice.whole and before:
         # All that is left of a request was not in the parcel, whatever was.
-        heard = Heard(doubtful=bool(units))
+        heard = Heard(doubtful=any(units.values()))
     else:
         heard = hear(units, document=notice.document, replaces=notice.replaces, before=before)
     if notice.document and notice.replaces and not units and not before:
@@ -104,7 +106,7 @@ def record_notice(tx: Tx, run: Run, connection: str, notice: ShipmentNotice) -> 
         return
     _tell_doubt(tx, found, notice, heard, units=units, before=total(before.values()))
     if not before or heard.more:
-        taken = _book(tx, run, found, notice, heard.more, first=not before)
+        taken = _book(tx, wiring, found, notice, heard.more, first=not before)
     elif notice.whole or heard.doubtful or notice.document not in documents:
         return
     else:
@@ -162,7 +164,7 @@ def _tell_doubt(
 
 
 def _book(
-    tx: Tx, run: Run, found: Requested, notice: ShipmentNotice, units: Mapping[Sku, int], *,
+    tx: Tx, wiring: Wiring, found: Requested, notice: ShipmentNotice, units: Mapping[Sku, int], *,
     first: bool,
 ) -> Units:  # fmt: skip
     """Units left: what of them the request asked for. `first`: the parcel was not known before."""
@@ -178,19 +180,19 @@ def _book(
     for (line, sku), count in taken.items():
         parcels.add_shipped(found, line, sku, count)
     lines = _confirmed_lines(found, taken)
-    carrier, tell_at = judged(tx, run.wiring, found, notice)
+    carrier, tell_at = judged(tx, wiring, found, notice)
     number = parcels.add_parcel(
         found,
         carrier=carrier,
         tracking_number=notice.tracking_number,
         service=notice.service,
         shipped_at=notice.shipped_at,
-        remote_location=run.wiring.twin(found.channel, found.location),
+        remote_location=wiring.twin(found.channel, found.location),
         lines=lines,
-        ask_at=tx.now if carrier in run.wiring.carriers else None,
+        ask_at=tx.now if carrier in wiring.carriers else None,
         tell_at=tell_at,
     )
-    _consume(tx, run, found, taken, at=notice.shipped_at, reference=f"{found.key}/{number}")
+    _consume(tx, wiring, found, taken, at=notice.shipped_at, reference=f"{found.key}/{number}")
     _move_on(tx, found, taken, at=notice.shipped_at)
     tx.decide(
         found.subject,
@@ -204,7 +206,7 @@ def _book(
         ),
     )
     Orders(tx).decide_again([found.order_id])
-    tx.wake("core/orders", f"{found.channel}/shipments", *run.wiring.tracking_units)
+    tx.wake("core/orders", f"{found.channel}/shipments", *wiring.tracking_units)
     return taken
 
 
@@ -266,7 +268,7 @@ def _confirmed_lines(found: Requested, taken: Units) -> list[ConfirmedLine]:
 
 def _consume(
     tx: Tx,
-    run: Run,
+    wiring: Wiring,
     found: Requested,
     taken: Units,
     *,
@@ -275,7 +277,7 @@ def _consume(
 ) -> None:
     """Shipped units leave our ledger; at a place a remote counts, they wait for its next figure."""
     stock, held = Stock(tx), Held(tx)
-    location = run.wiring.location(found.location)
+    location = wiring.location(found.location)
     if location and location.basis is not None:
         if location.learns_from_us:
             # Who ships is not who counts: the figure learns of it from us, or knew of the sale.

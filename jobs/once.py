@@ -188,6 +188,7 @@ def _refusal(kind: str) -> str:
         "refund": "refund_refused",
         "return": "return_refused",
         "reminder": "reminder_refused",
+        "call-off": "call_off_unsent",
     }.get(kind, "request_refused")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, literal, select
 
 from config.model import Location
 from config.reminding import Reminding
@@ -22,10 +22,13 @@ from jobs.run import Run
 from jobs.store.parcels import Parcels
 from jobs.store.purchases import Purchases
 from jobs.store.store import Tx
-from jobs.store.tables import cases, fulfillment
+from jobs.store.tables import cases, effect, fulfillment
 
 #: A Case about a purchase order that its supplier says nothing about.
 PURCHASE_UNANSWERED = "purchase_unanswered"
+
+#: The kind of the mail that asks a place not to ship; its key is this and the request's.
+CALL_OFF = "call-off"
 
 _UNANSWERED = (FulfillmentState.REQUESTED,)
 _UNTOUCHED = (FulfillmentState.REQUESTED, FulfillmentState.ACKNOWLEDGED)
@@ -38,6 +41,7 @@ def watch_requests(tx: Tx, run: Run) -> None:
         _tell(tx, run, name, described)
         if can_call_off(run.wiring, name):
             _call_off(tx, run, name, described)
+        _tell_call_offs(tx, run, name, described)
     _end_refusals(tx)
 
 
@@ -117,6 +121,28 @@ def _call_off(tx: Tx, run: Run, place: LocationId, described: Location) -> None:
                 found.subject, Reason.of("request_called_off_late", key=row.key, location=place)
             )
             tx.wake(f"{ships_through(run.wiring, place)}/requests")
+
+
+def _tell_call_offs(tx: Tx, run: Run, place: LocationId, described: Location) -> None:
+    """A place that was mailed not to ship and says nothing is asked by a person."""
+    time = of_place(run.wiring, described)
+    wanted = tx.rows(
+        select(fulfillment.c.key, effect.c.sent_at)
+        .join(effect, effect.c.key == literal(f"{CALL_OFF}:").concat(fulfillment.c.key))
+        .where(
+            fulfillment.c.location == place,
+            fulfillment.c.call_off == "wanted",
+            fulfillment.c.state.in_([str(one) for one in _UNTOUCHED]),
+            effect.c.kind == CALL_OFF,
+            effect.c.sent_at.is_not(None),
+        )
+    )
+    for row in wanted:
+        if time.after(row.sent_at, described.acknowledge_within) < tx.now:
+            whom = to_ask(place, described.remind)
+            reason = Reason.of("call_off_unanswered", key=row.key, location=whom)
+            case = Case("call_off_unanswered", f"request {row.key}", reason, Severity.CRITICAL)
+            tx.renew_case(case)
 
 
 def _end_refusals(tx: Tx) -> None:

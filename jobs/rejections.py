@@ -20,6 +20,7 @@ CASES = (
     "call_off_refused",
     "request_overdue", "shipment_overdue", "request_backordered", "request_breaks_kit",
     "request_answer_strange", "request_repriced", "request_status_unreadable", "reminder_call",
+    "request_words", "request_bounced", "call_off_unanswered", "call_off_unsent",
 )  # fmt: skip
 
 
@@ -52,6 +53,31 @@ def take_back(tx: Tx, wiring: Wiring, found: Requested, *, elsewhere: bool) -> N
         Reason.of("request_called_off", key=found.key, location=found.location),
     )
     route_again(tx, wiring, found)
+
+
+def called_off(tx: Tx, wiring: Wiring, found: Requested, *, confirmed: bool) -> None:
+    """What a place said to being told not to ship it; only a yes frees its units."""
+    if found.state not in (FulfillmentState.REQUESTED, FulfillmentState.ACKNOWLEDGED):
+        return
+    # What only took too long is still wanted: it is not to be stopped, and nobody else is asked.
+    late = found.called_off == "overdue"
+    if confirmed:
+        take_back(tx, wiring, found, elsewhere=late)
+        return
+    Parcels(tx).mark(found.order_id, found.number, call_off="refused")
+    args = {"key": found.key, "location": found.location}
+    reason = (
+        Reason.of("call_off_refused_late", **args)
+        if late
+        else Reason.of("call_off_refused", **args)
+    )
+    tx.decide(found.subject, reason)
+    tx.close_case("call_off_unanswered", f"request {found.key}")
+    if found.called_off != "change":
+        # What the buyer took back is told when the order is decided again.
+        tx.open_case(Case("call_off_refused", f"request {found.key}", reason, Severity.CRITICAL))
+    Orders(tx).decide_again([found.order_id])
+    tx.wake("core/orders")
 
 
 def _end(tx: Tx, found: Requested, state: FulfillmentState, **values: str) -> None:

@@ -18,14 +18,14 @@ from sqlalchemy import Row, select
 from config.reminding import Reminding
 from connectors.values import one_line
 from core.model.cases import Case
-from core.model.fulfillment import FulfillmentState
+from core.model.fulfillment import FulfillmentState, RequestReminder
 from core.model.purchasing import PurchaseReminder, PurchaseState
 from core.model.reasons import Reason
-from core.ports import AlertTarget, Mail, PurchaseReminderTarget
+from core.ports import AlertTarget, Mail, MailedRequestTarget, PurchaseReminderTarget
 from core.rules.effects import EffectState, EffectStep, message_id, short_key
 from jobs import links
 from jobs.deadlines import WorkingTime, of_place, of_supplier
-from jobs.goods import goods_of, titles_of
+from jobs.goods import owed
 from jobs.once import Write, each_effect, send
 from jobs.overdue import UNSHIPPED, to_ask
 from jobs.run import Run
@@ -42,7 +42,7 @@ KIND = "reminder"
 #: A Case that asks a person to remind a partner by phone.
 CALL_CASE = "reminder_call"
 #: Who answered in words did answer: a person reads it, and nobody is reminded.
-_WORDS = "purchase_words"
+_WORDS = ("purchase_words", "request_words")
 #: What is waited for: an answer to a purchase order, an answer to a request to ship, its shipment.
 PURCHASE, ANSWER, SHIPMENT = "purchase", "answer", "shipment"
 #: Lines that a mail names, and letters of a name.
@@ -89,7 +89,7 @@ def _key(what: str, of: str, number: int) -> str:
 
 
 def _waits(tx: Tx, wiring: Wiring) -> Iterator[_Wait]:
-    letters = tx.rows(select(cases.c.subject).where(cases.c.kind == _WORDS))
+    letters = tx.rows(select(cases.c.subject).where(cases.c.kind.in_(_WORDS)))
     wrote = {row.subject for row in letters}
     for order in Purchases(tx).listed():
         found = _purchase(wiring, order)
@@ -98,7 +98,8 @@ def _waits(tx: Tx, wiring: Wiring) -> Iterator[_Wait]:
     open_ones = select(fulfillment).where(fulfillment.c.state.in_([str(one) for one in UNSHIPPED]))
     for row in tx.rows(open_ones):
         for what in (ANSWER, SHIPMENT):
-            if found := _request(wiring, row, what):
+            found = _request(wiring, row, what)
+            if found and not (what == ANSWER and found.subject in wrote):
                 yield found
 
 
@@ -107,12 +108,13 @@ def _still(tx: Tx, wiring: Wiring, what: str, of: str) -> _Wait | None:
     if what == PURCHASE:
         order = Purchases(tx).get(of)
         found = None if order is None else _purchase(wiring, order)
-        letter = select(cases.c.id).where(
-            cases.c.kind == _WORDS, cases.c.subject == f"purchase {of}"
-        )
-        return None if tx.connection.execute(letter).first() else found
-    row = tx.connection.execute(select(fulfillment).where(fulfillment.c.key == of)).first()
-    return None if row is None else _request(wiring, row, what)
+    else:
+        row = tx.connection.execute(select(fulfillment).where(fulfillment.c.key == of)).first()
+        found = None if row is None else _request(wiring, row, what)
+    if found is None or what == SHIPMENT:
+        return found
+    letter = select(cases.c.id).where(cases.c.kind.in_(_WORDS), cases.c.subject == found.subject)
+    return None if tx.connection.execute(letter).first() else found
 
 
 def _purchase(wiring: Wiring, order: PurchaseRecord) -> _Wait | None:
@@ -175,7 +177,8 @@ def plan_reminders(tx: Tx, run: Run) -> None:
 def _through(wiring: Wiring, one: _Wait) -> str:
     """The connection that carries reminders of it; "": none can be mailed."""
     thread = wiring.connectors.get(one.connection)
-    if one.what == PURCHASE and isinstance(thread, PurchaseReminderTarget):
+    kind = PurchaseReminderTarget if one.what == PURCHASE else MailedRequestTarget
+    if isinstance(thread, kind):
         return one.connection
     return wiring.config.alerts.through if one.remind.mail else ""
 
@@ -251,6 +254,13 @@ def _call(tx: Tx, run: Run, connection: str, one: EffectRow) -> Callable[[], str
     if found is None or _through(wiring, found) != connection:
         return None
     target = wiring.connectors[connection]
+    if what != PURCHASE and isinstance(target, MailedRequestTarget):
+        asked = RequestReminder(
+            of, short_key(of), number, what == SHIPMENT, found.since, found.due,
+            tuple(_goods(tx, wiring, found)),
+        )  # fmt: skip
+        pages = links.pages_of(tx, wiring, connection, of, open_for=target.answer_page_for)
+        return lambda: target.mail_reminder(asked, pages=pages)
     if isinstance(target, PurchaseReminderTarget):
         order = Purchases(tx).get(of)
         assert order is not None, of
@@ -311,12 +321,4 @@ def _goods(tx: Tx, wiring: Wiring, one: _Wait) -> Iterable[tuple[int, str]]:
         return [(line.coming, line.item) for line in order.lines]
     found = Parcels(tx).requested(one.of)
     assert found is not None, one.of
-    units: dict[str, int] = {}
-    for (_, sku), (quantity, _, shipped) in sorted(found.lines.items()):
-        units[sku] = units.get(sku, 0) + quantity - shipped
-    theirs = goods_of(tx, wiring, found.location, units)
-    titles = titles_of(tx, wiring, list(units))
-    return [
-        (count, " ".join([theirs[sku].item if sku in theirs else sku, titles.get(sku, "")]))
-        for sku, count in units.items()
-    ]
+    return [(units, name) for _, units, name in owed(tx, wiring, found)]

@@ -6,7 +6,6 @@ from functools import partial
 
 from core.errors import Rejected, UnknownOutcome
 from core.model.cases import Case, Severity
-from core.model.fulfillment import FulfillmentState
 from core.model.reasons import Reason
 from core.ports import AskedFor, RequestService
 from core.rules.effects import EffectStep, short_key
@@ -15,11 +14,10 @@ from jobs.answers import record_acknowledgment
 from jobs.notices import record_notices
 from jobs.once import Write, each_effect, send, send_again
 from jobs.push import Requests
-from jobs.rejections import doubt, take_back
+from jobs.rejections import called_off, doubt
 from jobs.run import Run, Stopped
 from jobs.store.effects import EffectRow
-from jobs.store.orders import Orders
-from jobs.store.parcels import Parcels, RequestToAsk
+from jobs.store.parcels import Parcels
 from jobs.store.permissions import Permissions
 from jobs.store.store import Tx
 
@@ -103,33 +101,9 @@ def call_off_requests(run: Run, connection: str) -> None:
             run.log.info("call-off refused", key=one.key, problem=str(error))
             confirmed = False
         with run.transaction() as tx:
-            _called_off(tx, run, one, confirmed=confirmed)
-
-
-def _called_off(tx: Tx, run: Run, one: RequestToAsk, *, confirmed: bool) -> None:
-    parcels = Parcels(tx)
-    found = parcels.requested(one.key)
-    assert found is not None, one.key
-    if found.state not in (FulfillmentState.REQUESTED, FulfillmentState.ACKNOWLEDGED):
-        return
-    if confirmed:
-        take_back(tx, run.wiring, found, elsewhere=one.why == "overdue")
-        return
-    parcels.mark(one.order_id, one.number, call_off="refused")
-    # What only took too long is still wanted: it is not to be stopped, and nobody else is asked.
-    args = {"key": one.key, "location": found.location}
-    late = one.why == "overdue"
-    reason = (
-        Reason.of("call_off_refused_late", **args)
-        if late
-        else Reason.of("call_off_refused", **args)
-    )
-    tx.decide(found.subject, reason)
-    if one.why != "change":
-        # What the buyer took back is told when the order is decided again.
-        tx.open_case(Case("call_off_refused", f"request {one.key}", reason, Severity.CRITICAL))
-    Orders(tx).decide_again([one.order_id])
-    tx.wake("core/orders")
+            found = Parcels(tx).requested(one.key)
+            assert found is not None, one.key
+            called_off(tx, run.wiring, found, confirmed=confirmed)
 
 
 def asked_for(key: str, reference: str) -> AskedFor:
@@ -168,4 +142,4 @@ def ask_about_requests(run: Run, connection: str) -> None:
             tx.keep_payloads(connection, "request status", [(one.key, told.raw)])
             if told.acknowledgment is not None:
                 record_acknowledgment(tx, run.wiring, connection, told.acknowledgment)
-            record_notices(tx, run, connection, told.notices)
+            record_notices(tx, run.wiring, connection, told.notices)

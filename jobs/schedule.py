@@ -15,6 +15,7 @@ from core.ports import (
     InboundSource,
     InvoiceSource,
     ListingSource,
+    MailedRequestTarget,
     OfferTarget,
     OrderCensus,
     OrderSource,
@@ -59,6 +60,7 @@ from jobs import (
     renaming,
     repay,
     replenish,
+    request_mails,
     requests,
     reservations,
     return_steps,
@@ -284,6 +286,14 @@ def _connection_units(wiring: Wiring, connection: str) -> list[Unit]:
                     lambda run: requests.ask_about_requests(run, connection),
                 )
             )
+    if isinstance(connector, MailedRequestTarget) and asked:
+        made.append(
+            Unit(
+                f"{connection}/requests",
+                pace.requests,
+                lambda run: request_mails.mail_requests(run, connection),
+            )
+        )
     if isinstance(connector, FulfillmentSource) and asked:
         made.append(
             Unit(
@@ -325,7 +335,9 @@ def _connection_units(wiring: Wiring, connection: str) -> list[Unit]:
                 lambda run: purchase_calls.submit_purchases(run, connection),
             )
         )
-    in_thread = isinstance(connector, PurchaseReminderTarget) and sells_to_us
+    in_thread = (isinstance(connector, PurchaseReminderTarget) and sells_to_us) or (
+        isinstance(connector, MailedRequestTarget) and asked
+    )
     if in_thread or (isinstance(connector, AlertTarget) and _reminds(wiring, connection)):
         made.append(
             Unit(

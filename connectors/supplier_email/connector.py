@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import TypeVar
 
 from imap_tools import MailMessage
 
 from connectors.mail.mailbox import Envelope, Mailbox
 from connectors.mail.smtp import Client
-from connectors.supplier_email import mapping, replies
+from connectors.supplier_email import mapping, replies, request_replies, requests
 from connectors.supplier_email.settings import Settings
 from core.errors import Rejected
+from core.model.fulfillment import CallOff, RequestReminder, ShipmentNotice, ShipRequest
 from core.model.purchasing import (
     PurchaseAnswer,
     PurchaseBounce,
@@ -20,11 +22,14 @@ from core.model.purchasing import (
     PurchaseReminder,
 )
 from core.ports import (
+    AnswerPages,
     Batch,
     CheckReport,
     Cursor,
+    FulfillmentSource,
     Inside,
     Key,
+    MailedRequestTarget,
     PurchaseAnswerSource,
     PurchaseOrderService,
     PurchaseReminderTarget,
@@ -32,9 +37,17 @@ from core.ports import (
     RemoteRef,
 )
 
+#: A record that cannot be read at all: nobody knows whether it is about purchases or requests, and
+#: both are told the same.
+_MAIL = "mail"
+Said = TypeVar("Said", replies.Reply, request_replies.RequestReply)
 
-class SupplierEmail(PurchaseOrderService, PurchaseReminderTarget, PurchaseAnswerSource):
-    """One supplier. Makes no call until a method is used."""
+
+class SupplierEmail(
+    PurchaseOrderService, PurchaseReminderTarget, PurchaseAnswerSource, MailedRequestTarget,
+    FulfillmentSource,
+):  # fmt: skip
+    """One supplier, who may ship for us too. Makes no call until a method is used."""
 
     def __init__(
         self,
@@ -83,6 +96,28 @@ class SupplierEmail(PurchaseOrderService, PurchaseReminderTarget, PurchaseAnswer
         self._mail(lambda: mapping.reminder(reminder, self._settings, at=at, answer_at=answer_at))
         return mapping.reminder_id(reminder.order.number, reminder.number, self._settings)
 
+    def request_document(self, request: ShipRequest, *, serial: int) -> bytes:
+        """Words, PDF and CSV of it."""
+        return requests.document(request, self._settings)
+
+    def mail_request(self, key: Key, document: bytes, *, pages: AnswerPages) -> RemoteRef:
+        """Mail it; its Message-ID. Raises as `submit_purchase` does."""
+        at = self._clock.now()
+        self._mail(lambda: requests.message(document, self._settings, at=at, pages=pages))
+        return requests.message_id(document, self._settings)
+
+    def mail_reminder(self, reminder: RequestReminder, *, pages: AnswerPages) -> RemoteRef:
+        """Mail it in the request's thread; its Message-ID. Raises as `submit_purchase` does."""
+        at = self._clock.now()
+        self._mail(lambda: requests.reminder(reminder, self._settings, at=at, pages=pages))
+        return requests.reminder_id(reminder, self._settings)
+
+    def mail_call_off(self, call_off: CallOff, *, answer_at: str) -> RemoteRef:
+        """Mail it in the request's thread; its Message-ID. Raises as `submit_purchase` does."""
+        at = self._clock.now()
+        self._mail(lambda: requests.call_off(call_off, self._settings, at=at, answer_at=answer_at))
+        return mapping.call_off_id(call_off.short_key, self._settings)
+
     def _mail(self, write: Callable[[], bytes]) -> None:
         try:
             content = write()
@@ -102,32 +137,67 @@ class SupplierEmail(PurchaseOrderService, PurchaseReminderTarget, PurchaseAnswer
         self, *, since: Cursor | None
     ) -> Iterator[Batch[PurchaseAnswer | PurchaseLetter | PurchaseBounce]]:
         """One message a batch, oldest first: a later one corrects an earlier."""
-        now = self._clock.now()
+        for reply, cursor in self._messages(since, replies.read):
+            if isinstance(reply, Reject):
+                yield Batch((), cursor, rejects=(reply,))
+            elif reply is None:
+                yield Batch((), cursor, complete_to=self._clock.now())
+            else:
+                yield Batch(reply.items, cursor, rejects=reply.rejects, raw=reply.raw)
+
+    def pull_acknowledgments(
+        self, *, since: Cursor | None
+    ) -> Iterator[Batch[request_replies.Answer]]:
+        """What they say to requests, one message a batch, oldest first."""
+        for reply, cursor in self._messages(since, request_replies.read):
+            if isinstance(reply, Reject):
+                yield Batch((), cursor, rejects=(reply,))
+            elif reply is None:
+                yield Batch((), cursor, complete_to=self._clock.now())
+            else:
+                yield Batch(reply.answers, cursor, rejects=reply.rejects)
+
+    def pull_shipments(self, *, since: Cursor | None) -> Iterator[Batch[ShipmentNotice]]:
+        """The parcels that they tell of, one message a batch, oldest first."""
+        for reply, cursor in self._messages(since, request_replies.read):
+            if isinstance(reply, request_replies.RequestReply):
+                yield Batch(reply.notices, cursor)
+            else:
+                done = self._clock.now() if reply is None else None
+                yield Batch((), cursor, complete_to=done)
+
+    def _messages(
+        self,
+        since: Cursor | None,
+        read: Callable[[MailMessage, Envelope, Settings], Said],
+    ) -> Iterator[tuple[Said | Reject | None, Cursor]]:
+        """What each new message says, or why it cannot be read, and where that is; None: no more."""
         told = self._settings.replies
         if told is None or self._mailbox is None:
-            yield Batch((), since or "{}", complete_to=now)
+            yield None, since or "{}"
             return
+        now = self._clock.now()
         walk = self._mailbox.oldest_first(told.folder, since=since, now=now, wanted=self._is_wanted)
         for one in walk:
             if isinstance(one, str):
-                yield Batch((), one, complete_to=now)
+                yield None, one
             elif one.message is None:
-                name = f"message {one.envelope.message_id or one.uid}"
-                reject = Reject("purchase answer", name, one.refused, "")
-                yield Batch((), one.after, rejects=(reject,))
+                name = one.envelope.message_id or str(one.uid)
+                yield Reject(_MAIL, name, one.refused, ""), one.after
             else:
-                reply = self._reply(one.message, one.envelope)
-                yield Batch(reply.items, one.after, rejects=reply.rejects, raw=reply.raw)
+                yield self._read(one.message, one.envelope, read), one.after
 
-    def _reply(self, message: MailMessage, envelope: Envelope) -> replies.Reply:
+    def _read(
+        self, message: MailMessage, envelope: Envelope,
+        read: Callable[[MailMessage, Envelope, Settings], Said],
+    ) -> Said | Reject:  # fmt: skip
         """A message that cannot even be taken apart is told, and keeps no other waiting."""
         try:
-            return replies.read(message, envelope, self._settings)
+            return read(message, envelope, self._settings)
         except Exception as error:
             # Parsers of mail raise whatever they like: an encoding nobody knows, a field of a megabyte.
-            name = f"message {envelope.message_id[:100]} of {envelope.at.isoformat()}"
-            why = f"it cannot be taken apart: {type(error).__name__}"
-            return replies.Reply(rejects=(Reject("purchase answer", name, why, ""),))
+            name = f"{envelope.message_id[:100]} of {envelope.at.isoformat()}"
+            return Reject(_MAIL, name, f"it cannot be taken apart: {type(error).__name__}", "")
 
     def _is_wanted(self, envelope: Envelope) -> bool:
         """Mail servers report from addresses of their own."""

@@ -11,6 +11,7 @@ import csv
 import io
 import json
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -29,9 +30,13 @@ ANSWER_COLUMNS = ("confirmed_quantity", "confirmed_date", "reference")
 #: Not every server takes 8-bit bodies; encoded ones pass everywhere.
 _POLICY = SMTP.clone(cte_type="7bit")
 
-#: The mail with an order, and those that remind of it.
-_OURS = re.compile(r"<(?:order|reminder-\d+)\.([A-Za-z0-9%._~-]+)@([^<>@\s]+)>")
-_REMINDS = re.compile(r"<reminder-\d+\.[A-Za-z0-9%._~-]+@([^<>@\s]+)>")
+#: The mail with an order, and those that follow it.
+_LATER = r"(?:(?:reminder|shipment)-\d+|call-off)"
+_OURS = re.compile(rf"<(?:order|{_LATER})\.([A-Za-z0-9%._~-]+)@([^<>@\s]+)>")
+_FOLLOWS = re.compile(rf"<{_LATER}\.[A-Za-z0-9%._~-]+@([^<>@\s]+)>")
+_STOPS = re.compile(r"<call-off\.[A-Za-z0-9%._~-]+@([^<>@\s]+)>")
+#: What a request to ship is called there: the key in few letters (core.rules.effects.short_key).
+_REQUEST = re.compile(r"R-[0-9A-HJKMNP-TV-Z]{12}")
 #: Lines that a reminder names.
 _MOST_LINES = 50
 _LONGEST_NAME = 80
@@ -50,7 +55,7 @@ def document(order: PurchaseOrder, settings: Settings) -> bytes:
     """All of the mail that is known when it is written, as JSON."""
     made = {
         "number": order.number,
-        "subject": _subject(order.number, settings),
+        "subject": subject_of(order.number, settings),
         "text": _words(order, settings),
         "csv": base64.b64encode(purchase_csv(order)).decode(),
         "pdf": base64.b64encode(purchase_pdf(order, settings)).decode(),
@@ -95,19 +100,24 @@ Please answer to this mail: what will come, and on which day it leaves.
 """
 
 
-def _subject(number: str, settings: Settings) -> str:
+def subject_of(number: str, settings: Settings) -> str:
     return f"Purchase order {number} from {settings.buyer[0]}"
 
 
 def message(made: bytes, settings: Settings, *, at: datetime, answer_at: str) -> bytes:
     """The whole message with CRLF line ends. Raises ValueError that says what cannot be sent."""
+    how = _how_to_answer(settings, answer_at, sheet=_BY_MAIL)
+    return ordering(made, settings, at=at, how=how)
+
+
+def ordering(made: bytes, settings: Settings, *, at: datetime, how: str) -> bytes:
+    """A mail with its files. `how`: in which ways they answer. Raises ValueError as `message`."""
     told = json.loads(made)
     number = told["number"]
     mail = _addressed(settings, subject=told["subject"], at=at)
     # SMTP itself can bring a mail twice: a reader's program knows it by this.
     mail["Message-ID"] = message_id(number, settings)
-    text = told["text"] + _how_to_answer(settings, answer_at, sheet=_BY_MAIL)
-    mail.set_content(_signed(text, settings))
+    mail.set_content(_signed(told["text"] + how, settings))
     for kind, subtype in (("application", "pdf"), ("text", "csv")):
         name = f"{quote(number, safe='')}.{subtype}"
         content = base64.b64decode(told[subtype])
@@ -121,29 +131,37 @@ def reminder(told: PurchaseReminder, settings: Settings, *, at: datetime, answer
     Raises ValueError that says what cannot be sent.
     """
     number = told.order.number
-    # Some programs make a thread of one subject, others of the ids.
-    mail = _addressed(settings, subject=f"Re: {_subject(number, settings)}", at=at)
-    mail["Message-ID"] = reminder_id(number, told.number, settings)
-    mail["In-Reply-To"] = mail["References"] = message_id(number, settings)
     text = _reminding(told) + _how_to_answer(settings, answer_at, sheet=_BY_FIRST_MAIL)
+    name = reminder_id(number, told.number, settings)
+    return following(number, settings, at=at, text=text, name=name)
+
+
+def following(number: str, settings: Settings, *, at: datetime, text: str, name: str) -> bytes:
+    """A mail in the thread of the order `number`. `name`: its Message-ID."""
+    # Some programs make a thread of one subject, others of the ids.
+    mail = _addressed(settings, subject=f"Re: {subject_of(number, settings)}", at=at)
+    mail["Message-ID"] = name
+    mail["In-Reply-To"] = mail["References"] = message_id(number, settings)
     mail.set_content(_signed(text, settings))
     return mail.as_bytes()
 
 
+def goods_listed(goods: Sequence[tuple[int, str]]) -> str:
+    """(units, thing), a line each."""
+    lines = [f"  {units:>7}  {one_line(item, _LONGEST_NAME)}" for units, item in goods]
+    more = [f"  and {len(lines) - _MOST_LINES} more, as in the order"]
+    return "\n".join([*lines[:_MOST_LINES], *(more if len(lines) > _MOST_LINES else [])])
+
+
 def _reminding(told: PurchaseReminder) -> str:
     order = told.order
-    lines = [
-        f"  {line.quantity:>7}  {one_line(line.item, _LONGEST_NAME)}"
-        for line in order.lines[:_MOST_LINES]
-    ]
-    if len(order.lines) > _MOST_LINES:
-        lines.append(f"  and {len(order.lines) - _MOST_LINES} more, as in the order")
+    goods = [(line.quantity, line.item) for line in order.lines]
     return (
         f"This only reminds you of our purchase order {order.number}. Nothing is ordered by it:\n"
         "please do not enter it again.\n\n"
         f"We mailed it on {told.sent_at:%Y-%m-%d at %H:%M} UTC and have no answer yet. Agreed was an\n"
         f"answer until {told.due_at:%Y-%m-%d, %H:%M} UTC. We ordered (units, item):\n\n"
-        + "\n".join(lines)
+        + goods_listed(goods)
         + "\n\nIf you do not have the order, please say so.\n"
     )
 
@@ -177,9 +195,29 @@ def reminder_id(number: str, count: int, settings: Settings) -> str:
     return f"<reminder-{count}.{quote(number, safe='')}@{_domain(settings)}>"
 
 
-def is_reminder(headers: str, settings: Settings) -> bool:
-    """Whether these are the headers of a reminder of ours."""
-    return any(one.casefold() == _domain(settings) for one in _REMINDS.findall(headers))
+def is_later(headers: str, settings: Settings) -> bool:
+    """Whether these are the headers of a mail of ours that follows one with an order."""
+    return any(one.casefold() == _domain(settings) for one in _FOLLOWS.findall(headers))
+
+
+def asks_to_stop(headers: str, settings: Settings) -> bool:
+    """Whether a mail of ours is named here that asks not to ship."""
+    return any(one.casefold() == _domain(settings) for one in _STOPS.findall(headers))
+
+
+def is_request(number: str) -> bool:
+    """Whether it is a request to ship, not an order that restocks us."""
+    return bool(_REQUEST.fullmatch(number))
+
+
+def shipment_reminder_id(number: str, count: int, settings: Settings) -> str:
+    """The fixed Message-ID of one reminder of what this request should have shipped."""
+    return f"<shipment-{count}.{quote(number, safe='')}@{_domain(settings)}>"
+
+
+def call_off_id(number: str, settings: Settings) -> str:
+    """The fixed Message-ID of the mail that asks not to ship it."""
+    return f"<call-off.{quote(number, safe='')}@{_domain(settings)}>"
 
 
 def message_id(number: str, settings: Settings) -> str:

@@ -33,6 +33,8 @@ class OrderMail:
     #: address of the page to answer on; "": there is none
     page: str
     reply_to: str
+    #: of the page to tell a parcel on
+    parcel_page: str = ""
 
     @property
     def rows(self) -> list[dict[str, str]]:
@@ -48,6 +50,7 @@ class ReminderMail:
     in_reply_to: str
     text: str
     page: str
+    parcel_page: str = ""
 
 
 class OrderDesk:
@@ -92,11 +95,21 @@ class OrderDesk:
         self, number: str, told: Mapping[str, tuple[str, str]], *, delimiter: str = ","
     ) -> None:
         """Fill our sheet in, Sku -> (units, day), and send it back; other lines stay empty."""
+        columns = ("confirmed_quantity", "confirmed_date")
+        self._fill(number, columns, told, delimiter=delimiter)
+
+    def ship_by_sheet(self, number: str, told: Mapping[str, tuple[str, str, str]]) -> None:
+        """Send it back with parcels, Sku -> (carrier, tracking number, units)."""
+        self._fill(number, ("carrier", "tracking_number", "shipped_quantity"), told)
+
+    def _fill(
+        self, number: str, columns: Sequence[str], told: Mapping[str, Sequence[str]], *,
+        delimiter: str = ",",
+    ) -> None:  # fmt: skip
         mail = self._mail(number)
         rows = mail.rows
         for row in rows:
-            units, day = told.get(row["sku"], ("", ""))
-            row["confirmed_quantity"], row["confirmed_date"] = units, day
+            row.update(zip(columns, told.get(row["sku"], [""] * len(columns)), strict=True))
         out = io.StringIO(newline="")
         writer = csv.DictWriter(out, list(rows[0]), delimiter=delimiter)
         writer.writeheader()
@@ -109,10 +122,16 @@ class OrderDesk:
 
     def answer_in_words(
         self, number: str, words: str, *, sender: str = "", threaded: bool = True,
-        automatic: bool = False,
+        automatic: bool = False, after: str = "",
     ) -> None:  # fmt: skip
-        """`threaded`: as a mail program answers; not: a new mail that names the number."""
+        """`threaded`: as a mail program answers; not: a new mail that names the number.
+
+        `after`: the Message-ID of a later mail of ours that is answered, not the order itself.
+        """
         answer = self._reply(self._mail(number), words, threaded=threaded)
+        if after:
+            answer.replace_header("In-Reply-To", after)
+            answer.replace_header("References", f"{answer['References']} {after}")
         if sender:
             answer.replace_header("From", sender)
         if automatic:
@@ -120,14 +139,25 @@ class OrderDesk:
         self._send(answer.as_bytes())
 
     def give_up(
-        self, number: str, *, action: str = "failed", status: str = "5.1.1", reminder: bool = False
-    ) -> None:
-        """The mail server reports about the mail with this order, or its reminder (RFC 3464)."""
+        self, number: str, *, action: str = "failed", status: str = "5.1.1", reminder: bool = False,
+        whole: bool = False,
+    ) -> None:  # fmt: skip
+        """The mail server reports about the mail with this order, or its reminder (RFC 3464).
+
+        `whole`: with the mail as it was, as some do; else with its headers.
+        """
         mail = self._mail(number)
         headers = f"Message-ID: {mail.message_id}"
         if reminder:
             late = next(one for one in self.reminders() if one.in_reply_to == mail.message_id)
             headers = f"Message-ID: {late.message_id}\r\nIn-Reply-To: {mail.message_id}"
+        kind = "text/rfc822-headers"
+        if whole:
+            named = f"Message-ID: {mail.message_id}".encode()
+            kind, headers = (
+                "message/rfc822",
+                next(one for one in self._inbox() if named in one).decode("ascii"),
+            )
         report = (
             "From: MAILER-DAEMON@mx.acme.example\r\n"
             f"To: {mail.reply_to}\r\nSubject: Undelivered Mail Returned to Sender\r\n"
@@ -139,7 +169,7 @@ class OrderDesk:
             "Reporting-MTA: dns; mx.acme.example\r\n\r\n"
             f"Final-Recipient: rfc822; {self._address}\r\nAction: {action}\r\n"
             f"Status: {status}\r\n\r\n"
-            "--b\r\nContent-Type: text/rfc822-headers\r\n\r\n"
+            f"--b\r\nContent-Type: {kind}\r\n\r\n"
             f"{headers}\r\n\r\n--b--\r\n"
         )
         self._send(report.encode())
@@ -167,12 +197,12 @@ def _taken_apart(content: bytes) -> OrderMail | ReminderMail:
     files = {
         part.get_content_type(): part.get_payload(decode=True) for part in mail.iter_attachments()
     }
-    link = _LINK.search(text)
-    page = link[0] if link else ""
+    page, parcel_page, *_ = [*_LINK.findall(text), "", ""]
     if not files:
         return ReminderMail(
-            str(mail["Subject"]), str(mail["Message-ID"]), str(mail["In-Reply-To"]), text, page
-        )
+            str(mail["Subject"]), str(mail["Message-ID"]), str(mail["In-Reply-To"]), text, page,
+            parcel_page,
+        )  # fmt: skip
     sheet, pdf = files["text/csv"], files["application/pdf"]
     assert isinstance(sheet, bytes)
     assert isinstance(pdf, bytes)
@@ -183,5 +213,6 @@ def _taken_apart(content: bytes) -> OrderMail | ReminderMail:
         pdf=pdf,
         sheet=sheet.decode("utf-8-sig"),
         page=page,
+        parcel_page=parcel_page,
         reply_to=str(mail["Reply-To"] or mail["From"]),
     )

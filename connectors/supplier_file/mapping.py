@@ -13,10 +13,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from connectors.sheets import safe_cell
+from connectors.sheets import ADDRESS_COLUMNS, address_cells, safe_cell, stamp
 from connectors.supplier_file.cells import Unreadable, instant_of, quantity_of, required
 from connectors.supplier_file.files import File
 from connectors.supplier_file.settings import Format
@@ -31,7 +31,6 @@ from core.model.fulfillment import (
     ShippedLine,
     ShipRequest,
 )
-from core.model.orders import Address
 from core.ports import Reject
 
 #: Usual words for an answer, lower case. What is not here stays UNKNOWN.
@@ -308,8 +307,7 @@ def _summed(lines: Sequence[ShippedLine]) -> tuple[ShippedLine, ...]:
 #: The columns of a request to ship: one line per thing to pick, the address on each.
 REQUEST_COLUMNS = (
     "key", "order", "line", "sku", "quantity",
-    "name", "company", "address1", "address2", "address3",
-    "city", "region", "postal_code", "country", "phone",
+    *ADDRESS_COLUMNS,
     "service", "ship_by", "requested_at", "note",
 )  # fmt: skip
 
@@ -330,10 +328,10 @@ def request_document(request: ShipRequest, *, for_papers: bool = False) -> bytes
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow((*REQUEST_COLUMNS, *(PAPER_COLUMNS if for_papers else ())))
     tail = (
-        *_address(request.ship_to),
+        *address_cells(request.ship_to),
         safe_cell(request.service),
-        _stamp(request.ship_by),
-        _stamp(request.requested_at),
+        stamp(request.ship_by),
+        stamp(request.requested_at),
         safe_cell(request.note),
     )
     for line in request.lines:
@@ -351,13 +349,3 @@ def _of_paper(request: ShipRequest, line: FulfillmentLine) -> tuple[str, str, st
     if sold is None:
         return title, "", "", whole
     return title or (sold.title if sold.sku == line.sku else ""), sold.sku, sold.title, whole
-
-
-def _address(to: Address) -> tuple[str, ...]:
-    cells = (to.name, to.company, to.line1, to.line2, to.line3)
-    place = (to.city, to.region, to.postal_code, to.country, to.phone)
-    return tuple(map(safe_cell, cells + place))
-
-
-def _stamp(at: datetime | None) -> str:
-    return at.astimezone(UTC).isoformat(timespec="seconds") if at else ""

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from reportlab.platypus import Flowable
 
 from connectors.paper import Part, Pen, gap, printed, width_of
-from connectors.sheets import plain_cell
+from connectors.sheets import address_lines, plain_cell
 from connectors.supplier_file.mapping import PAPER_COLUMNS, REQUEST_COLUMNS
 from connectors.supplier_file.settings import Papers
 from core.errors import Rejected
@@ -84,7 +84,7 @@ def _packing_slip(rows: Sequence[Cells], settings: Papers) -> list[Flowable]:
     address = Pen(settings.font)
     return [
         *title,
-        address.told([("Ship to", _address(rows[0]))], width),
+        address.told([("Ship to", address_lines(rows[0]))], width),
         *address.told_of_missing(_SHEET),
         gap(6),
         pen.lined(_PACK, _in_parcel(rows), _PACK_SHARES, width, right=_UNITS),
@@ -180,14 +180,3 @@ def _is_of_parts(group: Sequence[Cells]) -> bool:
 def _are_whole(group: Sequence[Cells]) -> bool:
     told = {row["sold_units"] for row in group}
     return len(told) == 1 and "" not in told
-
-
-def _address(head: Cells) -> list[str]:
-    """As labels have it; a phone number is no part of it."""
-    place = " ".join(part for part in (head["region"], head["postal_code"]) if part)
-    city = ", ".join(part for part in (head["city"], place) if part)
-    lines = (
-        head["name"], head["company"], head["address1"], head["address2"], head["address3"],
-        city, head["country"],
-    )  # fmt: skip
-    return [line for line in lines if line]

@@ -156,6 +156,65 @@ class Acknowledgment:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestReminder:
+    """A place is asked once more for its answer to a request, or for its parcel. It orders nothing."""
+
+    key: str
+    short_key: str
+    #: counts from 1 within what is waited for
+    number: int
+    #: it answered, and what it agreed to ship has not left
+    shipment: bool
+    #: when the request went out, and until when an answer or the parcel was agreed
+    sent_at: datetime
+    due_at: datetime
+    #: (units still owed, what their people call the thing)
+    goods: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallOff:
+    """A place is told not to ship a request that it was mailed."""
+
+    key: str
+    short_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallOffAnswer:
+    """What a place says to being told not to ship a request."""
+
+    #: our key, long or short
+    key: str
+    #: it will not ship it; else it is too late
+    stopped: bool
+    #: the instant it speaks of
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLetter:
+    """A place wrote about a request in words: a person reads it, nothing is guessed."""
+
+    key: str
+    #: one of the addresses that the configuration names
+    sender: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestBounce:
+    """A mail server tells that a request did not reach its place."""
+
+    key: str
+    #: as RFC 3463 has it: "5.1.1"
+    code: str
+    text: str = field(repr=False)
+    #: it was a later mail of its thread that did not: the request itself may have
+    later: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ShippedLine:
     sku: Sku
     quantity: int

@@ -353,6 +353,7 @@ def settle(
             effects.planned_again(parked)
         elif parked.kind == "request":
             effects.handed_over(parked, remote_ref=key)
+            tx.close_case("request_bounced", f"request {key}", by=person(by), note=note)
         elif parked.kind == "purchase":
             record_sent(tx, parked, key)
         elif parked.kind == "cancellation":

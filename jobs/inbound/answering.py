@@ -1,25 +1,24 @@
-"""The page on which a supplier answers a purchase order, once, by an address that nobody can guess.
+"""Pages on which a partner answers, once, by an address that nobody can guess.
 
 Mail scanners open every link: looking changes nothing, only what is sent from the page does. What
-it says goes the way of every other answer (jobs.purchase).
+it says goes the way of every other answer (jobs.purchase, jobs.answers).
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime
-
-from jinja2 import Environment, StrictUndefined
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from core.model.purchasing import PurchaseAnswer
 from jobs import links
+from jobs.inbound import lines
+from jobs.inbound.lines import Line
+from jobs.inbound.pages import Form, Page, Taken, filled_in, shown, template
+from jobs.inbound.shipping import form_of
 from jobs.purchase import record_answers
-from jobs.store.purchases import LineRecord, PurchaseRecord, Purchases
+from jobs.store.purchases import PurchaseRecord, Purchases
 from jobs.store.store import Store, Tx
 from jobs.wiring import Wiring
 
@@ -27,87 +26,12 @@ from jobs.wiring import Wiring
 PAGES_A_MINUTE = 120
 #: The largest answer: 5,000 lines with three short fields each.
 MOST_BYTES = 500_000
-_UNITS = re.compile(r"[0-9]{1,7}")
-_CHOICES = ("all", "later", "fewer", "none")
-
-_STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;color:#1c2330;max-width:52rem;margin:2rem auto;"
-    "padding:0 1rem}table{border-collapse:collapse;width:100%}th,td{text-align:left;"
-    "padding:.4rem;border-bottom:1px solid #dde1e7;vertical-align:top}.wrong{color:#a3201b}"
-    "button{font:inherit;padding:.5rem 1.5rem}"
-)
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-
-#: With every page: nothing is run, framed, sent elsewhere, kept, or told to other sites.
-HEADERS: Mapping[str, str] = {
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; "
-        "frame-ancestors 'none'; base-uri 'none'"
-    ),
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "X-Robots-Tag": "noindex, nofollow",
-}
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ title }}</title><style>{{ style }}</style></head><body>
-<h1>{{ title }}</h1>
-{% if told %}<p>{{ told }}</p>{% endif %}
-{% if order %}
-{% for problem in problems %}<p class="wrong">{{ problem }}</p>
-{% endfor %}
-<form method="post">
-<table><thead><tr><th>Item</th><th>Ordered</th><th>Your answer</th><th>Units</th><th>Leaves you on</th></tr></thead><tbody>
-{% for line in order.lines %}{% set n = loop.index0 %}
-<tr><td>{{ line.item }}{% if line.item != line.sku %}<br><small>{{ line.sku }}</small>{% endif %}</td><td>{{ line.quantity }}</td>
-<td><select name="choice-{{ n }}">
-{% for value, words in choices %}<option value="{{ value }}"{% if given.get("choice-%d" % n, "all") == value %} selected{% endif %}>{{ words }}</option>
-{% endfor %}</select></td>
-<td><input name="units-{{ n }}" inputmode="numeric" size="7" maxlength="7" value="{{ given.get("units-%d" % n, "") }}"></td>
-<td><input name="day-{{ n }}" type="date" value="{{ given.get("day-%d" % n, "") }}"></td></tr>
-{% endfor %}</tbody></table>
-<p><label>Your reference <input name="reference" maxlength="60" value="{{ given.get("reference", "") }}"></label></p>
-<p>Sent once, it cannot be changed here.</p>
-<button type="submit">Send this answer</button>
-</form>
-{% endif %}
-</body></html>
-"""
-_CHOICE_WORDS = (
-    ("all", "All of it"),
-    ("later", "All of it, later (say the day)"),
-    ("fewer", "Fewer (say how many)"),
-    ("none", "None of it"),
-)
-_TEMPLATE = Environment(autoescape=True, undefined=StrictUndefined).from_string(_PAGE)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What is answered: an HTTP status and HTML."""
-
-    status: int
-    html: str
-    headers: Mapping[str, str] = field(default_factory=lambda: HEADERS)
-
-
-def _shown(status: int, title: str, told: str = "", **more: object) -> Page:
-    given: dict[str, object] = {"order": None, "problems": [], "given": {}} | more
-    html = _TEMPLATE.render(
-        title=title, told=told, style=_STYLE, choices=_CHOICE_WORDS, **given
-    )  # fmt: skip
-    return Page(status, html)
-
-
 _UNKNOWN = ("This page is not known", "Use the whole address, as it stands in our mail.")
 _LATE = (
     "This page is closed",
     "It was used, or its time is over. Answer to our mail where something is to be changed.",
 )
+_LINES = template(lines.FIELDS)
 
 
 class Answers:
@@ -136,10 +60,10 @@ class Answers:
         """The page of a token: to be filled in, closed (410), or none (404)."""
         with self._store.reading() as tx:
             found = self._open(tx, token, lock=False)
-        if isinstance(found, Page):
-            return found
-        _, order = found
-        return _form(200, order)
+            if isinstance(found, Page):
+                return found
+            _, form = found
+            return form.page(200, (), {})
 
     def answer(self, token: str, given: Mapping[str, str]) -> Page:
         """Take an answer, and close the page: 200; 422 with what is missing, and it stays open."""
@@ -147,88 +71,62 @@ class Answers:
             found = self._open(tx, token, lock=True)
             if isinstance(found, Page):
                 return found
-            link, order = found
-            answers, problems = _read(order, given, at=tx.now)
-            if problems:
-                return _form(422, order, problems=problems, given=given)
-            if not links.spend(tx, link):
-                return _shown(410, *_LATE)
-            record_answers(tx, self._wiring, link.connection, link.key, answers)
+            link, form = found
+            taken = form.read(given, at=tx.now)
+            if not isinstance(taken, Taken):
+                return form.page(422, taken, given)
+            if taken.once and not links.spend(tx, link):
+                return shown(410, *_LATE)
+            taken.record(tx)
+        return shown(200, "Thank you", taken.thanks)
+
+    def _open(self, tx: Tx, token: str, *, lock: bool) -> tuple[links.Link, Form] | Page:
+        link = links.find(tx, token)
+        if link is None:
+            return shown(404, *_UNKNOWN)
+        if link.spent_at is not None or link.expires_at <= tx.now:
+            return shown(410, *_LATE)
+        form: Form | None = form_of(tx, self._wiring, link, lock=lock)
+        order = Purchases(tx).get(link.key, lock=lock)
+        if order is not None and order.connection == link.connection and order.open:
+            form = _PurchaseForm(self._wiring, order)
+        return shown(410, *_LATE) if form is None else (link, form)
+
+
+@dataclass(frozen=True)
+class _PurchaseForm:
+    """What of an order that restocks us will come, and when."""
+
+    wiring: Wiring
+    order: PurchaseRecord
+
+    @property
+    def _asked(self) -> list[Line]:
+        return [Line(one.item, one.sku, one.quantity) for one in self.order.lines]
+
+    def page(self, status: int, problems: Sequence[str], given: Mapping[str, str]) -> Page:
+        return filled_in(
+            status, f"Purchase order {self.order.number}", _LINES, problems=problems, given=given,
+            lines=self._asked, choices=lines.CHOICES,
+        )  # fmt: skip
+
+    def read(self, given: Mapping[str, str], *, at: datetime) -> Taken | list[str]:
+        said, problems = lines.read(self._asked, given)
+        if problems:
+            return problems
+        order, reference = self.order, lines.plain(given.get("reference", ""))
+        answers = [
+            PurchaseAnswer(order.number, one.line.sku, one.units, at, one.ready_on, reference)
+            for one in said
+        ]
+
+        def record(tx: Tx) -> None:
+            record_answers(tx, self.wiring, order.connection, order.number, answers)
             tx.audit(
                 f"{order.supplier}, by link",
                 "answer purchase",
                 order.number,
                 after={one.item: [one.quantity, str(one.ready_on or "")] for one in answers},
             )
-        return _shown(200, "Thank you", f"Your answer to {order.number} was received.")
 
-    def _open(self, tx: Tx, token: str, *, lock: bool) -> tuple[links.Link, PurchaseRecord] | Page:
-        link = links.find(tx, token)
-        if link is None:
-            return _shown(404, *_UNKNOWN)
-        order = Purchases(tx).get(link.key, lock=lock)
-        if (
-            order is None
-            or order.connection != link.connection
-            or not order.open
-            or link.spent_at is not None
-            or link.expires_at <= tx.now
-        ):
-            return _shown(410, *_LATE)
-        return link, order
-
-
-def _form(
-    status: int, order: PurchaseRecord, *, problems: list[str] | None = None,
-    given: Mapping[str, str] | None = None,
-) -> Page:  # fmt: skip
-    return _shown(
-        status,
-        f"Purchase order {order.number}",
-        order=order,
-        problems=problems or [],
-        given=dict(given or {}),
-    )
-
-
-def _read(
-    order: PurchaseRecord, given: Mapping[str, str], *, at: datetime
-) -> tuple[list[PurchaseAnswer], list[str]]:
-    """An answer for each line, and what is wrong with those that are none."""
-    answers: list[PurchaseAnswer] = []
-    problems: list[str] = []
-    reference = "".join(c for c in given.get("reference", "") if c.isprintable()).strip()[:60]
-    for number, line in enumerate(order.lines):
-        try:
-            units, ready_on = _line(
-                line,
-                given.get(f"choice-{number}", ""),
-                given.get(f"units-{number}", "").strip(),
-                given.get(f"day-{number}", "").strip(),
-            )
-        except ValueError as why:
-            problems.append(f"{line.item}: {why}")
-            continue
-        answers.append(PurchaseAnswer(order.number, line.sku, units, at, ready_on, reference))
-    return answers, problems
-
-
-def _line(line: LineRecord, choice: str, units: str, day: str) -> tuple[int, date | None]:
-    """(units that will come, the day they leave). Raises ValueError with words for who wrote it."""
-    if choice not in _CHOICES:
-        raise ValueError("choose an answer")
-    ready_on = None
-    if day and choice != "none":
-        try:
-            ready_on = date.fromisoformat(day)
-        except ValueError:
-            raise ValueError("write the day as 2026-12-31") from None
-    if choice == "none":
-        return 0, None
-    if choice == "later" and ready_on is None:
-        raise ValueError("on which day does it leave you?")
-    if choice != "fewer":
-        return line.quantity, ready_on
-    if not _UNITS.fullmatch(units) or int(units) >= line.quantity:
-        raise ValueError(f"how many units will come? Fewer than {line.quantity}")
-    return int(units), ready_on
+        return Taken(record, f"Your answer to {order.number} was received.")

@@ -161,6 +161,12 @@ class Parcels:
             row.call_off_why if row.call_off == "wanted" else "",
         )
 
+    def hold(self, key: str) -> None:
+        """Whoever else holds it waits until this transaction ends."""
+        if self._connection.dialect.name != "sqlite":
+            query = select(fulfillment.c.order_id).where(fulfillment.c.key == key)
+            self._connection.execute(query.with_for_update())
+
     def mark(self, order_id: int, number: int, **values: Any) -> None:
         """Set columns of one fulfillment."""
         self._connection.execute(

@@ -43,7 +43,7 @@ from core.model.money import Money
 from core.model.orders import Order
 from core.model.purchasing import PurchaseLine, PurchaseOrder
 from core.model.returns import ReturnStep
-from core.ports import Connector
+from core.ports import AnswerPages, Connector
 from core.rules.effects import short_key
 from jobs.clock import ManualClock
 
@@ -467,6 +467,11 @@ class PartnerRig(Rig):
         self.connector.stage_purchase(number, document)
         self.connector.release_purchase(number)
 
+    def hand_over_request(self, key: str, document: bytes) -> None:
+        """The same of a request to ship."""
+        self.connector.stage_request(key, document)
+        self.connector.release_request(key)
+
     @abstractmethod
     def purchased(self, number: str) -> int:
         """How often it got this purchase order."""
@@ -795,6 +800,7 @@ class SupplierEmailRig(Rig):
         self.mailbox.start()
         self.desk = OrderDesk(lambda: made.contents, self.mailbox.deliver, now=self.clock.now)
         self.short_of: dict[str, int] = {}
+        self.answered: set[str] = set()
         return made
 
     def close(self) -> None:
@@ -828,8 +834,11 @@ class SupplierEmailRig(Rig):
         }
 
     def pass_time(self, seconds: float | None = None) -> None:
-        """The desk answers what it has not answered, once, with what it has."""
+        """The desk answers what it has not answered, once, with what it has, and ships requests."""
         super().pass_time(seconds)
+        for number in self.desk.books():
+            if number.startswith("R-"):
+                self._see_to(number, seconds or 0)
         day = (self.clock.now() + timedelta(days=10)).date().isoformat()
         for number, order in self.desk.books().items():
             if self.short_of:
@@ -842,8 +851,26 @@ class SupplierEmailRig(Rig):
                 )
         self.short_of = {}
 
+    def _see_to(self, number: str, seconds: float) -> None:
+        """It accepts after two minutes, and ships after twenty."""
+        if seconds >= 120 and number not in self.answered:
+            self.answered.add(number)
+            self.desk.answer_in_words(number, "Accepted.\r\n\r\nThe desk")
+        elif seconds >= 1200:
+            (mail,) = [one for one in self.desk.mails() if one.number == number]
+            parcel = {
+                row["sku"]: ("UPS", "1Z999AA10123456784", row["quantity"]) for row in mail.rows
+            }
+            self.desk.ship_by_sheet(number, parcel)
+
     def hand_over(self, number: str, document: bytes) -> None:
         self.connector.submit_purchase(number, document, answer_at="")
+
+    def hand_over_request(self, key: str, document: bytes) -> None:
+        self.connector.mail_request(key, document, pages=AnswerPages())
+
+    def received(self, key: str) -> int:
+        return self.purchased(short_key(key))
 
     def purchased(self, number: str) -> int:
         """How often it got this purchase order."""

@@ -13,19 +13,27 @@ import pytest
 from config.checks import FOLLOWS
 from core.errors import Rejected, Unavailable, UnknownOutcome
 from core.model.carriage import Lane, RateAnswer, RateQuestion
-from core.model.fulfillment import AcknowledgmentStatus, FulfillmentLine, ShipRequest
+from core.model.fulfillment import (
+    AcknowledgmentStatus,
+    CallOff,
+    FulfillmentLine,
+    RequestReminder,
+    ShipRequest,
+)
 from core.model.money import Money
 from core.model.orders import Address
 from core.model.purchasing import PurchaseLine, PurchaseOrder, PurchaseReminder
 from core.model.receipts import OwedReceipt, Receipt
 from core.ports import (
     AlertTarget,
+    AnswerPages,
     AskedFor,
     Batch,
     FulfillmentSource,
     Handover,
     InvoiceSource,
     Mail,
+    MailedRequestTarget,
     PurchaseAnswerSource,
     PurchaseOrderService,
     PurchaseOrderTarget,
@@ -238,15 +246,84 @@ class TestRequestService:
         assert refused.value.code == "unknown"
 
 
+class TestMailedRequestTarget:
+    capability = MailedRequestTarget
+    pages = AnswerPages(
+        "https://hooks.shop.example/answer/a", "https://hooks.shop.example/answer/b"
+    )
+
+    def mail(self, rig: SupplierEmailRig) -> str:
+        made: str = rig.connector.mail_request(KEY, document(rig), pages=self.pages)
+        return made
+
+    def test_a_mail_tells_the_place_once_and_where_to_answer(self, rig: SupplierEmailRig) -> None:
+        # given one request, whose document is the same however often it is made
+        assert document(rig) == document(rig)
+
+        # when it is mailed
+        reference = self.mail(rig)
+
+        # then it came once with both pages, and its reference is the same for every copy
+        assert rig.received(KEY) == 1
+        (mail,) = rig.desk.mails()
+        assert AnswerPages(mail.page, mail.parcel_page) == self.pages
+        assert self.mail(rig) == reference == mail.message_id
+
+    def test_a_lost_answer_is_an_unknown_outcome_and_a_refusal_is_none(
+        self, rig: SupplierEmailRig
+    ) -> None:
+        rig.lose_the_answer()
+        with pytest.raises(UnknownOutcome):
+            self.mail(rig)
+        assert rig.received(KEY) == 1
+        rig.refuse_for_now()
+        with pytest.raises(Unavailable):
+            self.mail(rig)
+        assert rig.received(KEY) == 1
+
+    def test_reminders_and_call_offs_follow_in_its_thread_and_order_nothing(
+        self, rig: SupplierEmailRig
+    ) -> None:
+        # given a request that was mailed
+        first = self.mail(rig)
+        told = RequestReminder(
+            KEY, short_key(KEY), 1, False, NOON, NOON + timedelta(days=1),
+            ((2, "AC-1007\r\nSubject: x"),),
+        )  # fmt: skip
+
+        # when its answer is reminded of, its shipment, and when it is called off, each twice
+        references = {
+            *(rig.connector.mail_reminder(told, pages=self.pages) for _ in range(2)),
+            *(
+                rig.connector.mail_reminder(replace(told, shipment=True), pages=AnswerPages())
+                for _ in range(2)
+            ),
+            *(
+                rig.connector.mail_call_off(CallOff(KEY, short_key(KEY)), answer_at="")
+                for _ in range(2)
+            ),
+        }
+
+        # then each has one name, stands in the thread, and is no order
+        assert rig.received(KEY) == 1
+        mails = rig.desk.reminders()
+        assert {one.message_id for one in mails} == references
+        assert len(references) == 3
+        assert {one.in_reply_to for one in mails} == {first}
+        assert "2  AC-1007 Subject: x" in mails[0].text
+        assert "do NOT ship" in mails[-1].text
+
+
 class TestFulfillmentSource:
     capability = FulfillmentSource
 
-    def request(self, rig: PartnerRig) -> None:
-        rig.connector.stage_request(KEY, document(rig))
-        rig.connector.release_request(KEY)
+    def request(self, rig: PartnerRig | SupplierEmailRig) -> None:
+        rig.hand_over_request(KEY, document(rig))
         rig.pass_time()
 
-    def test_an_acknowledgment_comes_once_however_often_it_is_pulled(self, rig: PartnerRig) -> None:
+    def test_an_acknowledgment_comes_once_however_often_it_is_pulled(
+        self, rig: PartnerRig | SupplierEmailRig
+    ) -> None:
         # given a request the place has taken
         self.request(rig)
         rig.pass_time(120)
@@ -262,7 +339,7 @@ class TestFulfillmentSource:
         assert again == []
 
     def test_a_shipment_comes_once_and_from_the_beginning_comes_again(
-        self, rig: PartnerRig
+        self, rig: PartnerRig | SupplierEmailRig
     ) -> None:
         # given a request that was shipped
         self.request(rig)

@@ -436,7 +436,7 @@ class Floor:
                     lines = tuple(ShippedLine(*one) for one in units.items())
                     number = f"1Z{key}{before.total()}"
                     notice = ShipmentNotice(key, "other", number, self.shop.clock.now(), lines)
-                    notices.record_notice(tx, run, "home-files", notice)
+                    notices.record_notice(tx, run.wiring, "home-files", notice)
 
     def _open_keys(self) -> Iterable[str]:
         return [key for one in self.stories for key in self.place.open(one.name)]

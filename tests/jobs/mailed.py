@@ -27,6 +27,7 @@ from jobs.store.tables import cases, effect, purchase_order
 from tests.contracts.rigs import Inside, SupplierEmailRig
 from tests.jobs.builders import rows
 from tests.jobs.buying import CALLED, SUPPLIERS, Market, open_market
+from tests.jobs.shop import Shop
 
 PUBLIC = "https://hooks.shop.example/lockstep"
 INBOUND = f"\ninbound: {{port: 8099, public_url: {PUBLIC}}}\n"
@@ -106,24 +107,42 @@ def open_mailed(
     market = open_market(
         store, clock, folder, more=SUPPLIERS + INBOUND + more, changes={CALLED: patience or CALLED}
     )
+    with open_post(market.shop) as post:
+        market.shop.receive("TEA", 20)
+        market.sell("TEA", 3, days=10)
+        yield Mailed(market, post.smtp, post.mailbox, post.desk, post.http, post.log)
+
+
+@dataclass
+class Post:
+    """What carries mail between a shop and a supplier, and the way to our pages."""
+
+    smtp: SmtpSimulator
+    mailbox: MailboxSimulator
+    desk: OrderDesk
+    http: httpx.Client
+    log: Log
+
+
+@contextmanager
+def open_post(shop: Shop) -> Iterator[Post]:
+    """The connection `home-files` of this shop is a supplier's mail."""
+    store = shop.store
     rig = SupplierEmailRig.__new__(SupplierEmailRig)
-    rig.kind, rig.clock = "supplier_email", clock
+    rig.kind, rig.clock = "supplier_email", shop.clock
     smtp = rig.simulator = rig.start()  # type: ignore[assignment]
-    connector = connect("home-files", Settings.model_validate(rig.settings()), Inside(clock))
-    shop = market.shop
+    connector = connect("home-files", Settings.model_validate(rig.settings()), Inside(shop.clock))
     shop.wiring = replace(
         shop.wiring, connectors={**shop.wiring.connectors, "home-files": connector}
     )
     shop.runner = Runner(store, shop.wiring, shop.runner._log)
     shop.runner.declare()
-    shop.receive("TEA", 20)
-    market.sell("TEA", 3, days=10)
     hints, log = Hints(store, shop.wiring, frozenset(shop.runner.units)), Log()
     receiver = Receiver(hints, log, host="127.0.0.1", port=0, answers=Answers(store, shop.wiring))
     receiver.start()
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{receiver.port}", timeout=10) as http:
-            yield Mailed(market, smtp, rig.mailbox, rig.desk, http, log)
+            yield Post(smtp, rig.mailbox, rig.desk, http, log)
     finally:
         receiver.stop()
         rig.mailbox.stop()

@@ -275,7 +275,7 @@ class Shop:
         lines = tuple(ShippedLine(*one) for one in units)
         with run.transaction() as tx:
             notice = ShipmentNotice(key, carrier, number, self.clock.now(), lines, **more)
-            notices.record_notices(tx, run, through, [notice])
+            notices.record_notices(tx, run.wiring, through, [notice])
 
     def list(
         self, remote_id: str, sku: str, *, channel: str = "shopify-us", **changes: Any

@@ -259,7 +259,7 @@ def announced(market: Market, key: str, count: int, **more: Any) -> None:
     notice = ShipmentNotice(key, "other", number, at, (ShippedLine(sku, count),), **more)
     run = market.shop.run("home-files/purchase-answers")
     with run.transaction() as tx:
-        notices.record_notices(tx, run, "home-files", [notice])
+        notices.record_notices(tx, run.wiring, "home-files", [notice])
 
 
 def balanced(market: Market) -> bool:

@@ -15,11 +15,10 @@ from core.errors import Unauthorized, Unavailable
 from core.rules.modes import Mode
 from jobs import links, purchase
 from jobs.clock import ManualClock
-from jobs.inbound import answering
+from jobs.inbound import answering, lines
 from jobs.inbound.answering import MOST_BYTES
 from jobs.purchase import CannotBuy
 from jobs.store.effects import Effects
-from jobs.store.purchases import LineRecord
 from jobs.store.store import Store
 from jobs.store.tables import (
     answer_link,
@@ -286,9 +285,11 @@ def test_looking_changes_nothing_and_the_first_answer_closes_the_page(mailed: Ma
     ],
 )
 def test_each_answer_means_what_it_says(told: tuple[str, str, str], means: object):
-    line = LineRecord("TEA", "T-1", 48, 12, None, None, 0)
+    given = dict(zip(("choice-0", "units-0", "day-0"), told, strict=True))
 
-    assert answering._line(line, *told) == means
+    (said,), problems = lines.read([lines.Line("T-1", "TEA", 48)], given)
+
+    assert ((said.units, said.ready_on), problems) == (means, [])
 
 
 def test_an_answer_that_says_nothing_is_asked_for_again(mailed: Mailed):

@@ -119,7 +119,7 @@ class Timeline:
             run = self.shop.run(f"{self.through}/notices")
             with run.transaction() as tx:
                 parcel = ShipmentNotice(key, "other", "1Z1", at, (ShippedLine("TEA", SOLD),))
-                notices.record_notice(tx, run, self.through, parcel)
+                notices.record_notice(tx, run.wiring, self.through, parcel)
         else:
             run = self.shop.run(f"{self.through}/stock")
             figure = self.shelf.counted[fact]

@@ -16,10 +16,12 @@ import pytest
 from pydantic import ValidationError
 from pypdf import PdfReader
 
-from connectors.supplier_email import mapping
+from connectors.supplier_email import mapping, requests
 from connectors.supplier_email.settings import Settings
+from core.model.fulfillment import FulfillmentLine, ShipRequest
 from core.model.money import Money
-from core.model.purchasing import PurchaseLine, PurchaseOrder
+from core.model.orders import Address
+from core.model.purchasing import PurchaseLine, PurchaseOrder, SupplierItem
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 NUMBER = "PO-20261124-3F9C2A7B"
@@ -158,3 +160,45 @@ def test_the_mail_is_the_same_but_for_date_and_page() -> None:
 def test_settings_that_cannot_be_are_refused(change: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         settings(**change)
+
+
+def test_a_request_to_ship_says_on_paper_and_in_the_sheet_where_it_goes_and_nothing_runs() -> None:
+    # given a request to somebody whose name is a formula
+    request = ShipRequest(
+        key="shopify-us:1:F1",
+        location="acme",
+        order_name="#1001",
+        lines=(FulfillmentLine("11", "MUG", 2), FulfillmentLine("12", "MUG", 1)),
+        ship_to=Address(
+            name="=HYPERLINK(1)", line1="77 Elm Court", city="Reno", region="NV",
+            postal_code="89501", country="US", phone="+1 775 555 0100", email="a@b.example",
+        ),
+        service="Ground",
+        requested_at=NOON,
+        note="@gift",
+        short_key="R-7K3M9Q2XPA4F",
+        goods={"MUG": SupplierItem("acme", "MUG", "-V-77", cost=Money(410, "USD"))},
+        titles={"MUG": "Blue mug"},
+    )  # fmt: skip
+
+    # when it is written, twice
+    made = requests.document(request, settings())
+    assert made == requests.document(request, settings())
+
+    # then one line per thing says how many by their number, without a cell that runs
+    (row,) = in_sheet(made)
+    assert (row["order"], row["item"], row["sku"]) == ("R-7K3M9Q2XPA4F", "'-V-77", "MUG")
+    assert (row["quantity"], row["unit_price"], row["currency"]) == ("3", "4.10", "USD")
+    assert (row["name"], row["phone"], row["note"]) == (
+        "'=HYPERLINK(1)", "'+1 775 555 0100", "'@gift",
+    )  # fmt: skip
+    (page,) = on_paper(made)
+    assert {"Purchase order R-7K3M9Q2XPA4F", "77 Elm Court", "Reno, NV 89501", "=HYPERLINK(1)"} <= {
+        cell.strip() for cell in page.splitlines()
+    }
+    assert "-V-77 Blue mug" in page
+    assert "a@b.example" not in str(in_sheet(made)) + page
+
+    # and the text, which every answer quotes, does not say it
+    assert "Elm" not in json.loads(made)["text"]
+    assert "3  -V-77" in json.loads(made)["text"]
