@@ -83,6 +83,7 @@ def work(path: str, at: int, units: list[str]) -> int:
     for owner, name in (
         (Outbox, "stage"), (Outbox, "release"), (Shopify, "write"), (Fulfiller, "submit_request"),
         (Fulfiller, "cancel_request"), (SupplierEmail, "submit_purchase"),
+        (SupplierEmail, "mail_request"),
         (Amazon, "submit_request"), (Amazon, "cancel_request"),
     ):  # fmt: skip
         death.around(owner, name, writes=always)

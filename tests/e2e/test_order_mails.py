@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -17,14 +17,14 @@ from core.model.money import Money
 from core.model.purchasing import PurchaseLine, PurchaseOrder
 from core.rules.modes import Mode
 from jobs import log, purchase
-from jobs.demo.world import World
+from jobs.demo.world import Pace, World
 from jobs.inbound.answering import Answers
 from jobs.inbound.hints import Hints
 from jobs.inbound.server import Receiver
 from jobs.store.effects import Effects
 from jobs.store.permissions import PURCHASES, Permissions
 from jobs.store.tables import effect, purchase_order, purchase_order_line
-from tests.e2e.house import House, house
+from tests.e2e.house import Edit, House, house
 from tests.e2e.test_kill_steps import Mortal
 
 UNIT = "birch/purchases"
@@ -35,7 +35,9 @@ PUBLIC = "https://hooks.shop.example"
 
 
 @contextmanager
-def with_birch(folder: Path) -> Iterator[tuple[House, OrderDesk]]:
+def with_birch(
+    folder: Path, *, also: Edit | None = None, pace: Pace | None = None
+) -> Iterator[tuple[House, OrderDesk]]:
     """A supplier whose orders are mailed by the shop's own mail server."""
     worlds: list[World] = []
     mailbox: list[MailboxSimulator] = []
@@ -68,12 +70,14 @@ def with_birch(folder: Path) -> Iterator[tuple[House, OrderDesk]]:
         }  # fmt: skip
         tree["suppliers"] = {"birch": {"connection": "birch", "restocks": "newark"}}
         tree["inbound"] = {"port": 8099, "public_url": PUBLIC}
+        if also is not None:
+            also(tree)
 
     def orders_alone() -> list[bytes]:
         return [one for one in worlds[0].smtp.contents if b"\r\nSubject: Purchase order " in one]
 
     try:
-        with house(folder, prepare=worlds.append, edit=edit) as home:
+        with house(folder, prepare=worlds.append, edit=edit, pace=pace) as home:
             with home.app.store.transaction() as tx:
                 Permissions(tx).set_mode(
                     "birch", PURCHASES, Mode.ACT, skus=None, share=None, by="tester"
@@ -86,6 +90,24 @@ def with_birch(folder: Path) -> Iterator[tuple[House, OrderDesk]]:
     finally:
         for one in mailbox:
             one.stop()
+
+
+@contextmanager
+def open_pages(home: House) -> Iterator[Callable[[str, dict[str, str]], int]]:
+    """What sends a filled-in page to our server, as its proxy would; the HTTP status."""
+    hints = Hints(home.app.store, home.app.wiring, frozenset(home.runner.units))
+    answers = Answers(home.app.store, home.app.wiring)
+    receiver = Receiver(hints, log.get(), host="127.0.0.1", port=0, answers=answers)
+    receiver.start()
+    here = f"http://127.0.0.1:{receiver.port}"
+    try:
+        yield (
+            lambda page, given: (
+                httpx.post(page.replace(PUBLIC, here), data=given, timeout=10).status_code
+            )
+        )
+    finally:
+        receiver.stop()
 
 
 def approved(home: House, number: int) -> str:
@@ -146,17 +168,9 @@ def test_killed_around_the_mail_each_order_comes_once_and_is_answered(tmp_path: 
 
         # and the supplier answers one on the page, one by sheet, one in words that a person reads
         by_page, by_sheet, by_words = list(desk.books())[:3]
-        hints = Hints(home.app.store, home.app.wiring, frozenset(home.runner.units))
-        answers = Answers(home.app.store, home.app.wiring)
-        receiver = Receiver(hints, log.get(), host="127.0.0.1", port=0, answers=answers)
-        receiver.start()
-        try:
-            page = next(one.page for one in desk.mails() if one.number == by_page)
-            address = page.replace(PUBLIC, f"http://127.0.0.1:{receiver.port}")
-            told = httpx.post(address, data={"choice-0": "all"}, timeout=10)
-            assert told.status_code == 200
-        finally:
-            receiver.stop()
+        page = next(one.page for one in desk.mails() if one.number == by_page)
+        with open_pages(home) as post:
+            assert post(page, {"choice-0": "all"}) == 200
         desk.answer_by_sheet(by_sheet, {"CANDLE-3": ("0", "")})
         desk.answer_in_words(by_words, "Half of it.")
         home.run("birch/purchase-answers")
