@@ -393,6 +393,27 @@ def test_where_it_is_too_late_nobody_else_is_asked_and_the_parcel_counts(leaf: L
     assert leaf.proved()
 
 
+def test_what_its_buyer_cancels_is_called_off_and_ends_with_their_yes(leaf: Leaf) -> None:
+    # given a request that they were mailed, and a buyer who cancels
+    mail = leaf.asked()
+    gone = line("L1", units=3, current=0)
+    at = minutes(5)
+    leaf.shop.record(order("1", gone, ship_to=DOOR, canceled_at=at, updated_at=at))
+    leaf.shop.decide()
+    leaf.send()
+    assert leaf.states() == {FIRST: "requested"}
+
+    # when they say that it will not leave
+    (stop,) = leaf.follow_ups("call-off")
+    assert leaf.post_to(stop.page, stopped="yes") == 200
+    leaf.shop.decide()
+
+    # then nobody ships it, nobody is bothered, and its pages are closed
+    assert (leaf.states(), leaf.cases()) == ({FIRST: "canceled"}, set())
+    assert leaf.post_to(mail.parcel_page, carrier="UPS", number=UPS_NUMBER) == 410
+    assert leaf.proved()
+
+
 def test_a_call_off_in_doubt_is_mailed_again_under_its_one_name(leaf: Leaf) -> None:
     # given a request that takes too long, and a call-off whose answer is lost
     leaf.asked()
