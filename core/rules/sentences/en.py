@@ -233,6 +233,7 @@ SENTENCES: Final[dict[str, str]] = {
     "refund_beside": "{amount} was given to this buyer already, for no goods.",
     "refund_withdrawn": "Refund {number} is not due any more: what it was for is settled.",
     "exchange_uneven": "Return {name} ({rma}) of order {order} brings back {units:unit|units} and gives {instead} instead. Nothing is paid for it from here: settle the money on the channel.",
+    "difference_not_due": "The buyer of order {order} was paid {amount} because what replaces return {rma} is cheaper, and nothing replaces it any more: {amount} are paid too much. Ask the buyer for them, or let them be.",
     "return_ended_though_settled": "Return {name} ({rma}) of order {order} was ended, and money for it was paid, or what replaces it is gone, or may be. Agree with the buyer who owes what.",
     "refund_large": "{amount} is more than the {limit} that are paid without a person.",
     "refund_to_approve": "Refund {number} of {amount} for order {order} waits for a person. {words} To pay it: lockstep refunds approve {number} --note WHY (less of it: --amount 10.00); to pay nothing: lockstep refunds refuse {number} --note WHY",
@@ -263,6 +264,7 @@ SENTENCES: Final[dict[str, str]] = {
     "{location} to cancel the request; once it says that it will not ship: lockstep withdraw {key} --note WHO_SAID_SO",
     "request_breaks_kit": "{location} will ship only some of what makes up a kit in request {key}: {skus}. Ask it to ship nothing of the kit, or "
     "to send the missing part; the missing units are asked of others.",
+    "request_accepted_after_all": "{location} said no to request {key}, and says now that it ships {units} of it after all. Others are asked for those units by now: the buyer would get them twice. Call {location} now and have them stopped; if it will not stop them, stop the other request (`lockstep explain order` names it).",
     "request_answer_strange": "{location} answered request {key} with goods that were not asked for, or more of them: {items}. Ask what will be sent; "
     "what must not come is refused now, not when it is shipped.",
     "request_repriced": "{location} reckons request {key} at other prices than agreed: {prices} a unit. Agree on the price, or change its terms.",
@@ -765,6 +767,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_offer_refused": "Quantities the channel refused",
     "group_case_request_backordered": "Requests that are shipped later in part",
     "group_case_request_breaks_kit": "Kits that would be shipped in part",
+    "group_case_request_accepted_after_all": "Requests accepted after they were refused",
     "group_case_request_answer_strange": "Answers with goods nobody asked for",
     "group_case_request_repriced": "Requests at other prices than agreed",
     "group_case_receipt_overdue": "Documents a partner has not confirmed",
@@ -781,6 +784,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_return_late": "Returns after their window",
     "group_case_supplier_claim": "Bad goods to claim from suppliers",
     "group_case_exchange_uneven": "Exchanges of unlike numbers",
+    "group_case_difference_not_due": "Differences paid for exchanges that were ended",
     "group_case_return_ended_though_settled": "Returns ended though they were settled",
     "group_case_paid_back_and_sent": "Units paid back as canceled, and sent",
     "group_case_channel_claim_denied": "Claims that the channel denied",
