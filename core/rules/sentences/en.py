@@ -94,6 +94,9 @@ SENTENCES: Final[dict[str, str]] = {
     "route_lost_lateness": "{location} would cost {more} more; of that, coming late {part}.",
     "route_lost_scarcity": "{location} would cost {more} more; of that, units that sell elsewhere {part}.",
     "route_lost_preference": "{location} would cost {more} more; of that, your preference {part}.",
+    "route_lost_order": "{location} could ship it as well: of what costs the same, the fewest locations come first, then the first by `priority`.",
+    "route_lacks": "{location} has {units} of the {wanted:unit|units} of {sku}, so it cannot ship all of it.",
+    "route_closed": "{location} is closed until {last}.",
     "route_gave_way": "It ships from {location} instead of {before}, {cents} dearer for itself: orders decided with "
     "it save more by the units it leaves them.",
     "route_gained": "It ships from {location} instead of {before}, {cents} cheaper: an order decided with it left it "
