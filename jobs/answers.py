@@ -158,7 +158,7 @@ def _tell_promised(tx: Tx, found: Requested, judged: Judged | None) -> None:
         return
     reason = Reason.of(
         "request_accepted_after_all",
-        key=found.key, location=found.location, units=listed(units),
+        key=found.key, location=found.location, units=listed(units), order=found.order,
     )  # fmt: skip
     if tx.open_case(
         Case(reason.code, f"request {found.key}", reason, Severity.CRITICAL), once=True
