@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -34,6 +35,9 @@ from jobs.store.parcels import Parcels, Requested
 from jobs.store.stock import Stock
 from jobs.store.store import Tx
 from jobs.wiring import Wiring
+
+#: It was not to ship it any more.
+_ENDED = (FulfillmentState.REJECTED, FulfillmentState.CANCELED)
 
 
 def pull_acknowledgments(run: Run, connection: str) -> None:
@@ -79,11 +83,13 @@ def record_acknowledgment(tx: Tx, wiring: Wiring, connection: str, answer: Ackno
     if status is AcknowledgmentStatus.ACCEPTED and found.acknowledged_at is None:
         # Also where its parcel was told first: the figure lacks the units since the earlier one.
         _absorb(tx, wiring, found, after=answer.at)
+    if newer and status is AcknowledgmentStatus.ACCEPTED:
+        _tell_promised(tx, found, judged)
     if status is AcknowledgmentStatus.REJECTED and (waiting or taken_back) and found.called_off:
         # The answer to our telling it not to ship got lost; this is that answer.
         take_back(tx, wiring, found, elsewhere=found.called_off == "overdue")
     elif status is AcknowledgmentStatus.REJECTED and (waiting or taken_back):
-        reject(tx, wiring, found, word=answer.raw_status, reference=answer.reference)
+        reject(tx, wiring, found, word=answer.raw_status, at=answer.at, reference=answer.reference)
     elif status is AcknowledgmentStatus.UNKNOWN and waiting:
         reason = Reason.of(
             "unreadable_record",
@@ -97,7 +103,7 @@ def record_acknowledgment(tx: Tx, wiring: Wiring, connection: str, answer: Ackno
         if waiting:
             _accepted(tx, found, answer)
         if judged is not None and judged.declined and (waiting or taken_back or in_part):
-            _declined(tx, wiring, found, judged)
+            _declined(tx, wiring, found, judged, at=answer.at)
 
 
 def _accepted(tx: Tx, found: Requested, answer: Acknowledgment) -> None:
@@ -114,9 +120,12 @@ def _accepted(tx: Tx, found: Requested, answer: Acknowledgment) -> None:
     )
 
 
-def _declined(tx: Tx, wiring: Wiring, found: Requested, judged: Judged) -> None:
+def _declined(
+    tx: Tx, wiring: Wiring, found: Requested, judged: Judged, *, at: datetime
+) -> None:  # fmt: skip
     """A part of it will not come: those units are asked of others, the rest is waited for."""
     Parcels(tx).decline(found, judged.declined)
+    Parcels(tx).mark(found.order_id, found.number, acknowledged_at=at)
     Stock(tx).let_go(found.order_id, found.number, judged.declined)
     if found.state is FulfillmentState.PARTIALLY_SHIPPED and all(
         quantity - judged.declined.get(key, 0) <= shipped
@@ -140,6 +149,26 @@ def _declined(tx: Tx, wiring: Wiring, found: Requested, judged: Judged) -> None:
         tx.open_case(Case("request_breaks_kit", f"request {found.key}", broken, Severity.CRITICAL))
     doubt(tx, wiring, found.location)
     route_again(tx, wiring, found)
+
+
+def _tell_promised(tx: Tx, found: Requested, judged: Judged | None) -> None:
+    """A yes after a no: others are asked for these units by now, and the buyer would get both."""
+    units: Mapping[Sku, int] = judged.promised if judged else {}
+    if found.state in _ENDED:
+        every: dict[Sku, int] = {}
+        for (_, sku), (quantity, _, shipped) in found.lines.items():
+            every[sku] = every.get(sku, 0) + quantity - shipped
+        units = +Counter(every)
+    if not units:
+        return
+    reason = Reason.of(
+        "request_accepted_after_all",
+        key=found.key, location=found.location, units=listed(units), order=found.order,
+    )  # fmt: skip
+    if tx.open_case(
+        Case(reason.code, f"request {found.key}", reason, Severity.CRITICAL), once=True
+    ):
+        tx.decide(found.subject, reason)
 
 
 def _tell_oddities(

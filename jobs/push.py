@@ -91,7 +91,7 @@ class Requests:
         """Nobody saw it, so nobody ships it: others are asked."""
         found = Parcels(tx).requested(effect.key)
         assert found is not None, effect.key
-        reject(tx, self._run.wiring, found, word=words)
+        reject(tx, self._run.wiring, found, word=words, at=tx.now)
 
 
 def push_requests(run: Run, connection: str) -> None:

@@ -250,14 +250,15 @@ def _permission(tx: Tx, channel: str) -> Permission:
 def approve(
     tx: Tx, wiring: Wiring, number: int, *, by: str, note: str, amount: Money | None = None
 ) -> RefundRow:
-    """A person says that it is to be paid, or that so much of it is. Raises NoRefund."""
+    """A person says that it is to be paid, or that so much of it is; what is not due any more is
+    withdrawn instead. Raises NoRefund."""
     row = _waiting(tx, number, RefundState.PROPOSED)
     _permission(tx, row.channel)
     if not still_due(tx, wiring, row):
+        # Not by raising: with the transaction the withdrawal would be undone, and its Case stay open.
         withdraw_one(tx, row)
-        raise NoRefund(
-            f"refund {number} is not due any more: `lockstep refunds list` shows what is"
-        )
+        tx.decide(f"order {row.channel} {row.order}", Reason.of("refund_withdrawn", number=row.id))
+        return replace(row, state=RefundState.WITHDRAWN)
     if amount is not None:
         if not Money(0, row.total.currency) < amount <= row.total:
             raise NoRefund(f"refund {number} is {row.total}: approve that, or less of it")

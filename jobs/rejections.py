@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from core.model.cases import Case, Severity
 from core.model.catalog import LocationId
 from core.model.fulfillment import FulfillmentState
@@ -24,9 +26,11 @@ CASES = (
 )  # fmt: skip
 
 
-def reject(tx: Tx, wiring: Wiring, found: Requested, *, word: str, reference: str = "") -> None:
-    """All of a request: it was never sent, or the place said no."""
-    _end(tx, found, FulfillmentState.REJECTED, reference=reference)
+def reject(
+    tx: Tx, wiring: Wiring, found: Requested, *, word: str, at: datetime, reference: str = ""
+) -> None:
+    """All of a request: the place said no, at that instant."""
+    _end(tx, found, FulfillmentState.REJECTED, at=at, reference=reference)
     tx.decide(
         found.subject,
         Reason.of("request_rejected", key=found.key, location=found.location, word=word),
@@ -47,7 +51,7 @@ def take_back(tx: Tx, wiring: Wiring, found: Requested, *, elsewhere: bool) -> N
     `elsewhere`: it took too long, so that others are asked for the same.
     """
     state = FulfillmentState.REJECTED if elsewhere else FulfillmentState.CANCELED
-    _end(tx, found, state, call_off="confirmed")
+    _end(tx, found, state, at=tx.now, call_off="confirmed")
     tx.decide(
         found.subject,
         Reason.of("request_called_off", key=found.key, location=found.location),
@@ -80,9 +84,10 @@ def called_off(tx: Tx, wiring: Wiring, found: Requested, *, confirmed: bool) -> 
     tx.wake("core/orders")
 
 
-def _end(tx: Tx, found: Requested, state: FulfillmentState, **values: str) -> None:
+def _end(tx: Tx, found: Requested, state: FulfillmentState, *, at: datetime, **values: str) -> None:
     parcels = Parcels(tx)
-    parcels.mark(found.order_id, found.number, state=str(state), **values)
+    # What it says later is news: a yes to what others are asked for by then.
+    parcels.mark(found.order_id, found.number, state=str(state), acknowledged_at=at, **values)
     for kind in CASES:
         tx.close_case(kind, f"request {found.key}")
     Stock(tx).release([row.id for row in parcels.open_reservations(found.order_id, found.number)])

@@ -22,6 +22,7 @@ from core.model.reasons import Reason
 from core.model.returns import (
     ExchangedLine,
     Refund,
+    RefundState,
     Resolution,
     Return,
     ReturnedLine,
@@ -41,6 +42,7 @@ from jobs.run import Run
 from jobs.store.offers import Offers
 from jobs.store.orders import OrderRecord, Orders
 from jobs.store.permissions import RETURNS, Permissions
+from jobs.store.refunds import Refunds
 from jobs.store.returns import OVER, ReturnRecord, Returns
 from jobs.store.store import Tx
 from jobs.store.tables import decision
@@ -573,6 +575,7 @@ def look(tx: Tx, wiring: Wiring, one: ReturnRecord) -> ReturnRecord:
     _never_both(tx, one)
     one = Returns(tx).get(one.id)
     exchanges.follow(tx, wiring, one, record)
+    _tell_difference(tx, wiring, one)
     one = Returns(tx).get(one.id)
     late = [line for line in one.lines if line.late_days]
     if late and one.live and one.state is not ReturnState.DISPUTED:
@@ -617,6 +620,20 @@ def _never_both(tx: Tx, one: ReturnRecord) -> None:
         return
     for row in both:
         Returns(tx).mark_line(one, row.place, resolution=str(Resolution.REFUND))
+
+
+def _tell_difference(tx: Tx, wiring: Wiring, one: ReturnRecord) -> None:
+    """A cheaper replacement was settled in money, and is not sent after all: that money is too much."""
+    for row in Refunds(tx).of_return(one.id):
+        if row.cause != "difference" or row.state is not RefundState.MADE:
+            continue
+        if not refunds.still_due(tx, wiring, row):
+            reason = Reason.of(
+                "difference_not_due", amount=str(row.total), rma=one.rma, order=one.order_name
+            )
+            tx.open_case(
+                Case("difference_not_due", one.subject, reason, Severity.CRITICAL), once=True
+            )
 
 
 def _is_over(tx: Tx, one: ReturnRecord) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from config.buying import names_of
@@ -498,15 +499,39 @@ class _Order:
         if (program := self._buyer.program) is not None:
             yield Reason.of("route_program", program=program.name)
             yield from (one for one in self._left_out if "program" in one.args)
-        if not any(one.costs.total for one in (plan, *found.others)):
-            return
-        yield from self._costs_told(plan)
-        for other in found.others[:_TOLD]:
-            if not other.places & self._closed.keys():
-                yield self._lost(plan, other)
-        if not found.proved:
+        others = [one for one in found.others[:_TOLD] if not one.places & self._closed.keys()]
+        costs = any(one.costs.total for one in (plan, *found.others))
+        if costs:
+            yield from self._costs_told(plan)
+        yield from (self._lost(plan, other) for other in others)
+        said = plan.places.union(*(one.places for one in found.others))
+        yield from islice(self._could_not(said), _TOLD)
+        if costs and not found.proved:
             yield Reason.of("route_not_proved")
-        yield from self._in_time(plan.places)
+        if costs:
+            yield from self._in_time(plan.places)
+
+    def _could_not(self, said: Set[LocationId]) -> Iterator[Reason]:
+        """Why places that nothing was said of do not ship it, those that come first first."""
+        asked = Counter[Sku]()
+        for one in self._asked:
+            for sku, per in one.components.items():
+                asked[sku] += per * one.units
+        may = {one.place for one in self._open}
+        for place in (one.id for one in self._locations if one.id not in said):
+            if closure := self._closed.get(place):
+                yield Reason.of("route_closed", location=place, last=closure.last.isoformat())
+            elif place not in may:
+                # What a program bars is told with it.
+                of = [one for one in self._left_out if one.args.get("location") == place]
+                yield from (one for one in of[:1] if "program" not in one.args)
+            else:
+                lacks = (
+                    Reason.of("route_lacks", location=place, sku=sku, units=there, wanted=count)
+                    for sku, count in asked.items()
+                    if (there := max(0, self._available.get((sku, place), 0))) < count
+                )
+                yield from islice(lacks, 1)
 
     def _costs_told(self, plan: Plan) -> Iterator[Reason]:
         """Part by part, what it costs."""
@@ -541,6 +566,8 @@ class _Order:
     def _lost(self, plan: Plan, other: Plan) -> Reason:
         """By how much another plan lost, and by what most."""
         ours, theirs = plan.costs, other.costs
+        if ours.total == theirs.total:
+            return Reason.of("route_lost_order", location=", ".join(sorted(other.places)))
         more = {one.name: getattr(theirs, one.name) - getattr(ours, one.name)
                 for one in fields(Costs)}  # fmt: skip
         most = max(more, key=lambda name: more[name])

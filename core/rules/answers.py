@@ -57,6 +57,8 @@ class Judged:
     broken: tuple[Sku, ...]
     #: nothing of the request will come
     nothing_left: bool
+    #: units that will come after all, though an earlier answer declined them
+    promised: Mapping[Sku, int]
 
 
 def judge(
@@ -69,6 +71,7 @@ def judge(
     """
     rejected: dict[Sku, int] = {}
     told: dict[Sku, int] = {}
+    coming: dict[Sku, int] = {}
     late: list[Late] = []
     strange: list[str] = []
     for one in lines:
@@ -80,7 +83,9 @@ def judge(
         told[sku] = told.get(sku, 0) + one.quantity
         if one.status is AcknowledgmentStatus.REJECTED:
             rejected[sku] = rejected.get(sku, 0) + one.quantity
-        elif one.status is AcknowledgmentStatus.BACKORDERED and one.quantity:
+        elif one.status is not AcknowledgmentStatus.UNKNOWN:
+            coming[sku] = coming.get(sku, 0) + one.quantity
+        if one.status is AcknowledgmentStatus.BACKORDERED and one.quantity:
             late.append(Late(sku, one.quantity, one.ready_on))
     wanted: dict[Sku, int] = {}
     for (_, sku), line in asked.items():
@@ -96,7 +101,19 @@ def judge(
         tuple(dict.fromkeys(strange)),
         _broken(asked, left),
         not any(left.values()),
+        _promised(asked, coming),
     )
+
+
+def _promised(asked: Mapping[LineKey, AskedLine], coming: Mapping[Sku, int]) -> dict[Sku, int]:
+    """Of each Sku what is to come beyond what was left to it, as far as it was declined before."""
+    left: dict[Sku, int] = {}
+    before: dict[Sku, int] = {}
+    for (_, sku), line in asked.items():
+        left[sku] = left.get(sku, 0) + line.quantity - line.declined
+        before[sku] = before.get(sku, 0) + line.declined
+    more = {sku: min(units - left[sku], before[sku]) for sku, units in coming.items()}
+    return {sku: units for sku, units in more.items() if units > 0}
 
 
 def _declined(

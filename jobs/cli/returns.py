@@ -15,6 +15,7 @@ from core.model.reasons import Reason
 from core.model.returns import (
     Disposition,
     ExchangedLine,
+    RefundState,
     Resolution,
     ReturnReason,
     ReturnState,
@@ -431,11 +432,18 @@ def approve(
     config: ConfigOption = None,
     by: ByOption = None,
 ) -> None:
-    """Have it paid, once."""
+    """Have it paid, once. Exits 1 where it is not due any more: it is withdrawn then."""
     with application(config) as app, app.store.transaction() as tx:
         row = Refunds(tx).get(number)
         less = _amount(amount, row.total.currency) if amount and row else None
         made = refunds.approve(tx, app.wiring, number, by=person(by), note=note, amount=less)
+    if made.state is RefundState.WITHDRAWN:
+        console().print(
+            f"refund {number} is not due any more, and is withdrawn; "
+            "`lockstep refunds list` shows what is due",
+            markup=False,
+        )
+        raise typer.Exit(1)
     console().print(f"refund {number} of {made.total} is approved", markup=False)
 
 

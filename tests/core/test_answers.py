@@ -28,7 +28,7 @@ def no(item: str, units: int) -> AnsweredLine:
 
 def test_what_is_accepted_changes_nothing() -> None:
     made = judge({("1", "MUG"): asked(3)}, [yes("V-MUG", 3)], names=NAMES)
-    assert made == Judged({}, (), (), (), nothing_left=False)
+    assert made == Judged({}, (), (), (), nothing_left=False, promised={})
 
 
 def test_a_part_that_is_rejected_is_taken_off_the_last_lines_first() -> None:

@@ -19,6 +19,7 @@ from core.model.fulfillment import TrackingStatus
 from core.model.orders import PaymentStatus
 from core.model.reasons import Reason
 from core.rules import alerting, effects, modes, publishing
+from core.rules.effects import short_key
 from core.rules.sentences import CATALOGUES, TRANSLATED, en, render, zh
 from tests.core.strategies import NOON
 from tests.core.test_effects import effects as some_effects
@@ -250,6 +251,14 @@ def test_one_is_singular_in_english():
     reason = Reason.of("units_reserved", quantity=1, sku="MUG", location="east", order="#1001")
 
     assert render(reason).startswith("1 unit of MUG")
+
+
+def test_a_request_is_named_as_its_place_may_know_it():
+    said = Reason.of("request_overdue", key="shopify-us:1:F1", location="acme")
+    assert f"request shopify-us:1:F1 ({short_key('shopify-us:1:F1')}) in" in render(said, "en")
+    assert "lockstep withdraw shopify-us:1:F1 --note" in render(said, "en")
+    of_purchase = Reason.of("receipt_overdue", key="PO-7", source="acme")
+    assert "read PO-7: it" in render(of_purchase, "en")
 
 
 def test_our_own_words_are_said_in_the_readers_language():

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from core.model.fulfillment import AcknowledgmentStatus, AnsweredLine
+from core.model.fulfillment import Acknowledgment, AcknowledgmentStatus, AnsweredLine
 from core.model.money import Money
 from core.model.reasons import Reason
 from core.rules.effects import short_key
 from core.rules.sentences import render
 from jobs import push
+from jobs.answers import record_acknowledgment
 from jobs.clock import ManualClock
 from jobs.store.proof import differences
 from jobs.store.store import Store
@@ -191,3 +192,47 @@ def test_other_prices_and_strange_goods_are_cases_and_stop_nothing(shop: Shop) -
     assert "V-99" in strange
     (found,) = rows(shop.store, fulfillment)
     assert found["state"] == "acknowledged"
+
+
+def test_a_yes_after_a_no_is_a_case_at_once_as_others_are_asked_by_then(shop: Shop) -> None:
+    # given a place that refused five, which another is asked for
+    asked(shop, line(units=5))
+    before = shop.clock.now()
+    shop.clock.advance(60)
+    shop.answer(FIRST, REJECTED)
+    shop.decide()
+    send(shop)
+    assert list(shop.places["acme-files"].received) == [SECOND]
+
+    # when an older yes is read late, then nothing is told: the no is its last word
+    with shop.run("home-files/acknowledgments").transaction() as tx:
+        record_acknowledgment(
+            tx, shop.wiring, "home-files", Acknowledgment(FIRST, ACCEPTED, before)
+        )
+    assert told(shop, "request_accepted_after_all") == []
+
+    # when it changes its mind, then a person hears of it before both ship
+    shop.clock.advance(60)
+    shop.answer(FIRST, ACCEPTED)
+    (words,) = told(shop, "request_accepted_after_all")
+    assert "TEA x5" in words
+    states = {one["key"]: one["state"] for one in rows(shop.store, fulfillment)}
+    assert states == {FIRST: "rejected", SECOND: "requested"}
+    assert proved(shop)
+
+
+def test_declined_units_that_are_promised_after_all_are_a_case_too(shop: Shop) -> None:
+    # given a place that declined two of five
+    asked(shop, line(units=5))
+    shop.clock.advance(60)
+    shop.answer(FIRST, ACCEPTED, yes("TEA", 3), no("TEA", 2))
+    shop.clock.advance(60)
+    shop.answer(FIRST, ACCEPTED, yes("TEA", 3))
+    assert told(shop, "request_accepted_after_all") == []
+
+    # when it has four after all
+    shop.clock.advance(60)
+    shop.answer(FIRST, ACCEPTED, yes("TEA", 4))
+    (words,) = told(shop, "request_accepted_after_all")
+    assert "TEA x1" in words
+    assert units(shop)[FIRST] == [3, 0, 2]

@@ -173,6 +173,24 @@ def test_a_cheaper_replacement_pays_the_difference_once(shop: Shop) -> None:
     (asked,) = till(shop).paid.values()
     assert asked.total == usd(500)
     assert till(shop).units == {"L1": 0}
+    assert told(shop, "difference_not_due") == []
+
+
+def test_a_difference_that_was_paid_is_too_much_once_nothing_is_replaced(shop: Shop) -> None:
+    # given a cheaper replacement that waits to be routed, and its difference paid
+    made = exchange(shop, cents=1499)
+    receive(shop, made.rma)
+    pay(shop)
+    assert [one.total for one in till(shop).paid.values()] == [usd(500)]
+
+    # when somebody pays all of it back on the channel
+    paid_elsewhere(shop, "L1", 1, 2159)
+    work(shop)
+
+    # then nothing is sent, and a person hears of the five dollars
+    assert requested(shop) == ["shopify-us:1:F1"]
+    (words,) = told(shop, "difference_not_due")
+    assert "5.00 USD" in words
 
 
 def test_a_return_that_is_canceled_frees_what_was_held_for_it(shop: Shop) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from core.errors import UnknownOutcome
 from core.model.returns import (
     Disposition,
+    RefundState,
     Resolution,
     ReturnClaim,
     ReturnReason,
@@ -194,6 +195,30 @@ def test_a_person_approves_less_than_was_proposed(store, clock, tmp_path) -> Non
     (asked,) = till(shop).paid.values()
     assert (asked.total, asked.shipping, asked.lines[0].amount) == (usd(3000), usd(0), usd(3000))
     assert asked.lines[0].quantity == 2
+
+
+def test_what_is_not_due_by_the_policy_of_today_is_withdrawn_and_not_approved(
+    store: Store, clock: ManualClock, tmp_path: Path
+) -> None:
+    # given a refund that was due when the return was asked for, and waits for a person
+    more = "returns: {{refund_when: {}, approve_above: '1.00'}}\n"
+    shop = open_till(store, clock, tmp_path, more=more.format("approval"))
+    sold(shop)
+    announced(shop)
+    pay(shop)
+    (row,) = all_refunds(shop)
+    assert row.state is RefundState.PROPOSED
+
+    # when the shop pays for what was looked at only, and somebody approves it
+    shop = open_till(store, clock, tmp_path, more=more.format("inspection"))
+    with store.transaction() as tx:
+        refunds.approve(tx, shop.wiring, row.id, by="ann", note="")
+    pay(shop)
+
+    # then it is withdrawn, its Case with it, and nothing is paid
+    assert [one.state for one in all_refunds(shop)] == [RefundState.WITHDRAWN]
+    assert told(shop, "refund_to_approve") == []
+    assert till(shop).paid == {}
 
 
 def test_what_a_person_refuses_is_settled_by_that(store, clock, tmp_path) -> None:

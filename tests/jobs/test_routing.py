@@ -481,6 +481,26 @@ def test_a_shop_that_says_nothing_of_costs_ships_from_the_fewest_and_first(
     assert places(shop, order("2", line("L1"), line("L2", sku="CUP"))) == ["acme"]
     assert not any("carriage" in one for one in told(shop, "1"))
 
+    # and why the other one does not is said, whether it could or not
+    assert places(shop, order("3", line(sku="CUP", units=2))) == ["acme"]
+    assert any(one.startswith("acme could ship it as well") for one in told(shop, "1"))
+    assert "home has 0 of the 2 units of CUP, so it cannot ship all of it." in told(shop, "3")
+    assert "ground of acme does not deliver to PO boxes." in told(
+        _with_a_box(store, clock, tmp_path), "4"
+    )
+
+
+def _with_a_box(store: Store, clock: ManualClock, folder: Path) -> Shop:
+    """Order 4 goes to a PO box, which only home's service reaches."""
+    shop = opened(
+        store, clock, folder, services=SERVICES + """
+  mail: {{carrier: usps, po_box: true, rates: {{8: {{5000: "20.00"}}}}, days: {{8: 9}}}}
+""",
+        home='{postal_code: "07102", services: [mail]}',
+    )  # fmt: skip
+    assert places(shop, order("4", ship_to=replace(at("89501"), line1="PO Box 12"))) == ["home"]
+    return shop
+
 
 # --- a place that does not find what it has ------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """Reasons in words, for people: English and Simplified Chinese.
 
 A template's blanks are the reason's arguments. `{quantity:unit|units}` is a count with its noun,
-singular or plural ("1 unit", "3 units"). Arguments named in `TRANSLATED` hold words of ours (or
+singular or plural ("1 unit", "3 units"); `{key:request}` is a request's key with the short one beside
+it, which is all that places with room for few letters know it by. Arguments named in `TRANSLATED` hold words of ours (or
 lists of them, separated by ", " or "; ") and are said in the reader's language; where a word means
 different things, "payment.pending" goes before "pending".
 
@@ -16,6 +17,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from core.model.reasons import Arg, Reason
+from core.rules.effects import short_key
 from core.rules.sentences import en, zh
 
 #: language -> code -> template
@@ -59,6 +61,8 @@ TRANSLATED: Final = frozenset(
         "weekday",
     }
 )
+#: What is written in a blank that names a request.
+_REQUEST = "request"
 _SEPARATOR = re.compile(r"([,;:] )")
 
 
@@ -104,8 +108,15 @@ class _Blank:
     def __format__(self, nouns: str) -> str:
         if not nouns:
             return self._text
+        if nouns == _REQUEST:
+            return ", ".join(_both_keys(one) for one in self._text.split(", "))
         one, many = nouns.split("|")
         return f"{self._text} {one if self._value == 1 else many}"
+
+
+def _both_keys(key: str) -> str:
+    """A purchase order has one number only."""
+    return f"{key} ({short_key(key)})" if ":" in key else key
 
 
 class _Blanks(dict[str, _Blank]):

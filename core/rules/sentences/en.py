@@ -94,6 +94,9 @@ SENTENCES: Final[dict[str, str]] = {
     "route_lost_lateness": "{location} would cost {more} more; of that, coming late {part}.",
     "route_lost_scarcity": "{location} would cost {more} more; of that, units that sell elsewhere {part}.",
     "route_lost_preference": "{location} would cost {more} more; of that, your preference {part}.",
+    "route_lost_order": "{location} could ship it as well: of what costs the same, the fewest locations come first, then the first by `priority`.",
+    "route_lacks": "{location} has {units} of the {wanted:unit|units} of {sku}, so it cannot ship all of it.",
+    "route_closed": "{location} is closed until {last}.",
     "route_gave_way": "It ships from {location} instead of {before}, {cents} dearer for itself: orders decided with "
     "it save more by the units it leaves them.",
     "route_gained": "It ships from {location} instead of {before}, {cents} cheaper: an order decided with it left it "
@@ -152,11 +155,11 @@ SENTENCES: Final[dict[str, str]] = {
     "plan_undone": "Order {order} is planned anew, for as it is now it must not travel by {service}; "
     "nobody had been asked to ship it yet.",
     "canceled_after_request": "Order {order}: {quantity:unit is|units are} wanted no more, but the "
-    "request to ship ({requests}) may be at the place already. Ask them to stop; lines: {units}.",
+    "request to ship ({requests:request}) may be at the place already. Ask them to stop; lines: {units}.",
     "changed_after_shipping": "Order {order}: {quantity:unit|units} taken back after they had "
     "shipped; a return takes care of it.",
     # --- requests to ship, and what places answer ---
-    "request_handed_over": "Request {key} handed over to {location}.",
+    "request_handed_over": "Request {key:request} handed over to {location}.",
     "request_acknowledged": "{location} accepted request {key}.",
     "live_rate_currency": "{connection} names prices of {service} ({carrier_code}) in a currency other than USD: they are not "
     "used, its rate table is. See which country the account is of.",
@@ -172,9 +175,9 @@ SENTENCES: Final[dict[str, str]] = {
     "location_untrusted": "{location} refused {refused} of the last {sent:request|requests} it was sent ({within}): it does not "
     "have what its figures say. It gets no more orders; those that only it can fill wait. Channels still show its units: "
     "have it count, then close this Case.",
-    "receipt_overdue": "{source} has not said whether it could read {key}: it may not have it. Ask there before anything is sent again.",
-    "document_unread": "{source} could not read {key} ({faults}): it knows nothing of it. A request is routed elsewhere; for a purchase order, have the fault mended, close it with `lockstep replenish close` and order again.",
-    "document_unread_yet_answered": "{source} says that it could not read {key} ({faults}), which it has answered before. Nothing is asked of others. Ask which of the two holds; if it will not come, have them say so in an answer.",
+    "receipt_overdue": "{source} has not said whether it could read {key:request}: it may not have it. Ask there before anything is sent again.",
+    "document_unread": "{source} could not read {key:request} ({faults}): it knows nothing of it. A request is routed elsewhere; for a purchase order, have the fault mended, close it with `lockstep replenish close` and order again.",
+    "document_unread_yet_answered": "{source} says that it could not read {key:request} ({faults}), which it has answered before. Nothing is asked of others. Ask which of the two holds; if it will not come, have them say so in an answer.",
     "unknown_document": "{source} speaks of document {number}, which never went to it under that number. A copy of the database that is older than its documents, or another sender under our name.",
     "receipts_untold": "{source} is sent documents and wants to be told which of its own we could read, which nothing is told of: `lockstep mode act --connection {source}`.",
     "document_number_twice": "{source} sent two different documents under one number ({number}). Each is taken for what it says; ask which of them counts.",
@@ -201,10 +204,10 @@ SENTENCES: Final[dict[str, str]] = {
     "call_off_mailed": "{location} was mailed not to ship request {key}. Nobody else is asked for it before it says that it will not.",
     "call_off_unanswered": "{location} was mailed not to ship request {key} and has not said whether it stopped it. Call there; if it will not ship: lockstep withdraw {key} --note WHO_SAID_SO",
     "call_off_unsent": "The mail that asks not to ship could not be sent ({key}): {words}. Call the place; if it will not ship, lockstep withdraw with the request's key.",
-    "call_off_refused": "{location} was told not to ship request {key} and says that it is too late: it ships, or has shipped. Have it stopped there or by the carrier, or take it back as a return.",
-    "call_off_refused_late": "{location} was told not to ship request {key}, which took too long, and says that it is too late: it ships, or has shipped. Nobody else is asked. Ask there when it leaves; if it will not ship after all: lockstep withdraw {key} --note WHO_SAID_SO",
-    "request_overdue_long": "{location} has not answered request {key} for much too long. Ask there now, by phone; if it will not ship: lockstep withdraw {key} --note WHO_SAID_SO",
-    "shipment_overdue_long": "{location} has not shipped request {key}, much too late for the buyer. Ask there now, by phone; if it will not ship: lockstep withdraw {key} --note WHO_SAID_SO",
+    "call_off_refused": "{location} was told not to ship request {key:request} and says that it is too late: it ships, or has shipped. Have it stopped there or by the carrier, or take it back as a return.",
+    "call_off_refused_late": "{location} was told not to ship request {key:request}, which took too long, and says that it is too late: it ships, or has shipped. Nobody else is asked. Ask there when it leaves; if it will not ship after all: lockstep withdraw {key} --note WHO_SAID_SO",
+    "request_overdue_long": "{location} has not answered request {key:request} for much too long. Ask there now, by phone; if it will not ship: lockstep withdraw {key} --note WHO_SAID_SO",
+    "shipment_overdue_long": "{location} has not shipped request {key:request}, much too late for the buyer. Ask there now, by phone; if it will not ship: lockstep withdraw {key} --note WHO_SAID_SO",
     "canceling": "Order {order} is being canceled at its channel ({why}): nothing of it ships.",
     "return_recorded": "Return {name} ({rma}) of order {order}: {units:unit is|units are} on the way back.",
     "return_no_order": "we know no order {order}.",
@@ -236,6 +239,7 @@ SENTENCES: Final[dict[str, str]] = {
     "refund_beside": "{amount} was given to this buyer already, for no goods.",
     "refund_withdrawn": "Refund {number} is not due any more: what it was for is settled.",
     "exchange_uneven": "Return {name} ({rma}) of order {order} brings back {units:unit|units} and gives {instead} instead. Nothing is paid for it from here: settle the money on the channel.",
+    "difference_not_due": "The buyer of order {order} was paid {amount} because what replaces return {rma} is cheaper, and nothing replaces it any more: {amount} are paid too much. Ask the buyer for them, or let them be.",
     "return_ended_though_settled": "Return {name} ({rma}) of order {order} was ended, and money for it was paid, or what replaces it is gone, or may be. Agree with the buyer who owes what.",
     "refund_large": "{amount} is more than the {limit} that are paid without a person.",
     "refund_to_approve": "Refund {number} of {amount} for order {order} waits for a person. {words} To pay it: lockstep refunds approve {number} --note WHY (less of it: --amount 10.00); to pay nothing: lockstep refunds refuse {number} --note WHY",
@@ -256,27 +260,28 @@ SENTENCES: Final[dict[str, str]] = {
     "cancellation_accepted": "{channel} took the cancellation in ({reference}) and says later what became of it.",
     "cancellation_not_shown": "{channel} says that {key} was carried out ({reference}), and does not show the order as canceled. Look there: nothing of it ships until it does.",
     "cancel_request_followed": "The buyer's request to cancel is followed, as `cancel_requests: automatic` says for {channel}.",
-    "cancel_request_at_place": "The buyer asked to cancel order {order}, and {location} was asked to ship it before. Ask there; where it will not ship, say so by `lockstep withdraw {key}`, and the order is canceled at {channel}.",
+    "cancel_request_at_place": "The buyer asked to cancel order {order}, and {location} was asked to ship it before ({key:request}). Ask there; where it will not ship, say so by `lockstep withdraw {key}`, and the order is canceled at {channel}.",
     "cancel_request_too_late": "The buyer asked to cancel order {order} at {channel}, and it ships, or has shipped: {location} was asked before. Tell the buyer; what comes back is a return.",
     "cancellation_too_late": "Order {order} was to be canceled at {channel}, and was shipped before: the buyer gets it. Tell whoever promised something else; what comes back is a return.",
     "cancellation_refused": "The channel refused {key}: {words}. The order goes on; cancel it there, or see what stands against it.",
     "shipped_though_reduced": "Order {order} was made smaller on {channel} after it had left: {units:unit|units} too many are on their way. Agree with the buyer: it is paid for after all, or comes back as a return.",
     "request_declined": "{location} will not ship {units} of request {key}; those units are routed elsewhere, the rest is waited for.",
-    "request_backordered": "{location} ships a part of request {key} later: {units}. The buyer waits for it. If that is too late, ask "
+    "request_backordered": "{location} ships a part of request {key:request} later: {units}. The buyer waits for it. If that is too late, ask "
     "{location} to cancel the request; once it says that it will not ship: lockstep withdraw {key} --note WHO_SAID_SO",
-    "request_breaks_kit": "{location} will ship only some of what makes up a kit in request {key}: {skus}. Ask it to ship nothing of the kit, or "
+    "request_breaks_kit": "{location} will ship only some of what makes up a kit in request {key:request}: {skus}. Ask it to ship nothing of the kit, or "
     "to send the missing part; the missing units are asked of others.",
-    "request_answer_strange": "{location} answered request {key} with goods that were not asked for, or more of them: {items}. Ask what will be sent; "
+    "request_accepted_after_all": "{location} said no to request {key:request}, and says now that it ships {units} of it after all. Others are asked for those units by now: the buyer would get them twice. Call {location} now and have them stopped; if it will not stop them, stop the other request: `lockstep explain order {order}` names it.",
+    "request_answer_strange": "{location} answered request {key:request} with goods that were not asked for, or more of them: {items}. Ask what will be sent; "
     "what must not come is refused now, not when it is shipped.",
-    "request_repriced": "{location} reckons request {key} at other prices than agreed: {prices} a unit. Agree on the price, or change its terms.",
+    "request_repriced": "{location} reckons request {key:request} at other prices than agreed: {prices} a unit. Agree on the price, or change its terms.",
     "request_rejected": '{location} rejected request {key} ("{word}"); its units are routed elsewhere.',
-    "request_overdue": "{location} has not answered request {key} in the agreed time. Ask there; if it will not ship: "
+    "request_overdue": "{location} has not answered request {key:request} in the agreed time. Ask there; if it will not ship: "
     "lockstep withdraw {key} --note WHO_SAID_SO",
-    "shipment_overdue": "{location} has not shipped request {key} in the agreed time. Ask there; if it will not ship: "
+    "shipment_overdue": "{location} has not shipped request {key:request} in the agreed time. Ask there; if it will not ship: "
     "lockstep withdraw {key} --note WHO_SAID_SO",
     "unknown_request": "{source} speaks of request {key}, which is not one of ours.",
-    "parcel_tells_more": "{location} tells parcel {number} of request {key} again, now with {units} in it; before it told {before}. Nobody says whether these are further units, so nothing more is counted as shipped, and the channel was not told. Ask them; if more are on their way, have them told in a notice of its own number, or under another tracking number.",
-    "parcel_taken_back": "{location} corrects parcel {number} of request {key}: {units} did not leave with it after all. They are counted as shipped, and the channel may have been told so. Ask them; what did not leave is to be sent to the buyer or paid back.",
+    "parcel_tells_more": "{location} tells parcel {number} of request {key:request} again, now with {units} in it; before it told {before}. Nobody says whether these are further units, so nothing more is counted as shipped, and the channel was not told. Ask them; if more are on their way, have them told in a notice of its own number, or under another tracking number.",
+    "parcel_taken_back": "{location} corrects parcel {number} of request {key:request}: {units} did not leave with it after all. They are counted as shipped, and the channel may have been told so. Ask them; what did not leave is to be sent to the buyer or paid back.",
     "parcel_number_wrong": "Parcel {number} of order {order}, from {location}, cannot be a number of {carrier}'s: it has another form or a wrong check digit. Ask there for the right one: lockstep parcels correct {order} {number} --right NUMBER --note WHO_SAID_SO. If it is right: lockstep parcels accept {order} {number} --note WHY. The channel is told of it as it stands from {until} on.",
     "parcel_number_nobodys": "Parcel {number} of order {order}, from {location}, has the form of no carrier's numbers, and nobody said whose it is. Ask there: lockstep parcels correct {order} {number} --right NUMBER --carrier WHOSE --note WHO_SAID_SO. If it is right: lockstep parcels accept {order} {number} --note WHY. The channel is told of it as it stands from {until} on.",
     "parcel_number_used": "Parcel {number} of order {order}, from {location}, has the number of a parcel to another buyer (order {other}). One of the two is wrong, or one parcel went to the wrong door. Ask there: lockstep parcels correct {order} {number} --right NUMBER --note WHO_SAID_SO. If it is right: lockstep parcels accept {order} {number} --note WHY. The channel is told of it as it stands from {until} on.",
@@ -284,7 +289,7 @@ SENTENCES: Final[dict[str, str]] = {
     "number_corrected": "{by} put {carrier} {right} in the place of {number}: {note}",
     "parcel_not_yours": "{source} tells of parcel {number} of order {order} only to whoever shipped it: its label is another account's. It is not followed. Ask the supplier to tell what becomes of it, or connect a service that may follow it.",
     "parcel_no_number": "{source} says that {number}, the parcel of order {order}, is no number of {carrier}'s. It is not followed. Ask who shipped it for the right one.",
-    "wrong_units_shipped": "{location} shipped units that request {key} did not ask for: {units}.",
+    "wrong_units_shipped": "{location} shipped units that request {key:request} did not ask for: {units}.",
     "number_as_told": "{number} has the form of {carrier}'s numbers, as was said.",
     "number_unproved": "{number} is {carrier}'s, as was said: of its numbers nothing is known to prove it by.",
     "number_by_form": "{number} is {carrier}'s by its form; nobody said whose it is.",
@@ -514,7 +519,7 @@ SENTENCES: Final[dict[str, str]] = {
     "reminder_in_doubt": "Nobody can tell whether reminder {key} came. It is not sent again.",
     "reminder_refused": "Reminder {key} was refused by the mail server: {words}. Correct the address, and ask the partner yourself.",
     "reminder_bounced": "The reminder of {number} to {supplier} came back ({status}). The order was mailed before to the same address: ask {supplier} whether they have it, and correct the address.",
-    "reminder_call": "{partner} has not settled {key} yet and has time until {until}. Call and remind them; no mail address of theirs is written down.",
+    "reminder_call": "{partner} has not settled {key:request} yet and has time until {until}. Call and remind them; no mail address of theirs is written down.",
     "purchase_late": "{supplier} is late with {number}: {units:unit was|units were} expected on {expected}. Ask them; "
     "`lockstep replenish close {number}` if it will not come.",
     "purchase_answer_strange": "{source} speaks of things that purchase order {number} does not hold: {items}.",
@@ -665,7 +670,7 @@ SENTENCES: Final[dict[str, str]] = {
     "request_bounced": "The mail with request {key} ({short}) did not reach {location}: it came back ({status}). It counts as not asked for, and nobody else is asked yet. Mend the address, then lockstep settle {key} --again; where they have it all the same: lockstep settle {key} --landed",
     "request_mail_bounced": "A later mail about request {key} ({short}) to {location} came back ({status}). The request was mailed before to the same address: ask {location} whether they have it, and correct the address.",
     "request_stopped": "{location} says that it stopped request {key}, which we did not ask for. Ask there; if it will not ship: lockstep withdraw {key} --note WHO_SAID_SO",
-    "request_refused": "The place refused request {key}: {words}",
+    "request_refused": "The place refused request {key:request}: {words}",
     "mail_open": "{title}: {count} open",
     "mail_change": "{title}: changed, {count} open",
     "mail_repeat": "{title}: still {count} open",
@@ -726,7 +731,7 @@ SENTENCES: Final[dict[str, str]] = {
     "sent_before_doubt": "{location} was asked to ship order {order} from {channel} before this was known: {hold}. "
     "Stop it there if you still can.",
     "group_case_sent_before_doubt": "Orders that were sent before a doubt was known",
-    "address_changed": "The address of order {order} on {channel} changed after {location} was asked to ship it ({key}). "
+    "address_changed": "The address of order {order} on {channel} changed after {location} was asked to ship it ({key:request}). "
     "Tell {location}, or have the carrier redirect the parcel.",
     "group_case_address_changed": "Addresses that changed after the request",
     "held_how": "To send it all the same: lockstep release {order} --hold {named} --note WHY",
@@ -772,6 +777,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_offer_refused": "Quantities the channel refused",
     "group_case_request_backordered": "Requests that are shipped later in part",
     "group_case_request_breaks_kit": "Kits that would be shipped in part",
+    "group_case_request_accepted_after_all": "Requests accepted after they were refused",
     "group_case_request_answer_strange": "Answers with goods nobody asked for",
     "group_case_request_repriced": "Requests at other prices than agreed",
     "group_case_receipt_overdue": "Documents a partner has not confirmed",
@@ -788,6 +794,7 @@ SENTENCES: Final[dict[str, str]] = {
     "group_case_return_late": "Returns after their window",
     "group_case_supplier_claim": "Bad goods to claim from suppliers",
     "group_case_exchange_uneven": "Exchanges of unlike numbers",
+    "group_case_difference_not_due": "Differences paid for exchanges that were ended",
     "group_case_return_ended_though_settled": "Returns ended though they were settled",
     "group_case_paid_back_and_sent": "Units paid back as canceled, and sent",
     "group_case_channel_claim_denied": "Claims that the channel denied",
