@@ -12,6 +12,7 @@ from core.errors import Rejected, UnknownOutcome
 from core.model.fulfillment import (
     Acknowledgment,
     AcknowledgmentStatus,
+    AnsweredLine,
     ShipmentNotice,
     ShippedLine,
     ShipRequest,
@@ -414,6 +415,41 @@ class Floor:
             for key in self._open_keys():
                 answer = Acknowledgment(key, AcknowledgmentStatus.ACCEPTED, self.shop.clock.now())
                 answers.record_acknowledgment(tx, run.wiring, "home-files", answer)
+
+    def refuse_some(self) -> None:
+        """One of what there is most of, of each first request."""
+        self._refuse(lambda units: Counter({"TEA": min(1, units["TEA"])}))
+
+    def refuse_all(self) -> None:
+        """Each first request, whole."""
+        self._refuse(lambda units: units)
+
+    def _refuse(self, what: Callable[[Units], Units]) -> None:
+        self.shop.clock.advance(1)
+        run = self.shop.run("home-files/acknowledgments")
+        with run.transaction() as tx:
+            for name in [one.name for one in self.stories]:
+                for key, units in self.place.open(name).items():
+                    refused = +what(units)
+                    if not key.endswith(":F1") or self.place.shipped[name].get(key) or not refused:
+                        continue
+                    self.place.asked[name][key] -= refused
+                    lines = [
+                        AnsweredLine(sku, status, count)
+                        for status, counts in (
+                            (AcknowledgmentStatus.ACCEPTED, units - refused),
+                            (AcknowledgmentStatus.REJECTED, refused),
+                        )
+                        for sku, count in counts.items()
+                    ]
+                    answers.record_acknowledgment(
+                        tx, run.wiring, "home-files",
+                        Acknowledgment(
+                            key,
+                            AcknowledgmentStatus.ACCEPTED if units - refused else AcknowledgmentStatus.REJECTED,
+                            self.shop.clock.now(), lines=tuple(lines),
+                        ),
+                    )  # fmt: skip
 
     def ship_some(self) -> None:
         """Two of the three that there are most of."""

@@ -25,7 +25,7 @@ from jobs.clock import ManualClock
 from jobs.store.database import Database
 from jobs.store.proof import differences
 from jobs.store.store import Store
-from jobs.store.tables import cases, effect, fulfillment_line, orders, reservation
+from jobs.store.tables import cases, decision, effect, fulfillment_line, orders, reservation
 from tests.jobs.builders import NOON
 from tests.jobs.changing import SKUS, WINDOW, Caller, Channel, Floor, Queue, Sale, Story
 from tests.jobs.shop import open_shop
@@ -34,6 +34,28 @@ from tests.jobs.shop import open_shop
 #: the order was not decided yet, and after each: held by its window, planned, sent, acknowledged,
 #: shipped in part, shipped.
 STEPS = ("decide", "route", "request", "accept", "ship_some", "ship_rest")
+#: Of a place that refuses a unit, all of it, and all of it after it had said yes.
+SOME_REFUSED = (
+    "decide",
+    "route",
+    "request",
+    "refuse_some",
+    "decide",
+    "request",
+    "ship_some",
+    "ship_rest",
+)
+REFUSED = ("decide", "route", "request", "refuse_all", "decide", "request", "accept", "ship_rest")
+REFUSED_LATE = (
+    "decide",
+    "route",
+    "request",
+    "accept",
+    "refuse_all",
+    "decide",
+    "request",
+    "ship_some",
+)
 #: Of a place that says nothing before it ships.
 SILENT = ("decide", "route", "request", "ship_some", "ship_rest")
 
@@ -94,6 +116,8 @@ def opened(
             "shopify-us: {connection: shopify-us}": "shopify-us: {connection: shopify-us, "
             f"release_window: {WINDOW.seconds}s, cancel_requests: {world.policy}}}",
             "    CUP: {}": "    CUP: {}\n    POT: {}",
+            # It is asked again whatever it refuses: what becomes of a place is another test's.
+            "channels:\n": "routing: {untrusted: {refusals: 0}}\nchannels:\n",
         },
     )  # fmt: skip
     place = Caller(world.tells)
@@ -143,6 +167,8 @@ class OurBooks:
                 name = re.split("[ :]", row.subject)[2]
                 self.cases[name].add(row.kind)
             self.shipped: dict[str, Counter[str]] = defaultdict(Counter)
+            said_no = decision.c.code.in_(["request_declined", "request_rejected"])
+            self.refused = bool(tx.rows(select(decision.c.id).where(said_no).limit(1)))
             for row in tx.rows(select(fulfillment_line)):
                 self.shipped[names[row.order_id]][row.sku] += row.shipped
             self.held: dict[str, Counter[str]] = defaultdict(Counter)
@@ -165,14 +191,15 @@ def problems(books: OurBooks, story: Story) -> Iterator[str]:
     """What is wrong with one order, by the books of its place and its channel, and by ours."""
     sale, name = story.sale, story.name
     row, told, sent = books.rows[name], books.cases[name], story.place.sent(name)
-    held = row.stage == "held"
+    # What nobody else has waits with a Case, and stays reserved.
+    held = row.stage == "held" or "unfillable" in told
     if sent != +books.shipped[name]:
         yield f"recorded as shipped: {books.shipped[name]}"
     if max((story.channel.made[key] for key in story.channel.keys_of(name)), default=0) > 1:
         yield "ended twice under one name"
     if books.ends[name] - {"done", "refused", "canceled"} or (row.canceling and not sale.canceled):
         yield f"not over: {books.ends[name]}"
-    if held and not (story.bank or sale.asking):
+    if row.stage == "held" and not (story.bank or sale.asking):
         yield "held for nothing"
     if sale.canceled and not sent and row.stage != "canceled":
         yield f"canceled, and is {row.stage}"
@@ -222,6 +249,14 @@ class World:
         pytest.param(World(True, False, Channel, "ask"), long_ago, id="long ago"),
         pytest.param(World(False, False, Queue, "automatic"), alone, id="alone, at once"),
         pytest.param(World(True, True, Queue, "automatic"), alone, id="alone, late"),
+        pytest.param(World(True, False, Channel, "ask", SOME_REFUSED), alone, id="some refused"),
+        pytest.param(World(False, True, Queue, "automatic", REFUSED), alone, id="refused"),
+        pytest.param(World(True, False, Queue, "ask", REFUSED_LATE), alone, id="refused late"),
+        pytest.param(
+            World(True, False, Channel, "automatic", SOME_REFUSED),
+            partial(pairs, ENDS, ("regret", "lower", "ask")),
+            id="some refused, pairs",
+        ),
     ],
 )
 def test_whatever_changes_in_whatever_state_it_ends_well(
@@ -238,6 +273,7 @@ def test_whatever_changes_in_whatever_state_it_ends_well(
 
         # then each ended well
         books = OurBooks(floor)
+        assert any(step.startswith("refuse") for step in world.steps) == books.refused
         bad = {
             story.events: (found, books.cases[story.name])
             for story in floor.stories
