@@ -56,7 +56,7 @@ SMALL: dict[str, dict[str, object]] = {
     "replenishment": {"leads": (7,), "most": 20},
     "feeds": {"rows": (2_000,)},
     "drift": {"cases": (("amazon", 100, 50),), "changes": 4},
-    "routing": {"cases": ((3, 3, True, 10),)},
+    "routing": {"cases": (((3, 3), (1, 3), True, 4),)},
     "routing-speed": {"orders": 200},
     "routing-backlog": {"sizes": ((60, 20, 5),)},
     "routing-backlog-oracle": {"backlogs": 2, "orders": 5},

@@ -1,8 +1,9 @@
 """What shipping orders costs: the router, three ways that shops are routed by elsewhere, and HiGHS.
 
 Orders are made up: warehouses whose goods cost the same and suppliers whose do not, carriage by zone
-and weight in steps, some services late (a cut-off is over, a place is closed), some Skus scarce, some
-in parcels of their own, some refused by air. Every plan is priced by the same sum.
+and weight in steps, places with working days, holidays, time zones and cut-offs of which the product's
+own rules work out how late a service is, some Skus scarce, some in parcels of their own, some refused by
+air. Every plan is priced by the same sum.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bench.dispatch import POUND, dispatch_of, order_of, ways_of
 from bench.figures import Figures
 from bench.milp import cheapest
 from core.model.catalog import LocationId, Sku
@@ -19,12 +21,17 @@ from core.model.routing import Origin, Piece, Way
 from core.rules.allocation import Demand
 from core.rules.routing import Routing, route
 
-POUND = 454
 MOST_PLACES = 3
-#: (places, lines of an order, scarce stock, orders)
-CASES = (
-    (2, 3, True, 200), (5, 4, True, 200), (8, 6, True, 100), (12, 3, False, 200),
-    (12, 8, False, 60), (12, 20, False, 12),
+#: (fewest and most places, fewest and most lines of an order, scarce stock, orders of each number of
+#: places with each number of lines)
+Case = tuple[tuple[int, int], tuple[int, int], bool, int]
+CASES: Sequence[Case] = tuple(
+    (places, lines, scarce, orders)
+    for scarce in (False, True)
+    for lines, orders in (
+        ((1, 1), 30), ((2, 2), 15), ((3, 3), 10), ((4, 6), 5), ((7, 12), 2), ((13, 20), 1)
+    )
+    for places in ((2, 5), (6, 12))
 )  # fmt: skip
 #: Lines of orders in a shop, and how often.
 SIZES, WEIGHTS = (1, 2, 3, 5, 10), (60, 22, 12, 5, 1)
@@ -50,13 +57,20 @@ class Instance:
 
 
 def instance(chance: random.Random, *, places: int, lines: int, scarce: bool) -> Instance:
-    """One order of so many lines in a shop of so many places."""
+    """One order of so many lines in a shop of so many places, each with a calendar."""
     skus = [f"S{number}" for number in range(lines)]
     names = [f"P{number}" for number in range(places)]
     shelf = (0, 0, 1, 2) if scarce else (0, 6, 20, 20)
+    now, buyer = order_of(chance)
+    shop = [
+        replace(
+            origin_of(chance, name, at, skus), ways=ways_of(dispatch_of(chance, name), now, buyer)
+        )
+        for at, name in enumerate(names)
+    ]
     return Instance(
         [Demand(sku, {sku: 1}, chance.choices((1, 2, 3), (8, 1, 1))[0]) for sku in skus],
-        [origin_of(chance, name, at, skus) for at, name in enumerate(names)],
+        shop,
         {(sku, name): chance.choice(shelf) for sku in skus for name in names},
         {sku: piece_of(chance) for sku in skus},
     )
@@ -72,6 +86,7 @@ def piece_of(chance: random.Random) -> Piece:
 
 
 def origin_of(chance: random.Random, name: str, priority: int, skus: Sequence[Sku]) -> Origin:
+    """What a place asks. Its distance and lateness are drawn: `instance` puts those of a calendar there."""
     zone, supplier = chance.randrange(1, 9), chance.random() < 0.3
     ways = tuple(
         Way(
@@ -146,20 +161,43 @@ def fewest_splits(one: Instance) -> int | None:
 # --- measuring -----------------------------------------------------------------------------------
 
 
-def measure(*, seed: int, cases: Sequence[tuple[int, int, bool, int]] = CASES) -> Figures:
+def measure(*, seed: int, cases: Sequence[Case] = CASES) -> Figures:
     found = Figures("routing: one order", "goal: equal to the oracle to the cent")
     for places, lines, scarce, orders in cases:
-        chance = random.Random(f"{seed} {places} {lines} {scarce}")
-        asked = [instance(chance, places=places, lines=lines, scarce=scarce) for _ in range(orders)]
-        _measure(found, asked, places=places, lines=lines, scarce=scarce)
+        asked = [
+            instance(chance, places=there, lines=length, scarce=scarce)
+            for there in range(places[0], places[1] + 1)
+            for length in range(lines[0], lines[1] + 1)
+            for chance in [random.Random(f"{seed} {there} {length} {scarce}")]
+            for _ in range(orders)
+        ]
+        _measure(found, asked, places=_span(places), lines=_span(lines), scarce=scarce)
     return found
+
+
+def _span(ends: tuple[int, int]) -> str:
+    return str(ends[0]) if ends[0] == ends[1] else f"{ends[0]}-{ends[1]}"
+
+
+def without_calendars(one: Instance) -> Instance:
+    """The same order, in a world without calendars."""
+    origins = [
+        replace(origin, ways=tuple(replace(way, lateness=0) for way in origin.ways))
+        for origin in one.origins
+    ]
+    return replace(one, origins=origins)
+
+
+def _chosen(found: Routing) -> list[tuple[object, ...]]:
+    parts = found.plan.parts if found.plan else ()
+    return sorted((part.place, part.service, tuple(sorted(part.units.items()))) for part in parts)
 
 
 def _measure(found: Figures, asked: Sequence[Instance], **case: object) -> None:
     began = time.process_time()
     routed = [one.routed() for one in asked]
     seconds = time.process_time() - began
-    ours = least = equal = feasible = proved = worst = 0
+    ours = least = equal = feasible = proved = worst = moved = 0
     peers = {"priority": 0, "nearest": 0, "fewest": 0}
     both = 0
     for one, mine in zip(asked, routed, strict=True):
@@ -171,6 +209,7 @@ def _measure(found: Figures, asked: Sequence[Instance], **case: object) -> None:
         cents = mine.plan.costs.total
         feasible, proved = feasible + 1, proved + mine.proved
         equal, worst = equal + (cents == best), max(worst, cents - best)
+        moved += _chosen(mine) != _chosen(without_calendars(one).routed())
         theirs = (by_priority(one), nearest_first(one), fewest_splits(one))
         if None not in theirs:
             both, ours, least = both + 1, ours + cents, least + best
@@ -183,6 +222,7 @@ def _measure(found: Figures, asked: Sequence[Instance], **case: object) -> None:
         equal=equal,
         proved=proved,
         worst_cents=worst,
+        moved_by_calendars=moved,
         ms_per_order=seconds / len(asked) * 1_000,
         compared=both,
         ours_percent=100 * ours / max(1, least),
