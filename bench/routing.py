@@ -225,6 +225,7 @@ def _measure(found: Figures, asked: Sequence[Instance], **case: object) -> None:
         moved_by_calendars=moved,
         ms_per_order=seconds / len(asked) * 1_000,
         compared=both,
+        oracle_cents=least,
         ours_percent=100 * ours / max(1, least),
         **{f"{name}_percent": 100 * total / max(1, least) for name, total in peers.items()},
     )
