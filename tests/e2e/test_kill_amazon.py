@@ -15,7 +15,7 @@ import pytest
 
 from tests.e2e import test_cancel_amazon, test_returns_amazon
 from tests.e2e.house import House, house
-from tests.e2e.test_kill_steps import Mortal
+from tests.e2e.mortal import Mortal
 from tests.e2e.test_returns import looked_at
 from tests.e2e.test_trading import QUICK, proved
 

@@ -23,8 +23,8 @@ from jobs import cancel, purchase, return_steps, returned, returns
 from jobs.store.store import Tx
 from jobs.wiring import Wiring
 from tests.e2e.house import House, house
+from tests.e2e.mortal import Mortal
 from tests.e2e.test_buying import SKU, sells_to_us
-from tests.e2e.test_kill_steps import Mortal
 from tests.e2e.test_modes_and_stops import sell
 from tests.e2e.test_returns import asked_back, at_channel, by_rules, looked_at, sent_back, work
 from tests.e2e.test_trading import QUICK, is_over, proved

@@ -5,8 +5,6 @@ What was supplied is read from the places' own books, what was told from the cha
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,55 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select
 
-from jobs.store.tables import lease
-from tests.e2e.house import ROOT, House, environment, house
+from connectors.journeys import ups_number
+from core.rules.effects import short_key
+from jobs.store.effects import Effects
+from jobs.store.tables import effect
+from tests.e2e.house import House, house
+from tests.e2e.mortal import Mortal
 from tests.e2e.test_fulfiller import with_cedar
 from tests.e2e.test_modes_and_stops import sell
+from tests.e2e.test_order_mails import with_birch
+from tests.e2e.test_request_mails import shipping
 from tests.e2e.test_trading import QUICK, is_over, proved, with_partner
 
 #: Fewer steps than these and the drill looks at nothing.
 LEAST = 5
-
-
-class Mortal:
-    """Runs units in a process of its own, to be killed at a step. See tests/e2e/dying.py."""
-
-    def __init__(self, shop: House) -> None:
-        self._shop = shop
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.e2e.dying"],
-            cwd=ROOT,
-            env=environment(None),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-
-    def run(self, at: int, units: list[str]) -> bool:
-        """False: it came to the end before that step."""
-        assert self._process.stdin
-        assert self._process.stdout
-        words = [str(self._shop.path), str(self._shop.clock.scale), str(at), *units]
-        self._process.stdin.write(" ".join(words) + "\n")
-        self._process.stdin.flush()
-        answer = ""
-        # Units may print log lines to the same pipe.
-        while not answer.startswith(("killed", "done")):
-            answer = self._process.stdout.readline()
-            assert answer, "the drill's process died itself"
-        assert answer.strip() != "done ?"
-        # Leases run out by the machine's clock, which no test waits for.
-        with self._shop.app.store.database.write() as connection:
-            connection.execute(update(lease).values(owner=None, until=None))
-        return answer.startswith("killed")
-
-    def close(self) -> None:
-        assert self._process.stdin
-        self._process.stdin.close()
-        self._process.wait(10)
 
 
 @dataclass
@@ -80,6 +45,8 @@ class Way:
     answers: tuple[str, ...]
     #: an answer is taken when it was seen twice: a file may be half written
     twice: bool = True
+    #: people there and here do what they see is to be done
+    live: Callable[[], object] = lambda: None
 
     def asking(self) -> list[str]:
         return ["shopify-us/orders", "core/orders", f"{self.connection}/requests"]
@@ -88,6 +55,7 @@ class Way:
         """Only these units, minute by minute, until the order is shipped and the channel knows."""
         for _ in range(120):
             self.shop.clock.advance(60)
+            self.live()
             self.shop.run(*self.asking(), *self.hearing())
             if is_over(self.shop, name) and min(fulfillments(self.shop)):
                 return
@@ -157,7 +125,39 @@ def by_api(folder: Path) -> Iterator[Way]:
         yield Way(shop, "cedar", taken, sent, ("statuses",), twice=False)
 
 
-WAYS = {"file": by_file, "x12": by_x12, "api": by_api}
+@contextmanager
+def by_mail(folder: Path) -> Iterator[Way]:
+    """Nobody can be asked whether a mail came: a person asks the supplier, or they answer it."""
+    with with_birch(folder, also=shipping, pace=QUICK) as (shop, desk):
+        shop.go_live()
+        numbers: dict[str, str] = {}
+
+        def taken() -> Counter[str]:
+            return Counter({number: one["count"] for number, one in desk.books().items()})
+
+        def live() -> None:
+            came = taken()
+            for number in came:
+                if number not in numbers:
+                    numbers[number] = ups_number("BIRCH0", len(numbers))
+                    desk.answer_in_words(number, f"SHIPPED: UPS {numbers[number]}")
+            with shop.app.store.transaction() as tx:
+                for row in tx.rows(select(effect.c.key).where(effect.c.state == "parked")):
+                    parked = Effects(tx).parked_as(row.key)
+                    if parked is not None and short_key(row.key) not in came:
+                        # They say by phone that nothing came.
+                        Effects(tx).planned_again(parked)
+
+        def sent() -> int:
+            live()
+            return len(numbers)
+
+        yield Way(
+            shop, "birch", taken, sent, ("acknowledgments", "notices"), twice=False, live=live
+        )
+
+
+WAYS = {"file": by_file, "x12": by_x12, "api": by_api, "mail": by_mail}
 
 
 def fulfillments(shop: House) -> list[int]:

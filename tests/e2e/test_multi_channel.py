@@ -19,7 +19,7 @@ from core.rules.effects import short_key
 from jobs.demo.world import World
 from jobs.store.tables import effect, stock_level
 from tests.e2e.house import House, house
-from tests.e2e.test_kill_steps import Mortal
+from tests.e2e.mortal import Mortal
 from tests.e2e.test_modes_and_stops import count, sell, sell_on_amazon
 from tests.e2e.test_trading import QUICK, by_place, is_over, proved, requests
 

@@ -25,7 +25,7 @@ from jobs.store.effects import Effects
 from jobs.store.permissions import PURCHASES, Permissions
 from jobs.store.tables import effect, purchase_order, purchase_order_line
 from tests.e2e.house import Edit, House, house
-from tests.e2e.test_kill_steps import Mortal
+from tests.e2e.mortal import Mortal
 
 UNIT = "birch/purchases"
 #: Of a run with one new order: before `sending` is committed, on both sides of the call, before the
