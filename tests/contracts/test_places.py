@@ -16,12 +16,9 @@ from core.model.carriage import Lane, RateAnswer, RateQuestion
 from core.model.fulfillment import (
     AcknowledgmentStatus,
     CallOff,
-    FulfillmentLine,
     RequestReminder,
-    ShipRequest,
 )
 from core.model.money import Money
-from core.model.orders import Address
 from core.model.purchasing import PurchaseLine, PurchaseOrder, PurchaseReminder
 from core.model.receipts import OwedReceipt, Receipt
 from core.ports import (
@@ -46,6 +43,7 @@ from core.ports import (
 )
 from core.rules.effects import short_key
 from tests.connectors.inside import track
+from tests.contracts.odd_requests import KEY, OddRequests, asked
 from tests.contracts.rigs import (
     NOON,
     SKU,
@@ -58,29 +56,11 @@ from tests.contracts.rigs import (
     UpsRig,
 )
 
-KEY = "shopify-us:5501:F1"
 NAMES = (KEY, short_key(KEY))
 
 
 def document(rig: Rig, *, quantity: int = 2) -> bytes:
-    request = ShipRequest(
-        key=KEY,
-        location="acme",
-        order_name="#1001",
-        lines=(FulfillmentLine("11", rig.shippable(), quantity),),
-        ship_to=Address(
-            name="Ann Buyer",
-            line1="1 Main St",
-            city="Wayne",
-            region="NJ",
-            postal_code="07470",
-            country="US",
-        ),
-        service="Standard",
-        requested_at=NOON,
-        short_key=short_key(KEY),
-    )
-    made: bytes = rig.connector.request_document(request, serial=1)
+    made: bytes = rig.connector.request_document(asked(rig.shippable(), quantity), serial=1)
     return made
 
 
@@ -103,7 +83,7 @@ def pull_all(
     return items, since
 
 
-class TestRequestTarget:
+class TestRequestTarget(OddRequests):
     capability = RequestTarget
 
     def test_the_same_request_is_the_same_bytes(self, rig: PartnerRig) -> None:
@@ -158,7 +138,7 @@ class TestRequestTarget:
         assert rig.received(KEY) == 1
 
 
-class TestRequestService:
+class TestRequestService(OddRequests):
     capability = RequestService
 
     def submit(self, rig: Rig) -> AskedFor:
@@ -246,7 +226,7 @@ class TestRequestService:
         assert refused.value.code == "unknown"
 
 
-class TestMailedRequestTarget:
+class TestMailedRequestTarget(OddRequests):
     capability = MailedRequestTarget
     pages = AnswerPages(
         "https://hooks.shop.example/answer/a", "https://hooks.shop.example/answer/b"
