@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from connectors.simulation import SimulatorClock
+from connectors.simulation import Request, SimulatorClock
 
 
 class Site(NamedTuple):
@@ -134,6 +134,31 @@ class Parcel:
 
     def first(self, step: Step) -> Scan | None:
         return next((scan for scan in self.scans if scan.step is step), None)
+
+
+class GivenTokens:
+    """Bearer tokens that a simulated carrier gave out, and until when each lets its bearer in."""
+
+    def __init__(self, *, seed: int, life: timedelta) -> None:
+        self._random = random.Random(seed)
+        self._life = life
+        self._ends: dict[str, datetime] = {}
+        #: how many were ever given
+        self.given = 0
+
+    def give(self, now: datetime) -> str:
+        token = f"{self._random.getrandbits(256):064x}"
+        self._ends[token] = now + self._life
+        self.given += 1
+        return token
+
+    def let_in(self, request: Request, now: datetime) -> bool:
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        return kind == "Bearer" and self._ends.get(token, now) > now
+
+    def forget(self) -> None:
+        """Every token given so far stops working."""
+        self._ends.clear()
 
 
 class Journeys:

@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import parse_qs
 
-from connectors.journeys import Journeys, Parcel, Scan, Site, Step
+from connectors.journeys import GivenTokens, Journeys, Parcel, Scan, Site, Step
 from connectors.simulation import (
     HTTP_FAULTS,
     FaultRule,
@@ -91,9 +91,8 @@ class FedexSimulator(HttpSimulator):
         #: earlier parcels of numbers that are used again
         self._earlier = Journeys(clock=clock, seed=seed + 1, transit=transit)
         self._random = random.Random(seed)
-        #: access token -> when it ends
-        self._tokens: dict[str, datetime] = {}
-        self._tokens_given = self._calls = 0
+        self._tokens = GivenTokens(seed=seed, life=timedelta(seconds=TOKEN_LIFE))
+        self._calls = 0
         self._fault = ""
 
     # parcels
@@ -117,7 +116,7 @@ class FedexSimulator(HttpSimulator):
         """Every parcel with its story, and how often it was asked for."""
         with self.lock:
             return {
-                "tokens_given": self._tokens_given,
+                "tokens_given": self._tokens.given,
                 "calls": self._calls,
                 "parcels": {
                     parcel.number: {"story": parcel.story, "asked": len(parcel.asked_at)}
@@ -134,7 +133,7 @@ class FedexSimulator(HttpSimulator):
         if rule.kind == "429":
             return _error(429, "TOO.MANY.REQUESTS", "Too many requests.")
         if rule.kind == "expired-token":
-            self._tokens.clear()
+            self._tokens.forget()
         if rule.kind not in HTTP_FAULTS:
             self._fault = rule.kind
         return None
@@ -160,9 +159,7 @@ class FedexSimulator(HttpSimulator):
             return _error(
                 401, "NOT.AUTHORIZED.ERROR", "The given client credentials were not valid."
             )
-        token = f"{self._random.getrandbits(256):064x}"
-        self._tokens[token] = self.clock.now() + timedelta(seconds=TOKEN_LIFE)
-        self._tokens_given += 1
+        token = self._tokens.give(self.clock.now())
         return Response.json(
             {
                 "access_token": token,
@@ -174,8 +171,7 @@ class FedexSimulator(HttpSimulator):
 
     def _track(self, request: Request, fault: str) -> Response:
         now = self.clock.now()
-        kind, _, token = request.headers.get("authorization", "").partition(" ")
-        if kind != "Bearer" or self._tokens.get(token, now) <= now:
+        if not self._tokens.let_in(request, now):
             return _error(401, "NOT.AUTHORIZED.ERROR", "Access token expired.")
         if not request.headers.get("content-type", "").startswith("application/json"):
             return _error(415, "UNSUPPORTED.MEDIA.TYPE", "JSON is expected.")

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import parse_qs, unquote
 
-from connectors.journeys import ORIGIN, Journeys, Parcel, Scan, Site, Step
+from connectors.journeys import ORIGIN, GivenTokens, Journeys, Parcel, Scan, Site, Step
 from connectors.simulation import (
     HTTP_FAULTS,
     FaultRule,
@@ -103,9 +103,7 @@ class UpsSimulator(HttpSimulator):
         self._rate = enforced_rate
         self._allowance, self._allowance_at = enforced_rate, clock.now()
         self._random = random.Random(seed)
-        #: access token -> when it ends
-        self._tokens: dict[str, datetime] = {}
-        self._tokens_given = 0
+        self._tokens = GivenTokens(seed=seed, life=timedelta(seconds=TOKEN_LIFE))
         self._fault = ""
         self.desk = RatingDesk(account_number)
 
@@ -126,7 +124,7 @@ class UpsSimulator(HttpSimulator):
         with self.lock:
             now = self.clock.now()
             return {
-                "tokens_given": self._tokens_given,
+                "tokens_given": self._tokens.given,
                 "parcels": {parcel.number: _told(parcel, now) for parcel in self._journeys},
                 "priced": list(self.desk.asked),
             }
@@ -145,7 +143,7 @@ class UpsSimulator(HttpSimulator):
         if rule.kind == "429":
             return _error(429, "10429", "Too Many Requests")
         if rule.kind == "expired-token":
-            self._tokens.clear()
+            self._tokens.forget()
         if rule.kind not in HTTP_FAULTS:
             self._fault = rule.kind
         return None
@@ -173,9 +171,7 @@ class UpsSimulator(HttpSimulator):
         if parse_qs(request.body.decode()).get("grant_type") != ["client_credentials"]:
             return _error(400, "10400", "Invalid/Missing Grant Type")
         now = self.clock.now()
-        token = f"{self._random.getrandbits(256):064x}"
-        self._tokens[token] = now + timedelta(seconds=TOKEN_LIFE)
-        self._tokens_given += 1
+        token = self._tokens.give(now)
         body = {
             "token_type": "Bearer",
             "issued_at": str(int(now.timestamp() * 1000)),
@@ -190,7 +186,7 @@ class UpsSimulator(HttpSimulator):
     def _track(self, request: Request, fault: str) -> Response:
         number = unquote(request.path.removeprefix(TRACK_PATH))
         now = self.clock.now()
-        if not self._is_let_in(request, now):
+        if not self._tokens.let_in(request, now):
             return _error(401, "250002", "Invalid Authentication Information.")
         for header in ("transid", "transactionsrc"):
             if not request.headers.get(header):
@@ -211,7 +207,7 @@ class UpsSimulator(HttpSimulator):
     def _price(self, request: Request, fault: str) -> Response:
         """Rating v2409. Its two headers are optional there, so none is asked for."""
         now = self.clock.now()
-        if not self._is_let_in(request, now):
+        if not self._tokens.let_in(request, now):
             return _error(401, "250002", "Invalid Authentication Information.")
         if not self._within_rate(now):
             return _error(429, "10429", "Too Many Requests")
@@ -221,10 +217,6 @@ class UpsSimulator(HttpSimulator):
         except Refused as refused:
             return _error(400, refused.code, str(refused))
         return Response.json(body)
-
-    def _is_let_in(self, request: Request, now: datetime) -> bool:
-        kind, _, token = request.headers.get("authorization", "").partition(" ")
-        return kind == "Bearer" and self._tokens.get(token, now) > now
 
     def _within_rate(self, now: datetime) -> bool:
         """UPS publishes no figure; this one lets a paced client through and stops a runaway one."""

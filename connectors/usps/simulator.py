@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import unquote
 
-from connectors.journeys import ORIGIN, Journeys, Parcel, Scan, Step
+from connectors.journeys import ORIGIN, GivenTokens, Journeys, Parcel, Scan, Step
 from connectors.simulation import (
     HTTP_FAULTS,
     FaultRule,
@@ -101,9 +101,8 @@ class UspsSimulator(HttpSimulator):
         self._per_hour, self._at_once, self._late = per_hour, at_once, late
         self._calls: deque[datetime] = deque()
         self._random = random.Random(seed)
-        #: access token -> when it ends
-        self._tokens: dict[str, datetime] = {}
-        self._tokens_given = self._refused = 0
+        self._tokens = GivenTokens(seed=seed, life=timedelta(seconds=TOKEN_LIFE))
+        self._refused = 0
         self._fault = ""
 
     # parcels
@@ -126,7 +125,7 @@ class UspsSimulator(HttpSimulator):
         """Every parcel with its story, and how often it was asked for; calls refused for the quota."""
         with self.lock:
             return {
-                "tokens_given": self._tokens_given,
+                "tokens_given": self._tokens.given,
                 "refused": self._refused,
                 "parcels": {
                     parcel.number: {"story": parcel.story, "asked": len(parcel.asked_at)}
@@ -147,7 +146,7 @@ class UspsSimulator(HttpSimulator):
         if rule.kind == "403-scope":
             return _error(403, "Insufficient OAuth scope", "The token's scope has no tracking.")
         if rule.kind == "expired-token":
-            self._tokens.clear()
+            self._tokens.forget()
         if rule.kind not in HTTP_FAULTS:
             self._fault = rule.kind
         return None
@@ -199,9 +198,7 @@ class UspsSimulator(HttpSimulator):
         if told.get("grant_type") != "client_credentials":
             return Response.json({"error": "unsupported_grant_type"}, status=400)
         now = self.clock.now()
-        token = f"{self._random.getrandbits(256):064x}"
-        self._tokens[token] = now + timedelta(seconds=TOKEN_LIFE)
-        self._tokens_given += 1
+        token = self._tokens.give(now)
         body = {
             "access_token": token,
             "token_type": "Bearer",
@@ -216,8 +213,7 @@ class UspsSimulator(HttpSimulator):
     def _track(self, request: Request, fault: str) -> Response:
         number = unquote(request.path.removeprefix(TRACK_PATH))
         now = self.clock.now()
-        kind, _, token = request.headers.get("authorization", "").partition(" ")
-        if kind != "Bearer" or self._tokens.get(token, now) <= now:
+        if not self._tokens.let_in(request, now):
             return _error(401, "Unauthorized", "The token is missing, wrong or too old.")
         if not 8 <= len(number) <= 34 or not number.isalnum():
             return _error(400, "Invalid tracking number", "It has 8 to 34 letters and digits.")
