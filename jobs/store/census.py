@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import Row, delete, select
 
 from core.model.catalog import ChannelId
 from jobs.store.bulk import upsert
@@ -51,7 +52,7 @@ class CensusDays:
         query = select(census_day).order_by(census_day.c.day.desc(), census_day.c.channel)
         if channel is not None:
             query = query.where(census_day.c.channel == channel)
-        return [_day(row._mapping) for row in self._tx.rows(query)]
+        return [_day(row) for row in self._tx.rows(query)]
 
     def record(self, days: Iterable[CensusDay]) -> None:
         """Keep what was compared now. `fetched` of each counts what earlier comparisons fetched as well."""
@@ -75,6 +76,5 @@ class CensusDays:
         )
 
 
-def _day(row: object) -> CensusDay:
-    told = dict(row)  # type: ignore[call-overload]
-    return CensusDay(**{**told, "missing": tuple(told["missing"])})
+def _day(row: Row[Any]) -> CensusDay:
+    return CensusDay(**{**row._asdict(), "missing": tuple(row.missing)})
